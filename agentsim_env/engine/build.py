@@ -1,0 +1,321 @@
+"""From programs and engines to a fresh `State`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from agentsim_env.engine import events
+from agentsim_env.engine.decisions import KINDS
+from agentsim_env.engine.jit import COMPILED
+from agentsim_env.engine.rules import RULES, TABLES
+from agentsim_env.engine.state import (
+    EVENT,
+    FINISH,
+    INSTANCE,
+    NONE,
+    POOL,
+    PROFILE,
+    PROGRAM_RUN,
+    RESIDENT,
+    SLOT,
+    TOOL,
+    TURN_RUN,
+    WORLD,
+    State,
+)
+from agentsim_env.workload.programs import Programs
+
+MOST_PARAMETERS = 16
+"""Parameters that a rule may have."""
+
+FAULT = np.dtype([("time_s", "f8"), ("instance", "i4"), ("up", "i1")])
+"""A change of an instance's state, drawn beforehand: it fails (`up` 0) or returns (`up` 1)."""
+
+
+class LatencyTables(Protocol):
+    """What the engine needs of a latency profile (`agentsim_env.hardware.profile.Profile`)."""
+
+    overhead_s: float
+    cpu_s: float
+    cpu_per_seq_s: float
+    cpu_per_token_s: float
+    serial_pure_s: float
+    serial_mixed_s: float
+
+    def dense_layers_s(self, tokens: float) -> float: ...
+    def sequences_s(self, sequences: float) -> float: ...
+
+
+class EngineLike(Protocol):
+    """What the engine needs of a serving engine (`agentsim_env.hardware.engines.Engine`)."""
+
+    @property
+    def profile(self) -> Any: ...
+    @property
+    def kv_blocks(self) -> int: ...
+    @property
+    def max_num_seqs(self) -> int: ...
+    @property
+    def max_num_batched_tokens(self) -> int: ...
+    @property
+    def max_model_len_tokens(self) -> int: ...
+    @property
+    def start_s(self) -> float: ...
+
+
+def _at(points: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Piecewise linear, constant below the first knot, the last two knots extended beyond the last."""
+    inside = np.interp(points, knots, values)
+    if len(knots) == 1:
+        return inside
+    slope = (values[-1] - values[-2]) / (knots[-1] - knots[-2])
+    return np.where(points > knots[-1], values[-1] + slope * (points - knots[-1]), inside)
+
+
+def _latency_rows(profile: Any, max_tokens: int, max_seqs: int) -> tuple[np.ndarray, np.ndarray]:
+    """A profile's tables at every whole number of tokens and of sequences, so that the engine only indexes."""
+    tokens = np.arange(max_tokens + 1.0)
+    seqs = np.arange(max_seqs + 1.0)
+    by_tokens = [
+        _at(tokens, profile.dense_tokens, profile.dense_s),
+        _at(tokens, profile.pre_c, profile.pre_a_s),
+        _at(tokens, profile.pre_c, profile.pre_b_s),
+    ]
+    by_seqs = [_at(seqs, profile.seq_n, profile.seq_s)]
+    by_seqs += [
+        _at(seqs, profile.dec_n, column)
+        for column in (profile.pure_a_s, profile.pure_b_s, profile.mixed_a_s, profile.mixed_b_s)
+    ]
+    return np.stack(by_tokens, axis=1), np.stack(by_seqs, axis=1)
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Everything of a simulation that does not depend on the workload.
+
+    Attributes:
+        engines: One per instance.
+        block_size: Tokens in a KV block.
+        frontend_s: Gateway delay of a turn.
+        view_period_s: Delay of the router's view of the instances; 0 is none.
+        tree_tokens: Tokens that the router remembers per instance, for rules that keep a tree.
+        time_limit_s: Where episodes are truncated.
+        warmup: Programs that are not counted and that the rules answer for.
+        rules: Rule of each decision kind that is not left to its default.
+        parameters: Parameters of those rules, where they differ from the default.
+        open_kinds: Kinds that are answered from outside.
+    """
+
+    engines: Sequence[EngineLike]
+    block_size: int = 16
+    frontend_s: float = 0.0
+    view_period_s: float = 0.0
+    tree_tokens: int = 67_108_864
+    time_limit_s: float = float("inf")
+    warmup: int = 0
+    rules: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    open_kinds: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Prepare the parts that all states share."""
+        profiles: list[Any] = []
+        for engine in self.engines:
+            if not any(engine.profile is known for known in profiles):
+                profiles.append(engine.profile)
+        max_tokens = max(engine.max_num_batched_tokens for engine in self.engines)
+        max_seqs = max(engine.max_num_seqs for engine in self.engines)
+        rows = [_latency_rows(profile, max_tokens, max_seqs) for profile in profiles]
+        set_ = object.__setattr__
+        set_(self, "_by_tokens", np.ascontiguousarray(np.stack([row[0] for row in rows])))
+        set_(self, "_by_seqs", np.ascontiguousarray(np.stack([row[1] for row in rows])))
+        set_(self, "_profile", self._profile_rows(profiles))
+        set_(self, "_instance", self._instance_rows(profiles))
+        set_(self, "_rule", np.array([self._rule_number(kind) for kind in KINDS], "i4"))
+        set_(self, "_parameter", self._parameter_rows())
+
+    @staticmethod
+    def _profile_rows(profiles: Sequence[Any]) -> np.ndarray:
+        rows = np.zeros(len(profiles), PROFILE)
+        for row, profile in zip(rows, profiles, strict=True):
+            for name in PROFILE.names or ():
+                row[name] = getattr(profile, name)
+        return rows
+
+    def _instance_rows(self, profiles: Sequence[Any]) -> np.ndarray:
+        rows = np.zeros(len(self.engines), INSTANCE)
+        for name in ("waiting", "running", "prefill"):
+            rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
+        rows["due_at"] = NONE
+        for row, engine in zip(rows, self.engines, strict=True):
+            row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
+            row["max_num_seqs"] = engine.max_num_seqs
+            row["max_tokens"] = engine.max_num_batched_tokens
+            row["max_context"] = min(engine.max_model_len_tokens, engine.kv_blocks * self.block_size)
+            row["up"] = engine.start_s <= 0
+        return rows
+
+    def rule_of(self, kind: str) -> str:
+        """Name of the rule that answers a kind of decision."""
+        return self.rules.get(kind, DEFAULT_RULES[kind])
+
+    def _rule_number(self, kind: str) -> int:
+        return RULES[kind].index(self.rule_of(kind))
+
+    def _parameter_rows(self) -> np.ndarray:
+        rows = np.zeros((len(KINDS), MOST_PARAMETERS))
+        for k, kind in enumerate(KINDS):
+            if kind in TABLES:
+                values = {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
+                rows[k, : len(values)] = list(values.values())
+        return rows
+
+    def state(self, programs: Programs, faults: np.ndarray | None = None, seed: int = 0) -> State:
+        """A state at time 0 in which nothing has happened yet.
+
+        Args:
+            programs: The workload.
+            faults: `FAULT` array of failures and returns; late starts of engines come on top.
+            seed: For chance inside rules.
+        """
+        if programs.block_size != self.block_size:
+            raise ValueError(f"the programs have blocks of {programs.block_size} tokens, the cluster of {self.block_size}")
+        route = TABLES["route_turn"][self.rule_of("route_turn")]
+        n, n_segments = len(self.engines), len(programs.segment)
+        n_pools = 2 * n if route.needs_tree else n
+        events_at = self._first_events(faults)
+        live = _most_live(programs)
+        pool = self._pools(n_pools)
+        instance = self._instance.copy()  # type: ignore[attr-defined]
+        delayed = self.view_period_s > 0
+        world = self._world(seed)
+        world["keep_tree"] = route.needs_tree
+        world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
+        state = State(
+            world=world,
+            program=programs.program,
+            turn=programs.turn,
+            edge=programs.edge,
+            segment=programs.segment,
+            program_run=_program_runs(programs),
+            turn_run=_turn_runs(programs),
+            edge_next=np.zeros(len(programs.edge), "i4"),
+            edge_attempt=np.zeros(len(programs.edge), "i2"),
+            holder=np.full(n_segments, NONE, "i4"),
+            tool=_tools(programs),
+            instance=instance,
+            seen=instance.copy() if delayed else instance,
+            pool=pool,
+            seen_pool=pool.copy() if delayed else pool,
+            residue=np.zeros((n, self.block_size), "i4"),
+            finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
+            slot=np.zeros(live, SLOT),
+            resident=np.zeros(min(n_segments * n_pools, int(pool["capacity"].sum())) + 1, RESIDENT),
+            event=np.zeros(live + len(events_at) + 4, EVENT),
+            due=np.zeros(n, "i4"),
+            profile=self._profile,  # type: ignore[attr-defined]
+            by_tokens=self._by_tokens,  # type: ignore[attr-defined]
+            by_seqs=self._by_seqs,  # type: ignore[attr-defined]
+            rule=self._rule,  # type: ignore[attr-defined]
+            parameter=self._parameter,  # type: ignore[attr-defined]
+            allowed=np.zeros(n, "u1"),
+            score=np.zeros(n),
+        )
+        if not COMPILED:
+            state = State(*(array.view(np.recarray) if array.dtype.names else array for array in state))
+        for time_s, kind, number in events_at:
+            events.push(state, time_s, kind, number)
+        return state
+
+    def _world(self, seed: int) -> np.ndarray:
+        world = np.zeros(1, WORLD)
+        for name in ("free_slot", "free_resident", "route_head", "route_tail", "parked_head", "parked_tail"):
+            world[name] = NONE
+        world["asked"] = world["asked_slot"] = NONE
+        world["last_routed"] = NONE
+        world["seed"] = np.uint64(seed % 2**64)
+        world["frontend_s"] = self.frontend_s
+        world["view_period_s"] = self.view_period_s
+        world["time_limit_s"] = self.time_limit_s
+        world["warmup"] = self.warmup
+        world["block_size"] = self.block_size
+        world["open_kinds"] = sum(1 << KINDS.index(kind) for kind in self.open_kinds)
+        return world
+
+    def _pools(self, n_pools: int) -> np.ndarray:
+        pool = np.zeros(n_pools, POOL)
+        pool["oldest"] = pool["newest"] = NONE
+        pool["capacity"][: len(self.engines)] = [engine.kv_blocks for engine in self.engines]
+        pool["capacity"][len(self.engines) :] = self.tree_tokens // self.block_size
+        return pool
+
+    def _first_events(self, faults: np.ndarray | None) -> list[tuple[float, int, int]]:
+        """(time, kind, id) of everything that is known to happen from the start."""
+        known = [
+            (engine.start_s, events.INSTANCE_UP, i) for i, engine in enumerate(self.engines) if engine.start_s > 0
+        ]
+        for fault in faults if faults is not None else ():
+            kind = events.INSTANCE_UP if fault["up"] else events.INSTANCE_DOWN
+            known.append((float(fault["time_s"]), kind, int(fault["instance"])))
+        if self.view_period_s > 0:
+            known.append((0.0, events.CONTROL_TICK, events.VIEW_TICK))
+        if TABLES["route_turn"][self.rule_of("route_turn")].steals:
+            known.append((STEAL_PERIOD_S, events.CONTROL_TICK, events.STEAL_TICK))
+        return known
+
+
+STEAL_PERIOD_S = 0.1
+"""How often idle instances look for work to steal (SAGA observes each 0.1 s)."""
+
+DEFAULT_RULES: dict[str, str] = {
+    "admit_program": "admit",
+    "route_turn": "least_loaded",
+    "schedule_turn": "fcfs",
+    "retain_kv": "leave",
+    "evict_kv": "lru",
+    "preempt_turn": "last_admitted",
+    "prefetch_kv": "none",
+    "set_prefill_budget": "static",
+}
+"""The rule of each decision kind where a scenario names none."""
+
+
+def _most_live(programs: Programs) -> int:
+    """Upper bound on turns, and on timed events, that live at once: one a chain, all turns and edges of a DAG."""
+    edges = np.bincount(programs.turn["program"], weights=programs.turn["n_edges"], minlength=len(programs.program))
+    is_root = programs.turn["n_parents"] == 0
+    roots = np.bincount(programs.turn["program"], weights=is_root, minlength=len(programs.program))
+    chain = (roots == 1) & (edges == programs.program["n_turns"] - 1)
+    return int(np.where(chain, 1, edges + programs.program["n_turns"]).sum()) + 1
+
+
+def _program_runs(programs: Programs) -> np.ndarray:
+    runs = np.zeros(len(programs.program), PROGRAM_RUN)
+    runs["end_s"] = np.nan
+    runs["arrived_s"] = np.nan
+    runs["turns_left"] = programs.program["n_turns"]
+    runs["home"] = runs["follower"] = runs["sibling"] = NONE
+    for p in np.flatnonzero(programs.program["after"] >= 0)[::-1]:
+        first = programs.program["after"][p]
+        runs["sibling"][p] = runs["follower"][first]
+        runs["follower"][first] = p
+    return runs
+
+
+def _turn_runs(programs: Programs) -> np.ndarray:
+    runs = np.zeros(len(programs.turn), TURN_RUN)
+    for name in ("ready_s", "routed_s", "scheduled_s", "first_token_s", "end_s"):
+        runs[name] = np.nan
+    runs["pending"] = programs.turn["n_parents"]
+    runs["instance"] = NONE
+    return runs
+
+
+def _tools(programs: Programs) -> np.ndarray:
+    tools = np.zeros(max(1, len(programs.tools)), TOOL)
+    tools["queue_head"] = tools["queue_tail"] = NONE
+    for row, tool in zip(tools, programs.tools, strict=False):
+        row["concurrency"], row["backoff_s"] = tool.concurrency, tool.backoff_s
+    return tools

@@ -1,0 +1,30 @@
+"""The kinds of decision, and which of them someone outside may answer."""
+
+KINDS: tuple[str, ...] = (
+    "admit_program",
+    "route_turn",
+    "schedule_turn",
+    "retain_kv",
+    "evict_kv",
+    "preempt_turn",
+    "prefetch_kv",
+    "set_prefill_budget",
+)
+"""Every decision kind, in the order of their numbers."""
+
+(
+    ADMIT_PROGRAM,
+    ROUTE_TURN,
+    SCHEDULE_TURN,
+    RETAIN_KV,
+    EVICT_KV,
+    PREEMPT_TURN,
+    PREFETCH_KV,
+    SET_PREFILL_BUDGET,
+) = range(len(KINDS))
+
+OPEN_KINDS: tuple[str, ...] = ("route_turn",)
+"""Kinds that an agent outside the engine can be asked to answer."""
+
+# What `advance` returns besides the number of a kind.
+ENDED, TRUNCATED, STUCK = -1, -2, -3

@@ -1,0 +1,132 @@
+"""The clock: a heap of events by (time, kind, id), and a heap of the instances with an iteration in flight.
+
+Instances have a heap of their own because a cut run ends earlier than announced: their place is updated, no void event stays behind.
+"""
+
+from agentsim_env.engine.jit import compiled
+
+(
+    INSTANCE_DOWN,
+    INSTANCE_UP,
+    PROGRAM_ARRIVAL,
+    TOOL_END,
+    TOOL_RETRY,
+    EDGE_DONE,
+    TURN_READY,
+    CONTROL_TICK,
+    ITERATION_END,
+) = range(9)
+
+VIEW_TICK, STEAL_TICK = range(2)  # ids of CONTROL_TICK
+
+
+@compiled
+def push(state, time_s, kind, number):
+    """Schedule an event of `kind` for object `number`."""
+    heap = state.event
+    world = state.world[0]
+    key = (kind << 32) | number
+    at = world.n_events
+    world.n_events += 1
+    while at > 0:
+        parent = (at - 1) >> 1
+        p = heap[parent]
+        if p.time_s < time_s or (p.time_s == time_s and p.key <= key):
+            break
+        heap[at].time_s, heap[at].key = p.time_s, p.key
+        at = parent
+    heap[at].time_s, heap[at].key = time_s, key
+
+
+@compiled
+def pop(state):
+    """Remove the first event; returns (kind, id)."""
+    heap = state.event
+    world = state.world[0]
+    first = heap[0].key
+    world.n_events -= 1
+    n = world.n_events
+    time_s, key = heap[n].time_s, heap[n].key
+    at = 0
+    child = 1
+    while child < n:
+        c = heap[child]
+        if child + 1 < n:
+            d = heap[child + 1]
+            if d.time_s < c.time_s or (d.time_s == c.time_s and d.key < c.key):
+                child += 1
+                c = d
+        if time_s < c.time_s or (time_s == c.time_s and key <= c.key):
+            break
+        heap[at].time_s, heap[at].key = c.time_s, c.key
+        at = child
+        child = 2 * at + 1
+    heap[at].time_s, heap[at].key = time_s, key
+    return first >> 32, first & 0xFFFFFFFF
+
+
+@compiled
+def _earlier(state, i, j):
+    a, b = state.instance[i].due_s, state.instance[j].due_s
+    return a < b or (a == b and i < j)
+
+
+@compiled
+def _place(state, at, i):
+    state.due[at] = i
+    state.instance[i].due_at = at
+
+
+@compiled
+def _sift_up(state, at, i):
+    while at > 0 and _earlier(state, i, state.due[(at - 1) >> 1]):
+        _place(state, at, state.due[(at - 1) >> 1])
+        at = (at - 1) >> 1
+    _place(state, at, i)
+
+
+@compiled
+def _sift_down(state, at, i):
+    n = state.world[0].n_due
+    child = 2 * at + 1
+    while child < n:
+        if child + 1 < n and _earlier(state, state.due[child + 1], state.due[child]):
+            child += 1
+        if _earlier(state, i, state.due[child]):
+            break
+        _place(state, at, state.due[child])
+        at = child
+        child = 2 * at + 1
+    _place(state, at, i)
+
+
+@compiled
+def set_due(state, i, time_s):
+    """The run of instance `i` ends at `time_s`; replaces an earlier announcement."""
+    instance = state.instance[i]
+    later = time_s > instance.due_s
+    instance.due_s = time_s
+    if instance.due_at < 0:
+        state.world[0].n_due += 1
+        _sift_up(state, state.world[0].n_due - 1, i)
+    elif later:
+        _sift_down(state, instance.due_at, i)
+    else:
+        _sift_up(state, instance.due_at, i)
+
+
+@compiled
+def clear_due(state, i):
+    """Instance `i` has no iteration in flight any more."""
+    at = state.instance[i].due_at
+    if at < 0:
+        return
+    state.instance[i].due_at = -1
+    state.world[0].n_due -= 1
+    last = state.due[state.world[0].n_due]
+    if last == i:
+        return
+    if at > 0 and _earlier(state, last, state.due[(at - 1) >> 1]):
+        _sift_up(state, at, last)
+    else:
+        _sift_down(state, at, last)

@@ -1,0 +1,45 @@
+"""How the engine is compiled: one decorator, one cache folder keyed by the sources."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import platformdirs
+from numba import njit
+
+COMPILED = not numba.config.DISABLE_JIT
+"""False when `NUMBA_DISABLE_JIT=1`: the engine then runs as plain Python, for a debugger or for coverage."""
+
+
+def _sources_hash() -> str:
+    """Hash of every source that is compiled; numba itself does not notice a change in a called file."""
+    package = Path(__file__).resolve().parent.parent
+    folders = [package / "engine", package.parent / "envs"]
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+CACHE_FOLDER = Path(
+    os.environ.get("AGENTSIM_CACHE") or platformdirs.user_cache_dir("agentsim-env"), "numba", _sources_hash()
+)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile an engine function with numba, cached on disk under the hash of the sources.
+
+    No fastmath: bits must not depend on how the compiler feels. Division by zero follows numpy.
+    """
+    if not COMPILED:
+        return function
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+    try:
+        return njit(cache=True, error_model="numpy", nogil=True)(function)
+    finally:
+        numba.config.CACHE_DIR = before

@@ -1,0 +1,209 @@
+"""Lists of live turns and the free list of slots.
+
+A live turn stands in one list at a time (to be routed, parked, waiting or running); `next` and `previous` of its slot link it.
+"""
+
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.state import NONE, READY
+
+
+@compiled
+def new_slot(state, turn):
+    """A slot for a turn that has become ready."""
+    world = state.world[0]
+    s = world.free_slot
+    if s == NONE:
+        s = world.n_slots
+        world.n_slots += 1
+    else:
+        world.free_slot = state.slot[s].next
+    slot = state.slot[s]
+    slot.turn = turn
+    slot.program = state.turn[turn].program
+    slot.instance = NONE
+    slot.state = READY
+    slot.next = NONE
+    slot.previous = NONE
+    slot.target = state.turn[turn].prompt_tokens
+    slot.computed = 0
+    slot.chunk = 0
+    slot.generated = 0
+    slot.locked = NONE
+    slot.heap_at = NONE
+    return s
+
+
+@compiled
+def free_slot(state, s):
+    """Give a slot back."""
+    world = state.world[0]
+    state.slot[s].turn = NONE
+    state.slot[s].next = world.free_slot
+    world.free_slot = s
+
+
+@compiled
+def _unlink(state, s):
+    """Join the neighbours of a slot; returns (previous, next) so that the owner can mend its ends."""
+    slot = state.slot[s]
+    before, after = slot.previous, slot.next
+    if before != NONE:
+        state.slot[before].next = after
+    if after != NONE:
+        state.slot[after].previous = before
+    slot.next = NONE
+    slot.previous = NONE
+    return before, after
+
+
+@compiled
+def join_waiting(state, i, s):
+    """Put a slot at the tail of the waiting queue of instance `i`."""
+    instance = state.instance[i]
+    slot = state.slot[s]
+    slot.next = NONE
+    slot.previous = instance.waiting_tail
+    if instance.waiting_tail == NONE:
+        instance.waiting_head = s
+    else:
+        state.slot[instance.waiting_tail].next = s
+    instance.waiting_tail = s
+    instance.n_waiting += 1
+    instance.queued_tokens += slot.target
+
+
+@compiled
+def join_waiting_front(state, i, s):
+    """Put a preempted slot at the head of the waiting queue of instance `i`."""
+    instance = state.instance[i]
+    slot = state.slot[s]
+    slot.previous = NONE
+    slot.next = instance.waiting_head
+    if instance.waiting_head == NONE:
+        instance.waiting_tail = s
+    else:
+        state.slot[instance.waiting_head].previous = s
+    instance.waiting_head = s
+    instance.n_waiting += 1
+    instance.queued_tokens += slot.target
+
+
+@compiled
+def leave_waiting(state, i, s):
+    """Take a slot out of the waiting queue of instance `i`."""
+    instance = state.instance[i]
+    before, after = _unlink(state, s)
+    if before == NONE:
+        instance.waiting_head = after
+    if after == NONE:
+        instance.waiting_tail = before
+    instance.n_waiting -= 1
+    instance.queued_tokens -= state.slot[s].target
+
+
+@compiled
+def join_running(state, i, s):
+    """Put a slot at the tail of the running list of instance `i` (which is in order of admission)."""
+    instance = state.instance[i]
+    slot = state.slot[s]
+    slot.next = NONE
+    slot.previous = instance.running_tail
+    if instance.running_tail == NONE:
+        instance.running_head = s
+    else:
+        state.slot[instance.running_tail].next = s
+    instance.running_tail = s
+    instance.n_running += 1
+
+
+@compiled
+def leave_running(state, i, s):
+    """Take a slot out of the running list of instance `i`."""
+    instance = state.instance[i]
+    before, after = _unlink(state, s)
+    if before == NONE:
+        instance.running_head = after
+    if after == NONE:
+        instance.running_tail = before
+    instance.n_running -= 1
+
+
+@compiled
+def join_prefills(state, i, s):
+    """Put a slot at the tail of the prefill list of instance `i`."""
+    instance = state.instance[i]
+    state.slot[s].prefill_next = NONE
+    if instance.prefill_tail == NONE:
+        instance.prefill_head = s
+    else:
+        state.slot[instance.prefill_tail].prefill_next = s
+    instance.prefill_tail = s
+
+
+@compiled
+def leave_prefills(state, i, s):
+    """Take a slot out of the prefill list of instance `i`, which is short."""
+    instance = state.instance[i]
+    before = NONE
+    at = instance.prefill_head
+    while at != s:
+        before = at
+        at = state.slot[at].prefill_next
+    after = state.slot[s].prefill_next
+    if before == NONE:
+        instance.prefill_head = after
+    else:
+        state.slot[before].prefill_next = after
+    if instance.prefill_tail == s:
+        instance.prefill_tail = before
+
+
+@compiled
+def join_to_route(state, s):
+    """Put a slot at the tail of the turns to be routed."""
+    world = state.world[0]
+    state.slot[s].next = NONE
+    if world.route_tail == NONE:
+        world.route_head = s
+    else:
+        state.slot[world.route_tail].next = s
+    world.route_tail = s
+
+
+@compiled
+def leave_to_route(state):
+    """Take the first turn to be routed."""
+    world = state.world[0]
+    s = world.route_head
+    world.route_head = state.slot[s].next
+    if world.route_head == NONE:
+        world.route_tail = NONE
+    state.slot[s].next = NONE
+    return s
+
+
+@compiled
+def park(state, s):
+    """Keep a turn that no instance can take now."""
+    world = state.world[0]
+    state.slot[s].next = NONE
+    if world.parked_tail == NONE:
+        world.parked_head = s
+    else:
+        state.slot[world.parked_tail].next = s
+    world.parked_tail = s
+
+
+@compiled
+def unpark_all(state):
+    """All parked turns are to be routed again, in order."""
+    world = state.world[0]
+    if world.parked_head == NONE:
+        return
+    if world.route_tail == NONE:
+        world.route_head = world.parked_head
+    else:
+        state.slot[world.route_tail].next = world.parked_head
+    world.route_tail = world.parked_tail
+    world.parked_head = NONE
+    world.parked_tail = NONE

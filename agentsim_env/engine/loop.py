@@ -1,0 +1,198 @@
+"""The event loop: advance until the next decision that someone outside wants, or the end."""
+
+from agentsim_env.engine import events
+from agentsim_env.engine.batching import catch_up, end_run, leave_batch, next_ended, plan, requeue
+from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.latency import iterations_begun
+from agentsim_env.engine.lists import free_slot, join_to_route, leave_waiting, unpark_all
+from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
+from agentsim_env.engine.residency import drop_all
+from agentsim_env.engine.router import place, refresh_view, settle
+from agentsim_env.engine.rules.steal import steal
+from agentsim_env.engine.state import DECODE, NONE, READY
+from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
+
+
+@compiled
+def advance(state, action):
+    """Answer the pending decision with `action`, if there is one, and run until the next.
+
+    Returns the number of the decision kind that is asked, or ENDED, TRUNCATED or STUCK (nothing is left to happen although programs have not ended).
+    """
+    world = state.world[0]
+    if world.asked == ROUTE_TURN:
+        world.asked = NONE
+        world.decisions += 1
+        place(state, action)
+    while True:
+        asked = settle(state)
+        if asked != NONE:
+            return asked
+        if world.n_done + world.n_rejected + world.n_failed == len(state.program) and world.n_due == 0:
+            return ENDED
+        _skip_followers(state)
+        kind, number, time_s = _peek(state)
+        if kind == NONE:
+            return STUCK
+        if time_s > world.time_limit_s:
+            integrate(state, world.time_limit_s)
+            return TRUNCATED
+        integrate(state, time_s)
+        _handle(state, kind, number)
+
+
+@compiled
+def _skip_followers(state):
+    """Programs of a closed loop arrive by event, not by the clock."""
+    world = state.world[0]
+    while world.next_program < len(state.program) and state.program[world.next_program].after != NONE:
+        world.next_program += 1
+
+
+@compiled
+def _peek(state):
+    """Kind, id and time of what happens next: an open-loop arrival, the first event, or the end of a run."""
+    world = state.world[0]
+    kind, number, time_s = NONE, NONE, 0.0
+    if world.n_events > 0:
+        first = state.event[0]
+        kind, number, time_s = first.key >> 32, first.key & 0xFFFFFFFF, first.time_s
+    if world.next_program < len(state.program):
+        arrival_s = state.program[world.next_program].arrival_s
+        earlier = kind == NONE or arrival_s < time_s
+        same = arrival_s == time_s
+        if earlier or (same and (kind > events.PROGRAM_ARRIVAL)):
+            kind, number, time_s = events.PROGRAM_ARRIVAL, NONE, arrival_s
+        elif same and kind == events.PROGRAM_ARRIVAL and world.next_program < number:
+            number = NONE
+    if world.n_due > 0:
+        i = state.due[0]
+        if kind == NONE or state.instance[i].due_s < time_s:
+            kind, number, time_s = events.ITERATION_END, i, state.instance[i].due_s
+    return kind, number, time_s
+
+
+@compiled
+def _handle(state, kind, number):
+    world = state.world[0]
+    if kind == events.ITERATION_END:
+        _iteration_end(state, number)
+        return
+    if kind == events.PROGRAM_ARRIVAL and number == NONE:
+        world.next_program += 1
+        arrive(state, world.next_program - 1)
+        return
+    events.pop(state)
+    if kind == events.EDGE_DONE:
+        edge_done(state, number)
+    elif kind == events.TURN_READY:
+        turn_ready(state, number)
+    elif kind == events.PROGRAM_ARRIVAL:
+        arrive(state, number)
+    elif kind == events.TOOL_END:
+        tool_end(state, number)
+    elif kind == events.TOOL_RETRY:
+        tool_retry(state, number)
+    elif kind == events.CONTROL_TICK:
+        _control_tick(state, number)
+    elif kind == events.INSTANCE_DOWN:
+        _instance_down(state, number)
+    elif kind == events.INSTANCE_UP:
+        _instance_up(state, number)
+
+
+@compiled
+def _iteration_end(state, i):
+    """The run of instance `i` ends: turns end, tools start, the next iteration is formed."""
+    end_run(state, i)
+    while True:
+        s = next_ended(state, i)
+        if s == NONE:
+            break
+        _end_turn(state, i, s)
+    plan(state, i)
+
+
+@compiled
+def _end_turn(state, i, s):
+    slot = state.slot[s]
+    t = slot.turn
+    leave_batch(state, i, s)
+    state.instance[i].outstanding_tokens -= slot.target
+    state.instance[i].turns += 1
+    free_slot(state, s)
+    state.turn_run[t].end_s = state.world[0].now_s
+    start_edges(state, t)
+    turn_ended(state, t)
+
+
+@compiled
+def _control_tick(state, number):
+    world = state.world[0]
+    if number == events.VIEW_TICK:
+        refresh_view(state)
+        events.push(state, world.now_s + world.view_period_s, events.CONTROL_TICK, number)
+    else:
+        steal(state)
+        events.push(state, world.now_s + world.steal_period_s, events.CONTROL_TICK, number)
+
+
+@compiled
+def _instance_up(state, i):
+    instance = state.instance[i]
+    instance.up = 1
+    instance.up_since_s = state.world[0].now_s
+    instance.idle_since_s = state.world[0].now_s
+    unpark_all(state)
+
+
+@compiled
+def _instance_down(state, i):
+    """The iteration in flight and all KV are lost; the turns of the instance are routed again."""
+    instance = state.instance[i]
+    now_s = state.world[0].now_s
+    if instance.running:
+        _lose_iteration(state, i)
+    while instance.waiting_head != NONE:
+        s = instance.waiting_head
+        leave_waiting(state, i, s)
+        _send_back(state, i, s)
+    drop_all(state, i)
+    if instance.up:
+        instance.up_s += now_s - instance.up_since_s
+    instance.up = 0
+    instance.idle_since_s = now_s
+
+
+@compiled
+def _lose_iteration(state, i):
+    """Turns keep what earlier iterations have generated; the last one begun does not count."""
+    instance = state.instance[i]
+    now_s = state.world[0].now_s
+    begun = iterations_begun(state, i, now_s)
+    catch_up(state, i, begun)
+    instance.busy_s += now_s - instance.run_base_s
+    instance.decode_tokens += instance.n_decode * (begun - 1)
+    while instance.running_head != NONE:
+        s = instance.running_head
+        slot = state.slot[s]
+        was_decode = slot.state == DECODE
+        leave_batch(state, i, s)
+        if was_decode:
+            slot.generated -= 1
+        instance.asked_tokens -= slot.target - slot.computed
+        state.turn_run[slot.turn].preemptions += 1
+        requeue(state, i, s)
+        _send_back(state, i, s)
+    instance.running = 0
+    events.clear_due(state, i)
+
+
+@compiled
+def _send_back(state, i, s):
+    """A turn of a failed instance goes to the router again."""
+    state.instance[i].outstanding_tokens -= state.slot[s].target
+    state.slot[s].instance = NONE
+    state.slot[s].state = READY
+    join_to_route(state, s)

@@ -1,0 +1,140 @@
+"""Program Orchestrator: who has arrived, which turns are ready, when a program is busy, done or failed."""
+
+from agentsim_env.engine import events
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.lists import join_to_route, new_slot
+from agentsim_env.engine.state import ACTIVE, DONE, FAILED, NONE
+
+
+@compiled
+def integrate(state, now_s):
+    """Advance the clock and the two integrals of the reward."""
+    world = state.world[0]
+    step = now_s - world.area_at_s
+    world.area_busy += step * world.n_busy
+    world.area_all += step * world.n_active
+    world.area_at_s = now_s
+    world.now_s = now_s
+
+
+@compiled
+def _counted(state, p):
+    return 1 if p >= state.world[0].warmup else 0
+
+
+@compiled
+def enter_busy(state, p, since_s):
+    """Something of program `p` waits for or is served by the cluster since `since_s`, which may be a little ago."""
+    run = state.program_run[p]
+    if run.state != ACTIVE:
+        return
+    if run.busy == 0:
+        world = state.world[0]
+        start_s = max(since_s, run.idle_since_s)
+        run.gap_s += start_s - run.idle_since_s
+        world.area_busy += (world.now_s - start_s) * _counted(state, p)
+        world.n_busy += _counted(state, p)
+    run.busy += 1
+
+
+@compiled
+def leave_busy(state, p):
+    """Undo one `enter_busy`."""
+    run = state.program_run[p]
+    if run.state != ACTIVE:
+        return
+    run.busy -= 1
+    if run.busy == 0:
+        run.idle_since_s = state.world[0].now_s
+        state.world[0].n_busy -= _counted(state, p)
+
+
+@compiled
+def arrive(state, p):
+    """A program arrives and is admitted; its root turns pass the gateway."""
+    world = state.world[0]
+    run = state.program_run[p]
+    run.state = ACTIVE
+    run.arrived_s = world.now_s
+    run.idle_since_s = world.now_s
+    world.n_arrived += 1
+    world.n_active += _counted(state, p)
+    program = state.program[p]
+    for t in range(program.first_turn, program.first_turn + program.n_turns):
+        if state.turn[t].n_parents == 0:
+            events.push(state, world.now_s + world.frontend_s, events.TURN_READY, t)
+
+
+@compiled
+def _end_program(state, p, how):
+    """Close the books of a program and start the one that waits for it in a closed loop."""
+    world = state.world[0]
+    run = state.program_run[p]
+    if run.busy > 0:
+        world.n_busy -= _counted(state, p)
+    else:
+        run.gap_s += world.now_s - run.idle_since_s
+    run.state = how
+    run.end_s = world.now_s
+    world.n_active -= _counted(state, p)
+    if how == DONE:
+        world.n_done += 1
+    else:
+        world.n_failed += 1
+        world.n_charged += _counted(state, p)
+    follower = run.follower
+    while follower != NONE:
+        arrival_s = world.now_s + state.program[follower].arrival_s
+        events.push(state, arrival_s, events.PROGRAM_ARRIVAL, follower)
+        follower = state.program_run[follower].sibling
+
+
+@compiled
+def _fits_somewhere(state, t):
+    turn = state.turn[t]
+    tokens = turn.prompt_tokens + turn.output_tokens
+    for i in range(len(state.instance)):
+        if tokens <= state.instance[i].max_context:
+            return True
+    return False
+
+
+@compiled
+def turn_ready(state, t):
+    """A turn has passed the gateway: it is to be routed, or its program fails because no instance can ever hold it."""
+    world = state.world[0]
+    p = state.turn[t].program
+    if state.program_run[p].state != ACTIVE:
+        return
+    ready_s = world.now_s - world.frontend_s
+    state.turn_run[t].ready_s = ready_s
+    enter_busy(state, p, ready_s)
+    if _fits_somewhere(state, t):
+        join_to_route(state, new_slot(state, t))
+    else:
+        _end_program(state, p, FAILED)
+
+
+@compiled
+def edge_done(state, e):
+    """A tool's result has reached the gateway."""
+    t = state.edge[e].target
+    run = state.turn_run[t]
+    run.pending -= 1
+    if run.pending == 0:
+        turn_ready(state, t)
+
+
+@compiled
+def turn_ended(state, t):
+    """The last token of a turn is out (its tools have been started): update its program."""
+    p = state.turn[t].program
+    run = state.program_run[p]
+    run.service_s += state.world[0].now_s - state.turn_run[t].scheduled_s
+    if run.state != ACTIVE:
+        return
+    run.turns_left -= 1
+    if run.turns_left == 0:
+        _end_program(state, p, DONE)
+    else:
+        leave_busy(state, p)

@@ -1,0 +1,85 @@
+"""Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
+
+from agentsim_env.engine.batching import synchronise, wake
+from agentsim_env.engine.decisions import ROUTE_TURN
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.lists import join_waiting, leave_to_route, park
+from agentsim_env.engine.residency import remember
+from agentsim_env.engine.rules.route import route
+from agentsim_env.engine.state import NONE, WAITING
+
+
+@compiled
+def _find_allowed(state, s):
+    """Fill the mask of instances that can take a turn now; returns how many there are."""
+    turn = state.turn[state.slot[s].turn]
+    tokens = turn.prompt_tokens + turn.output_tokens
+    n = 0
+    for i in range(len(state.instance)):
+        instance = state.instance[i]
+        ok = instance.up == 1 and tokens <= instance.max_context
+        state.allowed[i] = 1 if ok else 0
+        n += 1 if ok else 0
+    return n
+
+
+@compiled
+def settle(state):
+    """Route what is to be routed; returns ROUTE_TURN if someone outside is to decide, else NONE."""
+    world = state.world[0]
+    while world.route_head != NONE:
+        s = world.route_head
+        n = _find_allowed(state, s)
+        if n == 0:
+            park(state, leave_to_route(state))
+            continue
+        if n > 1 and (world.open_kinds >> ROUTE_TURN) & 1 and state.slot[s].program >= world.warmup:
+            world.asked = ROUTE_TURN
+            world.asked_slot = s
+            return ROUTE_TURN
+        place(state, default_choice(state, s))
+    return NONE
+
+
+@compiled
+def default_choice(state, s):
+    """What the scenario's rule answers; the only allowed instance if there is but one."""
+    only, n = NONE, 0
+    for i in range(len(state.instance)):
+        if state.allowed[i]:
+            only = i
+            n += 1
+    if n == 1:
+        return only
+    return route(state, state.rule[ROUTE_TURN], s)
+
+
+@compiled
+def place(state, i):
+    """Send the first turn to be routed to instance `i`."""
+    world = state.world[0]
+    s = leave_to_route(state)
+    slot = state.slot[s]
+    run = state.turn_run[slot.turn]
+    slot.instance = i
+    slot.state = WAITING
+    run.instance = i
+    run.routed_s = world.now_s
+    world.routed += 1
+    state.program_run[slot.program].home = i
+    state.instance[i].outstanding_tokens += slot.target
+    if world.keep_tree:
+        turn = state.turn[slot.turn]
+        pool = len(state.instance) + i
+        remember(state, turn.segment, pool, turn.prompt_tokens // world.block_size)
+    join_waiting(state, i, s)
+    wake(state, i)
+
+
+@compiled
+def refresh_view(state):
+    """Show the router the instances as they are now."""
+    for i in range(len(state.instance)):
+        synchronise(state, i)
+        state.seen[i] = state.instance[i]
+        state.seen_pool[i] = state.pool[i]

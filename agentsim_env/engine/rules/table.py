@@ -1,0 +1,38 @@
+"""How a table of rules becomes one compiled function that calls the rule with a given number."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from agentsim_env.engine.jit import compiled
+
+
+class Rule(NamedTuple):
+    """A row of a table of rules.
+
+    Attributes:
+        answer: Compiled function `(state, subject) -> answer`.
+        parameters: Names and defaults of its parameters; the rule reads the k-th as `state.parameter[kind, k]`.
+        needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
+        steals: Idle instances take waiting turns from loaded ones while this rule routes.
+        oracle: The rule sees the future.
+    """
+
+    answer: Callable[..., Any]
+    parameters: Mapping[str, float] = {}
+    needs_tree: bool = False
+    steals: bool = False
+    oracle: bool = False
+
+
+def dispatcher(table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
+    """A compiled `(state, number, subject) -> answer` over the rows of a table, in their order.
+
+    numba cannot index a table of functions inside compiled code without giving up inlining and caching, so the chain of
+    comparisons is written out here from the table; `file` is where the table stands, for numba's cache.
+    """
+    scope: dict[str, Any] = {f"rule_{k}": row.answer for k, row in enumerate(table.values())}
+    lines = ["def dispatch(state, number, subject):"]
+    lines += [f"    if number == {k}: return rule_{k}(state, subject)" for k in range(len(table) - 1)]
+    lines += [f"    return rule_{len(table) - 1}(state, subject)"]
+    exec(compile("\n".join(lines), file, "exec"), scope)
+    return compiled(scope["dispatch"])

@@ -198,6 +198,16 @@ def requeue(state, i, s):
     slot.computed = 0
     slot.chunk = 0
     slot.state = WAITING
+    expect(state, i, s)
+
+
+@compiled
+def expect(state, i, s):
+    """Note how many prefill tokens a turn will need on instance `i`, as its cache is now."""
+    slot = state.slot[s]
+    size = state.world[0].block_size
+    found = depth_blocks(state, deepest(state, state.turn[slot.turn].segment, i))
+    slot.expected = slot.target - min(found, (slot.target - 1) // size) * size
 
 
 # Forming an iteration.

@@ -30,23 +30,6 @@ from agentsim_env.workload.programs import Programs
 MOST_PARAMETERS = 16
 """Parameters that a rule may have."""
 
-FAULT = np.dtype([("time_s", "f8"), ("instance", "i4"), ("up", "i1")])
-"""A change of an instance's state, drawn beforehand: it fails (`up` 0) or returns (`up` 1)."""
-
-
-class LatencyTables(Protocol):
-    """What the engine needs of a latency profile (`agentsim_env.hardware.profile.Profile`)."""
-
-    overhead_s: float
-    cpu_s: float
-    cpu_per_seq_s: float
-    cpu_per_token_s: float
-    serial_pure_s: float
-    serial_mixed_s: float
-
-    def dense_layers_s(self, tokens: float) -> float: ...
-    def sequences_s(self, sequences: float) -> float: ...
-
 
 class EngineLike(Protocol):
     """What the engine needs of a serving engine (`agentsim_env.hardware.engines.Engine`)."""
@@ -106,6 +89,8 @@ class Blueprint:
         rules: Rule of each decision kind that is not left to its default.
         parameters: Parameters of those rules, where they differ from the default.
         open_kinds: Kinds that are answered from outside.
+        slo_ttft_s: Objective for the TTFT of a turn.
+        slo_tpot_s: Objective for its mean time per output token after the first.
     """
 
     engines: Sequence[EngineLike]
@@ -118,6 +103,8 @@ class Blueprint:
     rules: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     open_kinds: Sequence[str] = ()
+    slo_ttft_s: float = float("inf")
+    slo_tpot_s: float = float("inf")
 
     def __post_init__(self) -> None:
         """Prepare the parts that all states share."""
@@ -177,7 +164,7 @@ class Blueprint:
 
         Args:
             programs: The workload.
-            faults: `FAULT` array of failures and returns; late starts of engines come on top.
+            faults: `agentsim_env.workload.FAULT` array of failures and returns; late starts of engines come on top.
             seed: For chance inside rules.
         """
         if programs.block_size != self.block_size:
@@ -240,6 +227,7 @@ class Blueprint:
         world["view_period_s"] = self.view_period_s
         world["time_limit_s"] = self.time_limit_s
         world["warmup"] = self.warmup
+        world["slo_ttft_s"], world["slo_tpot_s"] = self.slo_ttft_s, self.slo_tpot_s
         world["block_size"] = self.block_size
         world["open_kinds"] = sum(1 << KINDS.index(kind) for kind in self.open_kinds)
         return world

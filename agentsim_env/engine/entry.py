@@ -1,12 +1,11 @@
 """The calls from Python into the compiled engine: each takes the handle of a state."""
 
-from typing import Any
-
 import numpy as np
 
 from agentsim_env.engine import loop
 from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.jit import COMPILED, compiled
+from agentsim_env.engine.router import default_choice
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.state import State, handle
 
@@ -21,6 +20,16 @@ def _synchronise_all(table):
     state = bind(table)
     for i in range(len(state.instance)):
         synchronise(state, i)
+
+
+@compiled
+def _default(table):
+    state = bind(table)
+    return default_choice(state, state.world[0].asked_slot)
+
+
+FIXED = frozenset({"program", "turn", "edge", "segment", "profile", "by_tokens", "by_seqs", "rule", "parameter"})
+"""Arrays of the state that no simulation changes; snapshots share them."""
 
 
 class Core:
@@ -45,12 +54,15 @@ class Core:
         for i in range(len(self.state.instance)):
             synchronise(self.state, i)
 
-    def snapshot(self) -> tuple[np.ndarray, ...]:
-        """Copies of all arrays that change."""
-        return tuple(np.array(array) for array in self.state)
+    def default(self) -> int:
+        """What the scenario's rule answers to the pending decision."""
+        if COMPILED:
+            return _default(self.handle)
+        return default_choice(self.state, self.state.world[0].asked_slot)
 
-    def restore(self, snapshot: tuple[Any, ...]) -> None:
-        """Put the arrays back to what `snapshot` returned."""
-        for array, saved in zip(self.state, snapshot, strict=True):
-            if array.flags.writeable:
-                array[...] = saved
+    def snapshot(self) -> State:
+        """A copy of everything that changes."""
+        copies = {name: array.copy() for name, array in self.state._asdict().items() if name not in FIXED}
+        if self.state.seen is self.state.instance:
+            copies["seen"], copies["seen_pool"] = copies["instance"], copies["pool"]
+        return self.state._replace(**copies)

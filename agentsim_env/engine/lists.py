@@ -27,6 +27,7 @@ def new_slot(state, turn):
     slot.target = state.turn[turn].prompt_tokens
     slot.computed = 0
     slot.chunk = 0
+    slot.expected = 0
     slot.generated = 0
     slot.locked = NONE
     slot.heap_at = NONE
@@ -70,6 +71,7 @@ def join_waiting(state, i, s):
     instance.waiting_tail = s
     instance.n_waiting += 1
     instance.queued_tokens += slot.target
+    instance.expected_tokens += slot.expected
 
 
 @compiled
@@ -86,6 +88,7 @@ def join_waiting_front(state, i, s):
     instance.waiting_head = s
     instance.n_waiting += 1
     instance.queued_tokens += slot.target
+    instance.expected_tokens += slot.expected
 
 
 @compiled
@@ -99,6 +102,7 @@ def leave_waiting(state, i, s):
         instance.waiting_tail = before
     instance.n_waiting -= 1
     instance.queued_tokens -= state.slot[s].target
+    instance.expected_tokens -= state.slot[s].expected
 
 
 @compiled

@@ -13,6 +13,8 @@ def integrate(state, now_s):
     step = now_s - world.area_at_s
     world.area_busy += step * world.n_busy
     world.area_all += step * world.n_active
+    if world.n_active > 0:
+        world.system_s += step
     world.area_at_s = now_s
     world.now_s = now_s
 
@@ -79,6 +81,7 @@ def _end_program(state, p, how):
     world.n_active -= _counted(state, p)
     if how == DONE:
         world.n_done += 1
+        world.n_counted_done += _counted(state, p)
     else:
         world.n_failed += 1
         world.n_charged += _counted(state, p)
@@ -126,11 +129,27 @@ def edge_done(state, e):
 
 
 @compiled
+def _account(state, t):
+    """Add a turn that has ended to the sums that rewards are made of."""
+    world = state.world[0]
+    turn, run = state.turn[t], state.turn_run[t]
+    ttft_s = run.first_token_s - run.ready_s
+    tpot_s = (run.end_s - run.first_token_s) / max(1, turn.output_tokens - 1)
+    world.ttft_s += ttft_s
+    world.tpot_s += tpot_s
+    world.recomputed_tokens += max(0, run.computed_tokens - turn.new_tokens)
+    if ttft_s > world.slo_ttft_s or tpot_s > world.slo_tpot_s:
+        world.n_violations += 1
+
+
+@compiled
 def turn_ended(state, t):
     """The last token of a turn is out (its tools have been started): update its program."""
     p = state.turn[t].program
     run = state.program_run[p]
     run.service_s += state.world[0].now_s - state.turn_run[t].scheduled_s
+    if _counted(state, p):
+        _account(state, t)
     if run.state != ACTIVE:
         return
     run.turns_left -= 1

@@ -1,6 +1,6 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
-from agentsim_env.engine.batching import synchronise, wake
+from agentsim_env.engine.batching import expect, synchronise, wake
 from agentsim_env.engine.decisions import ROUTE_TURN
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_waiting, leave_to_route, park
@@ -72,6 +72,7 @@ def place(state, i):
         turn = state.turn[slot.turn]
         pool = len(state.instance) + i
         remember(state, turn.segment, pool, turn.prompt_tokens // world.block_size)
+    expect(state, i, s)
     join_waiting(state, i, s)
     wake(state, i)
 

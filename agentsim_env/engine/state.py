@@ -27,6 +27,12 @@ WORLD = np.dtype(
         ("area_at_s", "f8"),  # the two areas are integrated up to this time
         ("area_busy", "f8"),  # program-seconds in which a counted program was busy
         ("area_all", "f8"),  # program-seconds in which a counted program had arrived and not ended
+        ("system_s", "f8"),  # time in which at least one counted program had arrived and not ended
+        ("ttft_s", "f8"),  # sum of TTFT over the counted turns that have ended
+        ("tpot_s", "f8"),  # sum of the mean time per output token after the first, likewise
+        ("slo_ttft_s", "f8"),  # objectives; inf for none
+        ("slo_tpot_s", "f8"),
+        ("recomputed_tokens", "i8"),  # prefill tokens of counted turns that the program had computed or generated before
         ("seed", "u8"),  # for hash01: chance inside rules
         ("chances", "i8"),  # numbers drawn so far from hash01
         ("routed", "i8"),  # routing decisions made so far
@@ -39,6 +45,8 @@ WORLD = np.dtype(
         ("n_done", "i4"),
         ("n_rejected", "i4"),
         ("n_failed", "i4"),
+        ("n_violations", "i4"),  # counted turns that ended beyond an objective
+        ("n_counted_done", "i4"),  # counted programs that are done
         ("n_charged", "i4"),  # counted programs that were rejected or failed
         ("block_size", "i4"),  # tokens in a KV block
         ("open_kinds", "i4"),  # bit set of the decision kinds that are answered from outside
@@ -108,6 +116,7 @@ SLOT = np.dtype(
         ("target", "i4"),  # tokens to prefill: prompt plus what was generated before a preemption
         ("computed", "i4"),  # tokens of the target whose KV is scheduled or found
         ("chunk", "i4"),  # prefill tokens in the iteration in flight
+        ("expected", "i4"),  # prefill tokens that it is expected to need, by the hit when it joined the queue
         ("generated", "i4"),  # output tokens when the present state began
         ("locked", "i4"),  # deepest resident record of its path that the turn locks
         ("heap_at", "i4"),  # place in the instance's finish heap
@@ -131,6 +140,7 @@ INSTANCE = np.dtype(
         ("sequence", "i8"),  # admissions so far
         ("outstanding_tokens", "i8"),  # targets of all waiting and running turns
         ("queued_tokens", "i8"),  # targets of the waiting turns
+        ("expected_tokens", "i8"),  # prefill tokens that the waiting turns are expected to need
         ("prefill_tokens", "i8"),  # prefill tokens scheduled so far
         ("decode_tokens", "i8"),  # tokens generated so far
         ("hit_tokens", "i8"),

@@ -1,6 +1,6 @@
 """Work stealing between instances (SAGA): an idle instance takes the oldest waiting turn of a loaded one."""
 
-from agentsim_env.engine.batching import wake
+from agentsim_env.engine.batching import expect, wake
 from agentsim_env.engine.chance import chance
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_waiting, leave_waiting
@@ -56,6 +56,7 @@ def steal(state):
         slot.instance = thief
         state.turn_run[slot.turn].instance = thief
         state.program_run[slot.program].home = thief
+        expect(state, thief, s)
         join_waiting(state, thief, s)
         wake(state, thief)
         return

@@ -1,0 +1,42 @@
+"""agentsim-env: a program-level simulator of LLM-agent serving, wrapped as Gymnasium environments."""
+
+from typing import TYPE_CHECKING, Any
+
+from agentsim_env.registration import register_environments
+
+if TYPE_CHECKING:
+    from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
+    from agentsim_env.simulator import Decision, SimulationError, Simulator
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Decision",
+    "Scenario",
+    "ScenarioError",
+    "SimulationError",
+    "Simulator",
+    "__version__",
+    "load_scenario",
+]
+
+_HOMES = {
+    "Decision": "agentsim_env.simulator",
+    "SimulationError": "agentsim_env.simulator",
+    "Simulator": "agentsim_env.simulator",
+    "Scenario": "agentsim_env.scenario",
+    "ScenarioError": "agentsim_env.scenario",
+    "load_scenario": "agentsim_env.scenario",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names of the package, imported when they are first used: the engine takes a moment to load."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+register_environments()

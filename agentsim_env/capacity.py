@@ -1,0 +1,95 @@
+"""Capacity of a scenario: what `load` is a fraction of.
+
+Capacity is the highest rate at which the cluster completes programs under the scenario's rules, over the numbers of programs that may be in
+progress at once (a closed loop without think time). More programs in progress fill the batches; too many push each other's KV out, and the
+rate falls again.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agentsim_env.engine.jit import CACHE_FOLDER
+
+if TYPE_CHECKING:
+    from agentsim_env.scenario import Scenario
+
+_SEED = 0
+_PROGRAMS_PER_USER = 6
+_LEAST_PROGRAMS = 192
+_GROWTH = 1.5
+_PATIENCE = 3
+
+
+def capacity_per_s(scenario: "Scenario") -> float:
+    """Programs per second that the scenario can complete; measured once and kept in the user's cache, by content.
+
+    Args:
+        scenario: Its arrivals, reward, episode and objectives do not matter.
+    """
+    path = CACHE_FOLDER.parent.parent / "capacity" / f"{_key(scenario)}.json"
+    if path.exists():
+        return float(json.loads(path.read_text())["capacity_per_s"])
+    capacity = max(rate for _, rate in capacity_curve(scenario))
+    _write(path, {"scenario": scenario.name, "capacity_per_s": capacity})
+    return capacity
+
+
+def capacity_curve(scenario: "Scenario") -> list[tuple[int, float]]:
+    """(programs in progress, programs completed per second), until the rate has passed its top."""
+    curve: list[tuple[int, float]] = []
+    users = max(2, scenario.cluster.n_instances)
+    worse = 0
+    while worse < _PATIENCE:
+        rate = completion_rate(scenario, users)
+        worse = worse + 1 if curve and rate < 1.01 * max(r for _, r in curve) else 0
+        curve.append((users, rate))
+        users = int(np.ceil(users * _GROWTH))
+    return curve
+
+
+def completion_rate(scenario: "Scenario", users: int) -> float:
+    """Programs completed per second while `users` programs are in progress, start and end of the run left out."""
+    from agentsim_env.scenario import load_scenario
+    from agentsim_env.simulator import Simulator
+
+    n = max(_LEAST_PROGRAMS, _PROGRAMS_PER_USER * users)
+    closed = load_scenario(
+        scenario,
+        {
+            "workload.arrivals": {"process": "closed_loop", "users": users, "think_time_s": 0.0},
+            "episode": {"programs": n, "warmup_programs": 0, "time_limit_s": None},
+        },
+    )
+    simulator = Simulator(closed)
+    simulator.reset(_SEED)
+    simulator.run()
+    ends = np.sort(simulator.state.program_run["end_s"])
+    first, last = int(0.3 * n), int(0.8 * n)
+    return float((last - first) / (ends[last] - ends[first]))
+
+
+def _key(scenario: "Scenario") -> str:
+    """Content of what matters, and of the code that measures."""
+    from agentsim_env.scenario import load_scenario
+
+    neutral = load_scenario(
+        scenario,
+        {
+            "workload.arrivals": {"process": "closed_loop", "users": 1, "think_time_s": 0.0},
+            "reward": None,
+            "slo": None,
+            "episode": {"programs": 1, "warmup_programs": 0},
+        },
+    )
+    return f"{neutral.content_hash()[:24]}-{CACHE_FOLDER.name}"
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(f".{np.random.default_rng().integers(2**62)}.tmp")
+    scratch.write_text(json.dumps(content))
+    scratch.replace(path)
+

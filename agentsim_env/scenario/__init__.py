@@ -1,0 +1,7 @@
+"""Scenarios: cluster, workload, rules, reward and episode in one validated YAML file."""
+
+from agentsim_env.scenario.errors import ScenarioError
+from agentsim_env.scenario.loader import DEFAULT, library, load_scenario
+from agentsim_env.scenario.schema import Scenario
+
+__all__ = ["DEFAULT", "Scenario", "ScenarioError", "library", "load_scenario"]

@@ -1,0 +1,156 @@
+"""The cluster: serving instances and the gateway in front of them."""
+
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, field_validator, model_validator
+
+from agentsim_env.scenario import registries
+from agentsim_env.scenario.base import Amount, Part, PositiveAmount, PositiveNumber, Text
+from agentsim_env.scenario.problems import not_allowed, not_known
+
+SIMULATED_MODES = ("mixed",)
+
+
+class Failure(Part):
+    """One outage of an instance: what it computes is lost, its KV is gone, its turns are routed again."""
+
+    at_s: Amount
+    """Time at which the instance fails, from the start of the episode."""
+
+    down_s: PositiveAmount
+    """Time until it is back, with an empty KV cache."""
+
+
+class Instance(Part):
+    """One serving engine, or `count` equal ones: a model on `tp` GPUs with its own queue, batch and KV pool."""
+
+    gpu: Text
+    """GPU, by its name in the hardware catalogue."""
+
+    count: PositiveNumber = 1
+    """How many such instances the cluster has."""
+
+    tp: PositiveNumber = 1
+    """Tensor parallelism: GPUs that one instance spreads the model over."""
+
+    dtype: Text = "bf16"
+    """Type of weights and activations."""
+
+    kv_dtype: Text = "auto"
+    """Type of the KV cache; `auto`: bf16, whatever the type of the weights."""
+
+    mode: Literal["mixed", "prefill_first", "two_lanes", "prefill", "decode"] = "mixed"
+    """How prefills and decodes share the engine. Simulated today: `mixed`, chunked prefill beside decodes."""
+
+    max_num_seqs: PositiveNumber = 256
+    """Turns in the running batch at most."""
+
+    max_num_batched_tokens: PositiveNumber = 2048
+    """Token budget of an iteration, at least `max_num_seqs`: a decode takes one, a prefill chunk takes the rest."""
+
+    max_model_len_tokens: PositiveNumber | None = None
+    """Longest context, prompt and output together, that the instance accepts; `null`: what the model allows."""
+
+    gpu_memory_utilization: Annotated[float, Strict(), Field(gt=0, le=1)] = 0.9
+    """Share of the GPU's memory that the engine may use; what weights and activations leave of it holds KV."""
+
+    kv_blocks: PositiveNumber | None = None
+    """KV blocks of the instance; `null`: as many as the memory holds."""
+
+    start_s: Amount = 0.0
+    """Time at which the instance is ready to serve."""
+
+    failures: Annotated[tuple[Failure, ...], Field(strict=False)] = ()
+    """Planned outages in order of time; each of `count` instances has them."""
+
+    mtbf_s: PositiveAmount | None = None
+    """Mean time from a start to the next failure, exponential, drawn from the seed; `null`: no random failures."""
+
+    mttr_s: PositiveAmount | None = None
+    """Mean time of an outage, exponential, drawn from the seed; given together with `mtbf_s`."""
+
+    price_per_hour: Amount | None = None
+    """US dollars per GPU and hour; `null`: the price in the hardware catalogue."""
+
+    @field_validator("gpu")
+    @classmethod
+    def _gpu_is_known(cls, gpu: str) -> str:
+        return registries.known_gpu(gpu)
+
+    @field_validator("dtype")
+    @classmethod
+    def _dtype_is_known(cls, dtype: str) -> str:
+        return registries.known_weight_dtype(dtype)
+
+    @field_validator("kv_dtype")
+    @classmethod
+    def _kv_dtype_is_known(cls, kv_dtype: str) -> str:
+        return registries.known_kv_dtype(kv_dtype)
+
+    @field_validator("mode")
+    @classmethod
+    def _mode_is_simulated(cls, mode: str) -> str:
+        if mode not in SIMULATED_MODES:
+            raise not_known("mode (declared, not simulated yet)", mode, SIMULATED_MODES)
+        return mode
+
+    @model_validator(mode="after")
+    def _budget_holds_batch(self) -> Self:
+        if self.max_num_batched_tokens < self.max_num_seqs:
+            reason = f"must be at least max_num_seqs ({self.max_num_seqs}): each running turn takes one token"
+            raise not_allowed(reason, self.max_num_batched_tokens, ["max_num_batched_tokens"])
+        return self
+
+    @model_validator(mode="after")
+    def _failures_are_clear(self) -> Self:
+        for i, (earlier, later) in enumerate(pairwise(self.failures)):
+            back_s = earlier.at_s + earlier.down_s
+            if later.at_s < back_s:
+                reason = f"must be at least {back_s:g}: the outage before it ends then"
+                raise not_allowed(reason, later.at_s, ["failures", i + 1, "at_s"])
+        if (self.mtbf_s is None) != (self.mttr_s is None):
+            missing = "mttr_s" if self.mttr_s is None else "mtbf_s"
+            raise not_allowed("mtbf_s and mttr_s go together: give both or neither", None, [missing])
+        if self.failures and self.mtbf_s is not None:
+            raise not_allowed("give either failures or mtbf_s, not both", self.mtbf_s, ["mtbf_s"])
+        return self
+
+
+class RouterTree(Part):
+    """What a cache-aware router believes is cached: an approximate prefix tree per instance, fed by its decisions."""
+
+    capacity_tokens: PositiveNumber = 67_108_864
+    """Tokens that the tree of one instance remembers, least recently used first out. Default: SGLang's router."""
+
+
+class Cluster(Part):
+    """The model that is served, the instances that serve it and the gateway in front of them."""
+
+    model: Text
+    """Model, by its name in the hardware catalogue."""
+
+    instances: Annotated[tuple[Instance, ...], Field(min_length=1, strict=False)]
+    """Instances, or groups of equal ones."""
+
+    block_size_tokens: PositiveNumber = 16
+    """Tokens in a KV block. Default: vLLM's."""
+
+    frontend_s: Amount = 0.010
+    """Time that a ready turn spends in the gateway (tokenising) before it is routed. Measured in TTFT: 8-15 ms."""
+
+    view_delay_s: Amount = 0.0
+    """How late the router sees the metrics of the instances."""
+
+    router_tree: RouterTree = RouterTree()
+    """The router's own idea of the caches."""
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_known(cls, model: str) -> str:
+        return registries.known_model(model)
+
+    @property
+    def n_instances(self) -> int:
+        """Instances in the cluster, every `count` added up."""
+        return sum(instance.count for instance in self.instances)

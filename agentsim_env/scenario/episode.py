@@ -1,0 +1,51 @@
+"""The length of an episode, the service-level objectives, and how decisions are put to agents."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from agentsim_env.scenario.base import Part, PositiveAmount, PositiveNumber, WholeNumber
+from agentsim_env.scenario.problems import not_allowed
+
+
+class Episode(Part):
+    """How much work one episode is."""
+
+    programs: PositiveNumber | None = None
+    """Programs of an episode, the warm-up among them; `null`: every program of the trace."""
+
+    warmup_programs: WholeNumber = 0
+    """The first programs of the episode: answered by the scenario's rules and not counted in reward and summary."""
+
+    time_limit_s: PositiveAmount | None = None
+    """Simulated time after which the episode is truncated; `null`: when all programs have ended."""
+
+    @model_validator(mode="after")
+    def _warmup_leaves_programs(self) -> Self:
+        if self.programs is not None and self.warmup_programs >= self.programs:
+            reason = f"must be less than programs ({self.programs}): the rest is what counts"
+            raise not_allowed(reason, self.warmup_programs, ["warmup_programs"])
+        return self
+
+
+class Slo(Part):
+    """Service-level objectives; what meets all that are given counts as goodput."""
+
+    ttft_s: PositiveAmount | None = None
+    """Time from a turn being ready to its first token."""
+
+    tpot_s: PositiveAmount | None = None
+    """Mean time per output token of a turn after the first."""
+
+    slowdown: PositiveAmount | None = None
+    """JCT of a program over its JCT alone on an idle cluster."""
+
+
+class Decisions(Part):
+    """How decisions are put to rules and agents."""
+
+    candidates: PositiveNumber = 16
+    """Candidates that an agent sees at most (K), for every kind of decision whose choices have no fixed number."""
+
+    control_period_s: PositiveAmount = 1.0
+    """Time between control ticks."""

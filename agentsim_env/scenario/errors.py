@@ -1,0 +1,27 @@
+"""The one error that a wrong scenario raises."""
+
+import difflib
+from collections.abc import Collection
+
+_LONGEST = 80
+
+
+class ScenarioError(ValueError):
+    """A scenario cannot be read or is not valid.
+
+    Each line of the message names the file, the field, its value and what is allowed.
+    """
+
+
+def shorten(text: str) -> str:
+    """The text, or its beginning where it is too long for a message."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
+
+
+def suggestion(value: object, allowed: Collection[str]) -> str:
+    """The end of a message about a wrong name: the closest right one, and all of them."""
+    if not allowed:
+        return ""
+    close = difflib.get_close_matches(str(value), allowed, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{hint}; allowed: {', '.join(sorted(allowed))}"

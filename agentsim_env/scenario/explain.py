@@ -1,0 +1,139 @@
+"""Turns what pydantic found wrong into lines that name file, field, value and what is allowed."""
+
+import re
+import types
+from collections.abc import Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from agentsim_env.scenario import registries
+from agentsim_env.scenario.arrivals import Arrivals
+from agentsim_env.scenario.errors import shorten, suggestion
+from agentsim_env.scenario.layers import DISCRIMINATOR, Layer, child
+from agentsim_env.scenario.problems import NOT_KNOWN
+from agentsim_env.scenario.schema import Scenario
+
+_NO_VALUE = object()
+
+
+def explain(error: ValidationError, data: Any, layers: Sequence[Layer]) -> str:
+    """One line for each problem.
+
+    Args:
+        error: What the schema found.
+        data: The merged values that were validated.
+        layers: Where they came from, the lowest first; the file that was asked for is the last one with a node.
+    """
+    problems = error.errors(include_url=False)
+    return "\n".join(_line(details, data, layers) for details in problems if not _follows(details, problems))
+
+
+def _follows(details: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
+    """Whether a list only seems too short because pydantic left out the items that are wrong."""
+    loc = details["loc"]
+    return details["type"] == "too_short" and any(p["loc"][: len(loc)] == loc and p["loc"] != loc for p in problems)
+
+
+def _line(details: ErrorDetails, data: Any, layers: Sequence[Layer]) -> str:
+    path, value = _path(details["loc"], data), details["input"]
+    kind = details["type"]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        path = (*path, DISCRIMINATOR)
+        value = details.get("ctx", {}).get("tag", _NO_VALUE)
+    elif kind == "missing" or value is None:
+        value = _NO_VALUE
+    shown = "" if value is _NO_VALUE else f" = {shorten(repr(value))}"
+    return f"{_where(path, layers)}: {'.'.join(map(str, path)) or 'scenario'}{shown}: {_reason(details, path, data)}"
+
+
+def _path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
+    """The path of the values: without the names that pydantic adds for members of a union and for keys."""
+    path: list[str | int] = []
+    for key in loc:
+        is_tag = isinstance(data, dict) and key not in data and data.get(DISCRIMINATOR) == key
+        if is_tag or key == "[key]":
+            continue
+        path.append(key)
+        data = child(data, key)
+    return tuple(path)
+
+
+def _where(path: Sequence[str | int], layers: Sequence[Layer]) -> str:
+    giving = [layer for layer in layers if layer.has(path)]
+    files = [layer for layer in layers if layer.node is not None] or list(layers)
+    return (giving or files)[-1].where(path)
+
+
+def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "extra_forbidden":
+            model = _model_at(path[:-1], data)
+            return f"unknown field{suggestion(path[-1], model.model_fields if model else ())}"
+        case "missing":
+            return "required, but not given"
+        case str(kind) if kind == NOT_KNOWN:
+            return f"unknown {context['what']}{suggestion(context['name'], context['allowed'])}"
+        case "literal_error":
+            return f"not one of the allowed values{suggestion(details['input'], _quoted(context['expected']))}"
+        case "union_tag_invalid":
+            return f"not one of the allowed values{suggestion(context['tag'], _quoted(context['expected_tags']))}"
+        case "union_tag_not_found":
+            return f"required, but not given{suggestion('', _processes())}"
+        case "tuple_type":
+            return "must be a list"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a mapping"
+        case _:
+            return re.sub("^(Value error, )?((Input|Tuple|Dictionary|String) should)?", _must, details["msg"])
+
+
+def _must(start: re.Match[str]) -> str:
+    return "must" if start[2] else ""
+
+
+def _quoted(text: str) -> list[str]:
+    return re.findall(r"'([^']*)'", text)
+
+
+def _processes() -> list[str]:
+    members = get_args(get_args(Arrivals)[0])
+    return [name for member in members for name in _names(member)]
+
+
+def _model_at(path: Sequence[str | int], data: Any) -> type[BaseModel] | None:
+    """The model of the part at `path`, None where the schema does not tell."""
+    annotation: Any = Scenario
+    for key in path:
+        above, data = data, child(data, key)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(str(key))
+            annotation = field.annotation if field else None
+        else:
+            annotation = next((a for a in reversed(get_args(annotation)) if a is not Ellipsis), None)
+        annotation = _member(annotation, data)
+        if annotation is BaseModel and isinstance(above, dict) and above.get("family") in registries.families():
+            annotation = registries.families()[above["family"]].params
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _member(annotation: Any, data: Any) -> Any:
+    """The member of a union that the data chooses; anything else without its metadata."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return annotation
+    members = [_member(member, data) for member in get_args(annotation) if member is not type(None)]
+    chosen = child(data, DISCRIMINATOR)
+    for member in members:
+        if chosen in _names(member):
+            return member
+    return members[0] if len(members) == 1 else None
+
+
+def _names(member: Any) -> tuple[Any, ...]:
+    """The values of the discriminator that choose a member of a union."""
+    field = getattr(member, "model_fields", {}).get(DISCRIMINATOR)
+    return get_args(field.annotation) if field else ()

@@ -1,0 +1,121 @@
+"""Finds, reads, layers and validates scenarios."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from agentsim_env.scenario.errors import ScenarioError, suggestion
+from agentsim_env.scenario.explain import explain
+from agentsim_env.scenario.layers import Layer, merge
+from agentsim_env.scenario.overrides import Overrides, layer, pairs
+from agentsim_env.scenario.schema import PROSE, Scenario
+from agentsim_env.scenario.strict_yaml import line_of, parse
+
+DEFAULT = "coding_agents"
+_LIBRARY = Path(__file__).parent / "library"
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def library() -> tuple[str, ...]:
+    """Names of the scenarios that come with the package."""
+    return tuple(sorted(path.stem for path in _LIBRARY.glob("*.yaml")))
+
+
+def load_scenario(
+    source: str | Path | Mapping[str, Any] | Scenario | None = None, overrides: Overrides = ()
+) -> Scenario:
+    """Loads a scenario.
+
+    Args:
+        source: Name of a scenario of the library, path of a YAML or JSON file, values as a mapping, or a scenario
+            to change; None for the default of the library.
+        overrides: `path=value` strings, or a mapping from dotted paths to values, laid over the scenario in order.
+
+    Returns:
+        The validated scenario.
+
+    Raises:
+        ScenarioError: It cannot be read or is not valid.
+
+    Example:
+        >>> scenario = load_scenario("coding_agents", ["cluster.instances.0.count=8"])
+        >>> scenario.cluster.n_instances
+        8
+    """
+    layers = _layers(source)
+    data: Any = {}
+    for below in layers:
+        data = merge(data, below.data)
+    for label, path, value in pairs(overrides):
+        layers.append(layer(data, label, path, value))
+        data = merge(data, layers[-1].data)
+    data = _with_trace_path(data, Path())
+    try:
+        return Scenario.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError(explain(error, data, layers)) from error
+
+
+def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[Layer]:
+    if isinstance(source, Scenario):
+        # Only what was given: a default must make way when, say, the family that it belongs to changes.
+        return [Layer(f"scenario {source.name}", source.model_dump(mode="json", exclude_unset=True))]
+    if isinstance(source, Mapping):
+        return _with_bases(Layer("scenario", {"name": "unnamed", **source}), Path(), ())
+    path = _find(DEFAULT if source is None else source, Path(), "scenario")
+    return _read(path, ())
+
+
+def _find(source: str | Path, folder: Path, asked_by: str) -> Path:
+    path = folder / source
+    is_name = isinstance(source, str) and Path(source).name == source and path.suffix not in _SUFFIXES
+    if is_name and source in library():
+        return _LIBRARY / f"{source}.yaml"
+    if path.is_file():
+        return path
+    if is_name:
+        raise ScenarioError(
+            f"{asked_by}: {source}: no such scenario{suggestion(source, library())}, or the path of a file"
+        )
+    raise ScenarioError(f"{asked_by}: {path}: no such file")
+
+
+def _read(path: Path, children: tuple[Path, ...]) -> list[Layer]:
+    label = f"library/{path.name}" if path.parent == _LIBRARY else str(path)
+    if path.resolve() in children:
+        chain = " -> ".join(p.name for p in (*children[children.index(path.resolve()) :], path))
+        raise ScenarioError(f"{label}: extends: scenarios extend each other in a circle: {chain}")
+    try:
+        data, node = parse(path.read_text(encoding="utf-8"), label)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{label}: cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        allowed = ", ".join(("extends", *Scenario.model_fields))
+        raise ScenarioError(f"{label}: must be a mapping of fields; allowed: {allowed}")
+    named = {"name": path.stem, **data}
+    return _with_bases(Layer(label, named, node), path.parent, (*children, path.resolve()))
+
+
+def _with_bases(top: Layer, folder: Path, children: tuple[Path, ...]) -> list[Layer]:
+    data = _with_trace_path(dict(top.data), folder)
+    base = data.pop("extends", None)
+    if base is None:
+        return [top._replace(data=data)]
+    line = line_of(top.node, ["extends"])
+    where = f"{top.label}:{line}: extends" if line else f"{top.label}: extends"
+    if not isinstance(base, str):
+        raise ScenarioError(f"{where} = {base!r}: must be the name of a scenario or the path of a file")
+    below = _read(_find(base, folder, where), children)
+    # A name or a knee describes one scenario and not those that extend it.
+    inherited = [layer._replace(data={k: v for k, v in layer.data.items() if k not in PROSE}) for layer in below]
+    return [*inherited, top._replace(data=data)]
+
+
+def _with_trace_path(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Makes the path of a trace absolute, so that the scenario means the same wherever it is saved."""
+    match data:
+        case {"workload": {"trace": {"path": str(path)} as trace} as workload} if path:
+            return {**data, "workload": {**workload, "trace": {**trace, "path": str((folder / path).absolute())}}}
+    return data

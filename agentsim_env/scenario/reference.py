@@ -1,0 +1,193 @@
+"""Writes the reference of scenario files: `python -m agentsim_env.scenario.reference [--json-schema]`."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from agentsim_env.scenario import registries
+from agentsim_env.scenario.json_schema import file_schema, json_schema
+from agentsim_env.scenario.loader import DEFAULT, library, load_scenario
+from agentsim_env.scenario.rules import KINDS
+
+_INTRODUCTION = f"""\
+# Scenarios
+
+<!-- Written by `make docs` from the schema in agentsim_env/scenario. Change that, not this page. -->
+
+A scenario is everything that defines a simulation but its seed: cluster, workload, rules, reward and episode, in one
+YAML file.
+
+```yaml
+extends: {DEFAULT}          # start from a scenario of the library, or from another file
+cluster:
+  instances:
+    - {{gpu: H100, count: 8}}
+workload:
+  arrivals: {{process: gamma, cv: 4.0, load: 0.8}}
+```
+
+A name of the library or the path of a file goes wherever a scenario is asked for; without one it is `{DEFAULT}`.
+
+* **extends** names another scenario, by its name in the library or by a path relative to the file. Mappings are merged
+  key by key; lists are replaced as a whole; `null` takes a value away, so that the field's default holds again. A field
+  that excludes another takes its place (`rate_per_s` and `load`, `mix` and `trace`), and a new `process` replaces the
+  whole of `arrivals`. `name`, `description` and `knee` are not inherited.
+* **--set path=value** lays one value over a scenario in the same way, from the command line:
+  `--set cluster.instances.0.count=8 --set workload.arrivals.load=0.7`. Values are YAML.
+* Units are in the names: `_s` seconds, `_tokens` tokens, `_per_s` per second.
+* An unknown field is an error, as is a key that stands twice in one mapping. Errors name the file and line, the path of
+  the field, its value and what is allowed.
+* `python -m agentsim_env.scenario.reference --json-schema` prints a JSON schema, with which editors complete and check
+  the files.
+
+From Python:
+
+```python
+from agentsim_env.scenario import load_scenario
+
+scenario = load_scenario("{DEFAULT}", ["cluster.instances.0.count=8"])
+scenario.cluster.n_instances   # 8
+scenario.content_hash()        # the same for scenarios that simulate alike
+```
+"""
+
+_BOUNDS = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+_PLAIN = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "mapping",
+}
+
+
+def markdown() -> str:
+    """The reference page."""
+    schema = json_schema()
+    parts = schema["$defs"]
+    sections = [_INTRODUCTION, "\n".join(_library()), "## Fields\n", _section("Scenario", schema, parts)]
+    sections += [_section(name, parts[name], parts) for name in _in_order(schema)]
+    return "\n".join([*sections, "\n".join(_rule_parameters())])
+
+
+def _rule_parameters() -> Iterator[str]:
+    yield "### Parameters of rules\n"
+    yield "| kind | rule | parameters with their defaults |"
+    yield "|---|---|---|"
+    for kind in KINDS:
+        for rule in registries.rules(kind):
+            parameters = registries.rule_parameters(kind, rule)
+            if parameters:
+                yield f"| `{kind}` | `{rule}` | `{_flow(dict(parameters))}` |"
+    yield ""
+
+
+def _library() -> Iterator[str]:
+    yield "## Library\n"
+    yield "| name | what it is | where the knee is |"
+    yield "|---|---|---|"
+    for name in library():
+        scenario = load_scenario(name)
+        yield f"| `{name}` | {_one_line(scenario.description)} | {_one_line(scenario.knee)} |"
+    yield ""
+
+
+def _section(name: str, schema: dict[str, Any], parts: dict[str, Any]) -> str:
+    rows = [
+        f"### {name}\n",
+        schema.get("description", "").split(">>>")[0].rstrip(),
+        "",
+        "| field | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for field, prop in schema["properties"].items():
+        default = "**required**" if field in schema.get("required", ()) else _default(prop, parts)
+        rows.append(f"| `{field}` | {_type(prop)} | {default} | {_one_line(prop.get('description', ''))} |")
+    return "\n".join([*rows, ""])
+
+
+def _in_order(schema: dict[str, Any]) -> list[str]:
+    """Names of the parts, depth first in the order of the fields."""
+    found: list[str] = []
+
+    def visit(node: Any) -> None:
+        if isinstance(node, dict):
+            name = _part(node)
+            if name and name not in found:
+                found.append(name)
+                visit(schema["$defs"][name])
+            for key, value in node.items():
+                if key not in ("$defs", "discriminator"):
+                    visit(value)
+        elif isinstance(node, list):
+            for item in node:
+                visit(item)
+
+    visit(schema)
+    return [name for name in found if "properties" in schema["$defs"][name]]
+
+
+def _type(prop: dict[str, Any]) -> str:
+    if "$ref" in prop:
+        name = _part(prop)
+        return f"[{name}](#{name.lower()})"
+    members = prop.get("anyOf") or prop.get("oneOf")
+    if members:
+        return " or ".join(_type(member) for member in members)
+    if "const" in prop:
+        return f"`{prop['const']}`"
+    if "enum" in prop:
+        return ", ".join(f"`{name}`" for name in prop["enum"])
+    if prop.get("type") == "array":
+        return f"list of {_type(prop['items'])}" if "items" in prop else "list"
+    if prop.get("type") == "null":
+        return "null"
+    if isinstance(prop.get("additionalProperties"), dict):
+        keys = _type(prop["propertyNames"]) if "enum" in prop.get("propertyNames", {}) else "name"
+        return f"mapping of {keys} to {_type(prop['additionalProperties'])}"
+    bounds = [f"{sign} {prop[key]:g}" for key, sign in _BOUNDS if key in prop]
+    return " ".join([_PLAIN.get(prop.get("type", ""), "any"), ", ".join(bounds)]).strip()
+
+
+def _default(prop: dict[str, Any], parts: dict[str, Any]) -> str:
+    default = prop.get("default", "")
+    name = next((_part(member) for member in [prop, *prop.get("anyOf", ())] if "$ref" in member), "")
+    if name and isinstance(default, dict):
+        defaults = {field: p.get("default") for field, p in parts[name]["properties"].items()}
+        default = {field: value for field, value in default.items() if value != defaults.get(field)}
+    is_long = isinstance(default, list) and any(isinstance(item, dict) for item in default)
+    return "" if default in ("", {}, []) or is_long else f"`{_flow(default)}`"
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML writes it in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _part(prop: dict[str, Any]) -> str:
+    return prop.get("$ref", "").removeprefix("#/$defs/")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def main() -> None:
+    """Prints the page, or the JSON schema."""
+    parser = argparse.ArgumentParser(description="Prints the reference of scenario files as Markdown.")
+    parser.add_argument("--json-schema", action="store_true", help="print the JSON schema of a scenario file instead")
+    if parser.parse_args().json_schema:
+        print(json.dumps(file_schema(), indent=2))
+    else:
+        print(markdown(), end="")
+
+
+if __name__ == "__main__":
+    main()

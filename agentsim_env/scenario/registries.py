@@ -1,0 +1,68 @@
+"""The tables of names that a scenario may use, looked up when one is validated.
+
+The schema knows no rule, workload family, trace format, GPU or model by name: each is declared where it is
+implemented, in one table. The imports are inside the functions because those packages import the schema.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+
+def families() -> Mapping[str, Any]:
+    """Workload families by name; each has a model of its parameters, `params`, that knows its `tool_names`."""
+    from agentsim_env.workload.families import FAMILIES
+
+    return FAMILIES
+
+
+def trace_formats() -> Collection[str]:
+    """Names of the trace formats that can be read."""
+    from agentsim_env.workload.traces import FORMATS
+
+    return tuple(FORMATS)
+
+
+def rules(kind: str) -> Collection[str]:
+    """Names of the rules that answer one kind of decision."""
+    from agentsim_env.engine.rules import RULES
+
+    return RULES[kind]
+
+
+def rule_parameters(kind: str, rule: str) -> Mapping[str, float]:
+    """Parameters of a rule with their defaults."""
+    from agentsim_env.engine.rules import RULE_PARAMS
+
+    return RULE_PARAMS.get(kind, {}).get(rule, {})
+
+
+def known_gpu(name: str) -> str:
+    """Returns a name that the hardware catalogue knows; it raises a ValueError that lists them for any other."""
+    from agentsim_env.hardware import find_gpu
+
+    find_gpu(name)
+    return name
+
+
+def known_model(name: str) -> str:
+    """Returns a name that the hardware catalogue knows; it raises a ValueError that lists them for any other."""
+    from agentsim_env.hardware import find_model
+
+    find_model(name)
+    return name
+
+
+def known_weight_dtype(name: str) -> str:
+    """Returns a number format that weights can have; the hardware catalogue raises a ValueError for any other."""
+    from agentsim_env.hardware.dtypes import weight_dtype
+
+    weight_dtype(name)
+    return name
+
+
+def known_kv_dtype(name: str) -> str:
+    """Returns a number format that KV can have; the hardware catalogue raises a ValueError for any other."""
+    from agentsim_env.hardware.dtypes import kv_dtype
+
+    kv_dtype(name)
+    return name

@@ -1,0 +1,84 @@
+"""The rule that answers each kind of decision, unless an agent does."""
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from agentsim_env.scenario import registries
+from agentsim_env.scenario.base import Part, Text
+from agentsim_env.scenario.problems import not_known
+
+KINDS = (
+    "admit_program",
+    "route_turn",
+    "schedule_turn",
+    "retain_kv",
+    "evict_kv",
+    "preempt_turn",
+    "prefetch_kv",
+    "set_prefill_budget",
+)
+
+
+class Rules(Part):
+    """One rule for each kind of decision, by name, and their parameters."""
+
+    admit_program: Text = "admit"
+    """A program arrives, or is held and could start: admit, hold or reject it."""
+
+    route_turn: Text = "least_loaded"
+    """A turn is ready: on which instance it runs."""
+
+    schedule_turn: Text = "fcfs"
+    """An instance could take one more turn into its batch: which one."""
+
+    retain_kv: Text = "leave"
+    """A turn ends and a gap follows: what becomes of its KV."""
+
+    evict_kv: Text = "lru"
+    """Blocks are needed: which idle KV goes."""
+
+    preempt_turn: Text = "last_admitted"
+    """A running turn cannot grow and nothing idle is left: which running turn goes back to the queue."""
+
+    prefetch_kv: Text = "none"
+    """Something could be moved up ahead of its use: what, if anything."""
+
+    set_prefill_budget: Text = "static"
+    """A control tick of an instance: how prefills and decodes share it."""
+
+    rule_params: dict[str, dict[str, float]] = Field(default={})
+    """Parameters of the rules, by kind of decision; what is not given keeps the rule's default."""
+
+    @field_validator(*KINDS)
+    @classmethod
+    def _rule_exists(cls, rule: str, info: ValidationInfo) -> str:
+        allowed = registries.rules(str(info.field_name))
+        if rule not in allowed:
+            raise not_known("rule", rule, allowed)
+        return rule
+
+    @field_validator("rule_params")
+    @classmethod
+    def _params_of_rules(
+        cls, rule_params: dict[str, dict[str, float]], info: ValidationInfo
+    ) -> dict[str, dict[str, float]]:
+        for kind, params in rule_params.items():
+            if kind not in KINDS:
+                raise not_known("kind of decision", kind, KINDS, [kind])
+            if kind in info.data:
+                _check_params(kind, info.data[kind], params)
+        return rule_params
+
+    def by_kind(self) -> dict[str, str]:
+        """The rule of each kind of decision."""
+        return {kind: getattr(self, kind) for kind in KINDS}
+
+    def params(self, kind: str) -> dict[str, float]:
+        """Parameters of the rule that answers `kind`: the given ones over the rule's defaults."""
+        return {**registries.rule_parameters(kind, getattr(self, kind)), **self.rule_params.get(kind, {})}
+
+
+def _check_params(kind: str, rule: str, params: dict[str, float]) -> None:
+    allowed = registries.rule_parameters(kind, rule)
+    for name in params:
+        if name not in allowed:
+            raise not_known(f"parameter of rule '{rule}'", name, allowed, [kind, name])

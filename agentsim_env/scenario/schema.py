@@ -1,0 +1,88 @@
+"""The whole scenario."""
+
+import hashlib
+import json
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from agentsim_env.scenario.arrivals import FixedTimes
+from agentsim_env.scenario.base import Part, Text
+from agentsim_env.scenario.cluster import Cluster
+from agentsim_env.scenario.episode import Decisions, Episode, Slo
+from agentsim_env.scenario.problems import not_allowed
+from agentsim_env.scenario.reward import Reward
+from agentsim_env.scenario.rules import Rules
+from agentsim_env.scenario.trace_digest import trace_digest
+from agentsim_env.scenario.workload import Workload
+
+PROSE = frozenset({"name", "description", "knee"})
+"""Fields that say something to people and nothing to the simulator."""
+
+
+class Scenario(Part):
+    """Cluster, workload, rules, reward and episode: everything that defines a simulation but its seed."""
+
+    name: Text
+    """Name; by default that of the file."""
+
+    description: str = ""
+    """What the scenario is about."""
+
+    knee: str = ""
+    """Where the knee is: the load at which policies begin to differ."""
+
+    cluster: Cluster
+    """What serves."""
+
+    workload: Workload
+    """What is served."""
+
+    rules: Rules = Field(default_factory=Rules)
+    """What answers the decisions that no agent answers."""
+
+    decisions: Decisions = Decisions()
+    """How decisions are put."""
+
+    reward: Reward = Reward()
+    """What agents are trained on."""
+
+    episode: Episode = Episode()
+    """How much work an episode is."""
+
+    slo: Slo = Slo()
+    """What counts as good service."""
+
+    def content_hash(self) -> str:
+        """SHA-256 of everything but the prose, as hexadecimal digits: equal for scenarios that simulate alike.
+
+        A trace counts by its content, not by its path.
+
+        Raises:
+            FileNotFoundError: The trace does not exist.
+        """
+        content = self.model_dump(mode="json", exclude=set(PROSE))
+        if self.workload.trace is not None:
+            content["workload"]["trace"]["path"] = trace_digest(self.workload.trace.path)
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @model_validator(mode="after")
+    def _length_is_known(self) -> Self:
+        arrivals, programs = self.workload.arrivals, self.episode.programs
+        if isinstance(arrivals, FixedTimes):
+            n_times = len(arrivals.times_s)
+            if programs is not None and programs > n_times:
+                reason = f"must be at most {n_times}, the number of workload.arrivals.times_s"
+                raise not_allowed(reason, programs, ["episode", "programs"])
+        elif programs is None and self.workload.trace is None:
+            reason = "required, a whole number from 1: a mix of synthetic programs has no end"
+            raise not_allowed(reason, programs, ["episode", "programs"])
+        return self
+
+    @model_validator(mode="after")
+    def _violations_have_objectives(self) -> Self:
+        if self.reward.terms.get("slo_violation") and not self.slo.model_dump(exclude_none=True):
+            reason = f"needs an objective in slo: {', '.join(type(self.slo).model_fields)}"
+            raise not_allowed(reason, self.reward.terms["slo_violation"], ["reward", "terms", "slo_violation"])
+        return self

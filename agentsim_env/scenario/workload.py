@@ -1,0 +1,145 @@
+"""The workload: which programs run, and when they arrive."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+
+from agentsim_env.scenario import registries
+from agentsim_env.scenario.arrivals import Arrivals, TraceTimes
+from agentsim_env.scenario.base import (
+    Amount,
+    Flag,
+    Part,
+    PositiveAmount,
+    PositiveNumber,
+    Probability,
+    Text,
+    WholeNumber,
+)
+from agentsim_env.scenario.problems import not_allowed, not_known
+
+
+class MixEntry(Part):
+    """One family of synthetic programs in the mix."""
+
+    family: Text
+    """Family of programs, by name."""
+
+    weight: PositiveAmount = 1.0
+    """Share of the programs, relative to the other entries of the mix."""
+
+    tenant: Text = "default"
+    """Whose programs they are."""
+
+    params: SerializeAsAny[BaseModel] = Field(default={}, validate_default=True)
+    """Parameters of the family; what is not given keeps the family's measured default."""
+
+    @field_validator("family")
+    @classmethod
+    def _family_exists(cls, family: str) -> str:
+        families = registries.families()
+        if family not in families:
+            raise not_known("family", family, families)
+        return family
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _params_of_family(cls, params: Any, info: ValidationInfo) -> BaseModel:
+        # Without a valid family there is nothing to check against, and the family's own error says so.
+        family = info.data.get("family")
+        return registries.families()[family].params.model_validate(params) if family else Part()
+
+
+class TraceSource(Part):
+    """Recorded programs."""
+
+    path: Text
+    """File or folder, relative to the scenario's file; in an override, to the working directory."""
+
+    format: Text = "auto"
+    """Format of the trace, by name; `auto` tells it from the content."""
+
+    skip_bad_lines: Flag = False
+    """Count broken lines and go on; else the first one is an error."""
+
+    trace_block_tokens: PositiveNumber | None = None
+    """Tokens that one id of a block hash stands for; `null`: what the format prescribes."""
+
+    speedup: PositiveAmount = 1.0
+    """Recorded arrival times are divided by this. Only for arrivals at the times of the trace."""
+
+    @field_validator("format")
+    @classmethod
+    def _format_exists(cls, name: str) -> str:
+        if name != "auto" and name not in registries.trace_formats():
+            raise not_known("trace format", name, ("auto", *registries.trace_formats()))
+        return name
+
+
+class ToolServer(Part):
+    """How calls of one tool are served, all programs together."""
+
+    concurrency: WholeNumber = 0
+    """Calls that run at once, others queue; 0: no limit and no queue."""
+
+    failure_probability: Probability = 0.0
+    """Chance that an attempt fails, drawn from the seed."""
+
+    max_retries: WholeNumber = 0
+    """Failed attempts of one call at most; the attempt after that succeeds."""
+
+    backoff_s: Amount = 0.0
+    """Wait before the first retry; doubles with each further one."""
+
+    @model_validator(mode="after")
+    def _failures_have_retries(self) -> Self:
+        if self.failure_probability > 0 and self.max_retries == 0:
+            reason = "must be at least 1 where failure_probability is above 0: a call ends with a success"
+            raise not_allowed(reason, self.max_retries, ["max_retries"])
+        return self
+
+
+class Workload(Part):
+    """Programs, synthetic (`mix`) or recorded (`trace`), their arrivals and the tools that they call."""
+
+    mix: Annotated[tuple[MixEntry, ...], Field(min_length=1, strict=False)] | None = None
+    """Families of synthetic programs; either this or `trace`."""
+
+    trace: TraceSource | None = None
+    """Recorded programs; either this or `mix`."""
+
+    arrivals: Arrivals
+    """When programs arrive."""
+
+    reuse_generated: Flag = True
+    """Generated tokens are cache for the next turn. Off for agents that strip reasoning or tokenise the text again."""
+
+    tools: dict[Text, ToolServer] = Field(default={})
+    """Servers of tools, by the name of the tool; a tool without an entry runs every call at once and never fails."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.mix is None) == (self.trace is None):
+            given = "neither" if self.mix is None else "both"
+            raise not_allowed(f"give exactly one of mix and trace, not {given}", None, ["mix"])
+        return self
+
+    @model_validator(mode="after")
+    def _servers_have_callers(self) -> Self:
+        if self.mix is None:
+            return self
+        called = {name for entry in self.mix for name in getattr(entry.params, "tool_names", ())}
+        for name in self.tools:
+            if name not in called:
+                raise not_known("tool, which no family of the mix calls", name, called, ["tools", name])
+        return self
+
+    @model_validator(mode="after")
+    def _trace_times_need_trace(self) -> Self:
+        at_trace_times = isinstance(self.arrivals, TraceTimes)
+        if at_trace_times and self.trace is None:
+            raise not_allowed("'trace' needs workload.trace", "trace", ["arrivals", "process"])
+        if not at_trace_times and self.trace is not None and self.trace.speedup != 1.0:
+            reason = "must be 1 unless arrivals.process is 'trace': recorded times are not used"
+            raise not_allowed(reason, self.trace.speedup, ["trace", "speedup"])
+        return self

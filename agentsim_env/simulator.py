@@ -1,0 +1,265 @@
+"""The Python face of the simulator: a scenario, a seed, decisions, records."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.decisions import ENDED, KINDS, OPEN_KINDS, STUCK, TRUNCATED
+from agentsim_env.engine.entry import Core
+from agentsim_env.engine.state import State
+from agentsim_env.hardware import Engine, resolve
+from agentsim_env.metrics import Records, summarise
+from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
+from agentsim_env.scenario.registries import rule_parameters
+from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
+
+FAULT_HORIZON_S = 1e6
+"""Random failures are drawn up to this time where the episode has no limit."""
+
+
+class SimulationError(RuntimeError):
+    """The simulation cannot go on, or was used out of turn."""
+
+
+class Decision(NamedTuple):
+    """A point where the simulation asks.
+
+    Attributes:
+        kind: Kind of decision.
+        time_s: Simulated time.
+        program: Index of the program that it is about.
+        turn: Index of the turn that it is about.
+        mask: Which answers are legal, `bool [candidates]`.
+        default: What the scenario's rule would answer.
+    """
+
+    kind: str
+    time_s: float
+    program: int
+    turn: int
+    mask: np.ndarray
+    default: int
+
+
+class Snapshot(NamedTuple):
+    """An episode at a moment; see `Simulator.snapshot`."""
+
+    state: State
+    programs: Programs
+    seed: int
+    asked: int
+    decision: Decision | None
+
+
+NOT_BEGUN = -10
+
+
+class Simulator:
+    """A simulation of a scenario.
+
+    Example:
+        >>> simulator = Simulator("coding_agents", rules={"route_turn": "session_affinity"})
+        >>> simulator.reset(seed=0)
+        >>> simulator.run()
+        >>> simulator.summary()["mean_jct_s"] > 0
+        True
+
+    Args:
+        scenario: A scenario, or the name or path of one.
+        rules: Rules that replace the scenario's, by kind of decision.
+        agent_kinds: Kinds of decision that are answered from outside, through `next_decision` and `apply`.
+        source: Where workloads come from, instead of the scenario's own (see `agentsim_env.workload.prepare`).
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str | None = None,
+        *,
+        rules: Mapping[str, str] | None = None,
+        agent_kinds: Collection[str] = (),
+        source: WorkloadSource | None = None,
+    ) -> None:
+        self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        if rules:
+            self.scenario = _with_rules(self.scenario, rules)
+        for kind in agent_kinds:
+            if kind not in OPEN_KINDS:
+                raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
+        self.engines: list[Engine] = resolve(self.scenario.cluster)
+        self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds))
+        self.source = prepare(self.scenario) if source is None else source
+        self.seed = 0
+        self._core: Core | None = None
+        self._asked = NOT_BEGUN
+        self._decided: Decision | None = None
+
+    def reset(self, seed: int = 0, programs: Programs | None = None) -> None:
+        """Begin an episode.
+
+        Args:
+            seed: Of the workload, the faults and the chance inside rules.
+            programs: A workload to run instead of the drawn one.
+        """
+        self.seed = seed
+        self.programs = self.source.draw(seed) if programs is None else programs
+        horizon_s = self.scenario.episode.time_limit_s or FAULT_HORIZON_S
+        faults = draw_faults(self.scenario.cluster, horizon_s, np.random.default_rng([seed, 1]))
+        self._core = Core(self.blueprint.state(self.programs, faults, seed))
+        self._asked, self._decided = NOT_BEGUN, None
+
+    @property
+    def core(self) -> Core:
+        """The compiled simulation of the current episode."""
+        if self._core is None:
+            raise SimulationError("reset() has not been called")
+        return self._core
+
+    @property
+    def state(self) -> State:
+        """All arrays of the simulation; see `agentsim_env.engine.state`."""
+        return self.core.state
+
+    @property
+    def now(self) -> float:
+        """Simulated time in seconds."""
+        return float(self.state.world["now_s"][0])
+
+    @property
+    def ended(self) -> bool:
+        """All programs have ended, or the time limit is reached."""
+        return self._asked in (ENDED, TRUNCATED)
+
+    def run(self) -> None:
+        """Run to the end; decisions that are open to an agent are answered by the scenario's rules."""
+        while (decision := self.next_decision()) is not None:
+            self.apply(decision.default)
+
+    def next_decision(self) -> Decision | None:
+        """Advance to the next decision that an agent is to answer; None at the end of the episode.
+
+        Raises:
+            SimulationError: If programs wait for something that will never come.
+        """
+        if self._asked == NOT_BEGUN:
+            self._advance(0)
+        if self._decided is None and self._asked >= 0:
+            self._decided = self._decision()
+        return self._decided
+
+    def apply(self, action: int) -> None:
+        """Answer the pending decision.
+
+        Raises:
+            SimulationError: If no decision is pending.
+            ValueError: If the answer is not legal.
+        """
+        if self._asked < 0:
+            raise SimulationError("no decision is pending: call next_decision() first")
+        allowed = self.state.allowed
+        if not 0 <= action < len(allowed) or not allowed[action]:
+            legal = ", ".join(str(i) for i in np.flatnonzero(allowed))
+            raise ValueError(f"{KINDS[self._asked]} = {action} is not legal now; legal are: {legal}")
+        self._advance(int(action))
+
+    def _advance(self, action: int) -> None:
+        self._decided = None
+        self.finish(self.core.advance(action))
+
+    def finish(self, asked: int) -> None:
+        """Note how an episode ended that an environment has driven through `core`.
+
+        Raises:
+            SimulationError: If it got stuck.
+        """
+        self._asked = asked
+        if asked == STUCK:
+            raise SimulationError(stuck_message(self.state))
+
+    def _decision(self) -> Decision:
+        world, state = self.state.world[0], self.state
+        slot = state.slot[world["asked_slot"]]
+        return Decision(
+            kind=KINDS[self._asked],
+            time_s=float(world["now_s"]),
+            program=int(slot["program"]),
+            turn=int(slot["turn"]),
+            mask=np.array(state.allowed, bool),
+            default=self.core.default(),
+        )
+
+    @property
+    def truncated(self) -> bool:
+        """The time limit ended the episode."""
+        return self._asked == TRUNCATED
+
+    def snapshot(self) -> "Snapshot":
+        """A copy of the episode as it is now, to come back to with `restore`, any number of times."""
+        return Snapshot(self.core.snapshot(), self.programs, self.seed, self._asked, self._decided)
+
+    def restore(self, snapshot: "Snapshot") -> None:
+        """Go back to a snapshot that this simulator took."""
+        self._core = Core(Core(snapshot.state).snapshot())
+        self.programs, self.seed = snapshot.programs, snapshot.seed
+        self._asked, self._decided = snapshot.asked, snapshot.decision
+
+    def records(self) -> Records:
+        """What happened, per turn, program and instance."""
+        self.core.synchronise()
+        return Records.from_state(self.state, self.programs, self.engines, self.metadata())
+
+    def summary(self) -> dict[str, float]:
+        """Figures of the episode; see docs/metrics.md."""
+        return summarise(self.records(), self.scenario.slo)
+
+    def metadata(self) -> dict[str, Any]:
+        """What identifies this run."""
+        return {
+            "scenario": self.scenario.name,
+            "scenario_hash": self.scenario.content_hash(),
+            "seed": self.seed,
+            "rules": self.scenario.rules.by_kind(),
+            "agent_kinds": list(self.blueprint.open_kinds),
+            "warmup_programs": self.scenario.episode.warmup_programs,
+            "estimated": any(engine.estimated for engine in self.engines),
+        }
+
+
+def stuck_message(state: State) -> str:
+    """Why nothing can happen any more."""
+    parked = int(state.world["parked_head"][0]) >= 0
+    reason = "turns wait for an instance that is never up again" if parked else "no event is left"
+    left = len(state.program) - int(state.world[0]["n_done"] + state.world[0]["n_failed"] + state.world[0]["n_rejected"])
+    return f"the simulation is stuck at {state.world['now_s'][0]:.3f} s with {left} programs to go: {reason}"
+
+
+def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:
+    """The scenario with other rules; parameters of a replaced rule do not apply to its successor."""
+    kept = {kind: values for kind, values in scenario.rules.rule_params.items() if kind not in rules}
+    same = {
+        kind: values
+        for kind, values in scenario.rules.rule_params.items()
+        if kind in rules and getattr(scenario.rules, kind) == rules[kind]
+    }
+    changed = scenario.rules.model_dump() | dict(rules) | {"rule_params": kept | same}
+    return load_scenario(scenario, {f"rules.{name}": value for name, value in changed.items()})
+
+
+def _blueprint(scenario: Scenario, engines: list[Engine], open_kinds: tuple[str, ...]) -> Blueprint:
+    inf = float("inf")
+    rules = scenario.rules
+    return Blueprint(
+        engines=engines,
+        block_size=scenario.cluster.block_size_tokens,
+        frontend_s=scenario.cluster.frontend_s,
+        view_period_s=scenario.cluster.view_delay_s,
+        tree_tokens=scenario.cluster.router_tree.capacity_tokens,
+        time_limit_s=scenario.episode.time_limit_s or inf,
+        warmup=scenario.episode.warmup_programs,
+        rules=rules.by_kind(),
+        parameters={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
+        open_kinds=open_kinds,
+        slo_ttft_s=scenario.slo.ttft_s or inf,
+        slo_tpot_s=scenario.slo.tpot_s or inf,
+    )

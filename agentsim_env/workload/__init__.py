@@ -1,0 +1,25 @@
+"""Workloads: families of synthetic programs, recorded ones, their arrivals, and the arrays that both become."""
+
+from agentsim_env.workload.builder import ChainTurn, ProgramBuilder
+from agentsim_env.workload.draw import WorkloadSource, draw, prepare
+from agentsim_env.workload.faults import FAULT, draw_faults
+from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.validation import InvalidProgramsError, validate
+
+__all__ = [
+    "EDGE",
+    "FAULT",
+    "PROGRAM",
+    "SEGMENT",
+    "TURN",
+    "ChainTurn",
+    "InvalidProgramsError",
+    "ProgramBuilder",
+    "Programs",
+    "Tool",
+    "WorkloadSource",
+    "draw",
+    "draw_faults",
+    "prepare",
+    "validate",
+]

@@ -1,0 +1,241 @@
+"""Programs made by hand: for tests, trace readers and DAGs of one's own."""
+
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+import numpy as np
+
+from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.validation import InvalidProgramsError, validate
+
+
+class ChainTurn(NamedTuple):
+    """A turn of a chain.
+
+    Attributes:
+        new_tokens: Tokens that it appends; for the first one, beyond what is shared.
+        output_tokens: Tokens that it generates.
+        gap_s: Run time of the tool after it; without meaning for the last one.
+        tool: Name of that tool.
+    """
+
+    new_tokens: int
+    output_tokens: int
+    gap_s: float = 0.0
+    tool: str = "tool"
+
+
+class ProgramBuilder:
+    """Collects segments, programs, turns and edges in any order and builds a checked workload.
+
+    >>> builder = ProgramBuilder()
+    >>> system = builder.add_segment(n_blocks=64)
+    >>> program = builder.add_program(arrival_s=1.0)
+    >>> turns = builder.add_chain(program, [ChainTurn(100, 20, gap_s=0.5), ChainTurn(30, 10)], parent=system)
+    >>> builder.build().turn["prompt_tokens"].tolist()
+    [1124, 1174]
+
+    Args:
+        block_size: Tokens in a KV block.
+        tools: Tools that are more than a name; others are made at their first mention.
+    """
+
+    def __init__(self, block_size: int = 16, tools: Sequence[Tool] = ()) -> None:
+        self.block_size = block_size
+        self._tools = {tool.name: tool for tool in tools}
+        self._tool_index = {tool.name: i for i, tool in enumerate(tools)}
+        self._families: dict[str, int] = {}
+        self._tenants: dict[str, int] = {}
+        self._segments: list[tuple[int, int, int]] = []
+        self._programs: list[tuple[float, float, int, int, int]] = []
+        self._turns: list[tuple[int, int, int, int, int]] = []
+        self._edges: list[tuple[int, int, float, int, int]] = []
+
+    def add_segment(self, n_blocks: int, parent: int = -1) -> int:
+        """Adds a run of `n_blocks` blocks that follows segment `parent` (-1: a root) and returns its number."""
+        if not -1 <= parent < len(self._segments):
+            raise InvalidProgramsError(f"segment {len(self._segments)}: parent = {parent}: no such segment")
+        start = self.end_block(parent)
+        self._segments.append((parent, start, n_blocks))
+        return len(self._segments) - 1
+
+    def end_block(self, segment: int) -> int:
+        """Blocks on the path to the end of a segment; 0 for -1."""
+        return 0 if segment < 0 else self._segments[segment][1] + self._segments[segment][2]
+
+    def add_program(
+        self,
+        arrival_s: float = 0.0,
+        *,
+        deadline_s: float = np.inf,
+        after: int = -1,
+        family: str = "custom",
+        tenant: str = "default",
+    ) -> int:
+        """Adds a program and returns its number.
+
+        Args:
+            arrival_s: Time of arrival; with `after`, the delay after the end of that program.
+            deadline_s: Absolute deadline.
+            after: Number of the program whose end starts this one.
+            family: Name of its family.
+            tenant: Name of its owner.
+        """
+        family_index = self._families.setdefault(family, len(self._families))
+        tenant_index = self._tenants.setdefault(tenant, len(self._tenants))
+        self._programs.append((arrival_s, deadline_s, after, family_index, tenant_index))
+        return len(self._programs) - 1
+
+    def add_turn(
+        self,
+        program: int,
+        segment: int,
+        *,
+        prompt_tokens: int,
+        output_tokens: int,
+        new_tokens: int | None = None,
+    ) -> int:
+        """Adds a turn and returns its number.
+
+        Args:
+            program: Number of its program.
+            segment: Leaf of its context; the path must cover prompt and output.
+            prompt_tokens: Whole prompt.
+            output_tokens: Tokens to generate.
+            new_tokens: Tokens that the program has not had before; None: the whole prompt.
+        """
+        if not 0 <= program < len(self._programs):
+            raise InvalidProgramsError(f"turn {len(self._turns)}: program = {program}: no such program")
+        new = prompt_tokens if new_tokens is None else new_tokens
+        self._turns.append((program, segment, prompt_tokens, new, output_tokens))
+        return len(self._turns) - 1
+
+    def add_edge(self, source: int, target: int, gap_s: float = 0.0, tool: str = "tool", failures: int = 0) -> None:
+        """Lets turn `target` wait for turn `source` and a call of `tool` that follows it.
+
+        Args:
+            source: Number of a turn.
+            target: Number of another turn of the same program.
+            gap_s: Run time of one attempt.
+            tool: Name of the tool.
+            failures: Failed attempts before the one that succeeds.
+        """
+        for turn in (source, target):
+            if not 0 <= turn < len(self._turns):
+                raise InvalidProgramsError(f"edge {len(self._edges)}: turn {turn}: no such turn")
+        if tool not in self._tool_index:
+            self._tool_index[tool] = len(self._tools)
+            self._tools[tool] = Tool(tool)
+        self._edges.append((source, target, gap_s, self._tool_index[tool], failures))
+
+    def add_chain(self, program: int, turns: Sequence[ChainTurn], parent: int = -1) -> list[int]:
+        """Adds turns that follow one another on one private segment below `parent` and returns their numbers.
+
+        Args:
+            program: Number of the program.
+            turns: The turns, at least one.
+            parent: Shared segment that the context starts from, with all its tokens; -1: none.
+        """
+        if not turns:
+            raise InvalidProgramsError(f"program {program}: a chain has at least one turn")
+        prompt, added = self.end_block(parent) * self.block_size, []
+        total = prompt + sum(turn.new_tokens + turn.output_tokens for turn in turns)
+        segment = self.add_segment(-(-total // self.block_size) - self.end_block(parent), parent)
+        for i, turn in enumerate(turns):
+            prompt += turn.new_tokens
+            added.append(
+                self.add_turn(
+                    program,
+                    segment,
+                    prompt_tokens=prompt,
+                    output_tokens=turn.output_tokens,
+                    new_tokens=turn.new_tokens if i else prompt,
+                )
+            )
+            prompt += turn.output_tokens
+        for source, target, turn in zip(added, added[1:], turns, strict=False):
+            self.add_edge(source, target, turn.gap_s, turn.tool)
+        return added
+
+    def build(self) -> Programs:
+        """The workload: programs in the order of their arrival, turns in topological order.
+
+        Numbers of programs and turns stay what they were where they are in that order already.
+
+        Raises:
+            InvalidProgramsError: If a program has no turns or a cycle, or what has been added breaks a promise of
+                `Programs`.
+        """
+        program_at = self._program_order()
+        turn_at = self._turn_order(program_at)
+        new_program, new_turn = _inverse(program_at), _inverse(turn_at)
+        columns = [np.array(column) for column in zip(*self._turns, strict=True)] or [np.empty(0, np.int64)] * 5
+
+        edges = sorted((int(new_turn[source]), i) for i, (source, *_) in enumerate(self._edges))
+        edge = np.array(
+            [
+                (gap_s, new_turn[target], tool, failures)
+                for _, target, gap_s, tool, failures in (self._edges[i] for _, i in edges)
+            ],
+            EDGE,
+        )
+        turn = np.zeros(len(self._turns), TURN)
+        turn["program"] = new_program[columns[0][turn_at]]
+        for name, column in zip(("segment", "prompt_tokens", "new_tokens", "output_tokens"), columns[1:], strict=True):
+            turn[name] = column[turn_at]
+        turn["n_edges"] = np.bincount([source for source, _ in edges], minlength=len(turn))
+        turn["first_edge"] = np.cumsum(turn["n_edges"], dtype=np.int64) - turn["n_edges"]
+        turn["n_parents"] = np.bincount(edge["target"], minlength=len(turn))
+
+        program = np.zeros(len(self._programs), PROGRAM)
+        for i, number in enumerate(program_at):
+            arrival_s, deadline_s, after, family, tenant = self._programs[number]
+            after = int(new_program[after]) if 0 <= after < len(new_program) else after
+            program[i] = (arrival_s, deadline_s, after, 0, 0, family, tenant)
+        program["n_turns"] = np.bincount(turn["program"], minlength=len(program))
+        program["first_turn"] = np.cumsum(program["n_turns"], dtype=np.int64) - program["n_turns"]
+        segment = np.array(self._segments, SEGMENT)
+        tools = tuple(self._tools.values())
+        families, tenants = tuple(self._families) or ("custom",), tuple(self._tenants) or ("default",)
+        programs = Programs(program, turn, edge, segment, self.block_size, tools, families, tenants)
+        validate(programs)
+        return programs
+
+    def _program_order(self) -> np.ndarray:
+        """Number of the program at each place: those that wait for no other are sorted among their own places."""
+        order = np.arange(len(self._programs))
+        places = [i for i, (_, _, after, _, _) in enumerate(self._programs) if after == -1]
+        order[places] = sorted(places, key=lambda i: self._programs[i][0])
+        return order
+
+    def _turn_order(self, program_at: np.ndarray) -> np.ndarray:
+        """Number of the turn at each place: program by program, parents first, else in the order of adding."""
+        waiting, children = [0] * len(self._turns), [[] for _ in self._turns]
+        for source, target, *_ in self._edges:
+            waiting[target] += 1
+            children[source].append(target)
+        of_program: list[list[int]] = [[] for _ in self._programs]
+        for i, (program, *_) in enumerate(self._turns):
+            of_program[program].append(i)
+        order: list[int] = []
+        for number in program_at:
+            ready = [i for i in of_program[number] if waiting[i] == 0]
+            heapify(ready)
+            placed = len(order)
+            while ready:
+                turn = heappop(ready)
+                order.append(turn)
+                for child in children[turn]:
+                    waiting[child] -= 1
+                    if waiting[child] == 0:
+                        heappush(ready, child)
+            if len(order) - placed != len(of_program[number]):
+                raise InvalidProgramsError(f"program {number}: its edges form a cycle or lead to another program")
+        return np.array(order, np.int64)
+
+
+def _inverse(order: np.ndarray) -> np.ndarray:
+    inverse = np.empty(len(order), np.int64)
+    inverse[order] = np.arange(len(order))
+    return inverse

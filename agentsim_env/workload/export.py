@@ -1,0 +1,87 @@
+"""A drawn workload as a file, so that an evaluation can ship its programs.
+
+`.jsonl` (or `.jsonl.gz`) is meant for people and other programs: a header line, then one program a line with its
+turns, the waits between them and the segments that it is the first to use. `.parquet` holds the same, a row a program.
+Both give back exactly the arrays that were written.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from agentsim_env.workload.export_json import read_jsonl, write_jsonl
+from agentsim_env.workload.export_parquet import read_parquet, write_parquet
+from agentsim_env.workload.programs import Programs
+from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.validation import InvalidProgramsError, validate
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+
+
+def write_programs(programs: Programs, path: Path | str) -> None:
+    """Writes a workload; the file appears whole or not at all.
+
+    Args:
+        programs: The workload.
+        path: File that ends in one of `SUFFIXES`.
+
+    Raises:
+        InvalidProgramsError: The workload breaks a promise of `Programs`.
+        ValueError: A suffix that is not known, or a name that is used twice.
+    """
+    path = Path(path)
+    suffix = _suffix(path)
+    validate(programs)
+    for what, names in _names(programs).items():
+        if len(set(names)) < len(names):
+            raise ValueError(f"{what} holds a name twice: {', '.join(names)}; allowed: different names")
+    with _replacing(path) as draft:
+        if suffix == ".parquet":
+            write_parquet(programs, draft)
+        else:
+            write_jsonl(programs, draft, packed=suffix == ".jsonl.gz")
+
+
+def read_programs(path: Path | str) -> Programs:
+    """Reads what `write_programs` has written.
+
+    Raises:
+        FileNotFoundError: No such file.
+        TraceError: The content is broken, or of a version that this release cannot read.
+        ValueError: A suffix that is not known.
+    """
+    path = Path(path)
+    programs = read_parquet(path) if _suffix(path) == ".parquet" else read_jsonl(path)
+    try:
+        validate(programs)
+    except InvalidProgramsError as error:
+        raise TraceError(path, 0, "", str(error)) from error
+    return programs
+
+
+def _suffix(path: Path) -> str:
+    for suffix in SUFFIXES:
+        if path.name.endswith(suffix):
+            return suffix
+    raise ValueError(f"{path}: the name ends in no known suffix; allowed: {', '.join(SUFFIXES)}")
+
+
+def _names(programs: Programs) -> dict[str, tuple[str, ...]]:
+    return {
+        "tools": tuple(tool.name for tool in programs.tools),
+        "families": programs.families,
+        "tenants": programs.tenants,
+    }
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A draft beside `path` that takes its place in the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,120 @@
+"""What both files of an exported workload have in common: the header, and whose line a segment is on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentsim_env.workload.programs import Programs, Tool
+from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.fields import Record
+
+FORMAT = "agentsim_env.programs"
+VERSION = 1
+SEGMENT_FIELDS = ("id", "parent", "start_block", "n_blocks")
+
+
+def header_of(programs: Programs) -> dict[str, Any]:
+    """What is not on the line of a program."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "block_size": programs.block_size,
+        "programs": len(programs.program),
+        "turns": len(programs.turn),
+        "edges": len(programs.edge),
+        "segments": len(programs.segment),
+        "segment_fields": SEGMENT_FIELDS,
+        "tools": [tool._asdict() for tool in programs.tools],
+        "families": programs.families,
+        "tenants": programs.tenants,
+    }
+
+
+class Header:
+    """A header that was read.
+
+    Attributes:
+        sizes: Number of programs, turns, edges and segments.
+        block_size: Tokens in a KV block.
+        tools: Tools.
+        families: Names of families.
+        tenants: Names of tenants.
+    """
+
+    def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Checks and takes over `content`.
+
+        Raises:
+            TraceError: No header of an exported workload, or one of another version.
+        """
+        record = Record(path, 1, content)
+        record.choice("format", (FORMAT,))
+        if content.get("version") != VERSION:
+            raise record.error("version", f"is {content.get('version')!r}; allowed: {VERSION}")
+        self.sizes = {name: record.whole(name, 0, 2**31 - 1) for name in ("programs", "turns", "edges", "segments")}
+        self.block_size = record.whole("block_size", 1, 2**31 - 1)
+        self.tools = tuple(
+            Tool(tool.text("name"), tool.whole("concurrency", 0, 2**31 - 1, 0), tool.number("backoff_s", 0.0, 0.0))
+            for tool in record.records("tools")
+        )
+        self.families = _names(record, "families")
+        self.tenants = _names(record, "tenants")
+
+    def check_sizes(self, path: Path, programs: Programs) -> None:
+        """Compares with what was read.
+
+        Raises:
+            TraceError: Lines are missing, or there are too many.
+        """
+        for name, size in self.sizes.items():
+            found = len(getattr(programs, name.removesuffix("s")))
+            if found != size:
+                raise TraceError(path, 0, name, f"the header promises {size}, the file has {found}: it is not whole")
+
+
+def _names(record: Record, field: str) -> tuple[str, ...]:
+    names = record.content.get(field)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise record.error(field, f"is {names!r}; allowed: a list of strings")
+    return tuple(names)
+
+
+def first_users(programs: Programs) -> np.ndarray:
+    """The first program that uses each segment; the last program for segments that none uses.
+
+    Raises:
+        ValueError: There are segments, but no programs.
+    """
+    n = len(programs.program)
+    if n == 0 and len(programs.segment):
+        raise ValueError("a workload with segments but without programs cannot be written")
+    user = np.full(len(programs.segment), n - 1, dtype=np.int64)
+    np.minimum.at(user, programs.turn["segment"], programs.turn["program"])
+    owners, parents = user.tolist(), programs.segment["parent"].tolist()
+    for segment in range(len(owners) - 1, -1, -1):
+        parent = parents[segment]
+        if parent >= 0 and owners[segment] < owners[parent]:
+            owners[parent] = owners[segment]
+    return np.array(owners, dtype=np.int64)
+
+
+def restore_segments(path: Path, rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Segments in the order of their ids.
+
+    Args:
+        path: File, for errors.
+        rows: Integer array of shape (segments, 4): `SEGMENT_FIELDS`.
+        dtype: `SEGMENT`.
+
+    Raises:
+        TraceError: An id is missing or used twice.
+    """
+    order = np.argsort(rows[:, 0], kind="stable")
+    if not np.array_equal(rows[order, 0], np.arange(len(rows))):
+        raise TraceError(path, 0, "segments", f"the ids are not 0 to {len(rows) - 1}, each once")
+    segment = np.zeros(len(rows), dtype=dtype)
+    for column, name in enumerate(SEGMENT_FIELDS[1:], 1):
+        segment[name] = rows[order, column]
+    return segment

@@ -1,0 +1,149 @@
+"""Exported workloads as Parquet: a row a program, its turns, edges and segments as lists."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agentsim_env.workload.export_layout import (
+    FORMAT,
+    SEGMENT_FIELDS,
+    Header,
+    first_users,
+    header_of,
+    restore_segments,
+)
+from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
+from agentsim_env.workload.traces.errors import TraceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PROGRAM = ("arrival_s", "deadline_s", "after")
+_TURN = ("segment", "prompt_tokens", "new_tokens", "output_tokens")
+_EDGE = ("source", "target", "gap_s", "tool", "failures")
+_KEY = FORMAT.encode()
+
+
+def write_parquet(programs: Programs, path: Path) -> None:
+    """Writes a workload as Parquet; turns of `edges` count from the first of their program."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    program, turn, edge = programs.program, programs.turn, programs.edge
+    n_turns = program["n_turns"].astype(np.int64)
+    source = np.repeat(np.arange(len(turn)), turn["n_edges"])
+    owner = turn["program"][source]
+    first = program["first_turn"][owner]
+    user = first_users(programs)
+    order = np.argsort(user, kind="stable")
+    columns: dict[str, Any] = {name: pa.array(program[name]) for name in _PROGRAM}
+    columns["family"] = _named(pa, program["family"], programs.families)
+    columns["tenant"] = _named(pa, program["tenant"], programs.tenants)
+    columns["turns"] = _lists(pa, n_turns, {name: pa.array(turn[name]) for name in _TURN})
+    columns["edges"] = _lists(
+        pa,
+        np.bincount(owner, minlength=len(program)),
+        {
+            "source": pa.array((source - first).astype(np.int32)),
+            "target": pa.array((edge["target"] - first).astype(np.int32)),
+            "gap_s": pa.array(edge["gap_s"]),
+            "tool": _named(pa, edge["tool"], tuple(tool.name for tool in programs.tools)),
+            "failures": pa.array(edge["failures"]),
+        },
+    )
+    columns["segments"] = _lists(
+        pa,
+        np.bincount(user, minlength=len(program)),
+        {"id": pa.array(order.astype(np.int32))}
+        | {name: pa.array(programs.segment[name][order]) for name in SEGMENT_FIELDS[1:]},
+    )
+    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(header_of(programs)).encode()})
+    pq.write_table(table, path)
+
+
+def _named(pa: Any, index: np.ndarray, names: tuple[str, ...]) -> "pa.Array":
+    """Names instead of indices."""
+    if not len(index):
+        return pa.array([], type=pa.string())
+    return pa.array(np.array(names, dtype=object)[index], type=pa.string())
+
+
+def _lists(pa: Any, lengths: np.ndarray, fields: "dict[str, pa.Array]") -> "pa.Array":
+    """One list of records a program."""
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(list(fields.values()), list(fields)))
+
+
+def read_parquet(path: Path) -> Programs:
+    """Reads a workload from Parquet.
+
+    Raises:
+        FileNotFoundError: No such file.
+        TraceError: Broken content.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise TraceError(path, 0, "", f"not Parquet ({error})") from error
+    metadata = (table.schema.metadata or {}).get(_KEY)
+    if metadata is None:
+        raise TraceError(path, 0, "", "is no exported workload: its schema has no header")
+    header = Header(path, json.loads(metadata))
+    try:
+        programs = _restore(path, table, header)
+    except (KeyError, pa.ArrowInvalid, TypeError) as error:
+        raise TraceError(path, 0, "", f"a column or name does not fit the header ({error})") from error
+    header.check_sizes(path, programs)
+    return programs
+
+
+def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
+    program = np.zeros(len(table), dtype=PROGRAM)
+    for name in _PROGRAM:
+        program[name] = table[name].to_numpy()
+    program["family"] = _indices(table["family"].to_pylist(), header.families)
+    program["tenant"] = _indices(table["tenant"].to_pylist(), header.tenants)
+    n_turns, turns = _rows(table, "turns", _TURN)
+    program["n_turns"] = n_turns
+    program["first_turn"] = np.cumsum(n_turns) - n_turns
+    turn = np.zeros(len(turns["segment"]), dtype=TURN)
+    turn["program"] = np.repeat(np.arange(len(program)), n_turns)
+    for name in _TURN:
+        turn[name] = turns[name]
+    n_edges, edges = _rows(table, "edges", _EDGE)
+    first = np.repeat(program["first_turn"], n_edges)
+    edge = np.zeros(len(edges["gap_s"]), dtype=EDGE)
+    edge["gap_s"], edge["failures"] = edges["gap_s"], edges["failures"]
+    edge["target"] = edges["target"] + first
+    edge["tool"] = _indices(edges["tool"].tolist(), tuple(tool.name for tool in header.tools))
+    source = edges["source"] + first
+    ends = np.concatenate((source, edge["target"]))
+    if ends.min(initial=0) < 0 or ends.max(initial=-1) >= len(turn):
+        raise TraceError(path, 0, "edges", f"lead out of the {len(turn)} turns")
+    if (np.diff(source) < 0).any():
+        raise TraceError(path, 0, "edges", "are not in the order of their sources")
+    turn["n_edges"] = np.bincount(source, minlength=len(turn))
+    turn["first_edge"] = np.cumsum(turn["n_edges"], dtype=np.int64) - turn["n_edges"]
+    turn["n_parents"] = np.bincount(edge["target"], minlength=len(turn))
+    segments = _rows(table, "segments", SEGMENT_FIELDS)[1]
+    rows = np.stack([segments[name].astype(np.int64) for name in SEGMENT_FIELDS], axis=1)
+    segment = restore_segments(path, rows, SEGMENT)
+    return Programs(program, turn, edge, segment, header.block_size, header.tools, header.families, header.tenants)
+
+
+def _rows(table: "pa.Table", name: str, fields: tuple[str, ...]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Lengths of a column of lists, and the fields of all records in them."""
+    column = table[name].combine_chunks()
+    lengths = column.value_lengths().to_numpy()
+    records = column.flatten()
+    return lengths, {field: records.field(field).to_numpy(zero_copy_only=False) for field in fields}
+
+
+def _indices(names: list[str], known: tuple[str, ...]) -> np.ndarray:
+    index = {name: at for at, name in enumerate(known)}
+    return np.array([index[name] for name in names], dtype=np.int64)

@@ -1,0 +1,94 @@
+"""Programs drawn from a trace."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agentsim_env.workload.programs import Programs
+from agentsim_env.workload.streams import Streams
+
+if TYPE_CHECKING:
+    from agentsim_env.scenario.workload import TraceSource
+    from agentsim_env.workload.arrivals import Times
+
+
+class Recorded:
+    """Draws episodes from a trace.
+
+    Args:
+        source: Which trace, and how it is read.
+        block_size: Tokens in a KV block.
+        reuse_generated: Whether what a turn has generated is cache for the next one.
+        part: Part of the trace to draw from, as fractions.
+    """
+
+    def __init__(
+        self, source: "TraceSource", block_size: int, reuse_generated: bool, part: tuple[float, float] = (0.0, 1.0)
+    ) -> None:
+        # The readers are imported where they are needed: synthetic workloads do without them.
+        from agentsim_env.workload.traces import TraceSampler
+
+        path = Path(source.path)
+        trace = _read(path, source.format, block_size, source.skip_bad_lines, reuse_generated, _stamp(path))
+        self._speedup = source.speedup
+        self._sampler = TraceSampler(trace, part)
+        self.tools = trace.tools
+
+    def programs(
+        self, n: int | None, streams: Streams, times: "Times | None", window: tuple[float, float] | None = None
+    ) -> Programs:
+        """Draws programs.
+
+        Args:
+            n: How many; None: all in the window.
+            streams: Random streams.
+            times: When they arrive; None: when they arrived.
+            window: Part of the trace to take them from, (start, end) in seconds.
+        """
+        n = self._count(window) if n is None else n
+        if times is None:
+            programs = self._sampler.sample(n, streams.shapes, window=window)
+            return _faster(programs, self._speedup)
+        given = times(streams.arrivals, n)
+        if (given.after < 0).all():
+            return self._sampler.sample(n, streams.shapes, given.arrival_s, window)
+        programs = self._sampler.sample(n, streams.shapes, np.zeros(n), window)
+        programs.program["arrival_s"] = given.arrival_s
+        programs.program["after"] = given.after
+        # A deadline counts from an arrival that is not known before the program in front has ended.
+        programs.program["deadline_s"] = np.inf
+        return programs
+
+    def _count(self, window: tuple[float, float] | None) -> int:
+        first, end = self._sampler.first, self._sampler.end
+        if window is None:
+            return end - first
+        inside = np.searchsorted(self._sampler.programs.program["arrival_s"], window)
+        return min(end, int(inside[1])) - max(first, int(inside[0]))
+
+
+def _faster(programs: Programs, speedup: float) -> Programs:
+    arrival_s = programs.program["arrival_s"] / speedup
+    programs.program["deadline_s"] += arrival_s - programs.program["arrival_s"]
+    programs.program["arrival_s"] = arrival_s
+    return programs
+
+
+@lru_cache(maxsize=4)
+def _read(
+    path: Path, format: str, block_size: int, skip_bad_lines: bool, reuse_generated: bool, stamp: tuple[int, ...]
+) -> Programs:
+    """A trace, read once for all environments of a process as long as `stamp` says that it is the same."""
+    from agentsim_env.workload.traces import read_trace
+
+    return read_trace(
+        path, format, block_size=block_size, skip_bad_lines=skip_bad_lines, reuse_generated=reuse_generated
+    ).programs
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    known = [file.stat() for file in files if file.exists()]
+    return (len(known), sum(stat.st_size for stat in known), max((stat.st_mtime_ns for stat in known), default=0))

@@ -1,0 +1,218 @@
+"""Claude Code conversations as published with kv-cache-tester (github.com/callanjfox/kv-cache-tester).
+
+A folder of JSON files, one such file, or JSONL with one conversation a line: `{"id", "block_size", "hash_id_scope",
+"requests": [...]}`. A request has `in`, `out`, `hash_ids`, `think_time` (s, client side, before the request),
+`api_time` (s, server side), `t` (s since the conversation began), `input_types`; its `type` is `n` or `s` (not
+streamed or streamed). A sub-agent is an entry of type `subagent` with `requests` of its own, after the request that
+started it.
+"""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from agentsim_env.workload.traces.build import TraceBuilder
+from agentsim_env.workload.traces.errors import Problems, TraceError
+from agentsim_env.workload.traces.fields import Record
+from agentsim_env.workload.traces.lines import parse, read_bytes, read_lines, trace_files
+from agentsim_env.workload.traces.options import ReadOptions
+from agentsim_env.workload.traces.report import Trace
+from agentsim_env.workload.traces.sniff import Sample
+from agentsim_env.workload.traces.trie import PrefixTrie
+
+BLOCK_TOKENS = 64  # block_size of the published traces
+_RESOLUTION_S = 1.0  # times of requests are whole seconds in the published traces
+
+
+class _Request(NamedTuple):
+    """One request; NaN where the trace has no time."""
+
+    t_s: float
+    prompt_tokens: int
+    output_tokens: int
+    ids: np.ndarray | None
+    think_s: float
+    api_s: float
+    tool: str
+
+
+class _Agent(NamedTuple):
+    """A sub-agent: `t_s` is its end in the published traces; others give its start."""
+
+    t_s: float
+    duration_s: float
+    entries: "list[_Request | _Agent]"
+
+
+class _Turn(NamedTuple):
+    """A turn that others may wait for, and its end in seconds of the conversation."""
+
+    turn: int
+    end_s: float
+
+
+class _Branch(NamedTuple):
+    """A sub-agent still to be joined: its last turn, its end, and the turn that started it (-1 for none)."""
+
+    last: int
+    end_s: float
+    started_by: int
+
+
+def detect(sample: Sample) -> bool:
+    """Whether a file looks like a Claude Code trace."""
+    return "requests" in sample.keys and not sample.keys.isdisjoint(("hash_ids", "hash_id_scope"))
+
+
+def read(path: Path, options: ReadOptions) -> Trace:
+    """Reads conversations; all arrive at 0, since the trace has no arrival times (see `sample_episode`)."""
+    problems = Problems(options.skip_bad_lines)
+    files = trace_files(path, (".json", ".jsonl"))
+    conversations = _Conversations(options)
+    for file in files:
+        documents = read_lines(file) if ".jsonl" in file.suffixes else iter([(0, read_bytes(file))])
+        for line, raw in documents:
+            try:
+                _read_conversation(parse(file, line, raw), conversations, options, problems)
+            except TraceError as error:
+                problems.add(error)
+    return conversations.builder.trace(
+        "claude_code",
+        len(files),
+        problems,
+        subagent_requests=conversations.subagent_requests,
+        subagent_prompt_tokens=conversations.subagent_prompt_tokens,
+        subagent_output_tokens=conversations.subagent_output_tokens,
+    )
+
+
+def _read_conversation(
+    record: Record, conversations: "_Conversations", options: ReadOptions, problems: Problems
+) -> None:
+    record.choice("hash_id_scope", ("local",), "local")
+    tokens_per_id = BLOCK_TOKENS
+    if "block_size" in record:
+        tokens_per_id = record.tokens("block_size", 1)
+    tokens_per_id = options.trace_block_tokens or tokens_per_id
+    entries = _entries(record.records("requests"), tokens_per_id, problems)
+    if not entries:
+        raise record.error("requests", "holds no request that could be read; allowed: at least one")
+    conversations.add(entries, tokens_per_id)
+
+
+def _entries(records: list[Record], tokens_per_id: int, problems: Problems) -> list[_Request | _Agent]:
+    """Requests and sub-agents of a list, without the bad ones."""
+    entries: list[_Request | _Agent] = []
+    for record in records:
+        try:
+            if record.choice("type", ("n", "s", "subagent"), "n") == "subagent":
+                inner = _entries(record.records("requests"), tokens_per_id, problems)
+                duration_s = record.number("duration_ms", math.nan, 0.0) / 1e3
+                entries.append(_Agent(record.number("t"), duration_s, inner))
+            else:
+                problems.lines += 1
+                entries.append(_request(record, tokens_per_id))
+        except TraceError as error:
+            problems.add(error)
+    return entries
+
+
+def _request(record: Record, tokens_per_id: int) -> _Request:
+    prompt_tokens = record.tokens("in", 1)
+    types = record.content.get("input_types", ["tool_result"])
+    if not isinstance(types, list):
+        raise record.error("input_types", f"is {types!r}; allowed: a list such as ['tool_result'] or ['text']")
+    return _Request(
+        record.number("t"),
+        prompt_tokens,
+        record.tokens("out"),
+        record.ids("hash_ids", prompt_tokens, tokens_per_id),
+        record.number("think_time", math.nan, 0.0),
+        record.number("api_time", math.nan, 0.0),
+        "tool" if "tool_result" in types else "user",
+    )
+
+
+class _Conversations:
+    """Adds conversations as programs."""
+
+    def __init__(self, options: ReadOptions) -> None:
+        self.builder = TraceBuilder(options)
+        self.subagent_requests = 0
+        self.subagent_prompt_tokens = 0
+        self.subagent_output_tokens = 0
+        self._service = options.service
+
+    def add(self, entries: list[_Request | _Agent], tokens_per_id: int) -> None:
+        """Adds a program."""
+        trie = self.builder.scope(tokens_per_id)
+        self.builder.program(0.0, family="claude_code")
+        self._chain(entries, trie, 0.0)
+
+    def _chain(
+        self, entries: list[_Request | _Agent], trie: PrefixTrie, clock_s: float, origin: _Turn | None = None
+    ) -> _Turn | None:
+        """Adds the turns of a main conversation or, hanging off `origin`, of a sub-agent; returns the last.
+
+        Args:
+            entries: Requests and sub-agents.
+            trie: Scope of the ids.
+            clock_s: Start of the entries' clock, in seconds of the conversation.
+            origin: Turn that started the sub-agent.
+        """
+        last: _Turn | None = None
+        waiting: list[_Branch] = []
+        for entry in entries:
+            if isinstance(entry, _Agent):
+                branch = self._agent(entry, trie, clock_s, last or origin)
+                waiting += [branch] if branch else []
+                continue
+            begin_s = clock_s + entry.t_s
+            turn = self._turn(entry, trie, last)
+            ready = [branch for branch in waiting if branch.end_s < begin_s + _RESOLUTION_S]
+            waiting = [branch for branch in waiting if branch not in ready]
+            for branch in ready:
+                self.builder.edge(branch.last, turn, max(0.0, begin_s - branch.end_s), "agent")
+            if last is None and origin is not None:
+                self.builder.edge(origin.turn, turn, max(0.0, begin_s - origin.end_s), "agent")
+            elif last is not None and all(branch.started_by != last.turn for branch in ready):
+                # a sub-agent in between explains the wait: its turns are simulated, not recorded
+                gap_s = max(0.0, begin_s - last.end_s) if math.isnan(entry.think_s) else entry.think_s
+                self.builder.edge(last.turn, turn, gap_s, entry.tool)
+            served_s = entry.api_s
+            if math.isnan(served_s):
+                served_s = self._service.service_s(entry.prompt_tokens, entry.output_tokens)
+            last = _Turn(turn, begin_s + served_s)
+        return last
+
+    def _turn(self, entry: _Request, trie: PrefixTrie, before: _Turn | None) -> int:
+        return self.builder.turn(
+            entry.prompt_tokens,
+            entry.output_tokens,
+            ids=entry.ids,
+            trie=trie,
+            extends=() if before is None else (before.turn,),
+        )
+
+    def _agent(self, agent: _Agent, trie: PrefixTrie, clock_s: float, origin: _Turn | None) -> _Branch | None:
+        """Adds the turns of a sub-agent."""
+        first = next((entry for entry in agent.entries if isinstance(entry, _Request)), None)
+        if first is None:
+            return None
+        t_s = clock_s + agent.t_s
+        start_s = t_s - agent.duration_s
+        if not start_s >= (origin.end_s if origin else 0.0) - _RESOLUTION_S:
+            start_s = t_s
+        # inside, clocks start with the sub-agent in the published traces, with the conversation in others
+        inner_s = start_s - first.t_s if clock_s + first.t_s + _RESOLUTION_S < start_s else clock_s
+        turns, prompts, outputs = len(self.builder), self.builder.prompt_tokens, self.builder.output_tokens
+        last = self._chain(agent.entries, trie, inner_s, origin)
+        self.subagent_requests += len(self.builder) - turns
+        self.subagent_prompt_tokens += self.builder.prompt_tokens - prompts
+        self.subagent_output_tokens += self.builder.output_tokens - outputs
+        if last is None:
+            return None
+        end_s = last.end_s if math.isnan(agent.duration_s) else start_s + agent.duration_s
+        return _Branch(last.turn, end_s, origin.turn if origin else -1)

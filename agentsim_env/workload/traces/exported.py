@@ -1,0 +1,40 @@
+"""Workloads that this package has exported, read back as traces."""
+
+from pathlib import Path
+
+import numpy as np
+
+from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.lines import trace_files
+from agentsim_env.workload.traces.options import ReadOptions
+from agentsim_env.workload.traces.report import Trace, TraceReport
+from agentsim_env.workload.traces.sniff import Sample
+
+_PARQUET = "PAR1"  # the first bytes of every Parquet file
+
+
+def detect(sample: Sample) -> bool:
+    """Whether a file looks like an exported workload."""
+    return sample.text.startswith(_PARQUET) or ("format" in sample.keys and "agentsim_env.programs" in sample.text)
+
+
+def read(path: Path, options: ReadOptions) -> Trace:
+    """Reads an exported workload as it is; only `block_size` is checked."""
+    from agentsim_env.workload.export import SUFFIXES, read_programs
+
+    files = trace_files(path, SUFFIXES)
+    if len(files) != 1:
+        raise TraceError(path, 0, "", f"holds {len(files)} exported workloads; allowed: one")
+    programs = read_programs(files[0])
+    if programs.block_size != options.block_size:
+        problem = f"is {programs.block_size}, and {options.block_size} was asked for; allowed: the same"
+        raise TraceError(files[0], 0, "block_size", problem)
+    report = TraceReport(
+        format="agentsim",
+        lines=len(programs.program),
+        requests=len(programs.turn),
+        sessions=len(programs.program),
+        prompt_tokens=int(programs.turn["prompt_tokens"].sum(dtype=np.int64)),
+        output_tokens=int(programs.turn["output_tokens"].sum(dtype=np.int64)),
+    )
+    return Trace(programs, report)

@@ -1,0 +1,130 @@
+"""Typed fields of a trace's records, with errors that name file, line and field."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentsim_env.workload.traces.errors import TraceError
+
+MAX_TOKENS = 2**30  # prompt and output must fit an int32 together
+_MISSING = object()
+
+
+class Record:
+    """One JSON object of a trace, or a part of one.
+
+    Args:
+        path: File it came from.
+        line: Line number, from 1.
+        content: The object.
+        place: Where the object is inside the line, as `sub_requests[2].`; empty for the line itself.
+    """
+
+    __slots__ = ("content", "line", "path", "place")
+
+    def __init__(self, path: Path, line: int, content: Mapping[str, Any], place: str = "") -> None:
+        """Wraps `content`."""
+        self.path = path
+        self.line = line
+        self.content = content
+        self.place = place
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self.content.get(name) is not None
+
+    def error(self, name: str, problem: str) -> TraceError:
+        """An error about a field of this record."""
+        return TraceError(self.path, self.line, self.place + name, problem)
+
+    def _value(self, names: str | tuple[str, ...], default: Any) -> tuple[str, Any]:
+        """The first of `names` (a field and its aliases) that is there."""
+        names = (names,) if isinstance(names, str) else names
+        for name in names:
+            value = self.content.get(name)
+            if value is not None:
+                return name, value
+        if default is _MISSING:
+            raise self.error(names[0], "is missing" + (f" (also looked for {', '.join(names[1:])})" * (len(names) > 1)))
+        return names[0], default
+
+    def number(self, names: str | tuple[str, ...], default: Any = _MISSING, minimum: float = -math.inf) -> float:
+        """A finite number of at least `minimum`; `default` if the field is missing or null."""
+        name, value = self._value(names, default)
+        if value is default:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < minimum:
+            bound = "" if minimum == -math.inf else f" of at least {minimum:g}"
+            raise self.error(name, f"is {value!r}; allowed: a finite number{bound}")
+        return float(value)
+
+    def whole(self, names: str | tuple[str, ...], minimum: int, maximum: int, default: Any = _MISSING) -> int:
+        """An integer, or a float without fraction; `default` if the field is missing or null."""
+        name, value = self._value(names, default)
+        if value is default:
+            return value
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if isinstance(value, bool) or not whole or not minimum <= value <= maximum:
+            raise self.error(name, f"is {value!r}; allowed: an integer from {minimum} to {maximum}")
+        return int(value)
+
+    def tokens(self, names: str | tuple[str, ...], minimum: int = 0) -> int:
+        """A count of tokens."""
+        return self.whole(names, minimum, MAX_TOKENS)
+
+    def text(self, names: str | tuple[str, ...], default: Any = _MISSING) -> str:
+        """A string, or a number written as one."""
+        name, value = self._value(names, default)
+        if value is default:
+            return value
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+            raise self.error(name, f"is {value!r}; allowed: a non-empty string")
+        return str(value)
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: Any = _MISSING) -> str:
+        """One of a few strings."""
+        value = self.text(name, default)
+        if value is not default and value not in allowed:
+            raise self.error(name, f"is {value!r}; allowed: {', '.join(allowed)}")
+        return value
+
+    def records(self, name: str, default: Any = _MISSING) -> list["Record"]:
+        """A list of objects."""
+        _, value = self._value(name, default)
+        if value is default:
+            return value
+        if not isinstance(value, list):
+            raise self.error(name, f"is a {type(value).__name__}; allowed: a list of objects")
+        parts = []
+        for at, item in enumerate(value):
+            if not isinstance(item, dict):
+                raise self.error(f"{name}[{at}]", f"is a {type(item).__name__}; allowed: an object")
+            parts.append(Record(self.path, self.line, item, f"{self.place}{name}[{at}]."))
+        return parts
+
+    def ids(self, name: str, prompt_tokens: int, tokens_per_id: int) -> np.ndarray | None:
+        """Block ids (or token ids) of a prompt; None if the field is missing.
+
+        The ids may end early (the rest of the prompt is then private) but not go beyond the prompt's last block.
+
+        Args:
+            name: Field.
+            prompt_tokens: Length of the prompt.
+            tokens_per_id: Tokens that one id stands for.
+        """
+        value = self.content.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, np.ndarray):
+            raise self.error(name, f"is {value!r:.40}; allowed: a list of integers")
+        most = -(-prompt_tokens // tokens_per_id)
+        if len(value) > most:
+            raise self.error(
+                name,
+                f"has {len(value)} ids of {tokens_per_id} tokens, but the prompt of {prompt_tokens} tokens has "
+                f"{most} such blocks; allowed: at most {most} ids (or set trace_block_tokens to the trace's own size)",
+            )
+        return value

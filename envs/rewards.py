@@ -1,0 +1,93 @@
+"""Reward terms: totals that the engine keeps, and what of them a decision is charged with.
+
+Each term is a total over the counted part of the episode, divided so that the sum of an episode's rewards is minus (or plus) a metric that means
+something. The table is the one place that names them.
+"""
+
+import numpy as np
+
+from agentsim_env.engine.jit import compiled
+from agentsim_env.scenario.reward import Reward
+from agentsim_env.workload import Programs
+
+TERMS: dict[str, str] = {
+    "time_in_system": "minus the mean time (s) that programs wait for or are served by the cluster, over unit_s; charges of rejected programs on top",
+    "ttft": "minus the mean TTFT of turns (s)",
+    "tpot": "minus the mean time per output token after the first (s)",
+    "slo_violation": "minus the share of turns that end beyond an objective",
+    "throughput": "plus the share of programs that are done",
+    "recomputed_tokens": "minus the share of prompt tokens that were computed again",
+    "cost": "minus the cost of the instances (USD) per program while programs are in the system",
+}
+"""Every term and what the sum of its rewards over an episode is."""
+
+BOOKS = np.dtype(
+    [
+        ("weight", "f8", (len(TERMS),)),  # reward per unit of each total
+        ("paid", "f8", (len(TERMS),)),  # totals that have been charged
+        ("penalty_s", "f8"),  # charge of a rejected program
+        ("count_gaps", "i8"),
+        ("refused", "i8"),  # actions of this episode that the mask forbade
+    ]
+)
+
+
+def open_books(reward: Reward) -> np.ndarray:
+    """Books of an environment; `begin` fills in what depends on the episode."""
+    books = np.zeros(1, BOOKS)
+    books["penalty_s"] = reward.reject_penalty_s
+    books["count_gaps"] = reward.count_gaps
+    return books
+
+
+def begin(books: np.ndarray, reward: Reward, programs: Programs, warmup: int, price_per_s: float) -> None:
+    """Set the weights for an episode and forget what the last one paid."""
+    first_turn = programs.program["first_turn"][warmup] if warmup < len(programs.program) else 0
+    n_programs = max(1, len(programs.program) - warmup)
+    n_turns = max(1, len(programs.turn) - int(first_turn))
+    n_tokens = max(1, int(programs.turn["prompt_tokens"][first_turn:].sum(dtype=np.int64)))
+    per_unit = {
+        "time_in_system": -1.0 / (reward.unit_s * n_programs),
+        "ttft": -1.0 / n_turns,
+        "tpot": -1.0 / n_turns,
+        "slo_violation": -1.0 / n_turns,
+        "throughput": 1.0 / n_programs,
+        "recomputed_tokens": -1.0 / n_tokens,
+        "cost": -price_per_s / n_programs,
+    }
+    books["weight"][0] = [per_unit[name] * reward.terms.get(name, 0.0) for name in TERMS]  # type: ignore[call-overload]
+    books["paid"] = 0.0
+    books["refused"] = 0
+
+
+@compiled
+def _total(state, books, term):
+    """The total of a term so far, in the order of TERMS."""
+    world = state.world[0]
+    if term == 0:
+        area = world.area_all if books[0].count_gaps else world.area_busy
+        return area + books[0].penalty_s * world.n_charged
+    if term == 1:
+        return world.ttft_s
+    if term == 2:
+        return world.tpot_s
+    if term == 3:
+        return float(world.n_violations)
+    if term == 4:
+        return float(world.n_counted_done)
+    if term == 5:
+        return float(world.recomputed_tokens)
+    return world.system_s
+
+
+@compiled
+def collect(state, books):
+    """The reward since the last call."""
+    reward = 0.0
+    for term in range(len(books[0].weight)):
+        weight = books[0].weight[term]
+        if weight != 0.0:
+            total = _total(state, books, term)
+            reward += weight * (total - books[0].paid[term])
+            books[0].paid[term] = total
+    return reward

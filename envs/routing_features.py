@@ -1,0 +1,113 @@
+"""What a router sees: one row an instance, the features of the turn repeated in each."""
+
+from agentsim_env.engine.batching import synchronise
+from agentsim_env.engine.estimate import decode_s, pending_prefill_tokens, prefill_s
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.residency import hits
+from agentsim_env.engine.state import NONE
+
+INSTANCE_FEATURES: tuple[str, ...] = (
+    "allowed",
+    "is_home",
+    "hit_share",
+    "uncached_tokens",
+    "prefill_s",
+    "waiting",
+    "running",
+    "pending_tokens",
+    "pending_s",
+    "context_tokens",
+    "locked_share",
+    "cached_share",
+    "decode_step_s",
+    "first_token_s",
+    "first_token_rank",
+    "turns_rank",
+)
+"""Features of an instance, for the turn that is to be routed."""
+
+TURN_FEATURES: tuple[str, ...] = ("prompt_tokens", "new_tokens", "turns_done", "age_s", "has_home", "cluster_turns", "cluster_locked_share")
+"""Features of the turn, its program and the cluster, the same in each row."""
+
+FEATURES: tuple[str, ...] = INSTANCE_FEATURES + TURN_FEATURES
+
+N_INSTANCE_FEATURES = len(INSTANCE_FEATURES)
+
+
+@compiled
+def _squash(x, scale):
+    """From [0, inf) to [0, 1): 1/2 at `scale`."""
+    return x / (x + scale)
+
+
+@compiled
+def observe(state, out):
+    """Fill `out` [instances, features] for the turn that is to be routed.
+
+    Every value is in [-1, 1]. Tokens and times are squashed as x / (x + scale).
+    """
+    world = state.world[0]
+    slot = state.slot[world.asked_slot]
+    turn = state.turn[slot.turn]
+    program = state.program_run[slot.program]
+    n = len(state.instance)
+    first_pool = n if world.view_period_s > 0.0 else 0
+    hits(state, turn.segment, first_pool, state.score)
+    most = (slot.target - 1) // world.block_size
+    soonest = 1e300
+    fewest = 1e300
+    turns = 0.0
+    locked = 0.0
+    for i in range(n):
+        if world.view_period_s == 0.0:
+            synchronise(state, i)
+        instance = state.seen[i]
+        row = out[i]
+        cached = min(most, int(state.score[i])) * world.block_size
+        uncached = slot.target - cached
+        pending = pending_prefill_tokens(state, i) if world.view_period_s == 0.0 else instance.expected_tokens
+        own_s = prefill_s(state, i, uncached, cached)
+        pending_s = prefill_s(state, i, pending, cached)
+        step_s = decode_s(state, i, 1, slot.target)
+        n_turns = instance.n_waiting + instance.n_running
+        pool = state.seen_pool[i]
+        locked_share = 1.0 - (pool.capacity - pool.used + pool.idle) / pool.capacity
+        row[0] = state.allowed[i]
+        row[1] = 1.0 if program.home == i else 0.0
+        row[2] = cached / slot.target
+        row[3] = _squash(uncached, 4000.0)
+        row[4] = _squash(own_s, 0.3)
+        row[5] = _squash(instance.n_waiting, 4.0)
+        row[6] = _squash(instance.n_running, 16.0)
+        row[7] = _squash(pending, 8000.0)
+        row[8] = _squash(pending_s, 0.6)
+        row[9] = _squash(instance.outstanding_tokens, 400000.0)
+        row[10] = locked_share
+        row[11] = pool.idle / pool.capacity
+        row[12] = _squash(step_s, 0.02)
+        row[13] = own_s + pending_s
+        row[14] = own_s + pending_s
+        row[15] = n_turns
+        if state.allowed[i]:
+            soonest = min(soonest, own_s + pending_s)
+            fewest = min(fewest, n_turns)
+        turns += n_turns
+        locked += locked_share
+    for i in range(n):
+        row = out[i]
+        row[14] = _signed(row[14] - soonest, 0.3)
+        row[13] = _squash(row[13], 0.6)
+        row[15] = _signed(row[15] - fewest, 4.0)
+        row[16] = _squash(turn.prompt_tokens, 30000.0)
+        row[17] = _squash(turn.new_tokens, 2000.0)
+        row[18] = _squash(slot.turn - state.program[slot.program].first_turn, 10.0)
+        row[19] = _squash(world.now_s - program.arrived_s, 60.0)
+        row[20] = 1.0 if program.home != NONE else 0.0
+        row[21] = _squash(turns / n, 16.0)
+        row[22] = locked / n
+
+
+@compiled
+def _signed(x, scale):
+    """From (-inf, inf) to (-1, 1)."""
+    return x / (abs(x) + scale)

@@ -1,0 +1,47 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test format lint type check bench docs clean
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(INSTALLED)  ## create .venv and install the project with its tools
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "agentsim-env needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+quickstart: install  ## train a router and compare it with the rules, about ten minutes
+	$(BIN)/agentsim quickstart
+
+test: install  ## run the tests
+	$(BIN)/python -m pytest
+
+format: install  ## format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lint: install  ## look for mistakes and style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: install  ## check the types
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+check: lint type test  ## all that has to pass before a change is sent
+
+bench: install  ## print the benchmarks of speed
+	$(BIN)/python -m benchmarks.speed
+
+docs: install  ## write the generated pages
+	$(BIN)/python -m agentsim_env.scenario.reference > docs/scenario.md
+
+clean:  ## remove the environment and what tools leave behind
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

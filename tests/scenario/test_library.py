@@ -1,0 +1,56 @@
+"""The scenarios of the library, with the families and rules that really exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agentsim_env.scenario import DEFAULT, library, load_scenario
+from agentsim_env.scenario import loader as loader_module
+
+pytestmark = pytest.mark.usefixtures("real_names")
+
+FOLDER = Path(loader_module.__file__).parent / "library"
+
+
+def test_it_has_the_scenarios_that_the_documentation_names() -> None:
+    assert {
+        "coding_agents",
+        "coding_agents_heterogeneous",
+        "tool_chat",
+        "agent_mix",
+        "deep_research",
+        "bursty",
+        "claude_code_70b",
+    } <= set(library())
+
+
+@pytest.mark.parametrize("name", library())
+def test_each_is_valid_and_says_what_it_is(name: str) -> None:
+    scenario = load_scenario(name)
+    assert scenario.name == name
+    assert scenario.description
+    assert scenario.knee
+    assert scenario.episode.programs
+
+
+@pytest.mark.parametrize("name", library())
+def test_each_gives_the_load_as_a_fraction_of_capacity(name: str) -> None:
+    assert getattr(load_scenario(name).workload.arrivals, "load", None)
+
+
+def test_hashes_differ() -> None:
+    assert len({load_scenario(name).content_hash() for name in library()}) == len(library())
+
+
+def test_the_default_is_the_default() -> None:
+    assert load_scenario() == load_scenario(DEFAULT)
+    assert load_scenario().cluster.n_instances == 4
+
+
+@pytest.mark.parametrize("name", library())
+def test_files_are_tidy(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert set(yaml.safe_load(text)) <= {"extends", *type(load_scenario(name)).model_fields}
+    assert not re.search(r"[ \t]+$", text, re.MULTILINE)

@@ -1,0 +1,243 @@
+"""Each check of the schema: the field that its error blames, the value and what it says is allowed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from agentsim_env.engine import decisions
+from agentsim_env.scenario import ScenarioError, load_scenario
+from agentsim_env.scenario.arrivals import Diurnal
+from agentsim_env.scenario.rules import KINDS, Rules
+from agentsim_env.scenario.schema import Scenario
+
+# ruff: noqa: E501 (messages are quoted whole)
+CASES = {
+    # Cluster
+    "cluster.model=GPT-5": "cluster.model = 'GPT-5': unknown model 'GPT-5'",
+    "cluster.instances=[]": "cluster.instances = []: must have at least 1 item",
+    "cluster.instances.0.gpu=H1000": "cluster.instances.0.gpu = 'H1000': unknown GPU 'H1000'",
+    "cluster.instances.0.dtype=int3": "cluster.instances.0.dtype = 'int3': unknown dtype 'int3'; known: bf16",
+    "cluster.instances.0.kv_dtype=int3": "cluster.instances.0.kv_dtype = 'int3': unknown KV dtype 'int3'; known: bf16",
+    "cluster.instances.0.count=0": "cluster.instances.0.count = 0: must be greater than or equal to 1",
+    "cluster.instances.0.count=true": "cluster.instances.0.count = True: must be a valid integer",
+    "cluster.instances.0.count='2'": "cluster.instances.0.count = '2': must be a valid integer",
+    "cluster.instances.0.gpu_memory_utilization=90": (
+        "cluster.instances.0.gpu_memory_utilization = 90: must be less than or equal to 1"
+    ),
+    "cluster.instances.0.mode=two_lanes": (
+        "cluster.instances.0.mode = 'two_lanes': unknown mode (declared, not simulated yet); allowed: mixed"
+    ),
+    "cluster.instances.0.mode=mix": "cluster.instances.0.mode = 'mix': not one of the allowed values; did you mean mixed?",
+    "cluster.instances.0.max_num_batched_tokens=100": (
+        "cluster.instances.0.max_num_batched_tokens = 100: "
+        "must be at least max_num_seqs (256): each running turn takes one token"
+    ),
+    "cluster.instances.0.failures=[{at_s: 5, down_s: 2}, {at_s: 6, down_s: 1}]": (
+        "cluster.instances.0.failures.1.at_s = 6.0: must be at least 7: the outage before it ends then"
+    ),
+    "cluster.instances.0.mtbf_s=5": "cluster.instances.0.mttr_s: mtbf_s and mttr_s go together: give both or neither",
+    "cluster.instances.0.mttr_s=5": "cluster.instances.0.mtbf_s: mtbf_s and mttr_s go together: give both or neither",
+    "cluster.instances=[{gpu: H100, mtbf_s: 5, mttr_s: 1, failures: [{at_s: 5, down_s: 2}]}]": (
+        "cluster.instances.0.mtbf_s = 5.0: give either failures or mtbf_s, not both"
+    ),
+    "cluster.view_delay_s=-1": "cluster.view_delay_s = -1: must be greater than or equal to 0",
+    "cluster.view_delay_s=on": "cluster.view_delay_s = True: must be a valid number",
+    "cluster.view_delay_s=.inf": "cluster.view_delay_s = inf: must be a finite number",
+    "cluster.router_tree.capacity_tokens=0": "cluster.router_tree.capacity_tokens = 0: must be greater than or equal to 1",
+    # Workload
+    "workload.mix=null": "workload.mix: give exactly one of mix and trace, not neither",
+    "workload={mix: [{family: talk}], trace: {path: x}}": ("workload.mix: give exactly one of mix and trace, not both"),
+    "workload.mix.0.family=walk": "workload.mix.0.family = 'walk': unknown family; did you mean talk?; allowed: talk",
+    "workload.mix.0.weight=0": "workload.mix.0.weight = 0: must be greater than 0",
+    "workload.mix.0.params.turns=0": "workload.mix.0.params.turns = 0: must be greater than or equal to 1",
+    "workload.mix.0.params.sizes.a=x": "workload.mix.0.params.sizes.a = 'x': must be a valid integer",
+    "workload.trace={path: x, format: moncake}": (
+        "workload.trace.format = 'moncake': unknown trace format; did you mean mooncake?; allowed: auto, azure, mooncake"
+    ),
+    "workload.trace={path: x, speedup: 2}": (
+        "workload.trace.speedup = 2.0: must be 1 unless arrivals.process is 'trace': recorded times are not used"
+    ),
+    "workload.trace={format: auto}": "workload.trace.path: required, but not given",
+    "workload.tools.shell={failure_probability: 0.5}": (
+        "workload.tools.shell.max_retries = 0: "
+        "must be at least 1 where failure_probability is above 0: a call ends with a success"
+    ),
+    "workload.tools.shell.failure_probability=1": "workload.tools.shell.failure_probability = 1: must be less than 1",
+    "workload.tools.shel.concurrency=1": (
+        "workload.tools.shel: unknown tool, which no family of the mix calls; did you mean shell?; allowed: shell, web"
+    ),
+    # Arrivals
+    "workload.arrivals.process=posson": (
+        "workload.arrivals.process = 'posson': not one of the allowed values; did you mean poisson?; "
+        "allowed: closed_loop, diurnal, fixed, gamma, poisson, trace"
+    ),
+    "workload.arrivals.process=null": (
+        "workload.arrivals.process: required, but not given; "
+        "allowed: closed_loop, diurnal, fixed, gamma, poisson, trace"
+    ),
+    "workload.arrivals=null": "workload.arrivals: required, but not given",
+    "workload.arrivals.load=null": "workload.arrivals.load: give exactly one of rate_per_s and load, not neither",
+    "workload.arrivals={rate_per_s: 1, load: 0.5}": (
+        "workload.arrivals.load = 0.5: give exactly one of rate_per_s and load, not both"
+    ),
+    "workload.arrivals.cv=3": "workload.arrivals.cv = 3: unknown field; allowed: load, process, rate_per_s",
+    "workload.arrivals={process: gamma, load: 0.5}": "workload.arrivals.cv: required, but not given",
+    "workload.arrivals={process: diurnal, rates_per_s: [0, 0], window_s: 1}": (
+        "workload.arrivals.rates_per_s = [0.0, 0.0]: at least one rate must be above 0"
+    ),
+    "workload.arrivals={process: diurnal, rates_per_s: [1], window_s: 1, load: 1, rate_per_s: 1}": (
+        "workload.arrivals.load = 1.0: give at most one of rate_per_s and load, not both"
+    ),
+    "workload.arrivals={process: fixed, times_s: [0, 2, 1]}": (
+        "workload.arrivals.times_s.2 = 1.0: must be at least 2: times are in order"
+    ),
+    "workload.arrivals={process: fixed, times_s: [0, 2]}": (
+        "episode.programs = 8: must be at most 2, the number of workload.arrivals.times_s"
+    ),
+    "workload.arrivals={process: trace}": "workload.arrivals.process = 'trace': 'trace' needs workload.trace",
+    # Rules
+    "rules.route_turn=randon": (
+        "rules.route_turn = 'randon': unknown rule; did you mean random?; allowed: least_loaded, random, session_affinity"
+    ),
+    "rules.rout_turn=random": "rules.rout_turn = 'random': unknown field; did you mean route_turn?; allowed: admit_program",
+    "rules.rule_params.rout_turn={}": (
+        "rules.rule_params.rout_turn: unknown kind of decision; did you mean route_turn?"
+    ),
+    "rules={route_turn: session_affinity, rule_params: {route_turn: {treshold: 1}}}": (
+        "rules.rule_params.route_turn.treshold: unknown parameter of rule 'session_affinity'; "
+        "did you mean threshold?; allowed: threshold"
+    ),
+    "rules.rule_params.route_turn.threshold=1": (
+        "rules.rule_params.route_turn.threshold: unknown parameter of rule 'least_loaded'"
+    ),
+    # Reward, episode, objectives, decisions
+    "reward.unit_s=0": "reward.unit_s = 0: must be greater than 0",
+    "reward.terms.ttfft=1": "reward.terms.ttfft = 'ttfft': not one of the allowed values; did you mean ttft?; allowed: cost",
+    "reward.terms.ttft=-1": "reward.terms.ttft = -1: must be greater than or equal to 0",
+    "reward.terms={time_in_system: 0}": ("reward.terms = {'time_in_system': 0.0}: at least one weight must be above 0"),
+    "reward.terms.slo_violation=1": (
+        "reward.terms.slo_violation = 1.0: needs an objective in slo: ttft_s, tpot_s, slowdown"
+    ),
+    "episode.programs=null": (
+        "episode.programs: required, a whole number from 1: a mix of synthetic programs has no end"
+    ),
+    "episode.warmup_programs=8": (
+        "episode.warmup_programs = 8: must be less than programs (8): the rest is what counts"
+    ),
+    "slo.slowdown=0": "slo.slowdown = 0: must be greater than 0",
+    "decisions.candidates=0": "decisions.candidates = 0: must be greater than or equal to 1",
+    "cluster=null": "cluster: required, but not given",
+    "workload.arrivals=7": "workload.arrivals = 7: must be a mapping",
+    "cluster.model=''": "cluster.model = '': must have at least 1 character",
+    "cluster=7": "cluster = 7: must be a mapping",
+    "cluster.instances=7": "cluster.instances = 7: must be a list",
+}
+
+
+@pytest.mark.parametrize("override", CASES)
+def test_errors_name_field_value_and_what_is_allowed(refused: Callable[..., str], override: str) -> None:
+    assert CASES[override] in refused(override)
+
+
+def test_errors_name_file_and_line(small: Path) -> None:
+    small.write_text(small.read_text().replace("load: 0.9", "load: -1").replace("count: 2", "cuont: 2"))
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(small)
+    first, second = str(caught.value).splitlines()
+    assert first.startswith(
+        f"{small}:5: cluster.instances.0.cuont = 2: unknown field; did you mean count?; allowed: count,"
+    )
+    assert second == f"{small}:9: workload.arrivals.load = -1: must be greater than 0"
+
+
+def test_known_hardware_is_listed(refused: Callable[..., str]) -> None:
+    message = refused("cluster.instances.0.gpu=H1000")
+    assert "H100" in message and "L40S" in message
+    assert "Llama-3.1-70B" in refused("cluster.model=GPT-5")
+
+
+def test_long_values_are_shortened(refused: Callable[..., str]) -> None:
+    message = refused(f"cluster.frontend_s={list(range(1000))}")
+    assert " ...: must be a valid number" in message
+    assert len(message) < 300
+
+
+def test_valid_arrivals(small: Path) -> None:
+    for arrivals in (
+        "{process: gamma, cv: 4, rate_per_s: 2}",
+        "{process: diurnal, rates_per_s: [1, 2], window_s: 60, load: 0.5}",
+        "{process: diurnal, rates_per_s: [1, 2], window_s: 60}",
+        "{process: closed_loop, users: 4, think_time_s: 0}",
+    ):
+        load_scenario(small, [f"workload.arrivals={arrivals}"])
+    assert Diurnal(process="diurnal", rates_per_s=(1.0, 2.0), window_s=60.0).period_s == 120.0
+
+
+def test_a_trace_may_be_replayed_whole(small: Path) -> None:
+    scenario = load_scenario(
+        small,
+        ["workload.trace={path: x, speedup: 2}", "workload.arrivals={process: trace}", "episode.programs=null"],
+    )
+    assert scenario.episode.programs is None
+
+
+def test_fixed_times_say_how_many_programs_there_are(small: Path) -> None:
+    load_scenario(small, ["workload.arrivals={process: fixed, times_s: [0, 2]}", "episode.programs=null"])
+
+
+def test_params_of_the_family_are_complete(small: Path) -> None:
+    mix = load_scenario(small, ["workload.mix.0.params.sizes={a: 1}"]).workload.mix
+    assert mix is not None
+    assert mix[0].params.model_dump() == {"turns": 3, "sizes": {"a": 1}}
+
+
+def test_params_of_rules_fill_in_defaults(small: Path) -> None:
+    rules = load_scenario(small, ["rules.route_turn=session_affinity"]).rules
+    assert rules.params("route_turn") == {"threshold": 0.8}
+    given = load_scenario(small, ["rules={route_turn: session_affinity, rule_params: {route_turn: {threshold: 1}}}"])
+    assert given.rules.params("route_turn") == {"threshold": 1.0}
+
+
+def test_rules_have_a_field_for_each_kind(small: Path) -> None:
+    assert set(Rules.model_fields) == {*KINDS, "rule_params"}
+    assert load_scenario(small).rules.by_kind()["route_turn"] == "least_loaded"
+
+
+def test_the_engine_has_the_same_kinds() -> None:
+    assert decisions.KINDS == KINDS
+
+
+def test_a_scenario_does_not_change(small: Path) -> None:
+    scenario = load_scenario(small)
+    with pytest.raises(ValidationError, match="frozen"):
+        scenario.name = "other"
+
+
+def test_every_field_is_described(known_names: None) -> None:
+    missing = [
+        f"{model.__name__}.{name}" for model in models() for name, f in model.model_fields.items() if not f.description
+    ]
+    assert missing == []
+    assert all(model.__doc__ for model in models())
+
+
+def models() -> Iterator[type[BaseModel]]:
+    waiting: list[type[BaseModel]] = [Scenario]
+    seen: set[type[BaseModel]] = set()
+    while waiting:
+        model = waiting.pop()
+        if model in seen or model is BaseModel:
+            continue
+        seen.add(model)
+        yield model
+        for field in model.model_fields.values():
+            waiting.extend(in_annotation(field.annotation))
+
+
+def in_annotation(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from in_annotation(argument)

@@ -124,6 +124,8 @@ class ProgramBuilder:
         for turn in (source, target):
             if not 0 <= turn < len(self._turns):
                 raise InvalidProgramsError(f"edge {len(self._edges)}: turn {turn}: no such turn")
+        if self._turns[source][0] != self._turns[target][0]:
+            raise InvalidProgramsError(f"edge {len(self._edges)}: turn {target}: of another program than turn {source}")
         if tool not in self._tool_index:
             self._tool_index[tool] = len(self._tools)
             self._tools[tool] = Tool(tool)
@@ -231,7 +233,7 @@ class ProgramBuilder:
                     if waiting[child] == 0:
                         heappush(ready, child)
             if len(order) - placed != len(of_program[number]):
-                raise InvalidProgramsError(f"program {number}: its edges form a cycle or lead to another program")
+                raise InvalidProgramsError(f"program {number}: its edges form a cycle")
         return np.array(order, np.int64)
 
 

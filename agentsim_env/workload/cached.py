@@ -7,7 +7,16 @@ from agentsim_env.scenario.base import Part
 
 
 class CachedPart(Part):
-    """A part with cached properties. Copies start without them, as a copy may have other values."""
+    """A part with cached properties. Copies start without them, as a copy may have other values.
+
+    Comparing looks at the fields alone: what is cached are arrays, which do not compare as a whole.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._fields_of(vars(self)) == self._fields_of(vars(other))
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._fields_of(vars(self)).values()))
 
     def __copy__(self) -> Self:
         return self._without_cache(super().__copy__())

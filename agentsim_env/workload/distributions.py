@@ -37,7 +37,7 @@ class Distribution(CachedPart):
 
     >>> appended = Distribution(p50=437, p95=5748)
     >>> round(appended.mean_value)
-    1490
+    1491
     """
 
     value: Amount | None = None

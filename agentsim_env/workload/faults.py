@@ -29,20 +29,20 @@ def draw_faults(cluster: "Cluster", horizon_s: float, rng: np.random.Generator) 
         rng: Generator that those of the instances are spawned from.
 
     Returns:
-        `FAULT` array, sorted by time, instance, returns after failures.
+        `FAULT` array, sorted by time and instance; failures and returns of an instance alternate.
 
     Raises:
         ValueError: If failures are random and `horizon_s` is not finite.
     """
     groups = [group for group in cluster.instances for _ in range(group.count)]
-    outages = [
-        (down_s, up_s, instance)
+    events = [
+        (time_s, instance, up)
         for instance, (group, own) in enumerate(zip(groups, rng.spawn(len(groups)), strict=True))
-        for down_s, up_s in _outages(group, horizon_s, own)
+        for outage in _outages(group, horizon_s, own)
+        for up, time_s in enumerate(outage)
     ]
-    events = [(down_s, instance, 0) for down_s, _, instance in outages]
-    events += [(up_s, instance, 1) for _, up_s, instance in outages]
-    return np.array(sorted(events), FAULT)
+    # The sort is stable: where one outage ends as the next begins, the return stays before the failure.
+    return np.array(sorted(events, key=lambda event: event[:2]), FAULT)
 
 
 def _outages(instance: "Instance", horizon_s: float, rng: np.random.Generator) -> list[tuple[float, float]]:

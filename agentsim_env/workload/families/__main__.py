@@ -32,7 +32,11 @@ def _short(value: object) -> str:
         return f"{value.name} {value.share:g}: {_short(value.gap_s)}"
     if isinstance(value, BaseModel):
         given = value.model_dump()
-        return f"{given['value']:g}" if set(given) == {"value"} else ", ".join(f"{k} {_short(v)}" for k, v in given.items())
+        return (
+            f"{given['value']:g}"
+            if set(given) == {"value"}
+            else ", ".join(f"{k} {_short(v)}" for k, v in given.items())
+        )
     if isinstance(value, tuple | list):
         return "/".join(_short(item) for item in value)
     return f"{value:.12g}"

@@ -63,6 +63,11 @@ class ChainParams(FamilyParams):
     as long as before, but nothing cached of it."""
 
     @property
+    def ranks_kinds(self) -> bool:
+        """Whether the run times of the kinds of tools are replaced by others of the same rank."""
+        return self.tool_gap_s is not None
+
+    @property
     def tool_names(self) -> tuple[str, ...]:
         """The kinds in order, then the user if there is one."""
         return (*(tool.name for tool in self.tools), *([USER] if self.user_share > 0 else []))
@@ -79,6 +84,8 @@ class ChainParams(FamilyParams):
             raise not_allowed(f"names must differ from each other and from {USER!r}", names, ["tools"])
         if not names and self.user_share < 1 and self.turns.quantile(1.0) > 1:
             raise not_allowed("at least one kind unless user_share is 1", names, ["tools"])
+        if self.ranks_kinds and any(tool.gap_s.value is not None or tool.gap_s.values for tool in self.tools):
+            raise not_allowed("gap_s must be continuous where only its ranks count", names, ["tools"])
         return self
 
     @model_validator(mode="after")

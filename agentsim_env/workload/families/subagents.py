@@ -85,6 +85,11 @@ class SubagentsParams(CodingAgentParams):
         return self.compacted_row + 1
 
     @property
+    def ranks_kinds(self) -> bool:
+        """Whether the run times of the kinds of tools are replaced by others of the same rank."""
+        return super().ranks_kinds or self.sub_gap_s is not None
+
+    @property
     def tool_names(self) -> tuple[str, ...]:
         """The kinds in order, the user if there is one, the start of a sub-agent, the way back."""
         return (*super().tool_names, SPAWN, JOIN)

@@ -74,14 +74,18 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 def parse(path: Path, line: int, raw: bytes) -> Record:
     """A JSON object as a record.
 
+    Args:
+        path: File it comes from.
+        line: Its line, 0 if it is the whole file.
+        raw: Its text.
+
     Raises:
         TraceError: Not a JSON object.
     """
     try:
-        content = load_json(raw)
+        content = load_json(raw.rstrip())
     except json.JSONDecodeError as error:
-        where = line + error.lineno - 1 if line else error.lineno
-        raise TraceError(path, where, "", f"not JSON ({error.msg}, column {error.colno})") from error
+        raise TraceError(path, line or error.lineno, "", f"not JSON ({error.msg}, column {error.colno})") from error
     except (ValueError, RecursionError) as error:
         raise TraceError(path, line, "", f"not readable ({error})") from error
     if not isinstance(content, dict):

@@ -1,0 +1,65 @@
+"""Every promise of `Programs`, broken once."""
+
+import numpy as np
+import pytest
+
+from agentsim_env.workload.validation import InvalidProgramsError, validate
+from tests.workload.sources import entry, source
+
+
+def broken(array, field, index, value):
+    def change(programs):
+        getattr(programs, array)[field][index] = value
+        return programs
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (broken("segment", "parent", 0, 0), "segment 0: parent = 0"),
+        (broken("segment", "n_blocks", -1, 0), "n_blocks = 0"),
+        (broken("segment", "start_block", -1, 1), "start_block = 1: must be"),
+        (broken("program", "arrival_s", 0, np.nan), "program 0: arrival_s = nan"),
+        (broken("program", "arrival_s", 0, 1e9), "program 1: arrival_s = .* must be in order"),
+        (broken("program", "deadline_s", 2, np.nan), "program 2: deadline_s"),
+        (broken("program", "after", 2, 99_999), "program 2: after = 99999"),
+        (broken("program", "after", 2, 2), "program 2: after = 2: waits for itself"),
+        (broken("program", "family", 2, 7), "program 2: family = 7"),
+        (broken("program", "tenant", 2, -1), "program 2: tenant = -1"),
+        (broken("program", "first_turn", 2, 0), "program 2: first_turn = 0"),
+        (broken("program", "n_turns", 0, 0), "program 0: n_turns = 0"),
+        (broken("turn", "program", 0, 1), "turn 0: program = 1"),
+        (broken("turn", "segment", 0, -1), "turn 0: segment = -1"),
+        (broken("turn", "prompt_tokens", 0, 0), "turn 0: prompt_tokens = 0"),
+        (broken("turn", "new_tokens", 1, -1), "turn 1: new_tokens = -1"),
+        (broken("turn", "output_tokens", 1, 0), "turn 1: output_tokens = 0"),
+        (broken("turn", "output_tokens", 1, 10**6), "turn 1: segment .* ends with block"),
+        (broken("turn", "first_edge", 1, 0), "turn 1: first_edge = 0"),
+        (broken("turn", "n_edges", 0, -1), "turn 0: n_edges = -1"),
+        (broken("turn", "n_parents", 1, 2), "turn 1: n_parents = 2: 1 edges"),
+        (broken("edge", "target", 0, -1), "edge 0: target = -1: no such turn"),
+        (broken("edge", "target", 0, 0), "edge 0: target = 0: must come after turn 0"),
+        (broken("edge", "gap_s", 3, np.inf), "edge 3: gap_s = inf"),
+        (broken("edge", "tool", 3, 77), "edge 3: tool = 77"),
+        (broken("edge", "failures", 3, -1), "edge 3: failures = -1"),
+        (lambda programs: programs._replace(block_size=0), "block_size = 0"),
+        (lambda programs: programs._replace(edge=programs.edge[:-1]), "turns have .* edges"),
+        (lambda programs: programs._replace(turn=programs.turn[:-1]), "programs have .* turns"),
+        (lambda programs: programs._replace(turn=programs.edge), "turn: must be a one-dimensional array"),
+        (lambda programs: programs._replace(tools=(programs.tools[0]._replace(backoff_s=-1.0),)), "tool 0"),
+    ],
+)
+def test_broken_promise_is_named(change, message):
+    programs = source(entry("tool_chat"), n=20).draw(0)
+    validate(programs)
+    with pytest.raises(InvalidProgramsError, match=message):
+        validate(change(programs))
+
+
+def test_waiting_in_a_circle_is_found():
+    programs = source(entry("chat"), n=9).draw(0)
+    programs.program["after"][[3, 4, 5]] = [4, 5, 3]
+    with pytest.raises(InvalidProgramsError, match=r"program 3: after = 4: waits .* \(and 2 more\)"):
+        validate(programs)

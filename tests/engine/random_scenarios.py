@@ -1,0 +1,334 @@
+"""Random small clusters and workloads, made to press on memory, on ties and on everything that can interrupt a run."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+
+from agentsim_env.workload.programs import Programs, Tool
+from tests.reference.building import WorkloadBuilder
+from tests.reference.description import InstanceSpec, Profile
+from tests.reference.router import RULES
+
+BLOCK = 16
+TICK_S = 2.0**-8
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a random scenario is like; the rest follows from `seed`.
+
+    Attributes:
+        memory: Capacity of an instance over the blocks of the largest turn; below 1 some turns are too long.
+        twins: All instances are alike, so that their iterations end at equal times.
+        grid: All times are multiples of `TICK_S` (exact in binary) and iterations take as long as each other: every tie
+            that can happen does, and no rounding decides it.
+        irregular: A turn may have a shorter context than one before it on the same leaf, or end in a shared segment.
+        faults: Instances start late, fail and return.
+    """
+
+    seed: int
+    n_instances: int
+    n_programs: int
+    memory: float
+    twins: bool
+    grid: bool
+    irregular: bool
+    faults: bool
+    frontend_s: float
+    rule: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """All that a simulator needs."""
+
+    programs: Programs
+    specs: list[InstanceSpec]
+    rule: str
+    rule_seed: int
+    capacity_limit: int
+    frontend_s: float
+    warmup: int
+
+
+KNOBS = st.builds(
+    Knobs,
+    seed=st.integers(0, 2**32 - 1),
+    n_instances=st.integers(1, 4),
+    n_programs=st.integers(1, 16),
+    memory=st.sampled_from([10.0, 4.0, 2.0, 1.4, 1.1, 1.0, 0.6]),
+    twins=st.booleans(),
+    grid=st.booleans(),
+    irregular=st.booleans(),
+    faults=st.booleans(),
+    frontend_s=st.sampled_from([0.0, TICK_S]),
+    rule=st.sampled_from(RULES),
+)
+
+
+def knobs_of(seed: int) -> Knobs:
+    """Knobs number `seed`."""
+    rng = np.random.default_rng([seed, 1])
+    return Knobs(
+        seed=seed,
+        n_instances=int(rng.integers(1, 5)),
+        n_programs=int(rng.integers(4, 25)),
+        memory=float(rng.choice([0.6, 0.9, 1.0, 1.0, 1.1, 1.2, 1.4, 2.0, 4.0, 10.0])),
+        twins=bool(rng.random() < 0.3),
+        grid=bool(rng.random() < 0.4),
+        irregular=bool(rng.random() < 0.3),
+        faults=bool(rng.random() < 0.4),
+        frontend_s=float(rng.choice([0.0, TICK_S])),
+        rule=str(rng.choice(RULES)),
+    )
+
+
+def build(knobs: Knobs) -> Scenario:
+    """The scenario that `knobs` stand for."""
+    rng = np.random.default_rng(knobs.seed)
+    programs = RandomWorkload(knobs, rng).build()
+    last_arrival_s = float(programs.program["arrival_s"][programs.program["after"] < 0].max())
+    specs = [random_instance(knobs, rng, programs, last_arrival_s) for _ in range(knobs.n_instances)]
+    if knobs.twins:
+        specs = [
+            InstanceSpec(**{**vars(specs[0]), "start_s": spec.start_s, "failures": spec.failures}) for spec in specs
+        ]
+    return Scenario(
+        programs=programs,
+        specs=specs,
+        rule=knobs.rule,
+        rule_seed=int(rng.integers(2**63)),
+        capacity_limit=int(rng.choice([1, 2, 4, 64])),
+        frontend_s=knobs.frontend_s,
+        warmup=int(rng.integers(0, max(1, knobs.n_programs // 3))),
+    )
+
+
+class RandomWorkload:
+    """Programs over a forest of shared and private segments."""
+
+    def __init__(self, knobs: Knobs, rng: np.random.Generator) -> None:
+        self.knobs = knobs
+        self.rng = rng
+        tools = [
+            Tool(f"tool{i}", int(rng.choice([0, 0, 1, 2])), float(rng.choice([0.0, 2, 12])) * TICK_S)
+            for i in range(rng.integers(1, 4))
+        ]
+        self.work = WorkloadBuilder(tuple(tools), BLOCK)
+        self.mean_gap_s = float(rng.choice([0.0, 0.02, 0.2]))
+        self.mean_output = float(rng.choice([0.5, 3, 15, 40]))
+        self.mean_append = float(rng.choice([5, 60, 250]))
+        self.shared: list[int] = []
+        for _ in range(rng.integers(1, 4)):
+            parent = -1 if not self.shared or rng.random() < 0.5 else int(rng.choice(self.shared))
+            self.shared.append(self.work.segment(int(rng.integers(1, 9)), parent))
+
+    def build(self) -> Programs:
+        rng, knobs = self.rng, self.knobs
+        shapes = [self.chain, self.stripped_chain, self.fan_out, self.fork, self.race]
+        weights = rng.dirichlet(np.ones(len(shapes)))
+        for number, arrival_s in enumerate(self.arrivals()):
+            if number and rng.random() < 0.2:
+                delay_s = float(rng.choice([0.0, 12])) * TICK_S
+                self.work.program(delay_s, after=int(rng.integers(number)))
+            else:
+                self.work.program(arrival_s)
+            shapes[rng.choice(len(shapes), p=weights)]()
+        return self.work.build()
+
+    def arrivals(self) -> list[float]:
+        """Arrival times, in order."""
+        spacing_s = float(self.rng.choice([0.0, 0.01, 0.05, 0.2]))
+        times = np.cumsum(self.rng.exponential(1.0, self.knobs.n_programs) * spacing_s)
+        return [self.snap(float(time)) for time in times]
+
+    def snap(self, time_s: float) -> float:
+        return snap(self.knobs, time_s)
+
+    # Draws.
+
+    def output(self) -> int:
+        return 1 + int(self.rng.exponential(self.mean_output))
+
+    def append(self) -> int:
+        """New tokens of a turn; now and then a context ends at the end of a block."""
+        return BLOCK * int(self.rng.integers(1, 9)) if self.rng.random() < 0.2 else 1 + int(self.rng.exponential(self.mean_append))
+
+    def path_blocks(self, segment: int) -> int:
+        return sum(self.work.segments[segment][1:])
+
+    def connect(self, source: int, target: int) -> None:
+        gap_s = 0.0 if self.rng.random() < 0.3 else float(self.rng.exponential(self.mean_gap_s))
+        failures = int(self.rng.choice([0, 0, 0, 1, 2]))
+        self.work.edge(source, target, self.snap(gap_s), int(self.rng.integers(len(self.work.tools))), failures)
+
+    def leaf(self, parent: int, tokens: int) -> int:
+        """A private segment behind `parent` whose path covers `tokens`."""
+        blocks = -(-tokens // BLOCK) - self.path_blocks(parent)
+        return self.work.segment(max(1, blocks) + int(self.rng.integers(2)), parent)
+
+    def first_prompt(self, system: int) -> int:
+        tokens = self.path_blocks(system) * BLOCK
+        if self.knobs.irregular and self.rng.random() < 0.3:
+            return max(1, int(self.rng.integers(tokens + 1)))
+        return tokens + self.append()
+
+    # Shapes of programs.
+
+    def chain(self) -> None:
+        """Turns on one private leaf, each behind what the one before has generated."""
+        lengths = self.lengths(int(self.rng.integers(1, 6)))
+        system = int(self.rng.choice(self.shared))
+        self.turns_on_leaf(system, self.first_prompt(system), lengths)
+
+    def lengths(self, n: int) -> list[tuple[int, int]]:
+        return [(self.append(), self.output()) for _ in range(n)]
+
+    def turns_on_leaf(self, parent: int, prompt: int, lengths: list[tuple[int, int]]) -> list[int]:
+        """A chain that begins with `prompt` tokens; its turns."""
+        contexts = []
+        for i, (new, output) in enumerate(lengths):
+            contexts.append((prompt, prompt if i == 0 else new, output))
+            following = prompt + output + (lengths[i + 1][0] if i + 1 < len(lengths) else 0)
+            if self.knobs.irregular and self.rng.random() < 0.3:
+                following = max(1, int(self.rng.integers(following + 1)))
+            prompt = following
+        leaf = self.leaf(parent, max(prompt + output for prompt, _, output in contexts))
+        turns = [self.work.turn(leaf, prompt, output, new) for prompt, new, output in contexts]
+        for source, target in zip(turns, turns[1:], strict=False):
+            self.connect(source, target)
+        return turns
+
+    def stripped_chain(self) -> None:
+        """Turns whose generated tokens are not reused: each has a tail of its own."""
+        system = int(self.rng.choice(self.shared))
+        parent, prompt, before = system, self.path_blocks(system) * BLOCK + self.append(), None
+        for _ in range(self.rng.integers(1, 5)):
+            if prompt // BLOCK > self.path_blocks(parent):
+                parent = self.work.segment(prompt // BLOCK - self.path_blocks(parent), parent)
+            output = self.output()
+            turn = self.work.turn(self.leaf(parent, prompt + output), prompt, output)
+            if before is not None:
+                self.connect(before, turn)
+            before = turn
+            prompt += self.append()
+
+    def fan_out(self) -> None:
+        """A turn, sub-agents behind its context, and a turn that joins them."""
+        rng = self.rng
+        system = int(rng.choice(self.shared))
+        prompt, output = self.path_blocks(system) * BLOCK + BLOCK + self.append(), self.output()
+        trunk = self.work.segment((prompt + output) // BLOCK - self.path_blocks(system), system)
+        trunk_tokens = self.path_blocks(trunk) * BLOCK
+        joined, join_output = prompt + output + self.append(), self.output()
+        main = self.leaf(trunk, joined + join_output)
+        root = self.work.turn(main, prompt, output)
+        ends = [root] if rng.random() < 0.3 else []
+        for _ in range(rng.integers(1, 5)):
+            turns = self.turns_on_leaf(trunk, trunk_tokens + self.append(), self.lengths(int(rng.integers(1, 3))))
+            self.connect(root, turns[0])
+            ends.append(turns[-1])
+        join = self.work.turn(main, joined, join_output)
+        for end in ends:
+            self.connect(end, join)
+
+    def fork(self) -> None:
+        """Roots on branches of one context, without edges; on one branch some repeat or extend another's prompt."""
+        system = int(self.rng.choice(self.shared))
+        trunk = self.work.segment(int(self.rng.integers(1, 6)), system)
+        start = self.path_blocks(trunk) * BLOCK
+        shared = [(start + self.append(), self.output())]
+        for _ in range(self.rng.integers(3)):
+            prompt, output = shared[-1]
+            shared.append((prompt + int(self.rng.choice([0, output + self.append()])), self.output()))
+        leaf = self.leaf(trunk, max(prompt + output for prompt, output in shared))
+        for prompt, output in shared:
+            self.work.turn(leaf, prompt, output)
+        for _ in range(self.rng.integers(3)):
+            prompt, output = start + self.append(), self.output()
+            self.work.turn(self.leaf(trunk, prompt + output), prompt, output)
+
+
+    def race(self) -> None:
+        """Roots on one leaf, each with a longer prompt than the one before: what one generates the next prefills."""
+        system = int(self.rng.choice(self.shared))
+        prompts = self.path_blocks(system) * BLOCK + np.cumsum(self.rng.integers(1, 60, self.rng.integers(2, 5)))
+        outputs = [20 + self.output() for _ in prompts]
+        leaf = self.leaf(system, int(prompts[-1]) + max(outputs))
+        for prompt, output in zip(prompts, outputs, strict=True):
+            self.work.turn(leaf, int(prompt), output)
+
+
+def snap(knobs: Knobs, time_s: float) -> float:
+    """`time_s`, on the grid if there is one."""
+    return round(time_s / TICK_S) * TICK_S if knobs.grid else time_s
+
+
+def flat_profile(rng: np.random.Generator) -> Profile:
+    """Iterations of one or a few ticks, whatever they compute."""
+    nothing = {name: (0.0,) for name in Profile.__dataclass_fields__ if not name.startswith(("overhead", "cpu", "serial"))}
+    knots = {name: (1.0,) for name in ("dense_tokens", "seq_n", "dec_n", "pre_c")}
+    return Profile(**{**nothing, **knots}, overhead_s=int(rng.choice([1, 1, 2, 3])) * TICK_S)  # type: ignore[arg-type]
+
+
+def random_profile(rng: np.random.Generator) -> Profile:
+    """Positive tables of a few milliseconds an iteration, in which any of the maxima may decide."""
+
+    def increasing(n: int, scale: float) -> list[float]:
+        return np.cumsum(rng.uniform(0.1, 1.0, n) * scale).tolist()
+
+    def knots(*values: int) -> list[float]:
+        return [float(value) for value in values[: rng.integers(1, len(values) + 1)]]
+
+    dense, seq, dec, pre = knots(1, 32, 128, 300), knots(1, 4, 12), knots(1, 3, 8), knots(1, 40, 100, 256)
+    return Profile(
+        dense_tokens=dense,
+        dense_s=increasing(len(dense), 2e-3),
+        seq_n=seq,
+        seq_s=increasing(len(seq), 3e-4),
+        dec_n=dec,
+        pure_a_s=increasing(len(dec), 3e-4),
+        pure_b_s=increasing(len(dec), 1e-6),
+        mixed_a_s=increasing(len(dec), 3e-4),
+        mixed_b_s=increasing(len(dec), 2e-6),
+        pre_c=pre,
+        pre_a_s=increasing(len(pre), 1e-3),
+        pre_b_s=increasing(len(pre), 2e-6),
+        overhead_s=float(rng.choice([0.0, 1e-3])),
+        cpu_s=float(rng.choice([0.0, rng.uniform(1e-3, 6e-3)])),
+        cpu_per_seq_s=float(rng.choice([0.0, 2e-4])),
+        cpu_per_token_s=float(rng.choice([0.0, 1e-5])),
+        serial_pure_s=float(rng.choice([0.0, rng.uniform(1e-6, 1e-5)])),
+        serial_mixed_s=float(rng.choice([0.0, rng.uniform(1e-6, 1e-5)])),
+    )
+
+
+def random_instance(
+    knobs: Knobs, rng: np.random.Generator, programs: Programs, last_arrival_s: float
+) -> InstanceSpec:
+    """An instance sized for `programs`."""
+    tokens = programs.turn["prompt_tokens"] + programs.turn["output_tokens"]
+    largest = -(-int(tokens.max()) // BLOCK)
+    # A batch that leaves a prefill one or two tokens an iteration lets decodes overtake it, so that it has to jump.
+    starved = rng.random() < 0.15
+    max_num_seqs = int(rng.integers(1, 17)) if not starved else int(rng.integers(2, 5))
+    max_num_batched_tokens = int(rng.choice([16, 20, 32, 33, 48, 64, 100, 256, 512])) if not starved else 2
+    start_s, failures = 0.0, []
+    if knobs.faults:
+        start_s = snap(knobs, float(rng.choice([0.0, rng.uniform(0, 0.3)])))
+        at_s = start_s
+        for _ in range(rng.integers(0, 4)):
+            at_s += TICK_S + snap(knobs, float(rng.exponential(0.1 + last_arrival_s / 2)))
+            down_s = float(rng.choice([1, 20, 100])) * TICK_S
+            failures.append((at_s, down_s))
+            at_s += down_s
+    return InstanceSpec(
+        capacity_blocks=max(1, int(largest * knobs.memory * rng.choice([1.0, 1.0, 1.3]))),
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max(max_num_seqs, max_num_batched_tokens),
+        max_model_len=int(tokens.max()) - int(rng.choice([0, 0, 0, 0, 40])),
+        profile=flat_profile(rng) if knobs.grid else random_profile(rng),
+        start_s=start_s,
+        failures=tuple(failures),
+    )

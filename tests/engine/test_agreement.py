@@ -1,0 +1,183 @@
+"""The compiled engine and the reference simulator leave the same records, field for field."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.decisions import ENDED
+from agentsim_env.engine.entry import Core
+from agentsim_env.engine.state import ACTIVE, DONE, FAILED, REJECTED, UNBORN
+from agentsim_env.hardware.engines import Engine
+from agentsim_env.hardware.profile import Profile
+from agentsim_env.workload import FAULT
+from agentsim_env.workload.faults import FAULT
+from tests.engine.random_scenarios import KNOBS, Knobs, Scenario, build, knobs_of
+from tests.reference.description import InstanceSpec
+from tests.reference.loop import simulate
+from tests.reference.records import INSTANCE, PROGRAM, TURN, Records
+from tests.reference.router import rule
+
+N_SCENARIOS = 240
+
+STATES = {UNBORN: "unborn", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
+
+
+def reference_records(scenario: Scenario) -> Records:
+    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
+    return simulate(scenario.programs, scenario.specs, route, scenario.frontend_s, scenario.warmup)
+
+
+def engine_records(scenario: Scenario) -> Records:
+    parameters = {"capacity_limit": scenario.capacity_limit} if scenario.rule == "session_affinity" else {}
+    blueprint = Blueprint(
+        engines=[engine_of(spec) for spec in scenario.specs],
+        block_size=scenario.programs.block_size,
+        frontend_s=scenario.frontend_s,
+        warmup=scenario.warmup,
+        rules={"route_turn": scenario.rule},
+        parameters={"route_turn": parameters},
+    )
+    core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
+    assert core.advance() == ENDED
+    state = core.state
+    world, instance, program = state.world[0], state.instance, state.program_run
+    return Records(
+        turns=columns(TURN, {name: state.turn_run[name] for name in TURN.names or ()}),
+        programs=columns(
+            PROGRAM,
+            {
+                "arrival_s": program["arrived_s"],
+                "end_s": program["end_s"],
+                "gap_s": program["gap_s"],
+                "state": np.array([STATES[int(number)] for number in program["state"]]),
+            },
+        ),
+        instances=columns(
+            INSTANCE,
+            {
+                "busy_s": instance["busy_s"],
+                "iterations": instance["iteration"],
+                "prefill_tokens": instance["prefill_tokens"],
+                "generated_tokens": instance["decode_tokens"],
+                "peak_blocks": instance["peak_blocks"],
+                "evicted_blocks": instance["evicted_blocks"],
+            },
+        ),
+        area=float(world["area_busy"]),
+        area_all=float(world["area_all"]),
+        decisions=int(world["routed"]),
+        end_s=float(world["now_s"]),
+    )
+
+
+def columns(dtype: np.dtype, values: dict[str, np.ndarray]) -> np.ndarray:
+    array = np.zeros(len(next(iter(values.values()))), dtype)
+    for name, column in values.items():
+        array[name] = column
+    return array
+
+
+def engine_of(spec: InstanceSpec) -> Engine:
+    return Engine(
+        gpu="test",
+        model="test",
+        tp=1,
+        dtype="bf16",
+        profile=Profile(**vars(spec.profile)),
+        kv_blocks=spec.capacity_blocks,
+        max_num_seqs=spec.max_num_seqs,
+        max_num_batched_tokens=spec.max_num_batched_tokens,
+        max_model_len_tokens=spec.max_model_len,
+        price_per_hour=1.0,
+        kv_bytes_per_token=1,
+        estimated=False,
+        start_s=spec.start_s,
+        failures=spec.failures,
+    )
+
+
+def faults_of(specs: list[InstanceSpec]) -> np.ndarray:
+    changes = []
+    for i, spec in enumerate(specs):
+        for at_s, down_s in spec.failures:
+            changes += [(at_s, i, 0), (at_s + down_s, i, 1)]
+    return np.array(sorted(changes), FAULT)
+
+
+def differences(expected: Records, got: Records) -> list[str]:
+    """Where two records differ: integers and names exactly, times by more than 1e-9 of their size.
+
+    A sum of intervals (gap time, busy time, an integral) carries the rounding of the times that it was made from, so it
+    may also differ by 1e-9 of the end of the simulation.
+    """
+    found = []
+    for table in ("turns", "programs", "instances"):
+        want_table, got_table = getattr(expected, table), getattr(got, table)
+        for name in want_table.dtype.names:
+            want, have = want_table[name], got_table[name]
+            if want.dtype.kind == "f":
+                slack_s = 1e-9 * expected.end_s if name in ("gap_s", "busy_s") else 0.0
+                same = np.isclose(have, want, rtol=1e-9, atol=slack_s, equal_nan=True)
+            else:
+                same = have == want
+            found += [f"{table}[{i}].{name}: {want[i]} expected, {have[i]} found" for i in np.flatnonzero(~same)]
+    for name in ("area", "area_all"):
+        want, have = getattr(expected, name), getattr(got, name)
+        if not np.isclose(have, want, rtol=1e-9, atol=1e-9 * expected.end_s):
+            found.append(f"{name}: {want} expected, {have} found")
+    if got.decisions != expected.decisions:
+        found.append(f"decisions: {expected.decisions} expected, {got.decisions} found")
+    return found
+
+
+def count(records: Records) -> Counter[str]:
+    """How much was compared."""
+    return Counter(
+        {
+            "scenarios": 1,
+            "programs": len(records.programs),
+            "turns": len(records.turns),
+            "decisions": records.decisions,
+            "preemptions": int(records.turns["preemptions"].sum()),
+            "evicted blocks": int(records.instances["evicted_blocks"].sum()),
+            "iterations": int(records.instances["iterations"].sum()),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def compared(pytestconfig: pytest.Config) -> Iterator[Counter[str]]:
+    """Counts what the tests of this module compare, and prints it at their end."""
+    total: Counter[str] = Counter()
+    yield total
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line("\ncompared: " + ", ".join(f"{n:,} {name}" for name, n in total.items()))
+
+
+def compare(knobs: Knobs, compared: Counter[str]) -> None:
+    scenario = build(knobs)
+    expected = reference_records(scenario)
+    compared.update(count(expected))
+    found = differences(expected, engine_records(scenario))
+    assert not found, f"{knobs}: {len(found)} differences\n" + "\n".join(found[:20])
+
+
+@pytest.mark.parametrize("seed", range(N_SCENARIOS))
+def test_same_records(seed: int, compared: Counter[str]) -> None:
+    compare(knobs_of(seed), compared)
+
+
+@given(knobs=KNOBS)
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+def test_same_records_on_scenarios_that_shrink(compared: Counter[str], knobs: Knobs) -> None:
+    compare(knobs, compared)

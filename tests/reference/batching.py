@@ -1,0 +1,325 @@
+"""One instance: its queue, its batch and its iterations (semantics, "One iteration of an instance")."""
+
+import copy
+import math
+from dataclasses import dataclass, field
+
+from tests.reference.description import InstanceSpec
+from tests.reference.latency import Line, iteration_time
+from tests.reference.residency import KVPool, Path, blocks_for
+
+
+@dataclass(eq=False)
+class Turn:
+    """A turn, from its routing to its end.
+
+    Attributes:
+        target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
+        computed: Tokens of the target whose KV is found or scheduled.
+        decoding: The prefill has ended.
+        owned: Blocks that are not published.
+        locked: Segments that it locks, a prefix of its path.
+        asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
+    """
+
+    id: int
+    program: int
+    path: Path
+    prompt: int
+    output: int
+    generated: int = 0
+    target: int = 0
+    computed: int = 0
+    decoding: bool = False
+    owned: int = 0
+    locked: list[int] = field(default_factory=list)
+    ready_s: float = math.nan
+    routed_s: float = math.nan
+    scheduled_s: float = math.nan
+    first_token_s: float = math.nan
+    end_s: float = math.nan
+    hit_tokens: int = 0
+    computed_tokens: int = 0
+    asked_tokens: int = 0
+    preemptions: int = 0
+    instance: int = -1
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens whose KV exists: a decode's last token has none yet."""
+        return self.prompt + self.generated - 1 if self.decoding else self.computed
+
+    def start_over(self) -> None:
+        """Go back to a queue: what was generated stays and is prefilled again."""
+        self.target = self.prompt + self.generated
+        self.computed = 0
+        self.decoding = False
+        self.owned = 0
+        self.locked = []
+
+
+@dataclass
+class Step:
+    """What one iteration computes: decodes and (prefill, chunk, tokens cached before the chunk)."""
+
+    decodes: list[Turn] = field(default_factory=list)
+    prefills: list[tuple[Turn, int, int]] = field(default_factory=list)
+    preempted: bool = False
+    jumped: bool = False
+
+    @property
+    def n_tokens(self) -> int:
+        return len(self.decodes) + sum(chunk for _, chunk, _ in self.prefills)
+
+    @property
+    def composition(self) -> tuple[object, ...]:
+        """A run lasts while this stays the same."""
+        return tuple(t.id for t in self.decodes), tuple((t.id, chunk) for t, chunk, _ in self.prefills)
+
+
+@dataclass
+class Run:
+    """Iterations of one composition: iteration j takes first_s + growth_s * j."""
+
+    start_s: float
+    first_s: float
+    growth_s: float
+    composition: tuple[object, ...]
+    branch: tuple[str, ...]
+    j: int = 0
+
+    @property
+    def end_s(self) -> float:
+        """End of iteration j, computed from the start of the run."""
+        return self.start_s + (self.j + 1) * self.first_s + self.growth_s * (self.j * (self.j + 1) / 2)
+
+
+class Instance:
+    """A serving engine.
+
+    Attributes:
+        waiting: The queue, head first.
+        running: The batch, in order of admission.
+        step: The iteration in flight; None if idle.
+        cut: A turn has joined: the next iteration begins a new run.
+    """
+
+    def __init__(self, spec: InstanceSpec, block_size: int) -> None:
+        self.spec = spec
+        self.block_size = block_size
+        self.pool = KVPool(spec.capacity_blocks)
+        self.waiting: list[Turn] = []
+        self.running: list[Turn] = []
+        self.up = spec.start_s <= 0
+        self.step: Step | None = None
+        self.run: Run | None = None
+        self.cut = False
+        self.began_s = 0.0
+        self.busy_s = 0.0
+        self.iterations = 0
+        self.prefill_tokens = 0
+        self.generated_tokens = 0
+        self.peak_blocks = 0
+
+    def can_ever_hold(self, turn: Turn) -> bool:
+        tokens = turn.prompt + turn.output
+        return blocks_for(tokens, self.block_size) <= self.spec.capacity_blocks and tokens <= self.spec.max_model_len
+
+    def copy(self) -> "Instance":
+        """A copy on which an iteration can be tried."""
+        twins = {turn.id: copy.copy(turn) for turn in self.running + self.waiting}
+        for turn in twins.values():
+            turn.locked = list(turn.locked)
+        other = copy.copy(self)
+        other.pool = self.pool.copy()
+        other.running = [twins[turn.id] for turn in self.running]
+        other.waiting = [twins[turn.id] for turn in self.waiting]
+        if self.step is not None:
+            decodes = [twins[turn.id] for turn in self.step.decodes]
+            prefills = [(twins[turn.id], chunk, cached) for turn, chunk, cached in self.step.prefills]
+            other.step = Step(decodes, prefills)
+        return other
+
+    # Iterations.
+
+    def begin_iteration(self, now: float) -> float | None:
+        """Form the next iteration; its end, or None if there is nothing to do."""
+        self.step = self.form(now)
+        if self.step is None:
+            self.run = None
+            return None
+        line = self.time_of(self.step)
+        if self.run is not None and self.continues_run(self.step, line):
+            self.run.j += 1
+        else:
+            self.run = Run(now, line.seconds, line.growth_s, self.step.composition, line.branch)
+        self.cut = False
+        self.began_s = now
+        self.iterations += 1
+        return self.run.end_s
+
+    def continues_run(self, step: Step, line: Line) -> bool:
+        """Whether `step` belongs to the run of the iteration before it."""
+        run = self.run
+        if run is None or self.cut or step.preempted or step.jumped:
+            return False
+        return step.composition == run.composition and line.branch == run.branch
+
+    def time_of(self, step: Step) -> Line:
+        contexts = [turn.kv_tokens + 1 for turn in step.decodes]
+        return iteration_time(self.spec.profile, contexts, [(chunk, cached) for _, chunk, cached in step.prefills])
+
+    def finish(self, now: float) -> list[Turn]:
+        """The iteration in flight takes effect; the turns that end, in their order, their KV released."""
+        step = self.step
+        assert step is not None
+        self.busy_s += now - self.began_s
+        emitting = [turn for turn, _, _ in step.prefills if turn.computed == turn.target] + step.decodes
+        self.generated_tokens += len(emitting)
+        for turn in emitting:
+            turn.generated += 1
+            turn.decoding = True
+            if turn.generated == 1:
+                turn.first_token_s = now
+        ended = [turn for turn in emitting if turn.generated == turn.output]
+        for turn in ended:
+            self.leave(turn)
+        self.step = None
+        return ended
+
+    def fail(self, now: float) -> list[Turn]:
+        """Lose everything; the turns that have to go elsewhere, in order. What was in flight counts as computed."""
+        homeless = self.running + self.waiting
+        if self.step is not None:
+            self.busy_s += now - self.began_s
+        for turn in self.running:
+            turn.preemptions += 1
+            turn.asked_tokens += turn.computed
+            turn.start_over()
+        self.running, self.waiting = [], []
+        self.step, self.run, self.up, self.cut = None, None, False, False
+        self.pool.clear()
+        return homeless
+
+    # Forming an iteration.
+
+    def form(self, now: float) -> Step | None:
+        """The next iteration, its blocks allocated and published; None if there is nothing to compute."""
+        step = Step()
+        self.schedule_running(step)
+        # A batch that has preempted its only turn takes it back at once: nothing else would wake the instance.
+        if not step.preempted or not self.running:
+            self.admit_waiting(step, now)
+        self.peak_blocks = max(self.peak_blocks, self.pool.capacity - self.pool.free)
+        assert self.running or not self.waiting, "an idle instance lets turns wait"
+        return step if self.running else None
+
+    def schedule_running(self, step: Step) -> None:
+        """Step 1: decodes, then unfinished prefills; preempt from the last admitted while blocks are short."""
+        for turn in self.running:
+            if not turn.decoding:
+                step.jumped |= self.look_up(turn)
+        plan = self.plan()
+        while sum(self.blocks_needed(turn, tokens) for turn, tokens in plan) > self.pool.available:
+            self.preempt(self.running[-1])
+            step.preempted = True
+            plan = self.plan()
+        for turn, tokens in plan:
+            self.schedule(step, turn, tokens)
+
+    def plan(self) -> list[tuple[Turn, int]]:
+        """Tokens for each running turn, decodes first, in the order in which blocks are allocated."""
+        plan = [(turn, 1) for turn in self.running if turn.decoding]
+        left = self.spec.max_num_batched_tokens - len(plan)
+        for turn in self.running:
+            if not turn.decoding:
+                chunk = min(turn.target - turn.computed, left)
+                left -= chunk
+                assert chunk > 0, "two prefills are unfinished at once"
+                plan.append((turn, chunk))
+        return plan
+
+    def admit_waiting(self, step: Step, now: float) -> None:
+        """Step 2: the head of the queue, while tokens, places and blocks last."""
+        while self.waiting and len(self.running) < self.spec.max_num_seqs:
+            tokens_left = self.spec.max_num_batched_tokens - step.n_tokens
+            turn = self.waiting[0]
+            if tokens_left == 0 or not self.fits(turn):
+                break
+            self.running.append(self.waiting.pop(0))
+            if math.isnan(turn.scheduled_s):
+                turn.scheduled_s = now
+            self.look_up(turn)
+            self.schedule(step, turn, min(turn.target - turn.computed, tokens_left))
+
+    def fits(self, turn: Turn) -> bool:
+        """Whether the blocks of the whole remaining prompt can be had without touching the turn's own path."""
+        match = self.match(turn)
+        missing = blocks_for(turn.target, self.block_size) - match
+        return missing <= self.pool.available - self.pool.idle_on(turn.path, match)
+
+    def match(self, turn: Turn) -> int:
+        """Blocks found for the turn; one that its tokens do not fill cannot be found."""
+        return self.pool.match(turn.path, turn.target // self.block_size)
+
+    def look_up(self, turn: Turn) -> bool:
+        """Lock what is found of the turn's path and skip what need not be computed; whether it jumped ahead."""
+        match = self.match(turn)
+        self.pool.lock(turn.path, turn.locked, match)
+        if match * self.block_size > turn.computed and turn.owned:
+            self.own(turn, -turn.owned)  # the path now has the block that it was filling
+        # One token at least is computed: its logits are the next token.
+        hit = min(match, (turn.target - 1) // self.block_size) * self.block_size
+        skipped = max(0, hit - turn.computed)
+        turn.computed += skipped
+        turn.hit_tokens += skipped
+        return skipped > 0
+
+    def blocks_needed(self, turn: Turn, tokens: int) -> int:
+        """Blocks that the turn's next `tokens` tokens take beyond those it owns or its path has."""
+        if turn.decoding:
+            return 1 if turn.kv_tokens % self.block_size == 0 else 0
+        blocks = blocks_for(turn.computed + tokens, self.block_size)
+        return max(0, blocks - self.match(turn)) - turn.owned
+
+    def schedule(self, step: Step, turn: Turn, tokens: int) -> None:
+        """Give the turn its tokens in this iteration, and their blocks."""
+        needed = self.blocks_needed(turn, tokens)
+        self.pool.make_room(needed)
+        if turn.decoding:
+            self.own(turn, needed)
+            step.decodes.append(turn)
+            return
+        step.prefills.append((turn, tokens, turn.computed))
+        turn.computed += tokens
+        turn.computed_tokens += tokens
+        self.prefill_tokens += tokens
+        self.own(turn, -turn.owned)
+        self.publish(turn, turn.computed)
+        if blocks_for(turn.computed, self.block_size) > self.match(turn):
+            self.own(turn, 1)
+
+    # Blocks of a turn.
+
+    def own(self, turn: Turn, blocks: int) -> None:
+        self.pool.own(blocks)
+        turn.owned += blocks
+
+    def publish(self, turn: Turn, tokens: int) -> None:
+        whole = tokens // self.block_size
+        self.pool.lock(turn.path, turn.locked, whole)
+        self.pool.publish(turn.path, whole)
+
+    def leave(self, turn: Turn) -> None:
+        """Take a turn out of the batch: its KV is published and released."""
+        self.running.remove(turn)
+        self.own(turn, -turn.owned)
+        self.publish(turn, turn.kv_tokens)
+        self.pool.release(turn.locked)
+        turn.asked_tokens += turn.target if turn.decoding else turn.computed
+
+    def preempt(self, turn: Turn) -> None:
+        self.leave(turn)
+        turn.preemptions += 1
+        turn.start_over()
+        self.waiting.insert(0, turn)

@@ -1,0 +1,87 @@
+"""Conservation laws that hold after every event (design, section 8)."""
+
+import math
+from collections.abc import Sequence
+
+from tests.reference.batching import Instance, Turn
+from tests.reference.orchestrator import Orchestrator
+
+
+def check(orchestrator: Orchestrator, instances: Sequence[Instance], parked: Sequence[Turn]) -> None:
+    """Raise AssertionError if blocks, tokens, turns or programs have been lost or made."""
+    for instance in instances:
+        check_blocks(instance)
+        check_tokens(instance)
+        check_run(instance)
+    check_turns(orchestrator, instances, parked)
+    check_programs(orchestrator)
+
+
+def check_blocks(instance: Instance) -> None:
+    pool = instance.pool
+    assert min(pool.free, pool.idle, pool.locked, pool.owned) >= 0
+    assert pool.free + pool.idle + pool.locked + pool.owned == pool.capacity
+    assert set(pool.released) | set(pool.locks) == set(pool.resident)
+    assert not set(pool.released) & set(pool.locks)
+    assert len(set(pool.released)) == len(pool.released)
+    assert pool.owned == sum(turn.owned for turn in instance.running)
+    for turn in instance.running + instance.waiting:
+        check_path(instance, turn)
+    for turn in instance.running:
+        covered = instance.match(turn) + turn.owned
+        assert covered * instance.block_size >= turn.kv_tokens, "a running turn lacks blocks"
+
+
+def check_path(instance: Instance, turn: Turn) -> None:
+    """A child has blocks only while its parent is wholly resident, and is evicted before it."""
+    pool = instance.pool
+    assert turn.locked == [segment.id for segment in turn.path[: len(turn.locked)]]
+    for parent, child in zip(turn.path, turn.path[1:], strict=False):
+        assert parent.start + parent.length == child.start
+        if child.id in pool.resident:
+            assert pool.resident[parent.id] == parent.length
+            if parent.id in pool.released:
+                assert pool.released.index(child.id) < pool.released.index(parent.id)
+
+
+def check_tokens(instance: Instance) -> None:
+    """Tokens hit + tokens computed = tokens asked."""
+    for turn in instance.running:
+        assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens + turn.computed
+    for turn in instance.waiting:
+        assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens
+    assert instance.step is None or instance.step.n_tokens <= instance.spec.max_num_batched_tokens
+    assert len(instance.running) <= instance.spec.max_num_seqs
+    assert (instance.step is None) == (not instance.running)
+
+
+def check_run(instance: Instance) -> None:
+    """The iteration in flight takes what the line of its run says."""
+    if instance.run is not None and instance.step is not None:
+        run, seconds = instance.run, instance.time_of(instance.step).seconds
+        assert math.isclose(run.first_s + run.growth_s * run.j, seconds, rel_tol=1e-9)
+
+
+def check_turns(orchestrator: Orchestrator, instances: Sequence[Instance], parked: Sequence[Turn]) -> None:
+    """Every turn that is ready and has not ended is in one place, but for those that made their program fail."""
+    places = [turn.id for instance in instances for turn in instance.running + instance.waiting]
+    places += [turn.id for turn in parked]
+    assert len(set(places)) == len(places)
+    for turn in orchestrator.turns:
+        live = turn.ready_s == turn.ready_s and turn.end_s != turn.end_s
+        assert (turn.id in places) == live or (live and orchestrator.programs[turn.program].state == "failed")
+        if turn.end_s == turn.end_s:
+            assert turn.generated == turn.output
+            assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens
+            assert turn.preemptions or turn.asked_tokens == turn.prompt
+
+
+def check_programs(orchestrator: Orchestrator) -> None:
+    """Programs that have arrived = active (busy or in a gap) + done + failed + rejected."""
+    programs = orchestrator.programs
+    arrived = [program for program in programs if program.arrival_s == program.arrival_s]
+    assert len(arrived) == sum(program.state in ("active", "done", "failed", "rejected") for program in programs)
+    for program in arrived:
+        assert (program.state == "active") == (program.end_s != program.end_s)
+        if program.state == "done":
+            assert orchestrator.finished(program)

@@ -1,0 +1,49 @@
+"""What the reference simulator is told about a cluster (docs/semantics.md speaks of instances and their limits)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Tables of the latency form; a knot list and its value lists have equal lengths. All times in seconds."""
+
+    dense_tokens: Sequence[float]
+    dense_s: Sequence[float]
+    seq_n: Sequence[float]
+    seq_s: Sequence[float]
+    dec_n: Sequence[float]
+    pure_a_s: Sequence[float]
+    pure_b_s: Sequence[float]
+    mixed_a_s: Sequence[float]
+    mixed_b_s: Sequence[float]
+    pre_c: Sequence[float]
+    pre_a_s: Sequence[float]
+    pre_b_s: Sequence[float]
+    overhead_s: float = 0.0
+    cpu_s: float = 0.0
+    cpu_per_seq_s: float = 0.0
+    cpu_per_token_s: float = 0.0
+    serial_pure_s: float = 0.0
+    serial_mixed_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """One instance: limits, latency, when it first comes up, and its outages as (start, length) in seconds.
+
+    Outages do not overlap and none begins before `start_s`.
+    """
+
+    capacity_blocks: int
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_model_len: int
+    profile: Profile
+    start_s: float = 0.0
+    failures: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        # vLLM demands it too: decodes take their token without asking the budget.
+        if self.max_num_seqs > self.max_num_batched_tokens:
+            raise ValueError("max_num_seqs must not exceed max_num_batched_tokens")

@@ -1,0 +1,188 @@
+"""The event loop of the reference simulator (semantics, "Time and events", "Routing", "Failures")."""
+
+from collections.abc import Sequence
+
+from agentsim_env.workload.programs import Programs
+from tests.reference import checks
+from tests.reference.batching import Instance, Turn
+from tests.reference.description import InstanceSpec
+from tests.reference.events import Events, Kind
+from tests.reference.orchestrator import Orchestrator, Program
+from tests.reference.records import Records, collect
+from tests.reference.router import Route, View
+from tests.reference.tools import Tools
+
+
+class ReferenceSimulator:
+    """One episode.
+
+    Args:
+        programs: The workload.
+        specs: The cluster.
+        route: Chooses an allowed instance for a turn.
+        frontend_s: Time in the gateway, from ready to routed.
+        debug: Check conservation after every event.
+    """
+
+    def __init__(
+        self, programs: Programs, specs: Sequence[InstanceSpec], route: Route, frontend_s: float = 0.0, debug: bool = False
+    ) -> None:
+        self.events = Events()
+        self.orchestrator = Orchestrator(programs)
+        self.tools = Tools(programs, frontend_s, self.events, self.orchestrator.waited)
+        self.instances = [Instance(spec, programs.block_size) for spec in specs]
+        self.route = route
+        self.frontend_s = frontend_s
+        self.debug = debug
+        self.parked: list[Turn] = []
+        self.now = 0.0
+        self.decisions = 0
+        self.handlers = {
+            Kind.INSTANCE_DOWN: self.instance_down,
+            Kind.INSTANCE_UP: self.instance_up,
+            Kind.PROGRAM_ARRIVAL: self.program_arrival,
+            Kind.TOOL_END: lambda edge: self.tools.end_attempt(edge, self.now),
+            Kind.TOOL_RETRY: lambda edge: self.tools.ask(edge, self.now),
+            Kind.EDGE_DONE: self.edge_done,
+            Kind.TURN_READY: lambda turn: self.turn_ready(self.orchestrator.turns[turn]),
+            Kind.ITERATION_END: self.iteration_end,
+            Kind.QUIET_BOUNDARY: self.next_iteration,
+        }
+        for number, spec in enumerate(specs):
+            if spec.start_s > 0:
+                self.events.push(spec.start_s, Kind.INSTANCE_UP, number)
+            for at_s, down_s in spec.failures:
+                self.events.push(at_s, Kind.INSTANCE_DOWN, number)
+                self.events.push(at_s + down_s, Kind.INSTANCE_UP, number)
+        for number, arrival_s in self.orchestrator.open_loop():
+            self.events.push(arrival_s, Kind.PROGRAM_ARRIVAL, number)
+
+    def run(self) -> None:
+        """Handle all events."""
+        while self.events.heap:
+            self.now, kind, number = self.events.pop()
+            self.handlers[kind](number)
+            if self.debug:
+                checks.check(self.orchestrator, self.instances, self.parked)
+
+    # Programs.
+
+    def program_arrival(self, number: int) -> None:
+        for turn in self.orchestrator.admit(self.orchestrator.programs[number], self.now):
+            self.events.push(self.now + self.frontend_s, Kind.TURN_READY, turn.id)
+
+    def edge_done(self, edge: int) -> None:
+        turn = self.orchestrator.join(edge)
+        if turn is not None:
+            self.turn_ready(turn)
+
+    def turn_ready(self, turn: Turn) -> None:
+        if self.program(turn).state == "failed":
+            return
+        turn.ready_s = self.now - self.frontend_s
+        self.place(turn)
+
+    def turn_ended(self, turn: Turn) -> None:
+        turn.end_s = self.now
+        program = self.program(turn)
+        if program.state == "failed":
+            return
+        for edge in self.orchestrator.edges(turn):
+            self.tools.start(edge, self.now)
+        if self.orchestrator.finished(program):
+            self.end(program, "done")
+
+    def end(self, program: Program, state: str) -> None:
+        program.state = state
+        program.end_s = self.now
+        for number, delay_s in self.orchestrator.followers(program):
+            self.events.push(self.now + delay_s, Kind.PROGRAM_ARRIVAL, number)
+
+    def program(self, turn: Turn) -> Program:
+        return self.orchestrator.programs[turn.program]
+
+    # Routing.
+
+    def place(self, turn: Turn) -> None:
+        """Route a turn, park it while no instance that could hold it is up, or fail its program.
+
+        A turn that has come this far goes on even if its program fails.
+        """
+        program = self.program(turn)
+        possible = [instance.can_ever_hold(turn) for instance in self.instances]
+        allowed = [can and instance.up for can, instance in zip(possible, self.instances, strict=True)]
+        if not any(possible):
+            self.end(program, "failed")
+        elif not any(allowed):
+            self.parked.append(turn)
+        else:
+            view = View(self.instances, allowed, program.home)
+            # A decision with a single legal answer is not asked; rules that count do not count it.
+            chosen = self.route(view, turn) if len(view.candidates) > 1 else view.candidates[0]
+            assert allowed[chosen]
+            self.decisions += 1
+            program.home = chosen
+            turn.instance, turn.routed_s = chosen, self.now
+            self.join_queue(turn, chosen)
+
+    def join_queue(self, turn: Turn, number: int) -> None:
+        instance = self.instances[number]
+        instance.waiting.append(turn)
+        if instance.step is None:
+            self.begin_iteration(number)
+        elif len(instance.running) < instance.spec.max_num_seqs:
+            instance.cut = True
+            if self.events.cancel(Kind.QUIET_BOUNDARY, number):
+                self.events.push(self.now, Kind.ITERATION_END, number)
+
+    # Instances.
+
+    def begin_iteration(self, number: int) -> None:
+        end_s = self.instances[number].begin_iteration(self.now)
+        if end_s is not None:
+            self.events.push(end_s, Kind.ITERATION_END, number)
+
+    def iteration_end(self, number: int) -> None:
+        """An iteration ends; if its run goes on, whatever else happens at this time happens before its boundary."""
+        if self.events.any_at(self.now) and self.is_quiet_boundary(self.instances[number]):
+            self.events.push(self.now, Kind.QUIET_BOUNDARY, number)
+        else:
+            self.next_iteration(number)
+
+    def is_quiet_boundary(self, instance: Instance) -> bool:
+        """Whether the run goes on, tried on a copy."""
+        trial = instance.copy()
+        if trial.finish(self.now):
+            return False
+        step = trial.form(self.now)
+        return step is not None and trial.continues_run(step, trial.time_of(step))
+
+    def next_iteration(self, number: int) -> None:
+        for turn in self.instances[number].finish(self.now):
+            self.turn_ended(turn)
+        self.begin_iteration(number)
+
+    def instance_down(self, number: int) -> None:
+        self.events.cancel(Kind.ITERATION_END, number)
+        for turn in self.instances[number].fail(self.now):
+            self.place(turn)
+
+    def instance_up(self, number: int) -> None:
+        self.instances[number].up = True
+        parked, self.parked = self.parked, []
+        for turn in parked:
+            self.place(turn)
+
+
+def simulate(
+    programs: Programs,
+    specs: Sequence[InstanceSpec],
+    route: Route,
+    frontend_s: float = 0.0,
+    warmup: int = 0,
+    debug: bool = False,
+) -> Records:
+    """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
+    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug)
+    simulator.run()
+    return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

@@ -1,0 +1,104 @@
+"""Programs: identity, joins, ends, and when they are busy (semantics, "Programs, turns, gaps")."""
+
+import math
+from dataclasses import dataclass, field
+
+from agentsim_env.workload.programs import Programs
+from tests.reference.batching import Turn
+from tests.reference.residency import path_to
+
+
+@dataclass(eq=False)
+class Program:
+    """A program and its turns.
+
+    Attributes:
+        state: "unborn", "active", "done", "rejected" or "failed".
+        missing: Incoming edges not yet done, by turn.
+        home: Instance of its most recently routed turn, -1 for none.
+        tool_waits: (from, to) of each wait of one of its tool calls in the queue of a server.
+    """
+
+    id: int
+    turns: dict[int, Turn]
+    missing: dict[int, int]
+    state: str = "unborn"
+    arrival_s: float = math.nan
+    end_s: float = math.nan
+    home: int = -1
+    tool_waits: list[tuple[float, float]] = field(default_factory=list)
+
+    def busy_intervals(self, horizon_s: float) -> list[tuple[float, float]]:
+        """When it was busy, disjoint and in order, cut at its end (at `horizon_s` if it has none)."""
+        end_s = horizon_s if math.isnan(self.end_s) else self.end_s
+        spans = [(t.ready_s, t.end_s) for t in self.turns.values() if not math.isnan(t.ready_s)] + self.tool_waits
+        clipped = sorted((max(a, self.arrival_s), end_s if math.isnan(b) else min(b, end_s)) for a, b in spans)
+        union: list[tuple[float, float]] = []
+        for start, stop in clipped:
+            if union and start <= union[-1][1]:
+                union[-1] = (union[-1][0], max(stop, union[-1][1]))
+            elif stop > start:
+                union.append((start, stop))
+        return union
+
+
+class Orchestrator:
+    """All programs of the episode."""
+
+    def __init__(self, programs: Programs) -> None:
+        self.workload = programs
+        self.programs: list[Program] = []
+        self.turns: list[Turn] = []
+        for number, row in enumerate(programs.program):
+            ids = range(int(row["first_turn"]), int(row["first_turn"] + row["n_turns"]))
+            turns = {i: self.new_turn(i) for i in ids}
+            missing = {i: int(programs.turn["n_parents"][i]) for i in ids}
+            self.programs.append(Program(number, turns, missing))
+            self.turns.extend(turns.values())
+
+    def new_turn(self, number: int) -> Turn:
+        row = self.workload.turn[number]
+        prompt = int(row["prompt_tokens"])
+        return Turn(
+            id=number,
+            program=int(row["program"]),
+            path=path_to(self.workload, int(row["segment"])),
+            prompt=prompt,
+            output=int(row["output_tokens"]),
+            target=prompt,
+        )
+
+    def open_loop(self) -> list[tuple[int, float]]:
+        """(program, arrival time) of the programs that wait for no other."""
+        rows = self.workload.program
+        return [(i, float(row["arrival_s"])) for i, row in enumerate(rows) if row["after"] < 0]
+
+    def followers(self, program: Program) -> list[tuple[int, float]]:
+        """(program, delay) of the programs whose clock the end of `program` starts."""
+        rows = self.workload.program
+        return [(i, float(row["arrival_s"])) for i, row in enumerate(rows) if row["after"] == program.id]
+
+    def admit(self, program: Program, now: float) -> list[Turn]:
+        """A program has arrived; its root turns."""
+        program.state = "active"
+        program.arrival_s = now
+        return [turn for turn in program.turns.values() if program.missing[turn.id] == 0]
+
+    def edges(self, turn: Turn) -> range:
+        row = self.workload.turn[turn.id]
+        return range(int(row["first_edge"]), int(row["first_edge"] + row["n_edges"]))
+
+    def join(self, edge: int) -> Turn | None:
+        """An edge is done; its target if that was the last one it waited for."""
+        turn = self.turns[self.workload.edge["target"][edge]]
+        missing = self.programs[turn.program].missing
+        missing[turn.id] -= 1
+        return turn if missing[turn.id] == 0 else None
+
+    def waited(self, edge: int, since: float, until: float) -> None:
+        """A tool call has stood in a queue."""
+        target = int(self.workload.edge["target"][edge])
+        self.programs[self.turns[target].program].tool_waits.append((since, until))
+
+    def finished(self, program: Program) -> bool:
+        return all(not math.isnan(turn.end_s) for turn in program.turns.values())

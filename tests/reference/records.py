@@ -1,0 +1,88 @@
+"""What a simulation leaves behind (semantics, "Records" and "Reward and integral")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.reference.batching import Instance
+from tests.reference.orchestrator import Orchestrator
+
+TURN = np.dtype(
+    [
+        ("ready_s", "f8"),
+        ("routed_s", "f8"),
+        ("scheduled_s", "f8"),
+        ("first_token_s", "f8"),
+        ("end_s", "f8"),
+        ("hit_tokens", "i8"),
+        ("computed_tokens", "i8"),
+        ("preemptions", "i8"),
+        ("instance", "i8"),
+    ]
+)
+PROGRAM = np.dtype([("arrival_s", "f8"), ("end_s", "f8"), ("gap_s", "f8"), ("state", "U8")])
+INSTANCE = np.dtype(
+    [
+        ("busy_s", "f8"),
+        ("iterations", "i8"),
+        ("prefill_tokens", "i8"),
+        ("generated_tokens", "i8"),
+        ("peak_blocks", "i8"),
+        ("evicted_blocks", "i8"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Structured arrays, one row a turn, program and instance; the integrals; and how much happened.
+
+    Attributes:
+        area: Program-seconds in which a counted program was busy.
+        area_all: Program-seconds in which a counted program had arrived and not ended.
+        decisions: Turns routed, re-routings included.
+        end_s: Time of the last event.
+    """
+
+    turns: np.ndarray
+    programs: np.ndarray
+    instances: np.ndarray
+    area: float
+    area_all: float
+    decisions: int
+    end_s: float
+
+
+def collect(
+    orchestrator: Orchestrator, instances: Sequence[Instance], warmup: int, decisions: int, end_s: float
+) -> Records:
+    """The records of a simulation that ended at `end_s`; programs before `warmup` are not in the integrals."""
+    programs, area, area_all = [], 0.0, 0.0
+    for program in orchestrator.programs:
+        busy_s = sum(stop - start for start, stop in program.busy_intervals(end_s))
+        stay_s = (end_s if np.isnan(program.end_s) else program.end_s) - program.arrival_s
+        programs.append((program.arrival_s, program.end_s, stay_s - busy_s, program.state))
+        if program.id >= warmup and program.state != "unborn":
+            area += busy_s
+            area_all += stay_s
+    return Records(
+        turns=np.array([tuple(getattr(turn, name) for name in TURN.names or ()) for turn in orchestrator.turns], TURN),
+        programs=np.array(programs, PROGRAM),
+        instances=np.array([instance_row(instance) for instance in instances], INSTANCE),
+        area=area,
+        area_all=area_all,
+        decisions=decisions,
+        end_s=end_s,
+    )
+
+
+def instance_row(instance: Instance) -> tuple[float | int, ...]:
+    return (
+        instance.busy_s,
+        instance.iterations,
+        instance.prefill_tokens,
+        instance.generated_tokens,
+        instance.peak_blocks,
+        instance.pool.evicted_blocks,
+    )

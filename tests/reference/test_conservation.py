@@ -1,0 +1,42 @@
+"""The reference simulator keeps its books on random scenarios, which reach every corner of the semantics."""
+
+from collections import Counter
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.engine.random_scenarios import KNOBS, Knobs, Scenario, build, knobs_of
+from tests.reference.loop import simulate
+from tests.reference.records import Records
+from tests.reference.router import rule
+
+
+def run(scenario: Scenario, debug: bool) -> Records:
+    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
+    return simulate(scenario.programs, scenario.specs, route, scenario.frontend_s, scenario.warmup, debug)
+
+
+@given(knobs=KNOBS)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def test_conservation_after_every_event(knobs: Knobs) -> None:
+    scenario = build(knobs)
+    records = run(scenario, debug=True)
+    turn = scenario.programs.turn
+    finite = records.turns["end_s"] == records.turns["end_s"]
+    assert set(records.programs["state"]) <= {"done", "failed"}
+    assert (records.programs["gap_s"] > -1e-9).all()
+    asked = records.turns["hit_tokens"] + records.turns["computed_tokens"]
+    assert (asked >= turn["prompt_tokens"])[finite].all()
+    assert (asked == turn["prompt_tokens"])[finite & (records.turns["preemptions"] == 0)].all()
+
+
+def test_random_scenarios_press_on_everything() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(40):
+        records = run(build(knobs_of(seed)), debug=False)
+        seen["turns"] += len(records.turns)
+        seen["preemptions"] += int(records.turns["preemptions"].sum())
+        seen["evicted blocks"] += int(records.instances["evicted_blocks"].sum())
+        seen["hit tokens"] += int(records.turns["hit_tokens"].sum())
+        seen["failed programs"] += int((records.programs["state"] == "failed").sum())
+    least = {"turns": 1500, "preemptions": 50, "evicted blocks": 1000, "hit tokens": 100_000, "failed programs": 5}
+    assert all(seen[name] >= n for name, n in least.items()), seen

@@ -1,5 +1,6 @@
 """The shipped profiles (`profiles/*.yaml`), and how one is found: measured if there is one, else the roofline."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,26 @@ import yaml
 from agentsim_env.hardware.catalog import FOLDER
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
-from agentsim_env.hardware.profile import TABLES, Profile
+from agentsim_env.hardware.overheads import engine_overheads
+from agentsim_env.hardware.profile import Array, Profile
 from agentsim_env.hardware.roofline import roofline
 
 PROFILES = FOLDER / "profiles"
-SCALARS = ("overhead_s", "cpu_s", "cpu_per_seq_s", "cpu_per_token_s", "serial_pure_s", "serial_mixed_s")
-LABELS = ("gpu", "model", "tp", "dtype", "source", "estimated", "error", "assumed")
+DIGITS = 4
+LABELS = ("gpu", "model", "tp", "dtype", "kv_dtype", "source", "assumed", "error", "estimated")
+SCALARS = ("chunk_overhead_s", "serial_pure_s", "serial_mixed_s")
+# Profile field by place in the file; every other entry of `dense` is a part that adds to `dense_s`.
+TABLES = {
+    "per_sequence": {"sequences": "seq_n", "seconds": "seq_s"},
+    "decode": {
+        "sequences": "dec_n",
+        "pure_a_s": "pure_a_s",
+        "pure_b_s": "pure_b_s",
+        "mixed_a_s": "mixed_a_s",
+        "mixed_b_s": "mixed_b_s",
+    },
+    "prefill": {"new_tokens": "pre_c", "a_s": "pre_a_s", "b_s": "pre_b_s"},
+}
 
 
 def find_profile(gpu: Gpu, model: Model, tp: int = 1, dtype: str = "bf16", kv_dtype: str = "bf16") -> Profile:
@@ -50,27 +65,70 @@ def load(path: Path) -> Profile:
         ValueError: If a field is missing, unknown or malformed.
     """
     content: dict[str, Any] = yaml.safe_load(path.read_text())
-    arrays = [name for knots, values in TABLES.items() for name in (knots, *values)]
-    allowed = {*arrays, *SCALARS, *LABELS}
-    if set(content) != allowed:
-        missing, unknown = sorted(allowed - set(content)), sorted(set(content) - allowed)
-        raise ValueError(f"{path}: missing {missing or 'nothing'}, unknown {unknown or 'nothing'}")
-    tables: dict[str, Any] = {name: np.array(content[name], dtype=np.float64) for name in arrays}
-    return Profile(**{**content, **tables})
+    _check(path, content, (*LABELS, *SCALARS, "dense", *TABLES))
+    dense = dict(content["dense"])
+    tokens = np.array(dense.pop("tokens"), dtype=np.float64)
+    parts: dict[str, Array] = {}
+    for name, value in dense.items():
+        part = np.array(value, dtype=np.float64)
+        if part.shape not in ((), tokens.shape):
+            raise ValueError(f"{path}: dense.{name} has {part.size} entries, tokens {len(tokens)}")
+        parts[name.removesuffix("_s")] = np.broadcast_to(part, tokens.shape)
+    values: dict[str, Any] = {name: content[name] for name in (*LABELS, *SCALARS)}
+    for table, fields in TABLES.items():
+        _check(path, content[table], tuple(fields), f"{table}.")
+        values |= {field: np.array(content[table][key], dtype=np.float64) for key, field in fields.items()}
+    total = np.sum(list(parts.values()), axis=0)
+    return Profile(**values, dense_tokens=tokens, dense_s=total, parts=parts, **engine_overheads())
 
 
 def save(profile: Profile, path: Path) -> None:
-    """Write `profile` as YAML, five significant digits."""
+    """Write `profile` as YAML; the engine's overheads stay in `overheads.yaml`."""
     labels = {name: getattr(profile, name) for name in LABELS}
-    scalars = {name: _short(getattr(profile, name)) for name in SCALARS}
-    lines = [yaml.safe_dump({**labels, **scalars}, sort_keys=False, width=120)]
-    for knots, values in TABLES.items():
-        for name in (knots, *values):
-            numbers = ", ".join(str(_short(value)) for value in getattr(profile, name))
-            lines.append(f"{name}: [{numbers}]\n")
+    lines = [yaml.safe_dump(labels, sort_keys=False, width=120, allow_unicode=True)]
+    lines += [f"{name}: {_short(getattr(profile, name))}\n" for name in SCALARS]
+    lines += ["dense:\n", f"  tokens: {_whole(profile.dense_tokens)}\n"]
+    for part, values in (profile.parts or {"total": profile.dense_s}).items():
+        text = str(_short(values[0])) if np.all(values == values[0]) else _row(values)
+        lines.append(f"  {part}_s: {text}\n")
+    for table, fields in TABLES.items():
+        knots, *others = fields.items()
+        lines += [f"{table}:\n", f"  {knots[0]}: {_whole(getattr(profile, knots[1]))}\n"]
+        lines += [f"  {key}: {_row(getattr(profile, field))}\n" for key, field in others]
     path.write_text("".join(lines))
 
 
+def thinned(profile: Profile, tolerance: float = 0.002) -> Profile:
+    """`profile` without those token knots that its neighbours give within `tolerance` (relative)."""
+    tokens, values = profile.dense_tokens, profile.dense_s
+    keep = [0]
+    for i in range(1, len(tokens) - 1):
+        start = keep[-1]
+        line = np.interp(tokens[start : i + 2], tokens[[start, i + 1]], values[[start, i + 1]])
+        if np.any(np.abs(line / values[start : i + 2] - 1.0) > tolerance):
+            keep.append(i)
+    keep.append(len(tokens) - 1)
+    parts = {name: part[keep] for name, part in profile.parts.items()}
+    return profile.replace(dense_tokens=tokens[keep], dense_s=values[keep], parts=parts)
+
+
+def _row(values: Array) -> str:
+    return f"[{', '.join(str(_short(value)) for value in values)}]"
+
+
+def _whole(values: Array) -> str:
+    return f"[{', '.join(f'{value:g}' if value < 1e5 else str(int(value)) for value in values)}]"
+
+
+def _check(path: Path, content: Mapping[str, Any], expected: Sequence[str], where: str = "") -> None:
+    missing = [where + name for name in expected if name not in content]
+    unknown = [where + name for name in content if name not in expected]
+    if missing or unknown:
+        raise ValueError(
+            f"{path}: missing {', '.join(missing) or 'nothing'}; unknown {', '.join(unknown) or 'nothing'}"
+        )
+
+
 def _short(value: float) -> float | int:
-    rounded = float(f"{float(value):.5g}")
-    return int(rounded) if rounded.is_integer() else rounded
+    rounded = float(f"{float(value):.{DIGITS}g}")
+    return int(rounded) if (rounded.is_integer() and abs(rounded) >= 1) or rounded == 0 else rounded

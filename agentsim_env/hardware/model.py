@@ -78,7 +78,7 @@ class Model:
         return self.attention_weights + self.always_read_mlp_weights + self.experts_per_token * self.expert_weights
 
     def layer_products(self, tp: int) -> tuple[tuple[int, int], ...]:
-        """Shapes (n, k) of the dense matrix products of one layer on one of `tp` ranks: QKV, output, gate and up, down."""
+        """Shapes (n, k) of the dense products of one layer on one of `tp` ranks: QKV, output, gate and up, down."""
         heads, kv_heads = max(1, self.heads // tp), self.kv_heads_per_rank(tp)
         attention = (
             ((heads + 2 * kv_heads) * self.head_dim, self.hidden),

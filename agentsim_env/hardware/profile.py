@@ -3,8 +3,8 @@
 `Profile.iteration_s` is the definition in plain numpy; `engine/latency.py` holds the compiled twin.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Profile:
         gpu = dense(N) + per_seq(n) + max(D + A, serial * longest context in the step)
         D   = a(nd) + b(nd) * KV, with the pure tables if no chunk is in the step, else the mixed ones; 0 if nd == 0
         A   = sum over chunks of a_pre(c) + b_pre(c) * k
-        t   = overhead + max(gpu, cpu + cpu_per_seq * n + cpu_per_token * N)
+        t   = overhead + [a chunk in the step] * chunk_overhead + max(gpu, cpu + cpu_per_seq * n + cpu_per_token * N)
 
     Tables are linear between knots, constant below the first and extrapolated from the last two above the last.
 
@@ -43,10 +43,12 @@ class Profile:
         cpu_s: Floor of a step, with `cpu_per_seq_s` and `cpu_per_token_s`: what the CPU needs to launch it.
         serial_pure_s: Seconds per token of the longest context below which attention cannot go; 0 is off.
         serial_mixed_s: The same when the step holds a prefill chunk.
+        chunk_overhead_s: Seconds more of every step that holds a prefill chunk, which no full CUDA graph covers.
         source: Where the numbers come from.
         estimated: Not (wholly) measured on this GPU with this model.
         error: The fit's own error, as text.
         assumed: Parts that are not measured although the rest is, as text.
+        parts: What `dense_s` is the sum of, by name, where that is known.
     """
 
     dense_tokens: Array
@@ -67,6 +69,7 @@ class Profile:
     cpu_per_token_s: float
     serial_pure_s: float
     serial_mixed_s: float
+    chunk_overhead_s: float = 0.0
     gpu: str = ""
     model: str = ""
     tp: int = 1
@@ -76,6 +79,7 @@ class Profile:
     estimated: bool = False
     error: str = ""
     assumed: str = ""
+    parts: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Make the tables read-only float64 and check their shapes."""
@@ -135,7 +139,7 @@ class Profile:
         serial = (self.serial_mixed_s if chunks else self.serial_pure_s) * longest_tokens
         gpu = self.dense_layers_s(tokens) + self.sequences_s(sequences) + max(attention, serial)
         cpu = self.cpu_s + self.cpu_per_seq_s * sequences + self.cpu_per_token_s * tokens
-        return self.overhead_s + max(gpu, cpu)
+        return self.overhead_s + (self.chunk_overhead_s if chunks else 0.0) + max(gpu, cpu)
 
     def dense_layers_s(self, tokens: float) -> float:
         """Everything that depends on the tokens of the step alone."""

@@ -1,9 +1,11 @@
 """A profile from the data sheet: a dozen constants per GPU turn any model's shape into latency tables.
 
-Seconds of one tensor-parallel rank, with P and B the data-sheet rate and bandwidth and e_* the GPU's fitted efficiencies:
+Seconds of one tensor-parallel rank, with P and B the data-sheet rate and bandwidth, e_* the GPU's fitted efficiencies:
 
-    product (n, k) of N tokens = launch + pnorm(2*N*n*k / (P*e_c), (weights + alpha*activations) / (B*e_w))
-    attention call             = launch;  decode + KV bytes / (B*e_d);  prefill + 4*heads*dim*pairs / (P*e_a) + bytes*beta / B
+    product (n, k) of N tokens = launch + pnorm(2*N*n*k / (P*e_c), (weights + alpha*activations) / (B*e_w)),
+                                 long products being slower by a fitted share (power limit)
+    attention call             = launch;  a decode adds KV bytes / (B*e_d)
+                                 and a prefill 4*heads*dim*pairs / (P*e_a) + beta*bytes / B
     all-reduce                 = measured table;  small kernels = `elementwise`
 
 `docs/hardware.md` has its errors, each model being predicted from the others' kernels.
@@ -42,6 +44,8 @@ class Products:
         weights: Share of the data-sheet bandwidth.
         sharpness: Exponent of the smooth maximum of compute and memory time.
         activations: Times that inputs and outputs count as memory traffic.
+        slowdown: Share by which long products are slower: the clock falls at the power limit.
+        slowdown_ms: Length of a product at which half of that has set in, milliseconds.
     """
 
     launch_us: float
@@ -49,6 +53,8 @@ class Products:
     weights: float
     sharpness: float
     activations: float
+    slowdown: float = 0.0
+    slowdown_ms: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class Efficiencies:
         mixed_decode: `decode` when the step also holds a prefill chunk.
         serial_tile: Query rows of the tile that walks the longest context alone in such a step; 0: there is no floor.
         measured_mixed: The last two are measured on this GPU, not chosen.
-        source: Where the constants come from.
+        source: Where the fitted constants come from.
+        mixed_source: Where the last two come from.
     """
 
     products: dict[str, Products]
@@ -76,10 +83,11 @@ class Efficiencies:
     serial_tile: int
     measured_mixed: bool
     source: str
+    mixed_source: str
 
     def products_in(self, dtype: str) -> Products:
         """Constants of products in `dtype`."""
-        return self.products.get(dtype, self.products["bf16"])
+        return self.products[dtype] if dtype in self.products else self.products["bf16"]
 
 
 @cache
@@ -135,7 +143,7 @@ def roofline_with(fit: Efficiencies, gpu: Gpu, model: Model, tp: int, dtype: str
         kv_dtype=kv_dtype,
         source=f"roofline: data sheet of {gpu.name}, efficiencies of {gpu.efficiencies}",
         estimated=True,
-        assumed="" if fit.measured_mixed else "decode beside a prefill chunk, serial floor",
+        assumed="" if fit.measured_mixed else f"decode beside a prefill chunk: {fit.mixed_source}",
         **engine_overheads(),
     )
 
@@ -154,12 +162,16 @@ def product_s(tokens: Array, n: int, k: int, fit: Efficiencies, gpu: Gpu, dtype:
     """Seconds of one product of `tokens` rows with an (n, k) weight."""
     shares, width = fit.products_in(dtype), WEIGHT_BYTES[dtype]
     compute = 2.0 * tokens * n * k / (gpu.flop_per_s(dtype) * shares.compute)
+    heat = (compute / (shares.slowdown_ms * 1e-3)) ** 2
+    compute = compute * (1.0 + shares.slowdown * heat / (1.0 + heat))
     moved = width * n * k + shares.activations * (min(width, 2.0) * tokens * k + 2.0 * tokens * n)
-    return shares.launch_us * 1e-6 + _smooth_max(compute, moved / (gpu.hbm_bytes_per_s * shares.weights), shares.sharpness)
+    return shares.launch_us * 1e-6 + _smooth_max(
+        compute, moved / (gpu.hbm_bytes_per_s * shares.weights), shares.sharpness
+    )
 
 
 def experts_s(tokens: Array, fit: Efficiencies, gpu: Gpu, model: Model, tp: int, dtype: str) -> Array:
-    """Seconds of the routed experts of one layer: the weights of those expected to be woken, the work of those chosen."""
+    """Seconds of the routed experts of one layer: weights of those expected to be woken, work of those chosen."""
     shares = fit.products_in(dtype)
     woken = model.experts * (1.0 - (1.0 - model.experts_per_token / model.experts) ** tokens)
     memory = woken * model.expert_weights * WEIGHT_BYTES[dtype] / tp / (gpu.hbm_bytes_per_s * shares.weights)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from agentsim_env.hardware.calibrate.gemm import GemmTable
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.model import Model
@@ -32,7 +33,8 @@ def fit_efficiencies(
         without_heads: (query heads, KV heads) of attention to leave out.
         dtypes: Number formats of products to fit.
     """
-    products = {dtype: fit_products(tables, dtype, list(without_products)) for dtype in dtypes}
+    missing = list(without_products)
+    products = {dtype: fit_products(tables.gemm(dtype).without(missing)) for dtype in dtypes}
     attention_us, decode = _fit_decode(tables, set(without_heads))
     prefill, prefill_bytes = _fit_prefill(tables, set(without_heads), attention_us)
     return replace(
@@ -51,29 +53,31 @@ def left_out(tables: OperatorTables, prior: Efficiencies, model: Model, tp: int)
     return fit_efficiencies(tables, prior, model.layer_products(tp), [heads])
 
 
-def fit_products(tables: OperatorTables, dtype: str, without: Sequence[tuple[int, int]]) -> Products:
+def fit_products(table: GemmTable) -> Products:
     """Constants of matrix products, every octave of m having the same weight."""
-    rows = tables.gemm(dtype).without(list(without)).rows
+    rows = table.rows
     octave = np.round(np.log2(rows["m"]))
     _, which, count = np.unique(octave, return_inverse=True, return_counts=True)
     weight = 1.0 / count[which]
 
     def error(x: Array) -> float:
-        shares = Products(x[0], x[1], x[2], x[3], x[4])
-        predicted = product_s_many(rows["m"], rows["n"], rows["k"], shares, tables, dtype)
+        predicted = _products_s(table, Products(*(float(value) for value in x)))
         return float(np.average(_soft(predicted / (rows["us"] * 1e-6) - 1.0), weights=weight))
 
-    best = minimise(error, [3.0, 0.75, 0.9, 2.5, 1.5], [0.01, 0.1, 0.2, 1.0, 0.01], [40.0, 1.3, 1.5, 12.0, 6.0])
+    start = [3.0, 0.75, 0.9, 2.5, 1.5, 0.2, 1.0]
+    lower = [0.01, 0.1, 0.2, 1.0, 0.01, 0.001, 0.1]
+    upper = [40.0, 1.3, 1.5, 12.0, 6.0, 3.0, 50.0]
+    best = minimise(error, start, lower, upper)
     return Products(*(round(float(value), 4) for value in best))
 
 
-def product_s_many(m: Array, n: Array, k: Array, shares: Products, tables: OperatorTables, dtype: str) -> Array:
-    """`roofline.product_s` over many shapes."""
-    fit = Efficiencies({dtype: shares, "bf16": shares}, 0, 1, 1, 0, 1, 0, False, "")
-    result = np.empty_like(m)
-    for shape in {(int(a), int(b)) for a, b in zip(n, k, strict=True)}:
-        here = (n == shape[0]) & (k == shape[1])
-        result[here] = product_s(m[here], *shape, fit, tables.gpu, dtype)
+def _products_s(table: GemmTable, shares: Products) -> Array:
+    """`roofline.product_s` over the rows of a table."""
+    rows, fit = table.rows, Efficiencies({table.dtype: shares}, 0.0, 1.0, 1.0, 0.0, 1.0, 0, False, "", "")
+    result = np.empty_like(rows["m"])
+    for n, k in {(int(n), int(k)) for n, k in zip(rows["n"], rows["k"], strict=True)}:
+        here = (rows["n"] == n) & (rows["k"] == k)
+        result[here] = product_s(rows["m"][here], n, k, fit, table.gpu, table.dtype)
     return result
 
 

@@ -13,13 +13,13 @@ class RegimeError(NamedTuple):
 
     Attributes:
         regime: decode, prefill or mixed.
-        count: Iterations.
+        steps: Iterations.
         mean: Mean absolute relative error, a fraction; likewise `p50` and `p95`.
         bias: Mean signed relative error, positive where the profile is slow.
     """
 
     regime: str
-    count: int
+    steps: int
     mean: float
     p50: float
     p95: float
@@ -41,7 +41,7 @@ def regime_errors(profile: Profile, steps: Steps) -> tuple[RegimeError, ...]:
 
 def describe(errors: tuple[RegimeError, ...]) -> str:
     """One line: mean/p50/p95 in percent per regime."""
-    parts = [f"{e.regime} {100 * e.mean:.1f}/{100 * e.p50:.1f}/{100 * e.p95:.1f} % (n={e.count})" for e in errors]
+    parts = [f"{e.regime} {100 * e.mean:.1f}/{100 * e.p50:.1f}/{100 * e.p95:.1f} % (n={e.steps})" for e in errors]
     return "mean/p50/p95: " + ", ".join(parts)
 
 
@@ -50,5 +50,5 @@ def table(errors: tuple[RegimeError, ...]) -> str:
     lines = [f"{'regime':8} {'n':>6} {'mean':>6} {'p50':>6} {'p95':>6} {'bias':>6}"]
     for e in errors:
         numbers = " ".join(f"{100 * value:6.2f}" for value in (e.mean, e.p50, e.p95, e.bias))
-        lines.append(f"{e.regime:8} {e.count:6} {numbers}")
+        lines.append(f"{e.regime:8} {e.steps:6} {numbers}")
     return "\n".join(lines)

@@ -45,6 +45,7 @@ def fit_profile(kernels: Kernels) -> Profile:
     changes: dict[str, object] = {
         "dense_tokens": kernels.tokens,
         "dense_s": kernels.dense_s,
+        "parts": dict(kernels.dense),
         "seq_n": kernels.sequences,
         "seq_s": kernels.per_sequence_s,
         "source": kernels.source,
@@ -55,19 +56,25 @@ def fit_profile(kernels: Kernels) -> Profile:
         return guess.replace(**changes)
     steps = kernels.attention
     total = steps.seconds + kernels.without_attention_s(steps)
-    reach = np.where(steps.kv_tokens + steps.new_tokens + steps.cached_tokens <= kernels.capacity_tokens, 1.0, UNREACHABLE)
+    reach = np.where(steps.held_tokens <= kernels.capacity_tokens, 1.0, UNREACHABLE)
     # Launching the attention kernels costs this much whatever they do: it belongs to every step, not to each chunk.
     call_s = float(steps.seconds.min())
     steps = steps.timed(steps.seconds - call_s)
     changes["dense_s"] = kernels.dense_s + call_s
+    changes["parts"] = {**kernels.dense, "attention_call": np.full_like(kernels.tokens, call_s)}
     pure = _fit_decode(steps, total, reach)
     mixed = _fit_mixed(steps, total, reach, guess)
     changes |= _decode_tables(pure, mixed.decode, guess)
     changes |= {"pre_c": mixed.c, "pre_a_s": mixed.pre_a_s, "pre_b_s": mixed.pre_b_s}
     changes |= {"serial_pure_s": 0.0, "serial_mixed_s": mixed.serial_s}
     profile = guess.replace(**changes)
-    bare = profile.replace(overhead_s=0.0, cpu_s=0.0, cpu_per_seq_s=0.0, cpu_per_token_s=0.0)
-    return profile.replace(error=describe(regime_errors(bare, kernels.whole_steps())))
+    return profile.replace(error=describe(regime_errors(without_overheads(profile), kernels.whole_steps())))
+
+
+def without_overheads(profile: Profile) -> Profile:
+    """`profile` as the sum of its kernels alone, which is what kernel tables add up to."""
+    none = {"overhead_s": 0.0, "chunk_overhead_s": 0.0, "cpu_s": 0.0, "cpu_per_seq_s": 0.0, "cpu_per_token_s": 0.0}
+    return profile.replace(**none)
 
 
 def _fit_decode(steps: Steps, total: Array, importance: Array) -> DecodeTable:

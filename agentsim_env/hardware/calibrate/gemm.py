@@ -18,16 +18,16 @@ SMOOTHING = 0.02  # of the remainder, against the tuning noise between neighbour
 class GemmTable:
     """Measured products C[m,n] = A[m,k] B[k,n] of one GPU and number format, seconds.
 
-    At each measured m, the ratio of measured to rough time is interpolated linearly in distance over (log n, log k) and is
-    constant far outside. Leaving one of the 19 shapes out and predicting it misses by 6-10 % (mean) in bf16; sums over the
-    four products of a layer miss by less.
+    At each measured m, the ratio of measured to rough time is interpolated linearly in distance over (log n, log k) and
+    is constant far outside. Leaving one of the 19 shapes out and predicting it misses by 6-10 % (mean) in bf16; sums
+    over the four products of a layer miss by less.
     """
 
     def __init__(self, rows: Table, gpu: Gpu, dtype: str) -> None:
         """Keep `rows` (columns m, n, k, us) of `gpu` and `dtype`."""
         self.rows = rows
-        self._gpu = gpu
-        self._dtype = dtype
+        self.gpu = gpu
+        self.dtype = dtype
 
     @cached_property
     def m(self) -> Array:
@@ -39,7 +39,7 @@ class GemmTable:
         keep = np.ones(len(self.rows["m"]), dtype=bool)
         for n, k in shapes:
             keep &= (self.rows["n"] != n) | (self.rows["k"] != k)
-        return GemmTable({name: column[keep] for name, column in self.rows.items()}, self._gpu, self._dtype)
+        return GemmTable({name: column[keep] for name, column in self.rows.items()}, self.gpu, self.dtype)
 
     def seconds(self, n: int, k: int) -> Array:
         """Time of the product with an (n, k) weight at every measured m."""
@@ -47,9 +47,9 @@ class GemmTable:
 
     def rough_s(self, m: Array | float, n: Array | float, k: Array | float) -> Array:
         """Roofline with fixed efficiencies."""
-        wide = WEIGHT_BYTES[self._dtype]
-        compute = 2.0 * m * n * k / (self._gpu.flop_per_s(self._dtype) * COMPUTE)
-        memory = (wide * n * k + 2.0 * m * k + 2.0 * m * n) / (self._gpu.hbm_bytes_per_s * MEMORY)
+        wide = WEIGHT_BYTES[self.dtype]
+        compute = 2.0 * m * n * k / (self.gpu.flop_per_s(self.dtype) * COMPUTE)
+        memory = (wide * n * k + 2.0 * m * k + 2.0 * m * n) / (self.gpu.hbm_bytes_per_s * MEMORY)
         return np.asarray((compute**SHARPNESS + memory**SHARPNESS) ** (1 / SHARPNESS) + LAUNCH_S)
 
     def _at(self, m: float, n: int, k: int) -> float:

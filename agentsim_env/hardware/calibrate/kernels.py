@@ -1,7 +1,7 @@
 """Kernel tables of one (GPU, model, tp): the measured parts that an iteration is the sum of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,14 +45,29 @@ class Kernels:
         """Sum of the dense parts."""
         return np.sum(list(self.dense.values()), axis=0)
 
+    def sustained(self, share: float) -> "Kernels":
+        """The same kernels with matrix products no faster than `share` of the data-sheet rate.
+
+        Tables are timed in short bursts; under steady load a GPU at its power limit lowers its clock.
+        """
+        operations = 2.0 * self.model.layers * self.model.weights_per_token / self.tp * self.tokens
+        slowest = operations / (share * self.gpu.flop_per_s(self.dtype))
+        return replace(self, dense={**self.dense, "gemm": np.maximum(self.dense["gemm"], slowest)})
+
     def without_attention_s(self, steps: Steps) -> Array:
         """Seconds of everything but attention in each of `steps`."""
         dense = read(steps.tokens, self.tokens, self.dense_s)
         return dense + read(steps.sequences, self.sequences, self.per_sequence_s)
 
-    def whole_steps(self) -> Steps:
-        """The attention calls as whole iterations, none with more tokens than the dense tables reach."""
+    def whole_steps(self, reachable: bool = True) -> Steps:
+        """The attention calls as whole iterations.
+
+        Args:
+            reachable: Only those whose KV fits the GPU.
+        """
         if self.attention is None:
             raise ValueError(f"{self.source}: attention was not measured")
-        inside = self.attention.where(self.attention.tokens <= self.tokens[-1])
-        return inside.timed(inside.seconds + self.without_attention_s(inside))
+        steps = self.attention
+        if reachable:
+            steps = steps.where(steps.held_tokens <= self.capacity_tokens)
+        return steps.timed(steps.seconds + self.without_attention_s(steps))

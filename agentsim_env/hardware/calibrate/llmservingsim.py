@@ -3,10 +3,13 @@
 Also the flattened copies of them in our own layout (`vllm_layers_rtx.csv`, `vllm_attention_mixed_rtx.csv.gz`).
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from agentsim_env.hardware.calibrate.gemm import GemmTable
 from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.calibrate.tables import Table, read_csv, select
@@ -19,15 +22,14 @@ GEMMS = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
 ONCE = ("embedding", "final_layernorm")
 TWICE_A_LAYER = ("layernorm",)
 US = 1e-6
+LAYERS_FILE, ATTENTION_FILE = "vllm_layers_rtx.csv", "vllm_attention_mixed_rtx.csv.gz"  # flattened copies
 
 
 def read_bundle(folder: Path, gpu: Gpu, model: Model, tp: int) -> Kernels:
     """Read `folder` (the one that holds dense.csv) of a bundle as LLMServingSim's profiler writes it."""
     dense = read_csv(folder / "dense.csv", ("layer", "tokens", "time_us"))
     head = read_csv(folder / "per_sequence.csv", ("layer", "sequences", "time_us"))
-    attention = read_csv(
-        folder / "attention.csv", ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us")
-    )
+    attention = read_csv(folder / "attention.csv", ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "time_us"))
     layers = {
         "table": np.array(["dense"] * len(dense["layer"]) + ["per_sequence"] * len(head["layer"])),
         "layer": np.concatenate([dense["layer"], head["layer"]]),
@@ -40,17 +42,36 @@ def read_bundle(folder: Path, gpu: Gpu, model: Model, tp: int) -> Kernels:
     return kernels(layers, attention, gpu, model, tp, f"LLMServingSim bundle {folder.parent.parent.name}/{folder.name}")
 
 
-def read_flat(layers_file: Path, attention_file: Path, name: str, gpu: Gpu, model: Model, tp: int) -> Kernels:
-    """Read the rows of one GPU (called `name` there), model and tp from the flattened copies."""
-    table = read_csv(layers_file, ("gpu", "model", "tp", "table", "layer", "x", "us"))
-    names = {model.name, *model.aliases}
-    ours = next((label for label in np.unique(table["model"]) if label in names), None)
-    layers = select(table, gpu=name, model=ours, tp=tp)
-    attention = select(read_csv(attention_file, ("prefill_chunk", "us")), gpu=name, model=ours, tp=tp)
+def find_flat(folder: Path, gpu: Gpu, model: Model, tp: int) -> Kernels | None:
+    """Read the rows of one GPU, model and tp from the flattened copies in `folder`; `None` if there are none."""
+    layers = _rows(folder / LAYERS_FILE, ("table", "layer", "x", "us"), gpu, model, tp)
     if not len(layers["us"]):
-        raise ValueError(f"{layers_file}: no rows for {name}, {model.name}, tp {tp}")
-    source = f"{layers_file.name}, {attention_file.name}: LLMServingSim @ 5daddb21 (vLLM 0.19), MIT"
+        return None
+    columns = ("prefill_chunk", "kv_prefill", "n_decode", "kv_decode", "us")
+    attention = _rows(folder / ATTENTION_FILE, columns, gpu, model, tp)
+    source = f"{LAYERS_FILE}, {ATTENTION_FILE}: LLMServingSim @ 5daddb21 (vLLM 0.19), MIT"
     return kernels(layers, attention, gpu, model, tp, source)
+
+
+def _rows(file: Path, columns: Sequence[str], gpu: Gpu, model: Model, tp: int) -> Table:
+    table = read_csv(file, ("gpu", "model", "tp", *columns))
+    card = {label for label in np.unique(table["gpu"]) if label in {gpu.name, *gpu.aliases}}
+    ours = {label for label in np.unique(table["model"]) if label in {model.name, *model.aliases}}
+    return select(table, gpu=next(iter(card), None), model=next(iter(ours), None), tp=tp)
+
+
+def products(folder: Path, gpu: Gpu, models: Iterable[tuple[Model, int]]) -> GemmTable:
+    """The matrix products of several (model, tp) of one GPU in the flattened copy, with their exact shapes."""
+    columns: dict[str, list[NDArray]] = {"m": [], "n": [], "k": [], "us": []}
+    for model, tp in models:
+        table = _rows(folder / LAYERS_FILE, ("table", "layer", "x", "us"), gpu, model, tp)
+        for layer, (n, k) in zip(GEMMS, model.layer_products(tp), strict=True):
+            rows = select(table, layer=layer)
+            columns["m"].append(rows["x"])
+            columns["n"].append(np.full_like(rows["x"], n))
+            columns["k"].append(np.full_like(rows["x"], k))
+            columns["us"].append(rows["us"])
+    return GemmTable({column: np.concatenate(values) for column, values in columns.items()}, gpu, "bf16")
 
 
 def kernels(layers: Table, attention: Table, gpu: Gpu, model: Model, tp: int, source: str) -> Kernels:
@@ -64,6 +85,7 @@ def kernels(layers: Table, attention: Table, gpu: Gpu, model: Model, tp: int, so
         parts["gemm" if name in GEMMS else "elementwise"] += times * US * _at(tokens, row["x"], row["us"])
     if model.experts:
         parts["experts"] = model.layers * US * _experts_us(select(layers, table="moe"), tokens, model)
+    tokens, parts = _extended(tokens, parts)
     per_sequence = select(layers, table="per_sequence")
     sequences = np.unique(per_sequence["x"])
     head = [select(per_sequence, layer=name) for name in np.unique(per_sequence["layer"])]
@@ -80,7 +102,19 @@ def kernels(layers: Table, attention: Table, gpu: Gpu, model: Model, tp: int, so
         attention=_attention(attention, model.layers) if len(attention["us"]) else None,
         capacity_tokens=16.0 * kv_blocks(gpu, model, tp),
         source=source,
+        assumed=f"steps beyond {int(dense['x'].max())} tokens: extrapolated",
     )
+
+
+def _extended(tokens: Array, parts: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+    """Three more octaves of tokens at the slope of the last one measured: neighbouring knots are too noisy for that."""
+    half = int(np.argmin(np.abs(tokens - tokens[-1] / 2)))
+    beyond = tokens[-1] * np.array([2.0, 4.0, 8.0])
+    longer: dict[str, Array] = {}
+    for name, values in parts.items():
+        slope = (values[-1] - values[half]) / (tokens[-1] - tokens[half])
+        longer[name] = np.append(values, values[-1] + slope * (beyond - tokens[-1]))
+    return np.append(tokens, beyond), longer
 
 
 def _attention(rows: Table, layers: int) -> Steps:

@@ -1,6 +1,7 @@
 """Operator tables in our layout (gemm.csv, attn_prefill.csv, attn_decode.csv, allreduce.csv), as from aiconfigurator.
 
-Layers of any dense model are put together from them: four matrix products, attention for the rank's heads, two all-reduces.
+Layers of any dense model are put together from them: four matrix products, attention for the rank's heads, two
+all-reduces.
 """
 
 from collections.abc import Iterable
@@ -41,7 +42,8 @@ class OperatorTables:
         known = {self.gpu.name, *self.gpu.aliases}
         label = next((label for label in np.unique(table["gpu"]) if label in known), None)
         if label is None:
-            raise ValueError(f"{self.folder / name}: no rows for {self.gpu.name} ({', '.join(np.unique(table['gpu']))})")
+            measured = ", ".join(np.unique(table["gpu"]))
+            raise ValueError(f"{self.folder / name}: no rows for {self.gpu.name}; it has {measured}")
         return select(table, gpu=label)
 
     @cached_property
@@ -79,9 +81,7 @@ class OperatorTables:
         """Attention calls of one layer by (query heads, KV heads)."""
         decode, prefill = select(self._decode, kv=kv_dtype), select(self._prefill, kv=kv_dtype)
         shapes = sorted({(int(q), int(kv)) for q, kv in zip(decode["hq"], decode["hkv"], strict=True)})
-        return {
-            (q, kv): _steps(select(prefill, hq=q, hkv=kv), select(decode, hq=q, hkv=kv)) for q, kv in shapes
-        }
+        return {(q, kv): _steps(select(prefill, hq=q, hkv=kv), select(decode, hq=q, hkv=kv)) for q, kv in shapes}
 
     def all_reduce_s(self, size_bytes: Array, tp: int) -> Array:
         """Seconds of one all-reduce over `tp` GPUs; 0 on one."""

@@ -51,6 +51,11 @@ class Steps(NamedTuple):
         return np.maximum(decode, np.where(self.chunks > 0, self.new_tokens + self.cached_tokens, 0.0))
 
     @property
+    def held_tokens(self) -> Array:
+        """Tokens of KV that all sequences of the step hold."""
+        return self.kv_tokens + self.chunks * (self.new_tokens + self.cached_tokens)
+
+    @property
     def regime(self) -> NDArray[np.int64]:
         """Index into `REGIMES`."""
         return np.where(self.chunks == 0, 0, np.where(self.decodes == 0, 1, 2))
@@ -72,7 +77,7 @@ def predict_s(profile: Profile, steps: Steps) -> Array:
     gpu = read(steps.tokens, profile.dense_tokens, profile.dense_s)
     gpu = gpu + read(steps.sequences, profile.seq_n, profile.seq_s) + np.maximum(attention, serial)
     cpu = profile.cpu_s + profile.cpu_per_seq_s * steps.sequences + profile.cpu_per_token_s * steps.tokens
-    return profile.overhead_s + np.maximum(gpu, cpu)
+    return profile.overhead_s + np.where(mixed, profile.chunk_overhead_s, 0.0) + np.maximum(gpu, cpu)
 
 
 def predict_attention_s(profile: Profile, steps: Steps) -> Array:

@@ -1,4 +1,4 @@
-"""Vidur profiling tables: mlp.csv (and attention.csv) as its profiler writes them, or our flattened `vidur_layer_ops.csv`."""
+"""Vidur profiling tables: mlp.csv and attention.csv as its profiler writes them, or our `vidur_layer_ops.csv`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agentsim_env.hardware.calibrate.gemm import GemmTable
 from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.steps import Steps
-from agentsim_env.hardware.calibrate.tables import Table, read_csv, select
+from agentsim_env.hardware.calibrate.tables import read_csv, select
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.model import Model
@@ -96,8 +97,8 @@ def _attention(file: Path, tp: int) -> Steps:
     )
 
 
-def products(file: Path, gpu: Gpu, shapes: Mapping[str, tuple[Model, int]]) -> Table:
-    """Rows m, n, k, us of every matrix product in the flattened copy.
+def products(file: Path, gpu: Gpu, shapes: Mapping[str, tuple[Model, int]]) -> GemmTable:
+    """The matrix products of several (model, tp) of one GPU in the flattened copy, with their exact shapes.
 
     Args:
         file: `vidur_layer_ops.csv`.
@@ -113,7 +114,7 @@ def products(file: Path, gpu: Gpu, shapes: Mapping[str, tuple[Model, int]]) -> T
             columns["n"].append(np.full_like(rows["tokens"], n))
             columns["k"].append(np.full_like(rows["tokens"], k))
             columns["us"].append(rows[name])
-    return {name: np.concatenate(column) for name, column in columns.items()}
+    return GemmTable({name: np.concatenate(column) for name, column in columns.items()}, gpu, "bf16")
 
 
 def _median(name: str) -> str:

@@ -1,0 +1,100 @@
+"""From what a user writes on a command line to an agent."""
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from agents.errors import AgentError
+from agents.function import FunctionAgent
+from agents.numpy_policy import NumpyPolicy
+from agents.protocol import Agent
+from agents.rule import RuleAgent
+from agents.uniform import RandomAgent
+
+
+def make_agent(source: Any, kind: str = "route_turn") -> Agent:
+    """Makes an agent.
+
+    Args:
+        source: One of
+
+            * the name of a compiled rule (`least_loaded`),
+            * the path of an exported policy (`.npz`), of a Stable-Baselines3 model (`.zip`: it is unpickled, so load
+              only what you trust) or of the folder of a training run (its `policy.npz` if there is one, else its
+              `model.zip`),
+            * `module:function` or `module:Class`; the module is looked for in the current folder too,
+            * a function of (features, info), or an agent.
+
+            A text may begin with a name and `=`, as in `mine=runs/a/model.zip`.
+        kind: Kind of decision that rules answer.
+
+    Raises:
+        AgentError: If it is none of these.
+    """
+    if isinstance(source, str | Path):
+        name, equals, rest = str(source).partition("=")
+        return _from_text(rest, name, kind) if equals else _from_text(name, None, kind)
+    if isinstance(source, Agent):
+        return source
+    if callable(source):
+        return FunctionAgent(source)
+    raise AgentError(
+        f"{source!r} is no agent: give a name, a path, module:function, a function, or an object with act()"
+    )
+
+
+def _from_text(text: str, name: str | None, kind: str) -> Agent:
+    path = Path(text)
+    if path.suffix in (".npz", ".zip") or path.is_dir():
+        return _from_path(path, name)
+    module, colon, attribute = text.partition(":")
+    if colon:
+        return _from_module(module, attribute, name)
+    if text == "uniform":
+        return RandomAgent(name or text)
+    from agentsim_env.engine.rules import RULES
+
+    if text in RULES[kind]:
+        return RuleAgent(text, kind, name)
+    raise AgentError(
+        f"no agent {text!r}: it is no file or folder, no module:function, and no rule for {kind}"
+        f" ({', '.join(sorted(RULES[kind]))})"
+    )
+
+
+def _from_path(path: Path, name: str | None) -> Agent:
+    if path.is_dir():
+        name = name or path.resolve().name
+        files = [path / "policy.npz", path / "model.zip"]
+        found = next((file for file in files if file.is_file()), None)
+        if found is None:
+            raise AgentError(f"{path} holds neither policy.npz nor model.zip: it is not the folder of a training run")
+        path = found
+    if path.suffix == ".npz":
+        return NumpyPolicy.load(path, name)
+    from agents.sb3 import SB3Agent
+
+    return SB3Agent.load(path, name)
+
+
+def _from_module(module: str, attribute: str, name: str | None) -> Agent:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise AgentError(f"{module}:{attribute}: cannot import {module}: {error}") from None
+    except AttributeError:
+        raise AgentError(f"{module}:{attribute}: module {module} has no {attribute}") from None
+    if inspect.isclass(found):
+        found = found()
+    if not isinstance(found, Agent):
+        if not callable(found):
+            raise AgentError(f"{module}:{attribute} is neither a function nor a class nor an agent")
+        return FunctionAgent(found, name)
+    if name:
+        found.name = name
+    return found

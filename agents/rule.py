@@ -1,0 +1,56 @@
+"""The simulator's own compiled rules as agents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from agents.errors import AgentError
+
+
+class RuleAgent:
+    """A compiled rule of the simulator.
+
+    An evaluation runs it inside the compiled loop, without an environment; `act` is for environments whose scenario has
+    this very rule.
+
+    Args:
+        rule: Name of the rule, as in a scenario's `rules`.
+        kind: Kind of decision that it answers.
+        name: Name in tables and plots; by default that of the rule.
+    """
+
+    def __init__(self, rule: str, kind: str = "route_turn", name: str | None = None) -> None:
+        from agentsim_env.engine.rules import RULES
+
+        if rule not in RULES[kind]:
+            raise AgentError(f"no rule {rule!r} for {kind}; there are: {', '.join(sorted(RULES[kind]))}")
+        self.rule = rule
+        self.kind = kind
+        self.name = name or rule
+        self._env: Any = None
+
+    def bind(self, env: gymnasium.Env) -> None:
+        """Remembers the environment whose simulator is to be asked.
+
+        Raises:
+            AgentError: The environment's scenario has another rule for this kind of decision.
+        """
+        inner: Any = env.unwrapped
+        found = getattr(inner.scenario.rules, self.kind)
+        if found != self.rule:
+            raise AgentError(
+                f"the environment's scenario has the rule {found} for {self.kind}:"
+                f" make it with overrides=['rules.{self.kind}={self.rule}']"
+            )
+        self._env = inner
+
+    def reset(self, seed: int) -> None:
+        """Nothing to do: the simulator keeps the rule's state."""
+
+    def act(self, observation: np.ndarray, info: Mapping[str, Any]) -> int:
+        """What the rule answers to the decision that is open in the bound environment."""
+        if self._env is None:
+            raise AgentError(f"{self.name} acts only in an environment: call bind(env) first")
+        return int(self._env.simulator.core.default())

@@ -1,0 +1,126 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.training.conftest import TINY
+from training.cli import app
+
+SETTINGS = [argument for change in TINY for argument in ("--set", change)]
+
+
+def call(*arguments: str | Path) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "say what to train"),
+        (["train", "rooting"], "no environment 'rooting'; there are: routing"),
+        (["train", "routing", "--algo", "sac"], "no hyper-parameters for 'sac'"),
+        (["train", "routing", "--trace", "none.jsonl"], "no such file or folder"),
+        (["train", "--resume", "none"], "none is not the folder of a training run"),
+        (["evaluate", "--agents", "least_lodaed"], "no agent 'least_lodaed'"),
+        (["evaluate", "--agents", "random", "--scenario", "coding_agent"], "coding_agent: no such scenario"),
+        (["simulate", "--rule", "route_turn"], "must be kind=name"),
+        (["simulate", "--set", "cluster.modell=x"], "modell"),
+    ],
+)
+def test_errors_are_a_sentence(arguments: list[str], message: str) -> None:
+    code, out, err = call(*arguments)
+    assert code == 2
+    assert err.startswith("agentsim: ")
+    assert message in err
+    assert "Traceback" not in out + err
+
+
+def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.listings.print_rules", lambda console: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call("rules")
+
+
+def test_another_package_of_the_same_name(tmp_path: Path) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").write_text("")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from training.cli import app; app(['evaluate', '--agents', 'random'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "the package 'agents' in" in done.stderr
+
+
+def test_starts_without_heavy_imports() -> None:
+    program = (
+        "import sys; from training.cli import app\n"
+        "heavy = {'torch', 'numba', 'pandas', 'matplotlib', 'gymnasium', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_lists() -> None:
+    assert "coding_agents (default)" in call("scenarios")[1]
+    assert "least_loaded" in call("rules")[1]
+    assert json.loads(call("schema")[1])["properties"]["cluster"]
+
+
+def test_simulate(tmp_path: Path) -> None:
+    code, out, _ = call(
+        "simulate", "-s", "tool_chat", *SETTINGS, "--rule", "route_turn=round_robin", "--out", tmp_path / "records"
+    )
+    assert code == 0
+    assert "JCT" in out
+    assert any((tmp_path / "records").iterdir())
+
+
+def test_replay_is_of_the_whole_trace(mooncake: Path, tmp_path: Path) -> None:
+    from training.simulate import simulate
+
+    records = simulate("tool_chat", trace=mooncake)
+    assert len(records.programs) == 20
+    assert code_of_broken(mooncake, tmp_path) == 2
+
+
+def code_of_broken(trace: Path, folder: Path) -> int:
+    broken = folder / "broken.jsonl"
+    broken.write_text(trace.read_text() + "{\n")
+    assert call("simulate", "--trace", broken, "--skip-bad-lines")[0] == 0
+    return call("simulate", "--trace", broken)[0]
+
+
+def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = new_run()
+    code, out, _ = call("train", "--resume", folder, "--steps", "300", "--quiet")
+    assert code == 0
+    assert f"agentsim evaluate --agents least_loaded,{folder}" in out
+    code, out, _ = call(
+        *("evaluate", "-a", f"least_loaded,random,mine={folder}", "-s", folder / "scenario.yaml", "--seeds", "2"),
+        *("--out", tmp_path / "report"),
+    )
+    assert code == 0
+    assert "mine" in out
+    assert json.loads((tmp_path / "report" / "results.json").read_text())["agents"]["mine"] == f"mine={folder}"
+
+
+def test_quickstart(tmp_path: Path) -> None:
+    out = tmp_path / "quickstart"
+    arguments = ["quickstart", "-s", "tool_chat", *SETTINGS, "--steps", "64", "--seeds", "2", "-j", "1", "--out", out]
+    code, text, _ = call(*arguments)
+    assert code == 0
+    assert "ppo" in text
+    for name in ("model.zip", "policy.npz", "config.yaml", "results.md", "results.csv", "results.json", "results.png"):
+        assert (out / name).is_file(), name
+    code, text, _ = call(*arguments)
+    assert code == 0
+    assert "Going on with the run" in text

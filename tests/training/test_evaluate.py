@@ -1,0 +1,124 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents import RuleAgent
+from agents.protocol import bind
+from agentsim_env import Scenario, Simulator, load_scenario
+from training.environments import make_environment
+from training.errors import TrainingError
+from training.evaluate import evaluate
+from training.metrics import METRICS
+from training.report import save
+from training.results import Results
+from training.rollouts import play, simulate
+from training.splits import TEST, workloads
+
+
+def first_allowed(features, info) -> int:
+    return int(np.flatnonzero(info["action_mask"])[0])
+
+
+@pytest.fixture(scope="module")
+def results(tiny: Scenario) -> Results:
+    return evaluate(["least_loaded", "random", first_allowed, "uniform"], scenario=tiny, seeds=4)
+
+
+def test_all_agents_have_the_same_programs(results: Results) -> None:
+    rows = results.episodes()
+    assert len(rows) == 4 * 4
+    for seed in range(4):
+        assert len({row["workload_hash"] for row in rows if row["seed"] == seed}) == 1
+    assert len({row["workload_hash"] for row in rows}) == 4
+    assert len({row["records_hash"] for row in rows}) > 4
+
+
+def test_differences_are_paired_with_the_reference(results: Results) -> None:
+    assert results.reference == "least_loaded"
+    difference = results.values("random", "mean_jct_s") - results.values("least_loaded", "mean_jct_s")
+    found = results.comparisons["random"]["mean_jct_s"]
+    assert found.difference.estimate == pytest.approx(difference.mean())
+    assert found.change.estimate == pytest.approx(
+        difference.mean() / results.values("least_loaded", "mean_jct_s").mean()
+    )
+    assert found.wins == np.mean(difference < 0)
+    assert results.comparisons["least_loaded"]["mean_jct_s"].difference == (0.0, 0.0, 0.0)
+
+
+def test_ranking_is_by_mean_jct(results: Results) -> None:
+    means = [results.values(agent, "mean_jct_s").mean() for agent in results.ranking]
+    assert means == sorted(means)
+    assert list(results.comparisons) == list(results.ranking)
+
+
+def test_distribution_has_every_counted_program(results: Results) -> None:
+    assert len(results.jct_s("random")) == 4 * 5
+    assert results.jct_s("random").reshape(4, 5).mean(axis=1) == pytest.approx(results.values("random", "mean_jct_s"))
+
+
+def test_repeats_exactly_in_other_processes(tiny: Scenario) -> None:
+    agents = ["least_loaded", "uniform"]
+    alone, shared = (evaluate(agents, scenario=tiny, seeds=3, jobs=jobs) for jobs in (1, 2))
+    assert alone.episodes() == shared.episodes()
+
+
+@pytest.mark.parametrize("rule", ["least_loaded", "round_robin", "session_affinity"])
+def test_rule_answers_alike_inside_and_outside_the_simulator(tiny: Scenario, rule: str) -> None:
+    scenario = load_scenario(tiny, [f"rules.route_turn={rule}"])
+    source = workloads(scenario, TEST)
+    programs = source.draw(0)
+    inside = simulate(Simulator(scenario, source=source), 0, programs)
+    env = make_environment("routing", scenario)
+    agent = RuleAgent(rule)
+    bind(agent, env)
+    outside = play(agent, env, 0, programs)
+    assert outside.metrics == inside.metrics
+    assert outside.decisions > 0
+
+
+def test_report(results: Results, tmp_path: Path) -> None:
+    folder = save(results, tmp_path / "report")
+    content = json.loads((folder / "results.json").read_text())
+    assert content["scenario_hash"] == results.scenario.content_hash()
+    assert content["seeds"] == [0, 1, 2, 3]
+    assert len(set(content["workload_hashes"])) == 4
+    assert load_scenario(folder / "scenario.yaml").content_hash() == results.scenario.content_hash()
+    with (folder / "episodes.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 16
+    with (folder / "results.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 4 * len(METRICS)
+    table = (folder / "results.md").read_text()
+    assert all(f"| {agent} |" in table for agent in results.agents)
+    assert (folder / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_seed_has_no_interval(tiny: Scenario, tmp_path: Path) -> None:
+    results = evaluate(["least_loaded", "random"], scenario=tiny, seeds=[7])
+    assert np.isnan(results.comparisons["random"]["mean_jct_s"].change.low)
+    save(results, tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text())["results"][0]["mean_low"] is None
+
+
+def test_reference_can_be_chosen(tiny: Scenario) -> None:
+    agents = ["random", "fast=least_loaded"]
+    assert evaluate(agents, scenario=tiny, seeds=1).reference == "fast"
+    assert evaluate(agents, scenario=tiny, seeds=1, reference="random").reference == "random"
+    assert evaluate(["random", "uniform"], scenario=tiny, seeds=1).reference == "random"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"agents": []}, "give at least one agent"),
+        ({"agents": ["random", "random"]}, "two agents are named 'random'"),
+        ({"agents": ["random"], "reference": "least_loaded"}, "the reference 'least_loaded' is not among the agents"),
+        ({"agents": ["random"], "seeds": [1, 1]}, "each once"),
+        ({"agents": ["random"], "jobs": 0}, "jobs must be at least 1"),
+    ],
+)
+def test_says_what_is_wrong(tiny: Scenario, arguments: dict, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        evaluate(scenario=tiny, **arguments)

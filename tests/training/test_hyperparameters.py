@@ -1,0 +1,52 @@
+import pytest
+
+from agents.sb3 import ALGORITHMS
+from training.environments import ENVIRONMENTS
+from training.errors import TrainingError
+from training.hyperparameters import arguments, load_hyperparameters
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_environment_has_every_algorithm(environment: str, algo: str) -> None:
+    values = load_hyperparameters(environment, algo)
+    assert values["n_timesteps"] >= 1
+    assert values["n_envs"] >= 1
+    assert values["policy"] in ("CandidatePolicy", "MlpPolicy")
+    passed = arguments(algo, values)
+    assert "n_envs" not in passed
+    assert "gamma" in passed
+
+
+def test_change() -> None:
+    values = load_hyperparameters("routing", "ppo", ["gamma=1", "learning_rate=lin_5e-4", "ent_coef=1e-3"])
+    assert values["gamma"] == 1
+    assert values["ent_coef"] == 0.001
+    schedule = arguments("ppo", values)["learning_rate"]
+    assert schedule(1.0) == pytest.approx(5e-4)
+    assert schedule(0.5) == pytest.approx(2.5e-4)
+    assert schedule(0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("gamma", "--hyper gamma: must be name=value"),
+        ("gama=1", "ppo has no hyper-parameter 'gama'; it has: .*gamma"),
+        ("seed=1", "ppo has no hyper-parameter 'seed'"),
+    ],
+)
+def test_wrong_change(change: str, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        load_hyperparameters("routing", "ppo", [change])
+
+
+def test_wrong_schedule() -> None:
+    values = load_hyperparameters("routing", "ppo", ["learning_rate=lin_fast"])
+    with pytest.raises(TrainingError, match="'lin_fast' is no schedule"):
+        arguments("ppo", values)
+
+
+def test_unknown_algorithm() -> None:
+    with pytest.raises(TrainingError, match="no hyper-parameters for 'sac'; it has: ppo, maskable_ppo, a2c, dqn"):
+        load_hyperparameters("routing", "sac")

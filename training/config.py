@@ -1,0 +1,169 @@
+"""What defines a training run, and its folder."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from training import environments
+from training.errors import TrainingError
+from training.files import new_folder, write_json, write_text, write_yaml
+from training.hyperparameters import load_hyperparameters
+from training.manifest import command, describe_machine
+
+if TYPE_CHECKING:
+    from agentsim_env.scenario import Scenario
+
+_CONFIG, _SCENARIO = "config.yaml", "scenario.yaml"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A training run; together with its scenario and the versions it fixes every bit of the result.
+
+    Attributes:
+        environment: Name of the environment, as `routing`.
+        algo: Name of the algorithm.
+        seed: Seed of the run: initial weights, exploration and the seeds of its episodes.
+        steps: Decisions to learn from.
+        n_envs: Environments that are stepped side by side.
+        hyperparameters: All others, in the syntax of RL Baselines3 Zoo.
+        validation_every: Decisions between two validations.
+        validation_episodes: Episodes of a validation, one for each of the first validation seeds.
+        checkpoint_every: Decisions between two checkpoints.
+        scenario_hash: Content hash of the scenario beside the configuration.
+    """
+
+    environment: str
+    algo: str
+    seed: int
+    steps: int
+    n_envs: int
+    hyperparameters: dict[str, Any]
+    validation_every: int
+    validation_episodes: int
+    checkpoint_every: int
+    scenario_hash: str
+
+
+def create_run(
+    environment: str = "routing",
+    algo: str = "ppo",
+    *,
+    scenario: Any = None,
+    overrides: Sequence[str] = (),
+    trace: str | Path | None = None,
+    steps: int | None = None,
+    envs: int | None = None,
+    seed: int = 0,
+    hyper: Sequence[str] = (),
+    validation_every: int | None = None,
+    validation_episodes: int = 8,
+    checkpoint_every: int | None = None,
+    out: str | Path | None = None,
+) -> Path:
+    """Makes the folder of a run, with everything that `run` needs.
+
+    Args:
+        environment: Name of the environment.
+        algo: Name of the algorithm.
+        scenario: Name, path or scenario; None for the default.
+        overrides: `path=value` strings laid over the scenario.
+        trace: Trace whose programs take the place of the scenario's.
+        steps: Decisions to learn from; by default the hyper-parameter `n_timesteps`.
+        envs: Environments side by side; by default the hyper-parameter `n_envs`.
+        seed: Seed of the run.
+        hyper: `name=value` strings laid over the hyper-parameters.
+        validation_every: Decisions between validations; by default a twentieth of the steps.
+        validation_episodes: Episodes of a validation.
+        checkpoint_every: Decisions between checkpoints; by default a twentieth of the steps.
+        out: The folder; by default a new one in `runs`, named after the run.
+
+    Returns:
+        The folder.
+
+    Raises:
+        TrainingError: Something does not exist or is out of range.
+    """
+    environments.find_environment(environment)
+    loaded = environments.load(scenario, overrides, trace)
+    values = load_hyperparameters(environment, algo, hyper)
+    given_steps, given_envs = int(values.pop("n_timesteps")), int(values.pop("n_envs"))
+    steps = given_steps if steps is None else steps
+    config = RunConfig(
+        environment=environment,
+        algo=algo,
+        seed=_at_least(0, "seed", seed),
+        steps=_at_least(1, "steps", steps),
+        n_envs=_at_least(1, "envs", given_envs if envs is None else envs),
+        hyperparameters=values,
+        validation_every=_at_least(1, "validation_every", validation_every or max(1, steps // 20)),
+        validation_episodes=_at_least(1, "validation_episodes", validation_episodes),
+        checkpoint_every=_at_least(1, "checkpoint_every", checkpoint_every or max(1, steps // 20)),
+        scenario_hash=loaded.content_hash(),
+    )
+    folder = _folder(out, f"{environment}-{algo}-{loaded.name}-seed{seed}")
+    write_yaml(folder / _SCENARIO, loaded.model_dump(mode="json", exclude_none=True))
+    write_text(folder / "command.txt", command() + "\n")
+    write_json(folder / "versions.json", describe_machine())
+    save_config(folder, config)
+    return folder
+
+
+def save_config(folder: Path, config: RunConfig) -> None:
+    """Writes the configuration of a run; the folder is that of a run from here on."""
+    write_yaml(folder / _CONFIG, asdict(config))
+
+
+def load_run(folder: str | Path) -> tuple[RunConfig, "Scenario"]:
+    """Reads what `create_run` has written.
+
+    Raises:
+        TrainingError: The folder is not that of a run, or its scenario means something else to this version.
+    """
+    folder = Path(folder)
+    path = folder / _CONFIG
+    if not is_run(folder):
+        raise TrainingError(f"{folder} is not the folder of a training run: it has no {_CONFIG}")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    expected = {field.name for field in fields(RunConfig)}
+    if not isinstance(content, dict) or set(content) != expected:
+        raise TrainingError(f"{path} must have exactly the fields {', '.join(sorted(expected))}")
+    config = RunConfig(**content)
+    scenario = environments.load(folder / _SCENARIO)
+    if scenario.content_hash() != config.scenario_hash:
+        raise TrainingError(
+            f"{folder / _SCENARIO} is not the scenario that the run began with (its content hash differs)"
+        )
+    return config, scenario
+
+
+def extend(folder: Path, steps: int) -> None:
+    """Sets how many decisions a run learns from in all."""
+    config, _ = load_run(folder)
+    save_config(folder, replace(config, steps=_at_least(1, "steps", steps)))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return (folder / _CONFIG).is_file()
+
+
+def _folder(out: str | Path | None, name: str) -> Path:
+    if out is None:
+        return new_folder(Path("runs") / name)
+    folder = Path(out)
+    if is_run(folder):
+        raise TrainingError(
+            f"{folder} holds a training run already: go on with --resume {folder}, or give another --out"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _at_least(least: int, name: str, value: int) -> int:
+    if value < least:
+        raise TrainingError(f"{name} must be at least {least}, not {value}")
+    return value

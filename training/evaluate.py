@@ -1,0 +1,166 @@
+"""Evaluates agents on the same programs.
+
+Every agent meets the same seeds, and a seed draws the same programs under every agent (the hash of the workload is
+checked), so agents are compared seed by seed: the difference to a reference agent has a far smaller interval than the
+two means have.
+"""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.progress import track
+
+from agents import Agent, RuleAgent, make_agent
+from agents.protocol import bind
+from agentsim_env import Scenario, Simulator
+from training.environments import find_environment, load, make_environment
+from training.errors import TrainingError
+from training.results import Results
+from training.rollouts import Rollout, play, simulate
+from training.splits import TEST, workloads
+
+_CHUNKS_PER_JOB = 4
+
+
+class Contest(NamedTuple):
+    """Everything that a worker needs to know.
+
+    Attributes:
+        environment: Name of the environment.
+        scenario: Scenario.
+        agents: Agents, as `make_agent` takes them.
+    """
+
+    environment: str
+    scenario: Scenario
+    agents: tuple[Any, ...]
+
+
+def evaluate(
+    agents: Sequence[Any],
+    *,
+    scenario: Any = None,
+    overrides: Sequence[str] = (),
+    trace: str | Path | None = None,
+    environment: str = "routing",
+    seeds: int | Sequence[int] = 20,
+    reference: str | None = None,
+    jobs: int = 1,
+    console: Console | None = None,
+) -> Results:
+    """Runs every agent on every seed.
+
+    Args:
+        agents: What `agents.make_agent` takes: names of rules, paths, `module:function`, functions, agents.
+        scenario: Name, path or scenario; None for the default.
+        overrides: `path=value` strings laid over the scenario.
+        trace: Trace whose programs take the place of the scenario's.
+        environment: Name of the environment, which says what kind of decision the agents answer.
+        seeds: The seeds, or how many of the test seeds.
+        reference: Name of the agent that the others are compared with; by default the scenario's own rule if it is
+            among them, else the first.
+        jobs: Processes.
+        console: Where the progress bar goes; None for none.
+
+    Returns:
+        The results, agent by agent and seed by seed.
+
+    Raises:
+        TrainingError: Something is out of range, or two agents have the same name.
+        AgentError: There is no such agent.
+    """
+    seeds = TEST.first(seeds) if isinstance(seeds, int) else tuple(seeds)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise TrainingError("seeds must be given, each once")
+    if jobs < 1:
+        raise TrainingError(f"jobs must be at least 1, not {jobs}")
+    kind = find_environment(environment).kind
+    made = [make_agent(agent, kind) for agent in agents]
+    names = _names(made)
+    contest = Contest(environment, load(scenario, overrides, trace), tuple(agents) if jobs > 1 else tuple(made))
+    reference = _reference(reference, names, made, contest.scenario, kind)
+    played = dict(_play_all(contest, seeds, jobs, console))
+    return Results(environment, contest.scenario, names, seeds, reference, [played[seed] for seed in seeds])
+
+
+def _names(made: Sequence[Agent]) -> tuple[str, ...]:
+    if not made:
+        raise TrainingError("give at least one agent")
+    names = tuple(agent.name for agent in made)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TrainingError(f"two agents are named {twice[0]!r}: give one another name, as in other={twice[0]}")
+    return names
+
+
+def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], scenario: Scenario, kind: str) -> str:
+    if wanted is not None:
+        if wanted not in names:
+            raise TrainingError(f"the reference {wanted!r} is not among the agents: {', '.join(names)}")
+        return wanted
+    default = getattr(scenario.rules, kind)
+    return next((agent.name for agent in made if isinstance(agent, RuleAgent) and agent.rule == default), names[0])
+
+
+def _play_all(
+    contest: Contest, seeds: Sequence[int], jobs: int, console: Console | None
+) -> Iterator[tuple[int, list[Rollout]]]:
+    hidden = console is None
+    label = f"{len(contest.agents)} agents, {len(seeds)} seeds"
+    if jobs == 1:
+        player = Player(contest)
+        for seed in track(seeds, label, console=console, disable=hidden):
+            yield seed, player.play(seed)
+        return
+    chunks = [seeds[start :: jobs * _CHUNKS_PER_JOB] for start in range(min(len(seeds), jobs * _CHUNKS_PER_JOB))]
+    # Spawned rather than forked: torch and numba keep threads, which do not survive a fork.
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(_play_chunk, contest, chunk) for chunk in chunks]
+        for future in track(as_completed(futures), label, total=len(chunks), console=console, disable=hidden):
+            yield from future.result()
+
+
+def _play_chunk(contest: Contest, seeds: Sequence[int]) -> list[tuple[int, list[Rollout]]]:
+    player = Player(contest)
+    return [(seed, player.play(seed)) for seed in seeds]
+
+
+class Player:
+    """Runs the agents of a contest on one seed after the other.
+
+    Args:
+        contest: The contest.
+    """
+
+    def __init__(self, contest: Contest) -> None:
+        self._source = workloads(contest.scenario, TEST)
+        self._env = make_environment(contest.environment, contest.scenario)
+        kind = find_environment(contest.environment).kind
+        self._agents = [self._prepared(make_agent(agent, kind), contest.scenario) for agent in contest.agents]
+
+    def _prepared(self, agent: Agent, scenario: Scenario) -> Agent | Simulator:
+        """A rule becomes a simulator that runs by it, any other agent is bound to the environment."""
+        if isinstance(agent, RuleAgent):
+            # Load is a fraction of the capacity under the scenario's own rules, so its own source draws for all.
+            return Simulator(scenario, rules={agent.kind: agent.rule}, source=self._source)
+        bind(agent, self._env)
+        return agent
+
+    def play(self, seed: int) -> list[Rollout]:
+        """One episode of each agent, all with the same programs.
+
+        Raises:
+            TrainingError: An agent has changed the programs; this would be a defect of the simulator.
+        """
+        programs = self._source.draw(seed)
+        rollouts = [
+            simulate(agent, seed, programs) if isinstance(agent, Simulator) else play(agent, self._env, seed, programs)
+            for agent in self._agents
+        ]
+        if len({rollout.workload_hash for rollout in rollouts}) > 1:
+            raise TrainingError(f"seed {seed}: the agents did not have the same programs")
+        return rollouts

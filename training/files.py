@@ -1,0 +1,65 @@
+"""Files that appear whole or not at all, so that a process killed while it writes leaves nothing broken."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a JSON file."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a YAML file, keys in the order given."""
+    write_text(path, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100))
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a CSV file with the columns of all rows; a row without a column leaves it empty."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(partial, path)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file; none if there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def new_folder(path: Path) -> Path:
+    """Makes a folder, with -2, -3, ... behind its name if there is one already."""
+    for candidate in _numbered(path):
+        try:
+            candidate.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return candidate
+    raise AssertionError
+
+
+def _numbered(path: Path) -> Iterable[Path]:
+    yield path
+    number = 2
+    while True:
+        yield path.with_name(f"{path.name}-{number}")
+        number += 1

@@ -1,0 +1,77 @@
+"""Hyper-parameters: one YAML file an environment, one entry an algorithm."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from training.errors import TrainingError
+
+_FOLDER = Path(__file__).parent
+_OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale")
+_SET_BY_TRAINING = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "policy_kwargs", "_init_setup_model")
+_LINEAR = "lin_"
+
+
+def load_hyperparameters(environment: str, algo: str, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Hyper-parameters of an algorithm in an environment.
+
+    Args:
+        environment: Name of the environment on the command line.
+        algo: Name of the algorithm.
+        changes: `name=value` strings laid over the file's values.
+
+    Raises:
+        TrainingError: There is no entry for the algorithm, or it has no such hyper-parameter.
+    """
+    path = _FOLDER / f"{environment}.yaml"
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if algo not in entries:
+        raise TrainingError(f"{path.name} has no hyper-parameters for {algo!r}; it has: {', '.join(entries)}")
+    values = {name: _number(value) for name, value in entries[algo].items()}
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise TrainingError(f"--hyper {change}: must be name=value, as in learning_rate=1e-3")
+        values[name] = _number(yaml.safe_load(value))
+    _check(algo, values)
+    return values
+
+
+def arguments(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those hyper-parameters that the constructor of the algorithm takes, schedules made."""
+    _check(algo, values)
+    return {name: _schedule(value) for name, value in values.items() if name not in _OURS}
+
+
+def _check(algo: str, values: Mapping[str, Any]) -> None:
+    from agents.sb3 import algorithm_class
+
+    signature = inspect.signature(algorithm_class(algo).__init__).parameters
+    allowed = [*_OURS, *(name for name in signature if name not in (*_SET_BY_TRAINING, *_OURS))]
+    unknown = [name for name in values if name not in allowed]
+    if unknown:
+        raise TrainingError(f"{algo} has no hyper-parameter {unknown[0]!r}; it has: {', '.join(sorted(allowed))}")
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 takes 1e-3 for a text; RL Baselines3 Zoo writes it so."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _schedule(value: Any) -> Any:
+    if not (isinstance(value, str) and value.startswith(_LINEAR)):
+        return value
+    from stable_baselines3.common.utils import LinearSchedule
+
+    try:
+        return LinearSchedule(float(value.removeprefix(_LINEAR)), 0.0, 1.0)
+    except ValueError:
+        raise TrainingError(f"{value!r} is no schedule: write {_LINEAR} and a number, as in lin_1e-3") from None

@@ -1,0 +1,32 @@
+"""What can be named on the command line."""
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_scenarios(console: Console) -> None:
+    """Prints the scenarios of the library."""
+    from agentsim_env.scenario import DEFAULT, library, load_scenario
+
+    table = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
+    for name in library():
+        scenario = load_scenario(name)
+        description = " ".join(scenario.description.split())
+        knee = f"\n[dim]{' '.join(scenario.knee.split())}[/]" if scenario.knee else ""
+        table.add_row(f"[bold]{name}[/]{' (default)' if name == DEFAULT else ''}", description + knee)
+    console.print(table)
+
+
+def print_rules(console: Console) -> None:
+    """Prints the rules of each kind of decision with their parameters."""
+    from agentsim_env.engine.rules import RULE_PARAMS, RULES
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("decision", "rule", "parameters"):
+        table.add_column(heading)
+    for kind, names in RULES.items():
+        for index, name in enumerate(names):
+            parameters = RULE_PARAMS.get(kind, {}).get(name, {})
+            shown = ", ".join(f"{key}={value:g}" for key, value in parameters.items())
+            table.add_row(kind if index == 0 else "", name, shown)
+    console.print(table)

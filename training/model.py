@@ -1,0 +1,81 @@
+"""Builds the model of a run and exports its policy."""
+
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from agents.numpy_policy import NumpyPolicy
+from agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
+from agents.protocol import Agent, candidates_of
+from agents.sb3 import SB3Agent, algorithm_class
+from agentsim_env.scenario import Scenario
+from training.config import RunConfig
+from training.environments import make_environment
+from training.episodes import TrainingEpisodes
+from training.errors import TrainingError
+from training.hyperparameters import arguments
+from training.splits import TRAINING, workloads
+
+_CANDIDATE_POLICIES = {"dqn": CandidateDQNPolicy, "maskable_ppo": MaskableCandidatePolicy}
+_DEFAULT_WIDTH = 64
+
+
+def make_vec_env(config: RunConfig, scenario: Scenario) -> DummyVecEnv:
+    """The environments of a run, in one process: with few cores that is several times faster than processes."""
+    source = workloads(scenario, TRAINING)
+    scale = config.hyperparameters.get("reward_scale", 1.0)
+
+    def make(index: int) -> TrainingEpisodes:
+        env = Monitor(make_environment(config.environment, scenario))
+        return TrainingEpisodes(env, source, config.seed, index, scale)
+
+    return DummyVecEnv([lambda index=index: make(index) for index in range(config.n_envs)])
+
+
+def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> Any:
+    """An untrained model."""
+    values = dict(config.hyperparameters)
+    values.pop("reward_scale", None)
+    policy, width = values.pop("policy"), values.pop("width", _DEFAULT_WIDTH)
+    policy_kwargs: dict[str, Any] = {"net_arch": [width, width]}
+    if policy == "CandidatePolicy":
+        policy = _CANDIDATE_POLICIES.get(config.algo, CandidatePolicy)
+        policy_kwargs = {"network": network_kwargs(candidates_of(vec_env.envs[0]), width)}
+    elif policy != "MlpPolicy":
+        raise TrainingError(f"no policy {policy!r}; there are: CandidatePolicy, MlpPolicy")
+    algorithm = algorithm_class(config.algo)
+    return algorithm(
+        policy,
+        vec_env,
+        policy_kwargs=policy_kwargs,
+        seed=config.seed,
+        device=device,
+        **arguments(config.algo, values),
+    )
+
+
+def greedy_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:
+    """The model's present policy as an agent: in numpy where it treats candidates alike."""
+    scorer = getattr(model.policy, "scorer", None)
+    if scorer is None:
+        return SB3Agent(model, config.algo)
+    origin = {
+        "environment": config.environment,
+        "algo": config.algo,
+        "seed": config.seed,
+        "steps": model.num_timesteps,
+        "scenario": config.scenario_hash,
+    }
+    names = candidates_of(vec_env.envs[0]).feature_names
+    return NumpyPolicy.from_torch(scorer, names, name=config.algo, origin=origin)
+
+
+def save_model(model: Any, agent: Agent, folder: Path) -> None:
+    """Writes model.zip and, where the policy can be exported, policy.npz."""
+    partial = folder / ".model.partial.zip"
+    model.save(partial)
+    partial.replace(folder / "model.zip")
+    if isinstance(agent, NumpyPolicy):
+        agent.save(folder / "policy.npz")

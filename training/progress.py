@@ -1,0 +1,55 @@
+"""The progress bar of a training."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from training.validation import Validation
+
+
+class TrainingProgress:
+    """Shows decisions made, the rate, and how the last validation compares with the scenario's rule.
+
+    Args:
+        steps: Decisions in all.
+        done: Decisions made before.
+        rule: Name of the rule to compare with.
+        rule_jct_s: Its mean JCT on the validation episodes, in seconds.
+        console: Where to draw; None draws nothing.
+    """
+
+    def __init__(self, steps: int, done: int, rule: str, rule_jct_s: float, console: Console | None) -> None:
+        self._reference = f"{rule} {rule_jct_s:.1f} s"
+        self._rule_jct_s = rule_jct_s
+        self._bar = Progress(
+            TextColumn("[bold]train[/]"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=console is None,
+        )
+        self._task = self._bar.add_task(f"mean JCT: {self._reference}", total=steps, completed=done)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def advance(self, decisions: int) -> None:
+        """Shows how far the training is."""
+        self._bar.update(self._task, completed=decisions)
+
+    def show(self, validation: Validation) -> None:
+        """Shows a validation."""
+        jct_s = validation.metrics["mean_jct_s"]
+        change = 100.0 * (jct_s / self._rule_jct_s - 1.0)
+        self._bar.update(self._task, description=f"mean JCT: agent {jct_s:.1f} s ({change:+.1f} %), {self._reference}")

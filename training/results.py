@@ -1,0 +1,124 @@
+"""The results of an evaluation: every number of every agent and seed, and what is concluded from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agentsim_env.scenario import Scenario
+from training.metrics import JCT, METRICS, Metric
+from training.rollouts import Rollout
+from training.statistics import Interval, bootstrap, change, iqm, mean
+
+
+class Comparison(NamedTuple):
+    """One metric of one agent.
+
+    Attributes:
+        agent: Name of the agent.
+        metric: The metric.
+        mean: Mean over the seeds.
+        iqm: Inter-quartile mean over the seeds.
+        difference: Mean of the paired differences to the reference agent.
+        change: The same as a fraction of the reference's mean.
+        wins: Fraction of the seeds on which the agent is better than the reference.
+    """
+
+    agent: str
+    metric: Metric
+    mean: Interval
+    iqm: Interval
+    difference: Interval
+    change: Interval
+    wins: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """What every agent reached on every seed.
+
+    Attributes:
+        environment: Name of the environment.
+        scenario: Scenario.
+        agents: Names of the agents.
+        seeds: The seeds.
+        reference: Name of the agent that the others are compared with.
+        rollouts: For each seed, the episode of each agent.
+    """
+
+    environment: str
+    scenario: Scenario
+    agents: tuple[str, ...]
+    seeds: tuple[int, ...]
+    reference: str
+    rollouts: Sequence[Sequence[Rollout]]
+
+    def values(self, agent: str, metric: str) -> np.ndarray:
+        """A metric of an agent, one value a seed."""
+        column = self.agents.index(agent)
+        return np.array([episode[column].metrics[metric] for episode in self.rollouts], dtype=float)
+
+    def jct_s(self, agent: str) -> np.ndarray:
+        """Job completion times of all programs of all seeds, in seconds."""
+        column = self.agents.index(agent)
+        return np.concatenate([episode[column].jct_s for episode in self.rollouts])
+
+    @cached_property
+    def ranking(self) -> tuple[str, ...]:
+        """The agents, the lowest mean JCT first."""
+        return tuple(sorted(self.agents, key=lambda agent: float(self.values(agent, JCT.key).mean())))
+
+    @cached_property
+    def comparisons(self) -> dict[str, dict[str, Comparison]]:
+        """By agent (in the order of `ranking`) and key of the metric."""
+        return {agent: {metric.key: self._compare(agent, metric) for metric in METRICS} for agent in self.ranking}
+
+    def _compare(self, agent: str, metric: Metric) -> Comparison:
+        values, base = self.values(agent, metric.key), self.values(self.reference, metric.key)
+        better = values > base if metric.higher_is_better else values < base
+        return Comparison(
+            agent=agent,
+            metric=metric,
+            mean=bootstrap(mean, values),
+            iqm=bootstrap(iqm, values),
+            difference=bootstrap(mean, values - base),
+            change=bootstrap(change, values, base),
+            wins=float(better.mean()),
+        )
+
+    def episodes(self) -> list[dict[str, Any]]:
+        """One row for each agent and seed: all scalars of the simulator's summary, and the hashes."""
+        return [
+            {
+                "agent": agent,
+                "seed": seed,
+                "workload_hash": rollout.workload_hash,
+                "records_hash": rollout.records_hash,
+                "decisions": rollout.decisions,
+                **rollout.metrics,
+            }
+            for seed, episode in zip(self.seeds, self.rollouts, strict=True)
+            for agent, rollout in zip(self.agents, episode, strict=True)
+        ]
+
+    def summary(self) -> list[dict[str, Any]]:
+        """One row for each agent and metric."""
+        return [
+            {
+                "agent": agent,
+                "metric": key,
+                **_columns("mean", comparison.mean),
+                **_columns("iqm", comparison.iqm),
+                **_columns("difference", comparison.difference),
+                **_columns("change", comparison.change),
+                "wins": comparison.wins,
+            }
+            for agent, comparisons in self.comparisons.items()
+            for key, comparison in comparisons.items()
+        ]
+
+
+def _columns(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}

@@ -1,0 +1,77 @@
+"""One episode of one agent."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gymnasium
+import numpy as np
+
+from agents.protocol import Agent
+
+if TYPE_CHECKING:
+    from agentsim_env import Simulator
+    from agentsim_env.workload import Programs
+
+
+class Rollout(NamedTuple):
+    """What an episode came to.
+
+    Attributes:
+        metrics: The simulator's summary: flat scalars.
+        workload_hash: Hash of the programs that the episode consisted of.
+        records_hash: Hash of everything that was recorded.
+        jct_s: Job completion time of each counted program that has ended, in seconds.
+        decisions: Decisions that the agent answered; 0 if the simulator answered them itself.
+        episode_return: Sum of the rewards; None if the simulator ran by itself.
+    """
+
+    metrics: Mapping[str, float]
+    workload_hash: str
+    records_hash: str
+    jct_s: np.ndarray
+    decisions: int
+    episode_return: float | None
+
+
+def play(agent: Agent, env: gymnasium.Env, seed: int, programs: "Programs") -> Rollout:
+    """Runs an agent through an episode of an environment that it is bound to."""
+    agent.reset(seed)
+    observation, info = env.reset(seed=seed, options={"programs": programs})
+    episode_return, decisions, ended = 0.0, 0, False
+    while not ended:
+        observation, reward, terminated, truncated, info = env.step(agent.act(observation, info))
+        episode_return += float(reward)
+        decisions += 1
+        ended = terminated or truncated
+    inner: Any = env.unwrapped
+    return _rollout(inner.simulator, decisions, episode_return)
+
+
+def simulate(simulator: "Simulator", seed: int, programs: "Programs") -> Rollout:
+    """Runs an episode by the simulator's own rules, which takes milliseconds."""
+    simulator.reset(seed, programs)
+    simulator.run()
+    return _rollout(simulator, 0, None)
+
+
+def workload_hash(programs: "Programs") -> str:
+    """SHA-256 of everything that a workload says."""
+    digest = hashlib.sha256(repr((programs.block_size, programs.tools, programs.families, programs.tenants)).encode())
+    for array in (programs.program, programs.turn, programs.edge, programs.segment):
+        for name in array.dtype.names or ():
+            digest.update(np.ascontiguousarray(array[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _rollout(simulator: "Simulator", decisions: int, episode_return: float | None) -> Rollout:
+    run = simulator.state.program_run[simulator.scenario.episode.warmup_programs :]
+    jct_s = run["end_s"] - run["arrived_s"]
+    return Rollout(
+        metrics=simulator.summary(),
+        workload_hash=workload_hash(simulator.programs),
+        records_hash=simulator.records().content_hash(),
+        jct_s=jct_s[~np.isnan(jct_s)],
+        decisions=decisions,
+        episode_return=episode_return,
+    )

@@ -1,0 +1,68 @@
+"""Runs a scenario, or replays a trace, by the scenario's rules."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentsim_env import Scenario, Simulator, load_scenario
+from agentsim_env.workload import Programs, prepare
+from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from agentsim_env.metrics import Records
+
+
+def simulate(
+    scenario: Any = None,
+    overrides: Sequence[str] = (),
+    trace: Path | None = None,
+    skip_bad_lines: bool = False,
+    rules: Sequence[str] = (),
+    seed: int = 0,
+) -> "Records":
+    """Runs one episode.
+
+    Args:
+        scenario: Name, path or scenario; None for the default.
+        overrides: `path=value` strings laid over the scenario.
+        trace: Trace to replay: all its programs, at their own times if it has any, else as the scenario's arrive.
+        skip_bad_lines: Whether broken lines of the trace are skipped instead of being an error.
+        rules: `kind=name` strings.
+        seed: Seed of the episode.
+
+    Returns:
+        The records.
+    """
+    if trace is None:
+        loaded = load_scenario(scenario, overrides)
+    elif trace.exists():
+        loaded = _replay(scenario, overrides, trace, skip_bad_lines, seed)
+    else:
+        raise TrainingError(f"--trace {trace}: no such file or folder")
+    # Load is a fraction of the capacity under the scenario's own rules, so the source is made before they change.
+    simulator = Simulator(loaded, rules=dict(_pair(rule) for rule in rules), source=prepare(loaded))
+    simulator.reset(seed)
+    simulator.run()
+    return simulator.records()
+
+
+def _replay(scenario: Any, overrides: Sequence[str], trace: Path, skip_bad_lines: bool, seed: int) -> Scenario:
+    """The scenario with a trace for its workload, and all programs of the trace in an episode."""
+    source = {"path": str(trace.resolve()), "skip_bad_lines": skip_bad_lines}
+    whole = {"workload.trace": source, "episode": {"programs": None, "warmup_programs": None}}
+    recorded = load_scenario(load_scenario(scenario, whole | {"workload.arrivals": {"process": "trace"}}), overrides)
+    if _has_times(prepare(recorded).draw(seed)):
+        return recorded
+    return load_scenario(load_scenario(scenario, whole), overrides)
+
+
+def _has_times(programs: Programs) -> bool:
+    arrival_s = programs.program["arrival_s"]
+    return len(arrival_s) < 2 or bool(arrival_s.max() > arrival_s.min())
+
+
+def _pair(rule: str) -> tuple[str, str]:
+    kind, equals, name = rule.partition("=")
+    if not equals:
+        raise TrainingError(f"--rule {rule}: must be kind=name, as in route_turn=session_affinity")
+    return kind, name

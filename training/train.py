@@ -1,0 +1,66 @@
+"""Trains an agent: from the folder of a run to its model.
+
+    agentsim train routing --algo ppo --steps 1000000
+    agentsim train --resume runs/routing-ppo-coding_agents-seed0
+
+A run that was killed goes on from its last checkpoint and ends with the same weights, bit for bit, as if it had not.
+"""
+
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from training.checkpoint import latest_checkpoint, load_checkpoint
+from training.config import load_run
+from training.logs import Table, make_logger
+from training.model import make_model, make_vec_env
+from training.progress import TrainingProgress
+from training.supervision import Supervision
+from training.validation import Validator
+
+
+def run(folder: str | Path, console: Console | None = None, device: str = "cpu") -> Path:
+    """Trains from where the run in a folder stands to its end.
+
+    Args:
+        folder: Folder that `training.config.create_run` has made.
+        console: Where the progress bar goes; None for none.
+        device: Where torch computes.
+
+    Returns:
+        The folder: `model.zip` and `policy.npz` hold the best weights, `checkpoints` the last ones.
+
+    Raises:
+        TrainingError: The folder is not that of a run.
+    """
+    folder = Path(folder)
+    config, scenario = load_run(folder)
+    # With more threads small networks train no faster, and other bits come out.
+    torch.set_num_threads(1)
+    vec_env = make_vec_env(config, scenario)
+    model = make_model(config, vec_env, device)
+    checkpoint = latest_checkpoint(folder)
+    state = load_checkpoint(checkpoint, model, vec_env) if checkpoint else None
+    validator = Validator(config, scenario)
+    progress = TrainingProgress(config.steps, model.num_timesteps, *validator.default_rule(), console)
+    evaluations = Table(folder / "evaluations.csv", model.num_timesteps)
+    model.set_logger(make_logger(folder, model.num_timesteps))
+    supervision = Supervision(config, folder, vec_env, validator, evaluations, progress, state)
+    try:
+        with progress:
+            if model.num_timesteps < config.steps:
+                remaining = config.steps - model.num_timesteps
+                model.learn(
+                    remaining, supervision, log_interval=_log_interval(config.algo), reset_num_timesteps=not state
+                )
+    finally:
+        model.logger.close()
+        validator.close()
+        vec_env.close()
+    return folder
+
+
+def _log_interval(algo: str) -> int:
+    """Rollouts, for DQN episodes, between two rows of progress.csv; a rollout of A2C is a few steps long."""
+    return {"a2c": 100, "dqn": 10}.get(algo, 1)

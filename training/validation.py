@@ -1,0 +1,58 @@
+"""Evaluation during training: always the same held-out episodes, so that two validations differ by the policy alone."""
+
+from statistics import fmean
+from typing import NamedTuple
+
+from agents.protocol import Agent, bind
+from agentsim_env import Scenario, Simulator
+from training.config import RunConfig
+from training.environments import find_environment, make_environment
+from training.rollouts import play, simulate
+from training.splits import VALIDATION, workloads
+
+METRICS = ("mean_jct_s", "p95_jct_s", "mean_ttft_s", "hit_rate")
+
+
+class Validation(NamedTuple):
+    """Means over the validation episodes.
+
+    Attributes:
+        episode_return: What training maximises; the weights with the highest one are kept.
+        metrics: `METRICS`.
+    """
+
+    episode_return: float
+    metrics: dict[str, float]
+
+
+class Validator:
+    """Runs agents on the validation episodes of a run.
+
+    Args:
+        config: The run.
+        scenario: Its scenario.
+    """
+
+    def __init__(self, config: RunConfig, scenario: Scenario) -> None:
+        self._env = make_environment(config.environment, scenario)
+        self._source = workloads(scenario, VALIDATION)
+        self._scenario = scenario
+        self._rule = getattr(scenario.rules, find_environment(config.environment).kind)
+        self.seeds = VALIDATION.first(config.validation_episodes)
+
+    def __call__(self, agent: Agent) -> Validation:
+        """Runs an agent."""
+        bind(agent, self._env)
+        rollouts = [play(agent, self._env, seed, self._source.draw(seed)) for seed in self.seeds]
+        metrics = {name: fmean(rollout.metrics[name] for rollout in rollouts) for name in METRICS}
+        return Validation(fmean(rollout.episode_return or 0.0 for rollout in rollouts), metrics)
+
+    def default_rule(self) -> tuple[str, float]:
+        """Name of the rule that the scenario has for this kind of decision, and its mean JCT in seconds."""
+        simulator = Simulator(self._scenario, source=self._source)
+        rollouts = [simulate(simulator, seed, self._source.draw(seed)) for seed in self.seeds]
+        return self._rule, fmean(rollout.metrics["mean_jct_s"] for rollout in rollouts)
+
+    def close(self) -> None:
+        """Closes the environment."""
+        self._env.close()

@@ -19,6 +19,7 @@ from agentsim_env.engine.residency import (
     deepest,
     depth_blocks,
     evict,
+    first_locked,
     idle_on_path,
     lock,
     publish,
@@ -203,11 +204,13 @@ def requeue(state, i, s):
 
 @compiled
 def expect(state, i, s):
-    """Note how many prefill tokens a turn will need on instance `i`, as its cache is now."""
+    """Note how many prefill tokens and further blocks a turn will need on instance `i`, as its cache is now."""
     slot = state.slot[s]
     size = state.world[0].block_size
-    found = depth_blocks(state, deepest(state, state.turn[slot.turn].segment, i))
-    slot.expected = slot.target - min(found, (slot.target - 1) // size) * size
+    r = deepest(state, state.turn[slot.turn].segment, i)
+    slot.expected = slot.target - min(depth_blocks(state, r), (slot.target - 1) // size) * size
+    held = depth_blocks(state, first_locked(state, r))
+    slot.demand = max(0, _ceil_blocks(slot.target, size) - held)
 
 
 # Forming an iteration.
@@ -414,7 +417,8 @@ def plan(state, i):
     world = state.world[0]
     instance = state.instance[i]
     tokens, preempted = _schedule_running(state, i)
-    if not preempted:
+    # Nothing would wake an instance that has preempted its only turn.
+    if not preempted or instance.n_running == 0:
         tokens = _schedule_waiting(state, i, tokens)
     if tokens == 0:
         instance.iteration -= 1

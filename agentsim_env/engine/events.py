@@ -3,6 +3,8 @@
 Instances have a heap of their own because a cut run ends earlier than announced: their place is updated, no void event stays behind.
 """
 
+import numpy as np
+
 from agentsim_env.engine.jit import compiled
 
 (
@@ -25,7 +27,7 @@ def push(state, time_s, kind, number):
     """Schedule an event of `kind` for object `number`."""
     heap = state.event
     world = state.world[0]
-    key = (kind << 32) | number
+    key = (np.int64(kind) << 32) | np.int64(number)
     at = world.n_events
     world.n_events += 1
     while at > 0:

@@ -3,6 +3,8 @@
 A live turn stands in one list at a time (to be routed, parked, waiting or running); `next` and `previous` of its slot link it.
 """
 
+import numpy as np
+
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.state import NONE, READY
 
@@ -28,6 +30,7 @@ def new_slot(state, turn):
     slot.computed = 0
     slot.chunk = 0
     slot.expected = 0
+    slot.demand = 0
     slot.generated = 0
     slot.locked = NONE
     slot.heap_at = NONE
@@ -58,6 +61,17 @@ def _unlink(state, s):
 
 
 @compiled
+def _count_waiting(state, i, s, sign):
+    """Add a turn to the sums over the waiting queue of instance `i`, or with sign -1 take it out of them."""
+    instance = state.instance[i]
+    slot = state.slot[s]
+    instance.queued_tokens += sign * slot.target
+    instance.expected_tokens += sign * slot.expected
+    instance.expected_pairs += sign * slot.expected * (2 * np.int64(slot.target) - slot.expected)
+    instance.demand_blocks += sign * slot.demand
+
+
+@compiled
 def join_waiting(state, i, s):
     """Put a slot at the tail of the waiting queue of instance `i`."""
     instance = state.instance[i]
@@ -70,8 +84,7 @@ def join_waiting(state, i, s):
         state.slot[instance.waiting_tail].next = s
     instance.waiting_tail = s
     instance.n_waiting += 1
-    instance.queued_tokens += slot.target
-    instance.expected_tokens += slot.expected
+    _count_waiting(state, i, s, 1)
 
 
 @compiled
@@ -87,8 +100,7 @@ def join_waiting_front(state, i, s):
         state.slot[instance.waiting_head].previous = s
     instance.waiting_head = s
     instance.n_waiting += 1
-    instance.queued_tokens += slot.target
-    instance.expected_tokens += slot.expected
+    _count_waiting(state, i, s, 1)
 
 
 @compiled
@@ -101,8 +113,9 @@ def leave_waiting(state, i, s):
     if after == NONE:
         instance.waiting_tail = before
     instance.n_waiting -= 1
-    instance.queued_tokens -= state.slot[s].target
-    instance.expected_tokens -= state.slot[s].expected
+    _count_waiting(state, i, s, -1)
+    if instance.n_waiting == 0:
+        instance.unqueued_since_s = state.world[0].now_s
 
 
 @compiled

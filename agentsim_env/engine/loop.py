@@ -121,6 +121,7 @@ def _end_turn(state, i, s):
     leave_batch(state, i, s)
     state.instance[i].outstanding_tokens -= slot.target
     state.instance[i].turns += 1
+    state.instance[i].output_tokens += state.turn[t].output_tokens
     free_slot(state, s)
     state.turn_run[t].end_s = state.world[0].now_s
     start_edges(state, t)

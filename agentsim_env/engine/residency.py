@@ -50,6 +50,14 @@ def idle_on_path(state, r):
 
 
 @compiled
+def first_locked(state, r):
+    """The deepest locked record among `r` and its ancestors, or NONE: what running turns hold of its path."""
+    while r != NONE and state.resident[r].locks == 0:
+        r = state.resident[r].parent
+    return r
+
+
+@compiled
 def free_blocks(state, pool):
     """Blocks of a pool that hold nothing."""
     return state.pool[pool].capacity - state.pool[pool].used

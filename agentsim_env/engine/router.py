@@ -4,7 +4,8 @@ from agentsim_env.engine.batching import expect, synchronise, wake
 from agentsim_env.engine.decisions import ROUTE_TURN
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_waiting, leave_to_route, park
-from agentsim_env.engine.residency import remember
+from agentsim_env.engine.recent import note_sent
+from agentsim_env.engine.residency import deepest, depth_blocks, remember
 from agentsim_env.engine.rules.route import route
 from agentsim_env.engine.state import NONE, WAITING
 
@@ -55,6 +56,18 @@ def default_choice(state, s):
 
 
 @compiled
+def _keep_in_mind(state, i, s):
+    """The router notes what it sends to instance `i`: the prompt in its tree, and the prefill that this takes by that tree."""
+    slot = state.slot[s]
+    turn = state.turn[slot.turn]
+    size = state.world[0].block_size
+    pool = len(state.instance) + i
+    cached = min(depth_blocks(state, deepest(state, turn.segment, pool)), (slot.target - 1) // size) * size
+    note_sent(state, i, slot.target - cached, cached)
+    remember(state, turn.segment, pool, turn.prompt_tokens // size)
+
+
+@compiled
 def place(state, i):
     """Send the first turn to be routed to instance `i`."""
     world = state.world[0]
@@ -69,9 +82,8 @@ def place(state, i):
     state.program_run[slot.program].home = i
     state.instance[i].outstanding_tokens += slot.target
     if world.keep_tree:
-        turn = state.turn[slot.turn]
-        pool = len(state.instance) + i
-        remember(state, turn.segment, pool, turn.prompt_tokens // world.block_size)
+        _keep_in_mind(state, i, s)
+    synchronise(state, i)
     expect(state, i, s)
     join_waiting(state, i, s)
     wake(state, i)

@@ -117,6 +117,7 @@ SLOT = np.dtype(
         ("computed", "i4"),  # tokens of the target whose KV is scheduled or found
         ("chunk", "i4"),  # prefill tokens in the iteration in flight
         ("expected", "i4"),  # prefill tokens that it is expected to need, by the hit when it joined the queue
+        ("demand", "i4"),  # blocks of its prompt that no running turn held when it joined the queue
         ("generated", "i4"),  # output tokens when the present state began
         ("locked", "i4"),  # deepest resident record of its path that the turn locks
         ("heap_at", "i4"),  # place in the instance's finish heap
@@ -134,6 +135,9 @@ INSTANCE = np.dtype(
         ("up_s", "f8"),  # time up, until the last change
         ("up_since_s", "f8"),
         ("idle_since_s", "f8"),  # since when nothing runs or waits here
+        ("unqueued_since_s", "f8"),  # when the waiting queue last became empty
+        ("recent_s", "f8"),  # prefill time that the router sent here lately, by its tree; see engine/recent.py
+        ("recent_at_s", "f8"),  # when that was last brought up to date
         ("kv_tokens", "i8"),  # KV tokens of all decodes after the iterations scheduled so far
         ("longest", "i8"),  # largest of the decodes' (KV tokens - iteration count)
         ("iteration", "i8"),  # iterations scheduled so far
@@ -141,6 +145,9 @@ INSTANCE = np.dtype(
         ("outstanding_tokens", "i8"),  # targets of all waiting and running turns
         ("queued_tokens", "i8"),  # targets of the waiting turns
         ("expected_tokens", "i8"),  # prefill tokens that the waiting turns are expected to need
+        ("expected_pairs", "i8"),  # twice the pairs (token, token before it) that attention has to see for these
+        ("demand_blocks", "i8"),  # blocks that the waiting turns will add to those in use
+        ("output_tokens", "i8"),  # output tokens of the turns that ended here
         ("prefill_tokens", "i8"),  # prefill tokens scheduled so far
         ("decode_tokens", "i8"),  # tokens generated so far
         ("hit_tokens", "i8"),

@@ -1,33 +1,44 @@
-"""Work stealing between instances (SAGA): an idle instance takes the oldest waiting turn of a loaded one."""
+"""Work stealing between instances (SAGA): one whose queue is empty takes the oldest waiting turn of a loaded one."""
 
-from agentsim_env.engine.batching import expect, wake
+from agentsim_env.engine.batching import expect, synchronise, wake
 from agentsim_env.engine.chance import chance
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_waiting, leave_waiting
+from agentsim_env.engine.rules.saga import load
 from agentsim_env.engine.state import NONE
 
 IDLE_S = 0.1
-"""How long an instance must have been idle before it steals (SAGA: 100 ms)."""
+"""How long the queue of an instance must have been empty before it steals (SAGA: 100 ms)."""
 
 IMBALANCE = 2.0
-"""A victim has more than this many times the turns of the thief (SAGA: 2x)."""
+"""A victim has more than this many times the load of the thief (SAGA: 2x)."""
+
+
+@compiled
+def _may_steal(state, i):
+    """Whether instance `i` has been up with an empty queue for long enough."""
+    instance = state.instance[i]
+    since_s = max(instance.unqueued_since_s, instance.up_since_s)
+    return instance.up == 1 and instance.n_waiting == 0 and state.world[0].now_s - since_s >= IDLE_S
+
+
+@compiled
+def _is_victim(state, i, load_of_thief):
+    return state.instance[i].n_waiting > 0 and load(state, i) > IMBALANCE * load_of_thief
 
 
 @compiled
 def _victim(state, thief):
     """A random instance with waiting turns and more than IMBALANCE times the thief's load; NONE if there is none."""
-    mine = state.instance[thief].n_waiting + state.instance[thief].n_running
+    mine = load(state, thief)
     n = 0
     for i in range(len(state.instance)):
-        instance = state.instance[i]
-        if instance.n_waiting > 0 and instance.n_waiting + instance.n_running > IMBALANCE * mine:
-            n += 1
+        n += 1 if _is_victim(state, i, mine) else 0
     if n == 0:
         return NONE
     k = int(chance(state) * n)
     for i in range(len(state.instance)):
-        instance = state.instance[i]
-        if instance.n_waiting > 0 and instance.n_waiting + instance.n_running > IMBALANCE * mine:
+        if _is_victim(state, i, mine):
             if k == 0:
                 return i
             k -= 1
@@ -35,28 +46,33 @@ def _victim(state, thief):
 
 
 @compiled
+def _move(state, s, source, target):
+    """A waiting turn changes its instance, and its program its home."""
+    slot = state.slot[s]
+    leave_waiting(state, source, s)
+    state.instance[source].outstanding_tokens -= slot.target
+    state.instance[target].outstanding_tokens += slot.target
+    slot.instance = target
+    state.turn_run[slot.turn].instance = target
+    state.program_run[slot.program].home = target
+    expect(state, target, s)
+    join_waiting(state, target, s)
+    wake(state, target)
+
+
+@compiled
 def steal(state):
-    """One steal a tick: the first instance that has been idle long enough takes the head of a random victim's queue."""
-    world = state.world[0]
+    """One steal a tick: the first instance that may takes the head of a random victim's queue."""
+    for i in range(len(state.instance)):
+        synchronise(state, i)
     for thief in range(len(state.instance)):
-        instance = state.instance[thief]
-        if not instance.up or instance.running or world.now_s - instance.idle_since_s < IDLE_S:
+        if not _may_steal(state, thief):
             continue
         victim = _victim(state, thief)
         if victim == NONE:
-            return
+            continue
         s = state.instance[victim].waiting_head
-        slot = state.slot[s]
-        turn = state.turn[slot.turn]
-        if turn.prompt_tokens + turn.output_tokens > instance.max_context:
+        turn = state.turn[state.slot[s].turn]
+        if turn.prompt_tokens + turn.output_tokens <= state.instance[thief].max_context:
+            _move(state, s, victim, thief)
             return
-        leave_waiting(state, victim, s)
-        state.instance[victim].outstanding_tokens -= slot.target
-        state.instance[thief].outstanding_tokens += slot.target
-        slot.instance = thief
-        state.turn_run[slot.turn].instance = thief
-        state.program_run[slot.program].home = thief
-        expect(state, thief, s)
-        join_waiting(state, thief, s)
-        wake(state, thief)
-        return

@@ -1,0 +1,97 @@
+"""What a router can see of the instances.
+
+Metrics (queues, token and block counts) come from `state.seen`, which is the instances themselves unless the scenario delays the router's view.
+Cached prefixes are known at once even then: engines push KV events, they are not polled.
+"""
+
+from agentsim_env.engine.batching import synchronise
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.residency import hits
+from agentsim_env.engine.state import NONE
+
+FIRST_OUTPUT_TOKENS = 45.0
+"""Output tokens to expect of a turn before any has ended (Preble's default decoding length)."""
+
+
+@compiled
+def freshen(state):
+    """Bring the allowed instances up to now before a rule reads their tokens or blocks; a delayed view stays as it is."""
+    if state.world[0].view_period_s > 0.0:
+        return
+    for i in range(len(state.allowed)):
+        if state.allowed[i]:
+            synchronise(state, i)
+
+
+@compiled
+def turns(state, i):
+    """Turns that wait or run on instance `i`."""
+    return state.seen[i].n_waiting + state.seen[i].n_running
+
+
+@compiled
+def busy_blocks(state, i):
+    """Blocks in use on instance `i`, those that running turns share counted once."""
+    return state.seen_pool[i].used - state.seen_pool[i].idle
+
+
+@compiled
+def pending_prefill_tokens(state, i):
+    """Prefill tokens that instance `i` still has to compute, of waiting turns (by the hit when they came) and running ones."""
+    seen = state.seen[i]
+    # asked = hit + computed + what running prefills still lack
+    return seen.expected_tokens + seen.asked_tokens - seen.hit_tokens - seen.prefill_tokens
+
+
+@compiled
+def cached_tokens(state, s, i):
+    """Prompt tokens of a turn that need no prefill on instance `i`; call `find_cached` or `find_sent` first."""
+    size = state.world[0].block_size
+    return min(int(state.score[i]), (state.slot[s].target - 1) // size) * size
+
+
+@compiled
+def find_cached(state, s):
+    """Fill `state.score` with the blocks of the turn's context that each instance has in its cache."""
+    for i in range(len(state.allowed)):
+        if state.allowed[i]:
+            synchronise(state, i)
+    hits(state, state.turn[state.slot[s].turn].segment, 0, state.score)
+
+
+@compiled
+def find_sent(state, s):
+    """Fill `state.score` with the blocks of the turn's context that the router remembers having sent to each instance."""
+    hits(state, state.turn[state.slot[s].turn].segment, len(state.instance), state.score)
+
+
+@compiled
+def lowest_score(state):
+    """The allowed instance with the smallest `state.score`; the lower index wins a tie."""
+    best = NONE
+    for i in range(len(state.allowed)):
+        if state.allowed[i] and (best == NONE or state.score[i] < state.score[best]):
+            best = i
+    return best
+
+
+@compiled
+def highest_score(state):
+    """The allowed instance with the largest `state.score`; the lower index wins a tie."""
+    best = NONE
+    for i in range(len(state.allowed)):
+        if state.allowed[i] and (best == NONE or state.score[i] > state.score[best]):
+            best = i
+    return best
+
+
+@compiled
+def mean_output_tokens(state):
+    """Mean output of the turns that have ended on any instance."""
+    turns_ended, tokens = 0, 0
+    for i in range(len(state.seen)):
+        turns_ended += state.seen[i].turns
+        tokens += state.seen[i].output_tokens
+    if turns_ended == 0:
+        return FIRST_OUTPUT_TOKENS
+    return tokens / turns_ended

@@ -109,24 +109,30 @@ def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], 
 def _play_all(
     contest: Contest, seeds: Sequence[int], jobs: int, console: Console | None
 ) -> Iterator[tuple[int, list[Rollout]]]:
-    hidden = console is None
     label = f"{len(contest.agents)} agents, {len(seeds)} seeds"
-    if jobs == 1:
-        player = Player(contest)
-        for seed in track(seeds, label, console=console, disable=hidden):
-            yield seed, player.play(seed)
-        return
-    chunks = [seeds[start :: jobs * _CHUNKS_PER_JOB] for start in range(min(len(seeds), jobs * _CHUNKS_PER_JOB))]
+    outcomes = _play_alone(contest, seeds) if jobs == 1 else _play_in_processes(contest, seeds, jobs)
+    yield from track(outcomes, label, total=len(seeds), console=console, disable=console is None)
+
+
+def _play_alone(contest: Contest, seeds: Sequence[int]) -> Iterator[tuple[int, list[Rollout]]]:
+    player = Player(contest)
+    for seed in seeds:
+        yield seed, player.play(seed)
+
+
+def _play_in_processes(contest: Contest, seeds: Sequence[int], jobs: int) -> Iterator[tuple[int, list[Rollout]]]:
+    # The first seed here: what is compiled or measured for it, the workers find in the cache.
+    yield from _play_alone(contest, seeds[:1])
+    n_chunks = min(len(seeds) - 1, jobs * _CHUNKS_PER_JOB)
     # Spawned rather than forked: torch and numba keep threads, which do not survive a fork.
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_play_chunk, contest, chunk) for chunk in chunks]
-        for future in track(as_completed(futures), label, total=len(chunks), console=console, disable=hidden):
-            yield from future.result()
+        chunks = [pool.submit(_play_chunk, contest, seeds[1 + start :: n_chunks]) for start in range(n_chunks)]
+        for chunk in as_completed(chunks):
+            yield from chunk.result()
 
 
 def _play_chunk(contest: Contest, seeds: Sequence[int]) -> list[tuple[int, list[Rollout]]]:
-    player = Player(contest)
-    return [(seed, player.play(seed)) for seed in seeds]
+    return list(_play_alone(contest, seeds))
 
 
 class Player:

@@ -56,9 +56,9 @@ class Results:
     rollouts: Sequence[Sequence[Rollout]]
 
     def values(self, agent: str, metric: str) -> np.ndarray:
-        """A metric of an agent, one value a seed."""
+        """A metric of an agent, one value a seed; NaN where an episode has no sample of it."""
         column = self.agents.index(agent)
-        return np.array([episode[column].metrics[metric] for episode in self.rollouts], dtype=float)
+        return np.array([episode[column].metrics.get(metric, np.nan) for episode in self.rollouts], dtype=float)
 
     def jct_s(self, agent: str) -> np.ndarray:
         """Job completion times of all programs of all seeds, in seconds."""

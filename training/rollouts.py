@@ -18,10 +18,10 @@ class Rollout(NamedTuple):
     """What an episode came to.
 
     Attributes:
-        metrics: The simulator's summary: flat scalars.
+        metrics: The simulator's summary: flat scalars; one without a sample is absent.
         workload_hash: Hash of the programs that the episode consisted of.
         records_hash: Hash of everything that was recorded.
-        jct_s: Job completion time of each counted program that has ended, in seconds.
+        jct_s: Job completion time of each counted program that is done, in seconds.
         decisions: Decisions that the agent answered; 0 if the simulator answered them itself.
         episode_return: Sum of the rewards; None if the simulator ran by itself.
     """
@@ -65,12 +65,14 @@ def workload_hash(programs: "Programs") -> str:
 
 
 def _rollout(simulator: "Simulator", decisions: int, episode_return: float | None) -> Rollout:
-    run = simulator.state.program_run[simulator.scenario.episode.warmup_programs :]
-    jct_s = run["end_s"] - run["arrived_s"]
+    from agentsim_env.metrics import summarise
+
+    records = simulator.records()
+    jct_s = records.counted_programs["jct_s"]
     return Rollout(
-        metrics=simulator.summary(),
+        metrics=summarise(records, simulator.scenario.slo),
         workload_hash=workload_hash(simulator.programs),
-        records_hash=simulator.records().content_hash(),
+        records_hash=records.content_hash(),
         jct_s=jct_s[~np.isnan(jct_s)],
         decisions=decisions,
         episode_return=episode_return,

@@ -1,5 +1,6 @@
 """Evaluation during training: always the same held-out episodes, so that two validations differ by the policy alone."""
 
+from math import nan
 from statistics import fmean
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class Validator:
         """Runs an agent."""
         bind(agent, self._env)
         rollouts = [play(agent, self._env, seed, self._source.draw(seed)) for seed in self.seeds]
-        metrics = {name: fmean(rollout.metrics[name] for rollout in rollouts) for name in METRICS}
+        metrics = {name: fmean(rollout.metrics.get(name, nan) for rollout in rollouts) for name in METRICS}
         return Validation(fmean(rollout.episode_return or 0.0 for rollout in rollouts), metrics)
 
     def default_rule(self) -> tuple[str, float]:

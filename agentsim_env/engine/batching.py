@@ -20,6 +20,7 @@ from agentsim_env.engine.residency import (
     depth_blocks,
     evict,
     first_locked,
+    holder_of,
     idle_on_path,
     lock,
     publish,
@@ -148,11 +149,9 @@ def _release(state, i, s, tokens):
     """Publish `tokens` computed tokens of a turn as whole blocks, give up its lock and the blocks that it owns."""
     slot = state.slot[s]
     size = state.world[0].block_size
-    if slot.state == DECODE:
-        owned = _ceil_blocks(tokens, size) - slot.target // size
-    else:
-        owned = _ceil_blocks(tokens, size) - tokens // size
+    owned = _ceil_blocks(tokens, size) - slot.target // size if slot.state == DECODE else slot.owned
     state.pool[i].used -= owned
+    slot.owned = 0
     held = slot.locked
     if tokens >= size:
         lowest = publish(state, state.turn[slot.turn].segment, i, tokens // size)
@@ -217,20 +216,38 @@ def expect(state, i, s):
 
 
 @compiled
+def _found(state, i, s):
+    """The record to which the cache holds a turn's target, or NONE. What lies behind the target on the path is not the turn's."""
+    slot = state.slot[s]
+    r = deepest(state, state.turn[slot.turn].segment, i)
+    return holder_of(state, r, slot.target // state.world[0].block_size)
+
+
+@compiled
+def _match(state, s, r):
+    """Whole blocks of a turn's target that the path to record `r`, as `_found` gives it, holds."""
+    return min(depth_blocks(state, r), state.slot[s].target // state.world[0].block_size)
+
+
+@compiled
 def _jump(state, i, s):
     """A running prefill skips what others have published of its path in the meantime."""
     slot = state.slot[s]
     size = state.world[0].block_size
-    r = deepest(state, state.turn[slot.turn].segment, i)
-    hit = min(depth_blocks(state, r), (slot.target - 1) // size) * size
-    if hit <= slot.computed:
+    r = _found(state, i, s)
+    match = _match(state, s, r)
+    if match * size <= slot.computed:
         return
-    state.pool[i].used -= _ceil_blocks(slot.computed, size) - slot.computed // size
+    state.pool[i].used -= slot.owned
+    slot.owned = 0
     lock(state, r)
     unlock(state, slot.locked)
     slot.locked = r
-    _count_hit(state, i, s, hit - slot.computed)
-    slot.computed = hit
+    # One token at least is computed: its logits are the next token.
+    hit = min(match, (slot.target - 1) // size) * size
+    if hit > slot.computed:
+        _count_hit(state, i, s, hit - slot.computed)
+        slot.computed = hit
 
 
 @compiled
@@ -241,32 +258,30 @@ def _count_hit(state, i, s, tokens):
 
 @compiled
 def _chunk_blocks(state, i, s, chunk):
-    """Blocks that a prefill needs for its next `chunk` tokens (may be -1: an owned block gets published into a resident one)."""
+    """Blocks that a prefill needs for its next `chunk` tokens; -1 where the block that it owns is on the path by now."""
     slot = state.slot[s]
-    size = state.world[0].block_size
-    after = slot.computed + chunk
-    found = depth_blocks(state, deepest(state, state.turn[slot.turn].segment, i))
-    owned_before = 1 if slot.computed % size > 0 else 0
-    owned_after = 1 if after % size > 0 else 0
-    return max(0, after // size - found) + owned_after - owned_before
+    blocks = _ceil_blocks(slot.computed + chunk, state.world[0].block_size)
+    return max(0, blocks - _match(state, s, _found(state, i, s))) - slot.owned
 
 
 @compiled
 def _take_chunk(state, i, s, chunk):
-    """Schedule the next `chunk` tokens of a prefill: make room, publish whole blocks, own the partial one."""
+    """Schedule the next `chunk` tokens of a prefill: make room, publish whole blocks, own the one begun."""
     slot = state.slot[s]
     size = state.world[0].block_size
     evict(state, i, _chunk_blocks(state, i, s, chunk))
-    owned_before = 1 if slot.computed % size > 0 else 0
     slot.computed += chunk
     slot.chunk = chunk
-    state.pool[i].used += (1 if slot.computed % size > 0 else 0) - owned_before
+    state.pool[i].used -= slot.owned
     if slot.computed >= size:
         lowest = publish(state, state.turn[slot.turn].segment, i, slot.computed // size)
         if lowest != slot.locked and depth_blocks(state, lowest) > depth_blocks(state, slot.locked):
             lock(state, lowest)
             unlock(state, slot.locked)
             slot.locked = lowest
+    match = _match(state, s, _found(state, i, s))
+    slot.owned = 1 if _ceil_blocks(slot.computed, size) > match else 0
+    state.pool[i].used += slot.owned
     state.turn_run[slot.turn].computed_tokens += chunk
     state.instance[i].prefill_tokens += chunk
 
@@ -336,7 +351,7 @@ def _admit(state, i, s, r, tokens):
     instance.sequence += 1
     lock(state, r)
     slot.locked = r
-    slot.computed = min(depth_blocks(state, r), (slot.target - 1) // size) * size
+    slot.computed = min(_match(state, s, r), (slot.target - 1) // size) * size
     instance.asked_tokens += slot.target
     _count_hit(state, i, s, slot.computed)
     run = state.turn_run[slot.turn]
@@ -355,8 +370,8 @@ def _schedule_waiting(state, i, tokens):
     while instance.waiting_head != NONE and tokens < instance.max_tokens and instance.n_running < instance.max_num_seqs:
         s = instance.waiting_head
         slot = state.slot[s]
-        r = deepest(state, state.turn[slot.turn].segment, i)
-        needed = max(0, _ceil_blocks(slot.target, size) - depth_blocks(state, r))
+        r = _found(state, i, s)
+        needed = _ceil_blocks(slot.target, size) - _match(state, s, r)
         if needed > available_blocks(state, i) - idle_on_path(state, r):
             break
         tokens += _admit(state, i, s, r, tokens)

@@ -31,6 +31,7 @@ def new_slot(state, turn):
     slot.chunk = 0
     slot.expected = 0
     slot.demand = 0
+    slot.owned = 0
     slot.generated = 0
     slot.locked = NONE
     slot.heap_at = NONE

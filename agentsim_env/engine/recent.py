@@ -6,8 +6,10 @@ from agentsim_env.engine.estimate import prefill_s
 from agentsim_env.engine.jit import compiled
 
 WINDOW_S = 180.0
-"""How long what was sent counts (Preble: a sliding window of 3 minutes). It fades exponentially instead of ending at once, so that no history has
-to be kept; the mean age, and at a steady rate the sum, of an exponential and a sliding window of this length are equal."""
+"""How long what was sent counts (Preble: a sliding window of 3 minutes).
+
+It fades exponentially instead of ending at once, so that no history has to be kept; at a steady rate both sum alike.
+"""
 
 
 @compiled

@@ -40,6 +40,14 @@ def depth_blocks(state, r):
 
 
 @compiled
+def holder_of(state, r, blocks):
+    """The record among `r` and its ancestors that holds block number `blocks - 1` of the path; NONE for no blocks."""
+    while r != NONE and state.segment[state.resident[r].segment].start_block >= blocks:
+        r = state.resident[r].parent
+    return r
+
+
+@compiled
 def idle_on_path(state, r):
     """Idle blocks of record `r` and its ancestors: they stop being available when the path is locked."""
     blocks = 0

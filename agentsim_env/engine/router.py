@@ -57,7 +57,7 @@ def default_choice(state, s):
 
 @compiled
 def _keep_in_mind(state, i, s):
-    """The router notes what it sends to instance `i`: the prompt in its tree, and the prefill that this takes by that tree."""
+    """The router notes what it sends to instance `i`: the prompt in its tree, and the prefill that this takes by it."""
     slot = state.slot[s]
     turn = state.turn[slot.turn]
     size = state.world[0].block_size

@@ -118,6 +118,7 @@ SLOT = np.dtype(
         ("chunk", "i4"),  # prefill tokens in the iteration in flight
         ("expected", "i4"),  # prefill tokens that it is expected to need, by the hit when it joined the queue
         ("demand", "i4"),  # blocks of its prompt that no running turn held when it joined the queue
+        ("owned", "i4"),  # blocks of a prefill that are not published: 1 for a block begun, else 0
         ("generated", "i4"),  # output tokens when the present state began
         ("locked", "i4"),  # deepest resident record of its path that the turn locks
         ("heap_at", "i4"),  # place in the instance's finish heap

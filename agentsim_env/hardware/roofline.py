@@ -158,7 +158,7 @@ def dense_s(tokens: Array, fit: Efficiencies, gpu: Gpu, model: Model, tp: int, d
     return total_s + elementwise_s(tokens, gpu, model, tp)
 
 
-def product_s(tokens: Array, n: int, k: int, fit: Efficiencies, gpu: Gpu, dtype: str) -> Array:
+def product_s(tokens: Array, n: Array | int, k: Array | int, fit: Efficiencies, gpu: Gpu, dtype: str) -> Array:
     """Seconds of one product of `tokens` rows with an (n, k) weight."""
     shares, width = fit.products_in(dtype), WEIGHT_BYTES[dtype]
     compute = 2.0 * tokens * n * k / (gpu.flop_per_s(dtype) * shares.compute)

@@ -1,13 +1,15 @@
 """Random small clusters and workloads, made to press on memory, on ties and on everything that can interrupt a run."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import strategies as st
 
 from agentsim_env.workload.programs import Programs, Tool
+from tests.engine.random_profiles import random_profile
 from tests.reference.building import WorkloadBuilder
-from tests.reference.description import InstanceSpec, Profile
+from tests.reference.description import InstanceSpec, Profile, constant_profile
 from tests.reference.router import RULES
 
 BLOCK = 16
@@ -125,7 +127,7 @@ class RandomWorkload:
             self.shared.append(self.work.segment(int(rng.integers(1, 9)), parent))
 
     def build(self) -> Programs:
-        rng, knobs = self.rng, self.knobs
+        rng = self.rng
         shapes = [self.chain, self.stripped_chain, self.fan_out, self.fork, self.race]
         weights = rng.dirichlet(np.ones(len(shapes)))
         for number, arrival_s in enumerate(self.arrivals()):
@@ -153,7 +155,9 @@ class RandomWorkload:
 
     def append(self) -> int:
         """New tokens of a turn; now and then a context ends at the end of a block."""
-        return BLOCK * int(self.rng.integers(1, 9)) if self.rng.random() < 0.2 else 1 + int(self.rng.exponential(self.mean_append))
+        if self.rng.random() < 0.2:
+            return BLOCK * int(self.rng.integers(1, 9))
+        return 1 + int(self.rng.exponential(self.mean_append))
 
     def path_blocks(self, segment: int) -> int:
         return sum(self.work.segments[segment][1:])
@@ -196,7 +200,7 @@ class RandomWorkload:
             prompt = following
         leaf = self.leaf(parent, max(prompt + output for prompt, _, output in contexts))
         turns = [self.work.turn(leaf, prompt, output, new) for prompt, new, output in contexts]
-        for source, target in zip(turns, turns[1:], strict=False):
+        for source, target in pairwise(turns):
             self.connect(source, target)
         return turns
 
@@ -249,7 +253,6 @@ class RandomWorkload:
             prompt, output = start + self.append(), self.output()
             self.work.turn(self.leaf(trunk, prompt + output), prompt, output)
 
-
     def race(self) -> None:
         """Roots on one leaf, each with a longer prompt than the one before: what one generates the next prefills."""
         system = int(self.rng.choice(self.shared))
@@ -265,48 +268,14 @@ def snap(knobs: Knobs, time_s: float) -> float:
     return round(time_s / TICK_S) * TICK_S if knobs.grid else time_s
 
 
-def flat_profile(rng: np.random.Generator) -> Profile:
-    """Iterations of one or a few ticks, whatever they compute."""
-    nothing = {name: (0.0,) for name in Profile.__dataclass_fields__ if not name.startswith(("overhead", "cpu", "serial"))}
-    knots = {name: (1.0,) for name in ("dense_tokens", "seq_n", "dec_n", "pre_c")}
-    return Profile(**{**nothing, **knots}, overhead_s=int(rng.choice([1, 1, 2, 3])) * TICK_S)  # type: ignore[arg-type]
+def latency(knobs: Knobs, rng: np.random.Generator) -> Profile:
+    """On the grid, iterations of one or a few ticks whatever they compute."""
+    if knobs.grid:
+        return constant_profile(overhead_s=int(rng.choice([1, 1, 2, 3])) * TICK_S)
+    return random_profile(rng)
 
 
-def random_profile(rng: np.random.Generator) -> Profile:
-    """Positive tables of a few milliseconds an iteration, in which any of the maxima may decide."""
-
-    def increasing(n: int, scale: float) -> list[float]:
-        return np.cumsum(rng.uniform(0.1, 1.0, n) * scale).tolist()
-
-    def knots(*values: int) -> list[float]:
-        return [float(value) for value in values[: rng.integers(1, len(values) + 1)]]
-
-    dense, seq, dec, pre = knots(1, 32, 128, 300), knots(1, 4, 12), knots(1, 3, 8), knots(1, 40, 100, 256)
-    return Profile(
-        dense_tokens=dense,
-        dense_s=increasing(len(dense), 2e-3),
-        seq_n=seq,
-        seq_s=increasing(len(seq), 3e-4),
-        dec_n=dec,
-        pure_a_s=increasing(len(dec), 3e-4),
-        pure_b_s=increasing(len(dec), 1e-6),
-        mixed_a_s=increasing(len(dec), 3e-4),
-        mixed_b_s=increasing(len(dec), 2e-6),
-        pre_c=pre,
-        pre_a_s=increasing(len(pre), 1e-3),
-        pre_b_s=increasing(len(pre), 2e-6),
-        overhead_s=float(rng.choice([0.0, 1e-3])),
-        cpu_s=float(rng.choice([0.0, rng.uniform(1e-3, 6e-3)])),
-        cpu_per_seq_s=float(rng.choice([0.0, 2e-4])),
-        cpu_per_token_s=float(rng.choice([0.0, 1e-5])),
-        serial_pure_s=float(rng.choice([0.0, rng.uniform(1e-6, 1e-5)])),
-        serial_mixed_s=float(rng.choice([0.0, rng.uniform(1e-6, 1e-5)])),
-    )
-
-
-def random_instance(
-    knobs: Knobs, rng: np.random.Generator, programs: Programs, last_arrival_s: float
-) -> InstanceSpec:
+def random_instance(knobs: Knobs, rng: np.random.Generator, programs: Programs, last_arrival_s: float) -> InstanceSpec:
     """An instance sized for `programs`."""
     tokens = programs.turn["prompt_tokens"] + programs.turn["output_tokens"]
     largest = -(-int(tokens.max()) // BLOCK)
@@ -328,7 +297,7 @@ def random_instance(
         max_num_seqs=max_num_seqs,
         max_num_batched_tokens=max(max_num_seqs, max_num_batched_tokens),
         max_model_len=int(tokens.max()) - int(rng.choice([0, 0, 0, 0, 40])),
-        profile=flat_profile(rng) if knobs.grid else random_profile(rng),
+        profile=latency(knobs, rng),
         start_s=start_s,
         failures=tuple(failures),
     )

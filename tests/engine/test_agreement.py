@@ -13,7 +13,6 @@ from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import ACTIVE, DONE, FAILED, REJECTED, UNBORN
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
-from agentsim_env.workload import FAULT
 from agentsim_env.workload.faults import FAULT
 from tests.engine.random_scenarios import KNOBS, Knobs, Scenario, build, knobs_of
 from tests.reference.description import InstanceSpec

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
-from tests.reference.batching import Instance, Turn
+from tests.reference.batching import Instance
 from tests.reference.orchestrator import Orchestrator
+from tests.reference.turn import Turn
 
 
 def check(orchestrator: Orchestrator, instances: Sequence[Instance], parked: Sequence[Turn]) -> None:
@@ -36,7 +38,7 @@ def check_path(instance: Instance, turn: Turn) -> None:
     """A child has blocks only while its parent is wholly resident, and is evicted before it."""
     pool = instance.pool
     assert turn.locked == [segment.id for segment in turn.path[: len(turn.locked)]]
-    for parent, child in zip(turn.path, turn.path[1:], strict=False):
+    for parent, child in pairwise(turn.path):
         assert parent.start + parent.length == child.start
         if child.id in pool.resident:
             assert pool.resident[parent.id] == parent.length

@@ -28,6 +28,13 @@ class Profile:
     serial_mixed_s: float = 0.0
 
 
+def constant_profile(**scalars: float) -> Profile:
+    """A profile whose tables are all zero: only the given overhead and floors take time."""
+    knots = ("dense_tokens", "seq_n", "dec_n", "pre_c")
+    values = ("dense_s", "seq_s", "pure_a_s", "pure_b_s", "mixed_a_s", "mixed_b_s", "pre_a_s", "pre_b_s")
+    return Profile(**dict.fromkeys(knots, (1.0,)), **dict.fromkeys(values, (0.0,)), **scalars)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, and its outages as (start, length) in seconds.

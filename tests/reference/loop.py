@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from agentsim_env.workload.programs import Programs
 from tests.reference import checks
-from tests.reference.batching import Instance, Turn
+from tests.reference.batching import Instance
 from tests.reference.description import InstanceSpec
 from tests.reference.events import Events, Kind
 from tests.reference.orchestrator import Orchestrator, Program
 from tests.reference.records import Records, collect
 from tests.reference.router import Route, View
 from tests.reference.tools import Tools
+from tests.reference.turn import Turn
 
 
 class ReferenceSimulator:
@@ -25,7 +26,12 @@ class ReferenceSimulator:
     """
 
     def __init__(
-        self, programs: Programs, specs: Sequence[InstanceSpec], route: Route, frontend_s: float = 0.0, debug: bool = False
+        self,
+        programs: Programs,
+        specs: Sequence[InstanceSpec],
+        route: Route,
+        frontend_s: float = 0.0,
+        debug: bool = False,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
@@ -58,12 +64,16 @@ class ReferenceSimulator:
             self.events.push(arrival_s, Kind.PROGRAM_ARRIVAL, number)
 
     def run(self) -> None:
-        """Handle all events."""
-        while self.events.heap:
+        """Handle events until all programs have ended and no iteration is in flight, or nothing is left to happen."""
+        while self.events.heap and not self.over():
             self.now, kind, number = self.events.pop()
             self.handlers[kind](number)
             if self.debug:
                 checks.check(self.orchestrator, self.instances, self.parked)
+
+    def over(self) -> bool:
+        ended = all(program.ended for program in self.orchestrator.programs)
+        return ended and all(instance.step is None for instance in self.instances)
 
     # Programs.
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from agentsim_env.workload.programs import Programs
-from tests.reference.batching import Turn
 from tests.reference.residency import path_to
+from tests.reference.turn import Turn
 
 
 @dataclass(eq=False)
@@ -27,6 +27,10 @@ class Program:
     end_s: float = math.nan
     home: int = -1
     tool_waits: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("done", "rejected", "failed")
 
     def busy_intervals(self, horizon_s: float) -> list[tuple[float, float]]:
         """When it was busy, disjoint and in order, cut at its end (at `horizon_s` if it has none)."""

@@ -1,7 +1,6 @@
 """KV blocks of one instance (semantics, "Segments, blocks, hits")."""
 
 import copy
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from agentsim_env.workload.programs import Programs

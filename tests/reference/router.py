@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.reference.batching import Instance, Turn
+from tests.reference.batching import Instance
+from tests.reference.turn import Turn
 
 WORD = 2**64
 

@@ -9,17 +9,10 @@ import pytest
 
 from agentsim_env.workload.programs import Programs, Tool
 from tests.reference.building import WorkloadBuilder
-from tests.reference.description import InstanceSpec, Profile
+from tests.reference.description import InstanceSpec, Profile, constant_profile
 from tests.reference.loop import simulate
 from tests.reference.records import Records
 from tests.reference.router import rule
-
-
-def profile(**changes: float) -> Profile:
-    """A profile whose tables are all zero."""
-    zero = {name: (0.0,) for name in ("dense_s", "seq_s", "pure_a_s", "pure_b_s", "mixed_a_s", "mixed_b_s")}
-    knots = {name: (1.0,) for name in ("dense_tokens", "seq_n", "dec_n", "pre_c")}
-    return Profile(**zero, **knots, pre_a_s=(0.0,), pre_b_s=(0.0,), **changes)  # type: ignore[arg-type]
 
 
 def instance(
@@ -31,7 +24,9 @@ def instance(
     failures: tuple[tuple[float, float], ...] = (),
     latency: Profile | None = None,
 ) -> InstanceSpec:
-    return InstanceSpec(blocks, seqs, tokens, max_model_len, latency or profile(overhead_s=1.0), start_s, failures)
+    return InstanceSpec(
+        blocks, seqs, tokens, max_model_len, latency or constant_profile(overhead_s=1.0), start_s, failures
+    )
 
 
 def run(
@@ -125,7 +120,7 @@ def test_iteration_times_follow_the_latency_form() -> None:
 
 
 def test_serial_floor_takes_over_in_a_run() -> None:
-    floors = profile(serial_pure_s=1.0, cpu_s=12.0)
+    floors = constant_profile(serial_pure_s=1.0, cpu_s=12.0)
     records = run(independent((0.0, 10, 5)), instance(latency=floors))
     # Contexts 11, 12, 13, 14 against the CPU's 12 seconds.
     assert records.turns["end_s"] - records.turns["first_token_s"] == 12 + 12 + 13 + 14

@@ -93,14 +93,14 @@ def test_least_recently_released_goes_first() -> None:
         build.program(10.0 * i)
         build.turn(leaves[leaf], 63, 1)
     records = run(build.build(), instance(blocks=8))
-    # Turn 2 needs 4 and finds 2 free: leaf 0 is left with 1 block. Turn 3 finds it, and takes 2 of leaf 1 for the others.
+    # Turn 2 needs 4 and finds 2 free: leaf 0 is left with 1 block. Turn 3 finds it and takes 2 of leaf 1 besides.
     assert records.turns["hit_tokens"].tolist() == [0, 0, 0, 16, 48]
     assert records.instances["evicted_blocks"].tolist() == [2 + 2]
 
 
 def test_waiting_turn_needs_room_for_its_whole_prompt() -> None:
     records = run(independent((0.0, 60, 4), (0.0, 80, 1)), instance(blocks=8, tokens=32))
-    # Turn 0 holds 4 blocks until 5 (two prefill iterations, three decodes): 5 more do not fit, though 2 would do for now.
+    # Turn 0 holds 4 blocks until 5 (two prefills, three decodes): 5 more do not fit, though 2 would do for now.
     assert records.turns["scheduled_s"].tolist() == [0, 5]
 
 
@@ -147,7 +147,7 @@ def test_a_turn_that_preempts_itself_goes_on_at_once() -> None:
     build.turn(leaf, 40, 60)
     records = run(build.build(), instance(blocks=8))
     # 7 blocks of the leaf are resident. Turn 1 locks them all for its 2, and one of its own fills the pool: it preempts
-    # itself with KV of 48, 64, 80 and 96 tokens and finds them again, so that one token is computed in the same iteration.
+    # itself with KV of 48, 64, 80 and 96 tokens and finds them again: one token is computed in the same iteration.
     assert records.turns["preemptions"].tolist() == [0, 4]
     assert records.turns["hit_tokens"][1] == 32 + 48 + 64 + 80 + 96
     assert records.turns["computed_tokens"][1] == 8 + 4

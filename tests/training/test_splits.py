@@ -49,9 +49,7 @@ def test_splits_of_a_trace_have_no_program_in_common(tiny: Scenario, mooncake: P
 def test_split_too_small_for_an_episode(tiny: Scenario, mooncake: Path) -> None:
     scenario = load(tiny, ["episode.programs=5"], mooncake)
     workloads(scenario, TRAINING)
-    with pytest.raises(
-        TrainingError, match=r"test split come from 80% to 100% of the trace, .* = 5 "
-    ):
+    with pytest.raises(TrainingError, match=r"test split come from 80% to 100% of the trace, .* = 5 "):
         workloads(scenario, TEST)
 
 

@@ -1,4 +1,7 @@
-"""How long things will take on an instance, from what a router sees of it and from the latency profiles. Nothing here knows an output length."""
+"""How long things will take on an instance, from what a router sees of it and from the latency profiles.
+
+Nothing here knows an output length.
+"""
 
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import (
@@ -30,7 +33,10 @@ def mixed_step_s(state, i, decodes, kv_tokens, chunk, cached):
     """An iteration with a prefill chunk of `chunk` tokens behind `cached` ones besides the decodes."""
     seen = state.seen[i]
     profile = state.profile[seen.profile]
-    attention_s = state.by_tokens[seen.profile, chunk, PREFILL] + state.by_tokens[seen.profile, chunk, PREFILL_PER_CACHED] * cached
+    attention_s = (
+        state.by_tokens[seen.profile, chunk, PREFILL]
+        + state.by_tokens[seen.profile, chunk, PREFILL_PER_CACHED] * cached
+    )
     if decodes > 0:
         row = state.by_seqs[seen.profile, min(decodes, seen.max_num_seqs)]
         attention_s += row[MIXED] + row[MIXED_PER_KV] * kv_tokens
@@ -54,7 +60,8 @@ def prefill_steps(state, i, tokens, decodes):
 def prefill_through_s(state, i, tokens, pairs, decodes, kv_tokens):
     """Time to prefill `tokens` on instance `i` in full chunks besides `decodes` decodes.
 
-    `pairs` is twice the number of (token, token before it) that attention has to see; for one turn `tokens * (2 * target - tokens)`.
+    `pairs` is twice the number of pairs (token, token before it) that attention has to see: for a turn that ends at
+    `target` tokens `tokens * (2 * target - tokens)`.
     """
     if tokens <= 0:
         return 0.0

@@ -1,7 +1,7 @@
 """What a router can see of the instances.
 
-Metrics (queues, token and block counts) come from `state.seen`, which is the instances themselves unless the scenario delays the router's view.
-Cached prefixes are known at once even then: engines push KV events, they are not polled.
+Metrics (queues, token and block counts) come from `state.seen`, which is the instances themselves unless the scenario
+delays the router's view. Cached prefixes are known at once even then: engines push KV events, they are not polled.
 """
 
 from agentsim_env.engine.batching import synchronise
@@ -15,7 +15,7 @@ FIRST_OUTPUT_TOKENS = 45.0
 
 @compiled
 def freshen(state):
-    """Bring the allowed instances up to now before a rule reads their tokens or blocks; a delayed view stays as it is."""
+    """Bring the allowed instances up to now before a rule reads tokens or blocks; a delayed view stays as it is."""
     if state.world[0].view_period_s > 0.0:
         return
     for i in range(len(state.allowed)):
@@ -37,7 +37,7 @@ def busy_blocks(state, i):
 
 @compiled
 def pending_prefill_tokens(state, i):
-    """Prefill tokens that instance `i` still has to compute, of waiting turns (by the hit when they came) and running ones."""
+    """Prefill tokens that instance `i` has yet to compute: of running turns, and of waiting ones as expected."""
     seen = state.seen[i]
     # asked = hit + computed + what running prefills still lack
     return seen.expected_tokens + seen.asked_tokens - seen.hit_tokens - seen.prefill_tokens
@@ -61,7 +61,7 @@ def find_cached(state, s):
 
 @compiled
 def find_sent(state, s):
-    """Fill `state.score` with the blocks of the turn's context that the router remembers having sent to each instance."""
+    """Fill `state.score` with the blocks of the turn's context that the router remembers sending to each instance."""
     hits(state, state.turn[state.slot[s].turn].segment, len(state.instance), state.score)
 
 

@@ -6,10 +6,10 @@ from agentsim_env.engine.rules.look import busy_blocks, turns
 
 @compiled
 def load(state, i):
-    """Share of instance `i` that its turns take, waiting ones included: of its batch or of its KV blocks, whichever is scarcer.
+    """Share of instance `i` that its turns take, waiting ones included: of the batch or of the blocks, as is scarcer.
 
-    SAGA compares a worker's utilisation with 0.8 and does not define it further. The batch alone (`max_num_seqs`) would say that an instance
-    whose memory is full of long contexts is idle.
+    SAGA compares a worker's utilisation with 0.8 and does not define it further. The batch alone (`max_num_seqs`) would
+    say that an instance whose memory is full of long contexts is idle.
     """
     sequences = turns(state, i) / state.seen[i].max_num_seqs
     blocks = (busy_blocks(state, i) + state.seen[i].demand_blocks) / state.seen_pool[i].capacity

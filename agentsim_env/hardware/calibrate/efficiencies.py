@@ -14,6 +14,9 @@ from agentsim_env.hardware.roofline import Efficiencies, Products, product_s
 
 SHORT_S = 20e-6  # calls shorter than this weigh less: many of them make no iteration
 SMALLEST_CONTEXT = 128
+NOTICEABLE = 0.02  # slowdown of long products below which there is none
+LEAST_GAIN = 1e-5  # relative, of a step of the pattern search
+SMALLEST_STEP = 1e-3  # of the pattern search, in the logarithm of an unknown
 GROUPED = 4  # query heads per KV head at least: the models of today
 
 
@@ -68,17 +71,15 @@ def fit_products(table: GemmTable) -> Products:
     lower = [0.01, 0.1, 0.2, 1.0, 0.01, 0.001, 0.1]
     upper = [40.0, 1.3, 1.5, 12.0, 6.0, 3.0, 50.0]
     best = minimise(error, start, lower, upper)
-    return Products(*(round(float(value), 4) for value in best))
+    found = Products(*(round(float(value), 4) for value in best))
+    return found if found.slowdown > NOTICEABLE else replace(found, slowdown=0.0, slowdown_ms=1.0)
 
 
 def _products_s(table: GemmTable, shares: Products) -> Array:
     """`roofline.product_s` over the rows of a table."""
-    rows, fit = table.rows, Efficiencies({table.dtype: shares}, 0.0, 1.0, 1.0, 0.0, 1.0, 0, False, "", "")
-    result = np.empty_like(rows["m"])
-    for n, k in {(int(n), int(k)) for n, k in zip(rows["n"], rows["k"], strict=True)}:
-        here = (rows["n"] == n) & (rows["k"] == k)
-        result[here] = product_s(rows["m"][here], n, k, fit, table.gpu, table.dtype)
-    return result
+    fit = Efficiencies({table.dtype: shares}, 0.0, 1.0, 1.0, 0.0, 1.0, 0, False, "", "")
+    rows = table.rows
+    return product_s(rows["m"], rows["n"], rows["k"], fit, table.gpu, table.dtype)
 
 
 def _fit_decode(tables: OperatorTables, without: set[tuple[int, int]]) -> tuple[float, float]:
@@ -141,14 +142,14 @@ def minimise(
     """Pattern search over positive unknowns: steps by factors, halved in the exponent when none helps."""
     x, best = np.array(start), error(np.array(start))
     step = 0.3
-    while step > 1e-4:
+    while step > SMALLEST_STEP:
         improved = False
         for i in range(len(x)):
             for factor in (np.exp(step), np.exp(-step)):
                 trial = x.copy()
                 trial[i] = np.clip(x[i] * factor, lower[i], upper[i])
                 value = error(trial)
-                if value < best - 1e-12:
+                if value < best * (1.0 - LEAST_GAIN):
                     x, best, improved = trial, value, True
         if not improved:
             step /= 2

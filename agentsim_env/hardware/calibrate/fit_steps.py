@@ -23,7 +23,7 @@ def fit_steps(steps: Steps, prior: Profile, source: str) -> Profile:
         source: Where the iterations come from.
     """
     start = without_overheads(prior).replace(chunk_overhead_s=0.0)
-    tables = _tables(steps)
+    tables = _tables(steps, start)
     columns, guesses = _columns(steps, start, tables)
     fixed = read(steps.sequences, start.seq_n, start.seq_s)
     target = steps.seconds - fixed
@@ -38,21 +38,22 @@ def fit_steps(steps: Steps, prior: Profile, source: str) -> Profile:
     return profile.replace(error=describe(regime_errors(profile, steps)))
 
 
-def _tables(steps: Steps) -> dict[str, Array]:
-    decoding = steps.decodes[steps.decodes > 0]
-    chunks = steps.new_tokens[steps.chunks > 0]
+def _tables(steps: Steps, prior: Profile) -> dict[str, Array]:
     return {
-        "dense": _knots(steps.tokens),
-        "decode": _knots(decoding) if len(decoding) else np.ones(1),
-        "prefill": _knots(chunks) if len(chunks) else np.ones(1),
+        "dense": _knots(steps.tokens, prior.dense_tokens),
+        "decode": _knots(steps.decodes[steps.decodes > 0], prior.dec_n),
+        "prefill": _knots(steps.new_tokens[steps.chunks > 0], prior.pre_c),
     }
 
 
-def _knots(values: Array) -> Array:
+def _knots(values: Array, known: Array) -> Array:
+    """Knots where the data is, and those of the prior where it is not."""
     found = np.unique(values)
-    if len(found) <= MOST_KNOTS:
-        return found
-    return np.unique(np.quantile(found, np.linspace(0, 1, MOST_KNOTS), method="nearest"))
+    if len(found) == 0:
+        return known
+    if len(found) > MOST_KNOTS:
+        found = np.unique(np.quantile(found, np.linspace(0, 1, MOST_KNOTS), method="nearest"))
+    return np.concatenate([known[known < found[0]], found, known[known > found[-1]]])
 
 
 def _columns(steps: Steps, prior: Profile, tables: dict[str, Array]) -> tuple[Array, Array]:

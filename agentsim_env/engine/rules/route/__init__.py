@@ -1,4 +1,4 @@
-"""Rules that answer `route_turn`: an instance for a ready turn. One function and one row each; docs/routers.md describes them.
+"""Rules that answer `route_turn`: an instance for a ready turn. One function and one row each; see docs/routers.md.
 
 A rule sees `state.allowed` (at least two instances are), the turn's slot `s`, and the cluster through `rules/look.py`.
 """
@@ -41,7 +41,7 @@ ROUTE_RULES: dict[str, Rule] = {
     ),
     "preble": Rule(preble, {"rebalance_ratio": 1.5, "rebalance_after": 50.0}, needs_tree=True),
     "mooncake": Rule(mooncake),
-    "lowest_estimated_latency": Rule(lowest_estimated_latency, {"others_weight": 1.0, "a":0.0,"b":0.0,"c":0.0,"d":0.0,"e":1.0}),
+    "lowest_estimated_latency": Rule(lowest_estimated_latency, {"others_weight": 1.0}),
     "oracle_least_work": Rule(oracle_least_work, oracle=True),
 }
 

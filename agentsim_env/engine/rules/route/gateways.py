@@ -45,9 +45,10 @@ def _smallest_tree(state):
 def cache_aware(state, s):
     """Shortest queue if loads are imbalanced, else the longest match if it is long enough, else the smallest tree.
 
-    SGLang router `cache_aware` (`sgl-router/src/policies/cache_aware.rs`). Imbalanced: max - min > `balance_abs_threshold` and
-    max > `balance_rel_threshold` * min, in turns. Long enough: matched / prompt > `cache_threshold`, in the router's tree of the prompts that it
-    sent, which never hears of evictions. Among instances with the same match SGLang takes the first of a hash map; here it is the lowest index.
+    SGLang router `cache_aware` (`sgl-router/src/policies/cache_aware.rs`). Imbalanced: max - min >
+    `balance_abs_threshold` and max > `balance_rel_threshold` * min, in turns. Long enough: matched / prompt >
+    `cache_threshold`, in the router's tree of the prompts that it sent, which never hears of evictions. Among instances
+    with the same match SGLang takes the first of a hash map; here it is the lowest index.
     """
     parameter = state.parameter[ROUTE_TURN]
     most, fewest = _spread(state)
@@ -70,7 +71,7 @@ def dynamo_cost(prefill_blocks, decode_blocks, weight):
 
 @compiled
 def _subtract_held(state, s, blocks):
-    """Take off `state.score` what running turns of each instance hold of the first `blocks` blocks of the turn's context."""
+    """Take off `state.score` what running turns of each instance hold of the context's first `blocks` blocks."""
     segment = state.turn[state.slot[s].turn].segment
     while segment != NONE:
         r = state.holder[segment]
@@ -126,9 +127,10 @@ def _sample(state, temperature):
 def dynamo(state, s):
     """Lowest `overlap_score_weight * prefill_blocks + decode_blocks` with the turn added.
 
-    NVIDIA Dynamo's KV router. Prefill blocks: uncached tokens of all prefills that are pending on the instance, this turn's included, in blocks.
-    Decode blocks: blocks of all turns there, shared ones once, this turn's included. Hits come from KV events. `router_temperature` 0 takes the
-    lowest cost (the lower index on a tie); above, an instance is drawn by softmax over the costs scaled to [0, 1].
+    NVIDIA Dynamo's KV router. Prefill blocks: uncached tokens of all prefills that are pending on the instance, this
+    turn's included, in blocks. Decode blocks: blocks of all turns there, shared ones once, this turn's included. Hits
+    come from KV events. `router_temperature` 0 takes the lowest cost (the lower index on a tie); above, an instance is
+    drawn by softmax over the costs scaled to [0, 1].
     """
     _price(state, s, state.parameter[ROUTE_TURN, 0])
     if state.parameter[ROUTE_TURN, 1] > 0.0:
@@ -159,9 +161,10 @@ def _scale_hits(state, s, relative):
 def llm_d(state, s):
     """Largest weighted sum of scores in [0, 1]: prefix, free KV, short queue. A tie is broken at random.
 
-    llm-d inference scheduler with the scorers and weights of its precise-prefix example (`deploy/config/epp-precise-prefix-cache-config.yaml`):
-    prefix 2, KV utilisation 1, queue 1, max-score picker. Prefix: matched / whole blocks of the prompt, by KV events (with `relative_prefix` 1
-    as in the scorer's own normalisation: (matched - min) / (max - min) over the instances with a match). KV: 1 - blocks in use / blocks. Queue:
+    llm-d inference scheduler with the scorers and weights of its precise-prefix example
+    (`deploy/config/epp-precise-prefix-cache-config.yaml`): prefix 2, KV utilisation 1, queue 1, max-score picker.
+    Prefix: matched / whole blocks of the prompt, by KV events; with `relative_prefix` 1 as that scorer normalises,
+    (matched - min) / (max - min) over the instances with a match. KV: 1 - blocks in use / blocks. Queue:
     (max - waiting) / (max - min), 1 if all are equal.
     """
     parameter = state.parameter[ROUTE_TURN]

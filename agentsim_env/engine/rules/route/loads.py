@@ -68,9 +68,9 @@ def least_tokens(state, s):
 
 @compiled
 def power_of_two(state, s):
-    """The one with fewer turns of two different instances drawn at random (Mitzenmacher 2001; SGLang router `power_of_two`).
+    """The one with fewer turns of two different instances drawn at random; the lower index wins a tie.
 
-    The lower index wins a tie.
+    Mitzenmacher 2001; `power_of_two` of the SGLang router.
     """
     n = _n_allowed(state)
     if n == 1:
@@ -105,10 +105,11 @@ def weighted_load(state, s):
 
 @compiled
 def llumnix(state, s):
-    """Largest freeness: (available blocks - blocks of the waiting prompts) / (waiting + running turns); an empty instance is freest.
+    """Largest freeness: (available blocks - blocks of the waiting prompts) / (waiting + running turns).
 
-    Llumnix (OSDI'24), `remaining_steps` of `llumnix/load_computation.py`, dispatch only: running turns are not migrated. As there, a waiting
-    prompt counts with all its blocks, cached or not, and cached blocks that nobody uses are available.
+    Llumnix (OSDI'24), `remaining_steps` of `llumnix/load_computation.py`, dispatch only: running turns are not
+    migrated. As there, a waiting prompt counts with all its blocks, cached or not, cached blocks that nobody uses are
+    available, and an empty instance is infinitely free.
     """
     freshen(state)
     best, most = NONE, 0.0

@@ -1,14 +1,8 @@
-"""Routing with knowledge of the future, as a bound on what prediction could bring."""
+"""Routing with knowledge of the future: what a perfect prediction of output lengths would bring."""
 
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.rules.forecast import decode_step_s, pending_pairs, prefill_through_s
-from agentsim_env.engine.rules.look import (
-    cached_tokens,
-    find_cached,
-    lowest_score,
-    pending_prefill_tokens,
-    turns,
-)
+from agentsim_env.engine.rules.look import find_cached, lowest_score
+from agentsim_env.engine.rules.route.estimated import latency_s
 from agentsim_env.engine.state import DECODE, NONE
 
 
@@ -23,37 +17,31 @@ def _left(state, i, s):
 
 
 @compiled
-def _left_on(state, i):
-    """Output tokens that all waiting and running turns of instance `i` have still to generate."""
-    tokens = 0
+def _left_beside(state, i, tokens):
+    """Output tokens that the turns of instance `i` will generate until they end, at most `tokens` each."""
+    total = 0
     s = state.instance[i].waiting_head
     while s != NONE:
-        tokens += _left(state, i, s)
+        total += min(_left(state, i, s), tokens)
         s = state.slot[s].next
     s = state.instance[i].running_head
     while s != NONE:
-        tokens += _left(state, i, s)
+        total += min(_left(state, i, s), tokens)
         s = state.slot[s].next
-    return tokens
+    return total
 
 
 @compiled
 def oracle_least_work(state, s):
-    """The instance that would be rid of all its work first, this turn included; true output lengths are known.
+    """Least time added up over the turn and the turns that are there, their output lengths being known.
 
-    Work: prefills that are pending, then all output tokens that are left, at the pace of a full batch of the turns there.
+    Otherwise as `lowest_estimated_latency`. No bound: it looks at one turn at a time, as the other rules do.
     """
     find_cached(state, s)
-    target = state.slot[s].target
+    turn, slot = state.turn[state.slot[s].turn], state.slot[s]
+    output_tokens = turn.output_tokens - slot.generated
     for i in range(len(state.allowed)):
         if state.allowed[i]:
-            seen = state.seen[i]
-            own = target - cached_tokens(state, s, i)
-            tokens = pending_prefill_tokens(state, i) + own
-            pairs = pending_pairs(state, i) + own * (2 * target - own)
-            n = min(turns(state, i) + 1, seen.max_num_seqs)
-            kv_tokens = seen.outstanding_tokens + target
-            step_s = decode_step_s(state, i, n, kv_tokens)
-            left = _left_on(state, i) + _left(state, i, s)
-            state.score[i] = prefill_through_s(state, i, tokens, pairs, n, kv_tokens) + left / n * step_s
+            own_s, delay_s = latency_s(state, s, i, float(output_tokens), _left_beside(state, i, output_tokens))
+            state.score[i] = own_s + delay_s
     return lowest_score(state)

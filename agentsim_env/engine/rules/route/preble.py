@@ -1,4 +1,4 @@
-"""Preble's E2: exploit a cached prefix where it is longer than what is left to compute, else explore the cheapest instance."""
+"""Preble's E2: exploit a cached prefix longer than the rest of the prompt, else explore the cheapest instance."""
 
 from agentsim_env.engine.decisions import ROUTE_TURN
 from agentsim_env.engine.jit import compiled
@@ -10,7 +10,7 @@ from agentsim_env.engine.state import NONE
 
 @compiled
 def preble_load_s(state, i, output_tokens):
-    """Preble's load: prefill time sent within the window, plus turns there * their mean output * time per output token."""
+    """Preble's load: prefill time sent within the window, plus turns there * mean output * time per output token."""
     seen = state.seen[i]
     tpot_s = decode_step_s(state, i, max(1, seen.n_decode), seen.kv_tokens)
     return recent_prefill_s(state, i) + turns(state, i) * output_tokens * tpot_s
@@ -45,14 +45,15 @@ def _owner(state, matched_blocks, output_tokens):
 
 @compiled
 def preble(state, s):
-    """Exploit if less of the prompt is uncached than matched: the owner of the match. Else explore: the instance with the least load.
+    """If less of the prompt is unmatched than matched, exploit: an owner of the match. Else explore: the least load.
 
-    Preble (ICLR'25), `multi_node/global_scheduler_with_time.py`. The match is in the router's own tree of what it sent to each instance.
-    Rebalancing: from `rebalance_after` turns per instance on, a turn that would exploit the most loaded instance goes to the least loaded one
-    while their loads differ by more than `rebalance_ratio`; from then on that one owns the prefix too. Simplified, because the engine keeps no
-    history per prefix: the sliding window fades instead of ending (`engine/recent.py`); a turn counts with its own miss, not with the mean miss
-    of its prefix; time per output token is that of the present batch instead of the median of the last 200; subtrees do not move ahead of use;
-    the cost of evictions is left out, as by default in the released code.
+    Preble (ICLR'25), `multi_node/global_scheduler_with_time.py`. The match is in the router's own tree of what it sent
+    to each instance. Rebalancing: from `rebalance_after` turns per instance on, a turn that would exploit the most
+    loaded instance goes to the least loaded one while their loads differ by more than `rebalance_ratio`; from then on
+    that one owns the prefix too. Simplified, because the engine keeps no history per prefix: the sliding window fades
+    instead of ending (`engine/recent.py`); a turn counts with its own miss, not with the mean miss of its prefix; time
+    per output token is that of the present batch instead of the median of the last 200; subtrees do not move ahead of
+    use; the cost of evictions is left out, as by default in the released code.
     """
     freshen(state)
     output_tokens = mean_output_tokens(state)

@@ -29,7 +29,7 @@ def _first_long_home(state, s, short_tokens):
 
 @compiled
 def autellix(state, s):
-    """A short prompt goes to the instance with the fewest turns, a long one to where the program's first long prompt went.
+    """A short prompt goes to the fewest turns, a long one to where the program's first long prompt went.
 
     Autellix (NSDI'26), load balancer; `short_prompt_tokens` is its 2,048. AgentServeSim's port homes a program as here.
     """
@@ -57,10 +57,11 @@ def _caches_session(state, s, home):
 
 @compiled
 def saga(state, s):
-    """The home while it caches the session and its load is below `affinity_limit`, else the instance with the least load.
+    """The home while it caches the session and its load is below `affinity_limit`, else the least load.
 
-    SAGA (HPDC'26) section 5.2; idle instances steal waiting turns, see `rules/steal.py`. A session counts as cached where more of its context
-    is than elsewhere: what instances share, they share with all sessions. `rules/saga.py` says what load is.
+    SAGA (HPDC'26) section 5.2; instances without a queue steal waiting turns, see `rules/steal.py`. A session counts as
+    cached where more of its context is than elsewhere: what instances share, they share with all sessions.
+    `rules/saga.py` says what load is.
     """
     freshen(state)
     home = state.program_run[state.slot[s].program].home

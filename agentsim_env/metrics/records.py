@@ -1,0 +1,261 @@
+"""The records of a simulation: one row a turn, a program and an instance."""
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, REJECTED, UNBORN, State
+from agentsim_env.metrics.ideal import ideal_s
+from agentsim_env.workload.programs import Programs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from agentsim_env.hardware.engines import Engine
+    from agentsim_env.scenario.episode import Slo
+
+TURNS = np.dtype(
+    [
+        ("program", "i4"),
+        ("turn_index", "i4"),  # number of the turn in its program
+        ("ready_s", "f8"),  # all parents' tools have returned
+        ("routed_s", "f8"),  # last routing
+        ("queued_s", "f8"),  # joins the queue of its instance; the time of the last routing
+        ("scheduled_s", "f8"),  # first time in a batch
+        ("first_token_s", "f8"),
+        ("end_s", "f8"),
+        ("queueing_s", "f8"),  # from the gateway's end to the first time in a batch
+        ("prompt_tokens", "i4"),
+        ("new_tokens", "i4"),  # of the prompt, those that no earlier turn of the program brought or generated
+        ("output_tokens", "i4"),
+        ("hit_tokens", "i4"),  # prefill tokens found in the KV cache
+        ("computed_tokens", "i4"),  # prefill tokens computed
+        ("recomputed_tokens", "i4"),  # of these, more than the turn's new tokens
+        ("preemptions", "i4"),
+        ("instance", "i4"),  # of the last routing, -1 for none
+    ]
+)
+"""One row a turn. Times are seconds from the start of the episode, NaN where nothing has happened."""
+
+PROGRAMS = np.dtype(
+    [
+        ("arrival_s", "f8"),
+        ("end_s", "f8"),
+        ("jct_s", "f8"),  # end - arrival; of programs that are done
+        ("gap_s", "f8"),  # time in which the program neither waited nor was served
+        ("ideal_s", "f8"),  # least JCT that any schedule could reach; see `ideal`
+        ("slowdown", "f8"),  # jct_s / ideal_s
+        ("deadline_s", "f8"),  # inf for none
+        ("n_turns", "i4"),
+        ("counted", "?"),  # not a warm-up program
+    ]
+)
+"""One row a program, beside the names `state`, `family` and `tenant`."""
+
+INSTANCES = np.dtype(
+    [
+        ("tp", "i4"),
+        ("up_s", "f8"),  # time up
+        ("busy_s", "f8"),  # time in iterations that ended
+        ("utilisation", "f8"),  # busy_s / up_s
+        ("iterations", "i8"),
+        ("turns", "i8"),  # turns that ended here
+        ("prefill_tokens", "i8"),  # prefill tokens computed
+        ("decode_tokens", "i8"),  # tokens generated
+        ("hit_tokens", "i8"),  # prefill tokens found in the KV cache
+        ("asked_tokens", "i8"),  # hit + computed
+        ("preemptions", "i8"),
+        ("evicted_blocks", "i8"),
+        ("peak_blocks", "i8"),  # most KV blocks resident or owned at once
+        ("capacity_blocks", "i8"),
+        ("cost_usd", "f8"),  # time up at the price of all its GPUs
+    ]
+)
+"""One row an instance, beside the names `gpu` and `model`. Warm-up programs are in it."""
+
+STATES = dict(
+    sorted({UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}.items())
+)
+"""Name of each state of a program."""
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """What happened in an episode.
+
+    Attributes:
+        turns: `TURNS` array; turns of a program are contiguous, programs in the order of `programs`.
+        programs: `PROGRAMS` array with the names `state`, `family`, `tenant`.
+        instances: `INSTANCES` array with the names `gpu`, `model`.
+        now_s: Simulated time when the records were taken.
+        metadata: What identifies the run: scenario and its hash, seed, rules, versions and so on.
+    """
+
+    turns: np.ndarray
+    programs: np.ndarray
+    instances: np.ndarray
+    now_s: float
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_state(
+        cls, state: State, programs: Programs, engines: Sequence["Engine"], metadata: Mapping[str, Any] | None = None
+    ) -> "Records":
+        """The records of a simulation as it is now.
+
+        Args:
+            state: The simulation, all its instances synchronised.
+            programs: Its workload.
+            engines: Its instances.
+            metadata: What identifies the run; versions are added.
+        """
+        world = state.world[0]
+        return cls(
+            turns=_turns(state, float(world["frontend_s"])),
+            programs=_programs(state, programs, engines),
+            instances=_instances(state, engines, float(world["now_s"])),
+            now_s=float(world["now_s"]),
+            metadata={**(metadata or {}), "versions": versions()},
+        )
+
+    @property
+    def counted_turns(self) -> np.ndarray:
+        """Rows of `turns` whose programs are not warm-up."""
+        return self.turns[self.programs["counted"][self.turns["program"]]]
+
+    @property
+    def counted_programs(self) -> np.ndarray:
+        """Rows of `programs` that are not warm-up."""
+        return self.programs[self.programs["counted"]]
+
+    def content_hash(self) -> str:
+        """SHA-256 of all rows as hexadecimal digits; metadata does not count."""
+        digest = hashlib.sha256()
+        for array in (self.turns, self.programs, self.instances):
+            for name in array.dtype.names or ():
+                column = np.ascontiguousarray(array[name])
+                digest.update(f"{name} {len(column)} ".encode())
+                digest.update("\n".join(column).encode() if column.dtype.kind == "U" else column.tobytes())
+        return digest.hexdigest()
+
+    def to_frames(self) -> dict[str, "pd.DataFrame"]:
+        """The rows as pandas data frames, by the names `turns`, `programs`, `instances`."""
+        import pandas as pd
+
+        return {name: pd.DataFrame(_columns(array)) for name, array in self._arrays().items()}
+
+    def save(self, folder: str | Path, slo: "Slo | None" = None) -> None:
+        """Write `turns.parquet`, `programs.parquet`, `instances.parquet` and, last, `summary.json`.
+
+        Each file replaces an older one at once. `summary.json` holds the figures, the metadata and the hash of the rows.
+
+        Args:
+            folder: Made if it does not exist; other files in it stay.
+            slo: Objectives of the figures.
+        """
+        from agentsim_env.metrics.storage import save
+
+        save(self, Path(folder), slo)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Records":
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: A file is missing.
+            ValueError: The rows are not those that `summary.json` was written with.
+        """
+        from agentsim_env.metrics.storage import load
+
+        return load(Path(folder))
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {"turns": self.turns, "programs": self.programs, "instances": self.instances}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes the records."""
+    import numba
+
+    import agentsim_env
+
+    return {
+        "agentsim_env": agentsim_env.__version__,
+        "numba": numba.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def with_names(array: np.ndarray, names: Mapping[str, np.ndarray]) -> np.ndarray:
+    """`array` with columns of text in front."""
+    texts = [(name, column.dtype.str) for name, column in names.items()]
+    dtype = np.dtype(texts + [(name, array.dtype[name]) for name in array.dtype.names or ()])
+    rows = np.empty(len(array), dtype)
+    for name in dtype.names or ():
+        rows[name] = names[name] if name in names else array[name]
+    return rows
+
+
+def _columns(array: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: array[name] for name in array.dtype.names or ()}
+
+
+def _turns(state: State, frontend_s: float) -> np.ndarray:
+    turn, run = state.turn, state.turn_run
+    rows = np.empty(len(turn), TURNS)
+    for name in ("program", "prompt_tokens", "new_tokens", "output_tokens"):
+        rows[name] = turn[name]
+    for name in ("ready_s", "routed_s", "scheduled_s", "first_token_s", "end_s"):
+        rows[name] = run[name]
+    for name in ("hit_tokens", "computed_tokens", "preemptions", "instance"):
+        rows[name] = run[name]
+    rows["turn_index"] = np.arange(len(turn)) - state.program["first_turn"][turn["program"]]
+    rows["queued_s"] = run["routed_s"]
+    # A turn that an instance lost is routed again after it was scheduled: only its first wait is a queue's.
+    rows["queueing_s"] = np.maximum(0.0, run["scheduled_s"] - (run["ready_s"] + frontend_s))
+    rows["recomputed_tokens"] = np.maximum(0, run["computed_tokens"] - turn["new_tokens"])
+    return rows
+
+
+def _programs(state: State, programs: Programs, engines: Sequence["Engine"]) -> np.ndarray:
+    program, run, world = state.program, state.program_run, state.world[0]
+    rows = np.empty(len(program), PROGRAMS)
+    rows["arrival_s"] = run["arrived_s"]
+    rows["end_s"] = run["end_s"]
+    rows["jct_s"] = np.where(run["state"] == DONE, run["end_s"] - run["arrived_s"], np.nan)
+    rows["gap_s"] = run["gap_s"]
+    rows["ideal_s"] = ideal_s(programs, engines, float(world["frontend_s"]))
+    rows["slowdown"] = rows["jct_s"] / rows["ideal_s"]
+    rows["deadline_s"] = program["deadline_s"]
+    rows["n_turns"] = program["n_turns"]
+    rows["counted"] = np.arange(len(program)) >= world["warmup"]
+    names = {
+        "state": np.array(list(STATES.values()))[run["state"]],
+        "family": np.array(programs.families)[program["family"]],
+        "tenant": np.array(programs.tenants)[program["tenant"]],
+    }
+    return with_names(rows, names)
+
+
+def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.ndarray:
+    instance = state.instance
+    rows = np.empty(len(instance), INSTANCES)
+    rows["tp"] = [engine.tp for engine in engines]
+    rows["up_s"] = instance["up_s"] + np.where(instance["up"] == 1, now_s - instance["up_since_s"], 0.0)
+    rows["busy_s"] = instance["busy_s"]
+    rows["utilisation"] = instance["busy_s"] / np.maximum(rows["up_s"], np.finfo(float).tiny)
+    rows["iterations"] = instance["iteration"]
+    for name in ("turns", "prefill_tokens", "decode_tokens", "hit_tokens", "asked_tokens", "preemptions"):
+        rows[name] = instance[name]
+    rows["evicted_blocks"] = instance["evicted_blocks"]
+    rows["peak_blocks"] = instance["peak_blocks"]
+    rows["capacity_blocks"] = state.pool["capacity"][: len(instance)]
+    rows["cost_usd"] = rows["up_s"] / 3600.0 * [engine.price_per_hour for engine in engines]
+    names = {"gpu": np.array([e.gpu for e in engines]), "model": np.array([e.model for e in engines])}
+    return with_names(rows, names)

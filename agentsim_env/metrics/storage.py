@@ -1,0 +1,89 @@
+"""Records on disk: Parquet files, and a JSON file that commits them."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from agentsim_env.metrics.records import INSTANCES, PROGRAMS, TURNS, Records, with_names
+from agentsim_env.metrics.summary import summarise
+
+if TYPE_CHECKING:
+    from agentsim_env.scenario.episode import Slo
+
+LAYOUTS = {
+    "turns": (TURNS, ()),
+    "programs": (PROGRAMS, ("state", "family", "tenant")),
+    "instances": (INSTANCES, ("gpu", "model")),
+}
+"""Numeric columns and names of each file."""
+
+
+def save(records: Records, folder: Path, slo: "Slo | None" = None) -> None:
+    """See `Records.save`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in LAYOUTS:
+        rows = getattr(records, name)
+        table = pa.table({column: pa.array(rows[column]) for column in rows.dtype.names})
+        replace_file(folder / f"{name}.parquet", lambda path, table=table: pq.write_table(table, path))
+    content = {
+        "summary": summarise(records, slo),
+        "slo": slo.model_dump(exclude_none=True) if slo is not None else {},
+        "now_s": records.now_s,
+        "content_hash": records.content_hash(),
+        "metadata": records.metadata,
+    }
+    text = json.dumps(_strict(content), indent=2, allow_nan=False) + "\n"
+    replace_file(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def load(folder: Path) -> Records:
+    """See `Records.load`."""
+    content = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    arrays = {name: _read(folder / f"{name}.parquet", *layout) for name, layout in LAYOUTS.items()}
+    records = Records(**arrays, now_s=content["now_s"], metadata=content["metadata"])
+    if records.content_hash() != content["content_hash"]:
+        raise ValueError(f"{folder}: the Parquet files are not those that summary.json was written with")
+    return records
+
+
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a file beside `path` that takes its place when it is whole."""
+    scratch = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        write(scratch)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _read(path: Path, dtype: np.dtype, names: tuple[str, ...]) -> np.ndarray:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    expected = [*names, *(dtype.names or ())]
+    if table.column_names != expected:
+        raise ValueError(f"{path}: columns are {table.column_names}, must be {expected}")
+    columns = {name: table[name].to_numpy() for name in expected}
+    rows = np.empty(table.num_rows, dtype)
+    for name in dtype.names or ():
+        rows[name] = columns[name]
+    texts = {name: columns[name].astype(str) for name in names}
+    return with_names(rows, texts) if texts else rows
+
+
+def _strict(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,158 @@
+"""The figures of an episode."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agentsim_env.metrics.records import Records
+
+if TYPE_CHECKING:
+    from agentsim_env.scenario.episode import Slo
+
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+"""Quantiles that are shown, linearly interpolated."""
+
+
+def summarise(records: Records, slo: "Slo | None" = None) -> dict[str, float]:
+    """Figures of the counted programs and their turns; `docs/metrics.md` defines each.
+
+    Args:
+        records: The episode.
+        slo: Objectives; those that are absent count as met.
+
+    Returns:
+        Figures by name; one without a sample is left out, so that none is NaN.
+    """
+    programs, turns = records.counted_programs, records.counted_turns
+    done = programs[programs["state"] == "done"]
+    span_s = makespan_s(records)
+    figures = {"programs": float(len(programs)), "turns": float((~np.isnan(turns["end_s"])).sum())}
+    for state in ("done", "failed", "rejected"):
+        figures[f"programs_{state}"] = float((programs["state"] == state).sum())
+    figures["programs_unfinished"] = figures["programs"] - sum(
+        figures[f"programs_{state}"] for state in ("done", "failed", "rejected")
+    )
+    figures |= _statistics("jct_s", done["jct_s"])
+    figures |= _statistics("ttft_s", ttft_s(turns))
+    figures |= _statistics("tpot_s", tpot_s(turns))
+    figures |= _statistics("queueing_s", turns["queueing_s"])
+    figures |= _statistics("slowdown", done["slowdown"])
+    if len(done):
+        figures["mean_gap_s"] = float(done["gap_s"].mean())
+        figures["mean_ideal_s"] = float(done["ideal_s"].mean())
+    figures |= _tokens(turns)
+    figures |= _rates(figures, turns, span_s)
+    figures |= _goodput(programs, turns, slo, span_s)
+    figures |= _resources(records)
+    return figures
+
+
+def ttft_s(turns: np.ndarray) -> np.ndarray:
+    """Time to first token of each turn, from its readiness; NaN where there is none yet."""
+    return turns["first_token_s"] - turns["ready_s"]
+
+
+def tpot_s(turns: np.ndarray) -> np.ndarray:
+    """Mean time per output token after the first of each turn; NaN where there is no second token."""
+    later = np.where(turns["output_tokens"] > 1, turns["output_tokens"] - 1.0, np.nan)
+    return (turns["end_s"] - turns["first_token_s"]) / later
+
+
+def makespan_s(records: Records) -> float:
+    """From the first arrival of a counted program to the end of the last, or to now if one has not ended; 0 if none came."""
+    programs = records.counted_programs
+    arrived = programs[~np.isnan(programs["arrival_s"])]
+    if len(arrived) == 0:
+        return 0.0
+    all_ended = len(arrived) == len(programs) and not np.isnan(programs["end_s"]).any()
+    return float((arrived["end_s"].max() if all_ended else records.now_s) - arrived["arrival_s"].min())
+
+
+def turns_in_slo(turns: np.ndarray, slo: "Slo | None") -> np.ndarray:
+    """Which turns have ended within the objectives for TTFT and TPOT, `bool [turns]`."""
+    met = ~np.isnan(turns["end_s"])
+    if slo is not None and slo.ttft_s is not None:
+        met &= ttft_s(turns) <= slo.ttft_s
+    if slo is not None and slo.tpot_s is not None:
+        met &= ~(tpot_s(turns) > slo.tpot_s)
+    return met
+
+
+def programs_in_slo(programs: np.ndarray, turns: np.ndarray, slo: "Slo | None") -> np.ndarray:
+    """Which programs are done, every turn and the program itself within the objectives, `bool [programs]`.
+
+    Args:
+        programs: Rows of programs.
+        turns: The rows of all their turns, in the same order.
+        slo: Objectives.
+    """
+    met = programs["state"] == "done"
+    if slo is not None and slo.slowdown is not None:
+        met &= programs["slowdown"] <= slo.slowdown
+    # Turns of a program are contiguous: number the programs of these rows from 0.
+    number = np.repeat(np.arange(len(programs)), programs["n_turns"])
+    missed = np.bincount(number, weights=~turns_in_slo(turns, slo), minlength=len(programs))
+    return met & (missed == 0)
+
+
+def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
+    sample = values[~np.isnan(values)]
+    if len(sample) == 0:
+        return {}
+    quantiles = np.quantile(sample, list(QUANTILES.values()))
+    named = {f"{label}_{name}": float(value) for label, value in zip(QUANTILES, quantiles, strict=True)}
+    return {f"mean_{name}": float(sample.mean()), **named}
+
+
+def _tokens(turns: np.ndarray) -> dict[str, float]:
+    hit = int(turns["hit_tokens"].sum(dtype=np.int64))
+    asked = hit + int(turns["computed_tokens"].sum(dtype=np.int64))
+    figures = {
+        "recomputed_tokens": float(turns["recomputed_tokens"].sum(dtype=np.int64)),
+        "preemptions": float(turns["preemptions"].sum(dtype=np.int64)),
+    }
+    return figures | ({"hit_rate": hit / asked} if asked else {})
+
+
+def _rates(figures: dict[str, float], turns: np.ndarray, span_s: float) -> dict[str, float]:
+    rates = {"makespan_s": span_s}
+    if span_s <= 0.0:
+        return rates
+    ended = turns[~np.isnan(turns["end_s"])]
+    prompt = float(ended["prompt_tokens"].sum(dtype=np.int64))
+    output = float(ended["output_tokens"].sum(dtype=np.int64))
+    return rates | {
+        "programs_per_s": figures["programs_done"] / span_s,
+        "turns_per_s": len(ended) / span_s,
+        "prompt_tokens_per_s": prompt / span_s,
+        "output_tokens_per_s": output / span_s,
+        "tokens_per_s": (prompt + output) / span_s,
+    }
+
+
+def _goodput(programs: np.ndarray, turns: np.ndarray, slo: "Slo | None", span_s: float) -> dict[str, float]:
+    if span_s <= 0.0:
+        return {}
+    good_programs = float(programs_in_slo(programs, turns, slo).sum())
+    good_turns = float(turns_in_slo(turns, slo).sum())
+    figures = {"goodput_programs_per_s": good_programs / span_s, "goodput_turns_per_s": good_turns / span_s}
+    if n_programs := int((~np.isnan(programs["end_s"])).sum()):
+        figures["programs_in_slo"] = good_programs / n_programs
+    if n_turns := int((~np.isnan(turns["end_s"])).sum()):
+        figures["turns_in_slo"] = good_turns / n_turns
+    with_deadline = programs[np.isfinite(programs["deadline_s"])]
+    if len(with_deadline):
+        in_time = (with_deadline["state"] == "done") & (with_deadline["end_s"] <= with_deadline["deadline_s"])
+        figures["deadlines_met"] = float(in_time.mean())
+    return figures
+
+
+def _resources(records: Records) -> dict[str, float]:
+    """Use and cost of the instances over the whole episode, the warm-up included."""
+    instances = records.instances
+    figures = {"cost_usd": float(instances["cost_usd"].sum())}
+    if (up_s := float(instances["up_s"].sum())) > 0.0:
+        figures["utilisation"] = float(instances["busy_s"].sum()) / up_s
+    if n_done := int((records.programs["state"] == "done").sum()):
+        figures["cost_usd_per_1k_programs"] = 1000.0 * figures["cost_usd"] / n_done
+    return figures

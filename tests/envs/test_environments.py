@@ -1,0 +1,232 @@
+"""What every registered environment promises: Gymnasium's contract, SB3's, seeding, copies, pictures."""
+
+import copy
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as check_env_sb3
+from stable_baselines3.common.env_util import make_vec_env
+
+from agentsim_env.registration import ENVIRONMENTS
+
+SHORT: dict[str, Any] = {
+    "scenario": "tool_chat",
+    "overrides": [
+        "workload.arrivals={process: poisson, rate_per_s: 4.0}",
+        "cluster.instances.0.count=3",
+        "episode={programs: 6, warmup_programs: 1}",
+    ],
+}
+
+pytestmark = pytest.mark.parametrize("identifier", ENVIRONMENTS)
+
+
+@pytest.fixture
+def env(identifier: str) -> Iterator[gymnasium.Env]:
+    env = gymnasium.make(identifier, **SHORT)
+    yield env
+    env.close()
+
+
+def rollout(env: gymnasium.Env, seed: int, steps: int = 60) -> list[Any]:
+    """What `steps` random actions see, over as many episodes as it takes."""
+    env.action_space.seed(seed)
+    seen: list[Any] = [env.reset(seed=seed)]
+    for _ in range(steps):
+        step = env.step(env.action_space.sample(seen[-1][-1]["action_mask"]))
+        seen.append(step)
+        if step[2] or step[3]:
+            seen.append(env.reset())
+    return seen
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+def test_gymnasium_checker_has_no_complaint(env: gymnasium.Env) -> None:
+    check_env(env.unwrapped)
+
+
+def test_sb3_checker_has_no_complaint(env: gymnasium.Env) -> None:
+    check_env_sb3(env.unwrapped)
+
+
+def test_two_environments_with_one_seed_show_the_same(env: gymnasium.Env, identifier: str) -> None:
+    assert same(rollout(env, seed=5), rollout(gymnasium.make(identifier, **SHORT), seed=5))
+    assert not same(rollout(env, seed=5), rollout(env, seed=6))
+
+
+def test_seeds_that_the_environment_draws_itself_are_large_and_new(env: gymnasium.Env) -> None:
+    env.reset(seed=3)
+    simulator = env.get_wrapper_attr("simulator")
+    assert simulator.seed == 3
+    drawn = []
+    for _ in range(4):
+        env.reset()
+        drawn.append(simulator.seed)
+    assert min(drawn) >= 1 << 20
+    assert len(set(drawn)) == 4
+    env.reset(seed=3)
+    env.reset()
+    assert simulator.seed == drawn[0]
+
+
+def test_values_stay_in_their_spaces_and_are_plain(env: gymnasium.Env) -> None:
+    for i, (observation, *rest, info) in enumerate(rollout(env, seed=1, steps=150)):
+        assert env.observation_space.contains(observation), i
+        assert np.isfinite(observation).all()
+        assert info["action_mask"].dtype == np.int8
+        if not rest:
+            continue
+        reward, terminated, truncated = rest
+        assert type(reward) is float
+        assert np.isfinite(reward)
+        assert type(terminated) is bool
+        assert type(truncated) is bool
+        numbers = {name: value for name, value in info.items() if name != "action_mask"}
+        assert bool(numbers) == (terminated or truncated), "figures come with the last step"
+        assert all(type(value) in (int, float) and np.isfinite(value) for value in numbers.values())
+
+
+def test_nothing_handed_out_is_used_again(env: gymnasium.Env) -> None:
+    seen = rollout(env, seed=2, steps=8)
+    arrays = [array for observation, *_, info in seen for array in (observation, info["action_mask"])]
+    kept = copy.deepcopy(arrays)
+    rollout(env, seed=3, steps=8)
+    assert same(arrays, kept)
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+
+
+def test_mask_is_the_same_everywhere(env: gymnasium.Env) -> None:
+    _, info = env.reset(seed=0)
+    for _ in range(20):
+        mask = env.get_wrapper_attr("action_masks")()
+        assert mask.dtype == bool
+        assert mask.shape == (env.get_wrapper_attr("candidate_shape")[0],)
+        assert mask.any()
+        assert np.array_equal(mask, info["action_mask"])
+        *_, info = env.step(env.action_space.sample(info["action_mask"]))
+
+
+def test_observation_folds_into_named_rows(env: gymnasium.Env) -> None:
+    rows, columns = env.get_wrapper_attr("candidate_shape")
+    assert env.observation_space.shape == (rows * columns,)
+    assert len(env.get_wrapper_attr("feature_names")) == columns
+
+
+def test_docstring_documents_every_feature_and_its_bounds(env: gymnasium.Env) -> None:
+    table = re.findall(r"^\s*\| (\d+) \| (\w+) \| .* \| (-?\d) \| (-?\d) \|$", type(env.unwrapped).__doc__ or "", re.M)
+    names = env.get_wrapper_attr("feature_names")
+    assert [(int(number), name) for number, name, _, _ in table] == list(enumerate(names))
+    rows = np.array([observation.reshape(-1, len(names)) for observation, *_ in rollout(env, seed=4, steps=150)])
+    for column, (_, name, low, high) in enumerate(table):
+        assert rows[..., column].min() >= float(low), name
+        assert rows[..., column].max() <= float(high), name
+
+
+@pytest.mark.parametrize("section", ["Description", "Observation Space", "Action Space", "Rewards", "Starting State"])
+def test_docstring_is_a_page(identifier: str, section: str) -> None:
+    assert f"## {section}\n" in (type(gymnasium.make(identifier, **SHORT).unwrapped).__doc__ or "")
+
+
+def test_actions_outside_the_space_raise(env: gymnasium.Env) -> None:
+    env.reset(seed=0)
+    n = env.get_wrapper_attr("candidate_shape")[0]
+    for action in (-1, n, np.int64(n)):
+        with pytest.raises(ValueError, match=rf"outside Discrete\({n}\): instances are 0 to {n - 1}"):
+            env.unwrapped.step(action)
+    env.unwrapped.step(np.int64(n - 1))
+
+
+def test_steps_need_an_episode(env: gymnasium.Env) -> None:
+    from agentsim_env import SimulationError
+
+    inner = env.unwrapped
+    with pytest.raises(SimulationError, match=r"call reset\(\)"):
+        inner.step(0)
+    inner.reset(seed=0)
+    while not inner.step(0)[2]:
+        pass
+    with pytest.raises(SimulationError, match=r"call reset\(\)"):
+        inner.step(0)
+
+
+def test_spec_survives_json_and_pickle(env: gymnasium.Env) -> None:
+    spec = env.spec
+    assert spec is not None
+    for again in (gymnasium.envs.registration.EnvSpec.from_json(spec.to_json()), pickle.loads(pickle.dumps(spec))):
+        assert same(rollout(gymnasium.make(again), seed=1, steps=5), rollout(env, seed=1, steps=5))
+    assert json.loads(spec.to_json())["kwargs"]["overrides"] == SHORT["overrides"]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"])
+def test_a_copy_goes_its_own_way(env: gymnasium.Env, copied: Any) -> None:
+    inner = env.unwrapped
+    _, info = inner.reset(seed=0)
+    for _ in range(10):
+        *_, info = inner.step(int(np.flatnonzero(info["action_mask"])[0]))
+    branch, twin = copied(inner), copied(inner)
+    last = len(info["action_mask"]) - 1
+    expected = [inner.step(last) for _ in range(5)]
+    assert same([branch.step(last) for _ in range(5)], expected)
+    assert same([twin.step(last) for _ in range(5)], expected)
+
+
+def test_render_modes(identifier: str) -> None:
+    pictures = {}
+    for mode in gymnasium.make(identifier, **SHORT).metadata["render_modes"]:
+        env = gymnasium.make(identifier, render_mode=mode, **SHORT)
+        env.reset(seed=0)
+        env.step(0)
+        pictures[mode] = env.render()
+        env.close()
+        env.close()
+    assert pictures["rgb_array"].dtype == np.uint8
+    assert pictures["rgb_array"].shape[2] == 3
+    assert pictures["rgb_array"].std() > 0
+    assert pictures["ansi"].count("\n") >= 3
+    with pytest.raises(ValueError, match="render_mode 'human'"):
+        gymnasium.make(identifier, **SHORT).unwrapped.__class__(**SHORT, render_mode="human")
+    plain = gymnasium.make(identifier, **SHORT).unwrapped
+    plain.reset(seed=0)
+    assert plain.render() is None
+
+
+def test_looking_does_not_change_what_happens(identifier: str) -> None:
+    watched = gymnasium.make(identifier, render_mode="ansi", **SHORT)
+    plain = gymnasium.make(identifier, **SHORT)
+    assert same(watched.reset(seed=0), plain.reset(seed=0))
+    for _ in range(30):
+        watched.render()
+        assert same(watched.step(0), plain.step(0))
+
+
+def test_vectors_of_environments(identifier: str) -> None:
+    envs = gymnasium.make_vec(identifier, num_envs=2, vectorization_mode="sync", **SHORT)
+    observations, _ = envs.reset(seed=[7, 8])
+    single = gymnasium.make(identifier, **SHORT)
+    assert same(observations[1], single.reset(seed=8)[0])
+    envs.close()
+    keywords = ("mean_jct_s", "hit_rate", "refused_actions")
+    sb3 = make_vec_env(identifier, n_envs=2, seed=0, env_kwargs=SHORT, monitor_kwargs={"info_keywords": keywords})
+    sb3.reset()
+    ended = []
+    while not ended:
+        *_, dones, infos = sb3.step(np.zeros(2, int))
+        ended = [info["episode"] for info, done in zip(infos, dones, strict=True) if done]
+    assert set(keywords) <= ended[0].keys()
+    sb3.close()

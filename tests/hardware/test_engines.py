@@ -1,0 +1,57 @@
+"""From a scenario's cluster to engines."""
+
+import subprocess
+import sys
+
+import pytest
+
+from agentsim_env.hardware import UnknownHardwareError, resolve
+from agentsim_env.scenario.cluster import Cluster
+
+
+def cluster(*instances: dict[str, object], model: str = "Llama-3.1-8B") -> Cluster:
+    return Cluster.model_validate({"model": model, "instances": instances})
+
+
+def test_one_engine_per_instance_in_order() -> None:
+    failures = [{"at_s": 5.0, "down_s": 2.0}]
+    engines = resolve(cluster({"gpu": "H100", "count": 2}, {"gpu": "a100", "start_s": 3.0, "failures": failures}))
+    assert [engine.gpu for engine in engines] == ["H100", "H100", "A100"]
+    assert engines[2].start_s == 3.0
+    assert engines[2].failures == ((5.0, 2.0),)
+    assert engines[0].profile is engines[1].profile
+    assert engines[0].kv_bytes_per_token == 131_072
+    assert engines[0].max_model_len_tokens == 131_072
+    assert not engines[0].estimated
+
+
+def test_price_is_per_gpu_and_blocks_can_be_set() -> None:
+    (engine,) = resolve(cluster({"gpu": "H100", "tp": 4, "price_per_hour": 2.0, "kv_blocks": 1234}, model="Qwen3-32B"))
+    assert engine.price_per_hour == 8.0
+    assert engine.kv_blocks == 1234
+    assert engine.kv_bytes_per_token == 262_144
+
+
+def test_an_unmeasured_pair_is_marked_estimated() -> None:
+    (engine,) = resolve(cluster({"gpu": "RTX-3090"}, model="Qwen2.5-3B"))
+    assert engine.estimated
+    assert engine.profile.estimated
+
+
+def test_errors_name_the_instance() -> None:
+    # The schema checks names too; a cluster that was put together without it must fail as clearly.
+    sound = cluster({"gpu": "H100"}, {"gpu": "H100"})
+    wrong = sound.instances[1].model_copy(update={"gpu": "H1000"})
+    unchecked = sound.model_copy(update={"instances": (sound.instances[0], wrong)})
+    with pytest.raises(
+        UnknownHardwareError, match=r"cluster\.instances\[1\]: unknown GPU 'H1000'; did you mean 'H100'"
+    ):
+        resolve(unchecked)
+    with pytest.raises(ValueError, match=r"cluster\.instances\[0\]: .*does not fit L40S"):
+        resolve(cluster({"gpu": "L40S"}, model="Llama-3.1-70B"))
+
+
+def test_importing_hardware_loads_no_heavy_package() -> None:
+    heavy = "{'torch', 'matplotlib', 'pandas', 'scipy', 'stable_baselines3'}"
+    code = f"import sys, agentsim_env.hardware; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,55 @@
+"""A turn on its way through the cluster (semantics, "Segments, blocks, hits" and "Records")."""
+
+import math
+from dataclasses import dataclass, field
+
+from tests.reference.residency import Path
+
+
+@dataclass(eq=False)
+class Turn:
+    """A turn, from its routing to its end.
+
+    Attributes:
+        target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
+        computed: Tokens of the target whose KV is found or scheduled.
+        decoding: The prefill has ended.
+        owned: Blocks that are not published.
+        locked: Segments that it locks, a prefix of its path.
+        asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
+    """
+
+    id: int
+    program: int
+    path: Path
+    prompt: int
+    output: int
+    generated: int = 0
+    target: int = 0
+    computed: int = 0
+    decoding: bool = False
+    owned: int = 0
+    locked: list[int] = field(default_factory=list)
+    ready_s: float = math.nan
+    routed_s: float = math.nan
+    scheduled_s: float = math.nan
+    first_token_s: float = math.nan
+    end_s: float = math.nan
+    hit_tokens: int = 0
+    computed_tokens: int = 0
+    asked_tokens: int = 0
+    preemptions: int = 0
+    instance: int = -1
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens whose KV exists: a decode's last token has none yet."""
+        return self.prompt + self.generated - 1 if self.decoding else self.computed
+
+    def start_over(self) -> None:
+        """Go back to a queue: what was generated stays and is prefilled again."""
+        self.target = self.prompt + self.generated
+        self.computed = 0
+        self.decoding = False
+        self.owned = 0
+        self.locked = []

@@ -42,6 +42,7 @@ bench: install  ## print the benchmarks of speed
 
 docs: install  ## write the generated pages
 	$(BIN)/python -m agentsim_env.scenario.reference > docs/scenario.md
+	$(BIN)/python -m agentsim_env.registration > docs/environments.md
 
 clean:  ## remove the environment and what tools leave behind
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,8 +1,8 @@
 """Capacity of a scenario: what `load` is a fraction of.
 
-Capacity is the highest rate at which the cluster completes programs under the scenario's rules, over the numbers of programs that may be in
-progress at once (a closed loop without think time). More programs in progress fill the batches; too many push each other's KV out, and the
-rate falls again.
+Capacity is the highest rate at which the cluster completes programs under the scenario's rules, over the numbers of
+programs that may be in progress at once (a closed loop without think time). More programs in progress fill the
+batches; too many push each other's KV out, and the rate falls again.
 """
 
 import json
@@ -92,4 +92,3 @@ def _write(path: Path, content: dict[str, object]) -> None:
     scratch = path.with_suffix(f".{np.random.default_rng().integers(2**62)}.tmp")
     scratch.write_text(json.dumps(content))
     scratch.replace(path)
-

@@ -230,8 +230,9 @@ def stuck_message(state: State) -> str:
     """Why nothing can happen any more."""
     parked = int(state.world["parked_head"][0]) >= 0
     reason = "turns wait for an instance that is never up again" if parked else "no event is left"
-    left = len(state.program) - int(state.world[0]["n_done"] + state.world[0]["n_failed"] + state.world[0]["n_rejected"])
-    return f"the simulation is stuck at {state.world['now_s'][0]:.3f} s with {left} programs to go: {reason}"
+    world = state.world[0]
+    left = len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
+    return f"the simulation is stuck at {world['now_s']:.3f} s with {left} programs to go: {reason}"
 
 
 def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:

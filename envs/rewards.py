@@ -1,7 +1,7 @@
 """Reward terms: totals that the engine keeps, and what of them a decision is charged with.
 
-Each term is a total over the counted part of the episode, divided so that the sum of an episode's rewards is minus (or plus) a metric that means
-something. The table is the one place that names them.
+Each term is a total over the counted part of the episode, divided so that the sum of an episode's rewards is minus
+(or plus) a metric that means something. The table is the one place that names them.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from agentsim_env.scenario.reward import Reward
 from agentsim_env.workload import Programs
 
 TERMS: dict[str, str] = {
-    "time_in_system": "minus the mean time (s) that programs wait for or are served by the cluster, over unit_s; charges of rejected programs on top",
+    "time_in_system": "minus the mean time that programs wait for or are served by the cluster, in unit_s",
     "ttft": "minus the mean TTFT of turns (s)",
     "tpot": "minus the mean time per output token after the first (s)",
     "slo_violation": "minus the share of turns that end beyond an objective",

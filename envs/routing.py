@@ -31,14 +31,16 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
 
     ## Description
 
-    Programs (LLM agents) arrive at a cluster of serving instances. Each time one of their turns is ready, the router sends it to an instance. An
-    instance that served the program's earlier turns may still hold their KV cache, and then computes only what is new; but it may also be the
-    busiest. The simulation runs on until the next turn is to be routed and more than one instance can take it.
+    Programs (LLM agents) arrive at a cluster of serving instances. Each time one of their turns is ready, the router
+    sends it to an instance. An instance that served the program's earlier turns may still hold their KV cache, and
+    then computes only what is new; but it may also be the busiest. The simulation runs on until the next turn is to
+    be routed and more than one instance can take it.
 
     ## Observation Space
 
-    A flat `Box(-1, 1, (instances * features,), float32)`; `candidate_shape` is `(instances, features)`, one row an instance. Tokens, turns and
-    times are squashed as `x / (x + scale)`; differences to the best instance as `x / (|x| + scale)`.
+    A flat `Box(-1, 1, (instances * features,), float32)`; `candidate_shape` is `(instances, features)`, one row an
+    instance. Tokens, turns and times are squashed as `x / (x + scale)`; differences to the best instance as `x / (|x|
+    + scale)`.
 
     | Num | Feature | Meaning | Min | Max |
     |---|---|---|---|---|
@@ -66,12 +68,14 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
     | 21 | cluster_turns | waiting and running turns per instance (16) | 0 | 1 |
     | 22 | cluster_locked_share | mean locked_share | 0 | 1 |
 
-    With `cluster.view_delay_s` above 0, instance metrics are as old as that, and hits are what the router remembers having sent.
+    With `cluster.view_delay_s` above 0, instance metrics are as old as that, and hits are what the router remembers
+    having sent.
 
     ## Action Space
 
-    `Discrete(instances)`: the instance. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is answered by the
-    scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises `ValueError`.
+    `Discrete(instances)`: the instance. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden
+    action is answered by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space
+    raises `ValueError`.
 
     | Num | Action |
     |---|---|
@@ -79,22 +83,25 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
 
     ## Rewards
 
-    By default minus the integral, since the last decision, of the number of programs that wait for or are served by the cluster, over
-    (`reward.unit_s` x counted programs). The return of an episode is exactly minus the mean (JCT - gap time) in that unit (Little's law; Park, NeurIPS
-    2019, has the same reward for its load balancer); with `reward.count_gaps` minus the mean JCT. Programs that fail are charged `reward.reject_penalty_s`.
-    Other terms: `envs/rewards.py`. Time between decisions varies, the discount is per decision: use a gamma near 1.
+    By default minus the integral, since the last decision, of the number of programs that wait for or are served by
+    the cluster, over (`reward.unit_s` x counted programs). The return of an episode is exactly minus the mean (JCT -
+    gap time) in that unit (Little's law; Park, NeurIPS 2019, has the same reward for its load balancer); with
+    `reward.count_gaps` minus the mean JCT. Programs that fail are charged `reward.reject_penalty_s`. Other terms:
+    `envs/rewards.py`. Time between decisions varies, the discount is per decision: use a gamma near 1.
 
     ## Starting State
 
-    The first counted program's first turn is to be routed; `episode.warmup_programs` programs before it are served by the scenario's rules.
-    `reset(seed=s)` draws the workload of seed `s`; without a seed the environment draws a seed of at least 2^20. The workload does not depend on the actions.
+    The first counted program's first turn is to be routed; `episode.warmup_programs` programs before it are served by
+    the scenario's rules. `reset(seed=s)` draws the workload of seed `s`; without a seed the environment draws a seed
+    of at least 2^20. The workload does not depend on the actions.
 
     ## Episode End
 
     1. Termination: all programs have ended.
     2. Truncation: `episode.time_limit_s` of simulated time have passed.
 
-    At the end `info` has the flat figures of `envs.episode.episode_metrics`: `mean_jct_s`, `p95_jct_s`, `mean_ttft_s`, `hit_rate` and others.
+    At the end `info` has the flat figures of `envs.episode.episode_metrics`: `mean_jct_s`, `p95_jct_s`,
+    `mean_ttft_s`, `hit_rate` and others.
 
     ## Arguments
 
@@ -108,7 +115,8 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
     | `overrides` | sequence of `path=value` | `()` | changes to it |
     | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
 
-    `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to run instead of the drawn one.
+    `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to
+    run instead of the drawn one.
 
     ## Version History
 

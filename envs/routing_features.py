@@ -1,9 +1,11 @@
 """What a router sees: one row an instance, the features of the turn repeated in each."""
 
 from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.estimate import decode_s, pending_prefill_tokens, prefill_s
+from agentsim_env.engine.estimate import prefill_s
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.residency import hits
+from agentsim_env.engine.rules.forecast import decode_step_s
+from agentsim_env.engine.rules.look import pending_prefill_tokens
 from agentsim_env.engine.state import NONE
 
 INSTANCE_FEATURES: tuple[str, ...] = (
@@ -26,7 +28,15 @@ INSTANCE_FEATURES: tuple[str, ...] = (
 )
 """Features of an instance, for the turn that is to be routed."""
 
-TURN_FEATURES: tuple[str, ...] = ("prompt_tokens", "new_tokens", "turns_done", "age_s", "has_home", "cluster_turns", "cluster_locked_share")
+TURN_FEATURES: tuple[str, ...] = (
+    "prompt_tokens",
+    "new_tokens",
+    "turns_done",
+    "age_s",
+    "has_home",
+    "cluster_turns",
+    "cluster_locked_share",
+)
 """Features of the turn, its program and the cluster, the same in each row."""
 
 FEATURES: tuple[str, ...] = INSTANCE_FEATURES + TURN_FEATURES
@@ -65,10 +75,10 @@ def observe(state, out):
         row = out[i]
         cached = min(most, int(state.score[i])) * world.block_size
         uncached = slot.target - cached
-        pending = pending_prefill_tokens(state, i) if world.view_period_s == 0.0 else instance.expected_tokens
+        pending = pending_prefill_tokens(state, i)
         own_s = prefill_s(state, i, uncached, cached)
         pending_s = prefill_s(state, i, pending, cached)
-        step_s = decode_s(state, i, 1, slot.target)
+        step_s = decode_step_s(state, i, instance.n_decode + 1, instance.kv_tokens + slot.target)
         n_turns = instance.n_waiting + instance.n_running
         pool = state.seen_pool[i]
         locked_share = 1.0 - (pool.capacity - pool.used + pool.idle) / pool.capacity

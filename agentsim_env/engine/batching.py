@@ -1,4 +1,4 @@
-"""Continuous batching of one instance, as vLLM v1 does it: form an iteration, leap over a run of them, let it take effect.
+"""Continuous batching of one instance, as vLLM v1 does it: form an iteration, leap over a run, let it take effect.
 
 `docs/semantics.md`, "One iteration of an instance", is the specification.
 """
@@ -217,7 +217,7 @@ def expect(state, i, s):
 
 @compiled
 def _found(state, i, s):
-    """The record to which the cache holds a turn's target, or NONE. What lies behind the target on the path is not the turn's."""
+    """The record to which the cache holds a turn's target, or NONE; what lies behind the target is not the turn's."""
     slot = state.slot[s]
     r = deepest(state, state.turn[slot.turn].segment, i)
     return holder_of(state, r, slot.target // state.world[0].block_size)
@@ -258,7 +258,7 @@ def _count_hit(state, i, s, tokens):
 
 @compiled
 def _chunk_blocks(state, i, s, chunk):
-    """Blocks that a prefill needs for its next `chunk` tokens; -1 where the block that it owns is on the path by now."""
+    """Blocks that a prefill needs for its next `chunk` tokens; -1 where the path has the block that it owns by now."""
     slot = state.slot[s]
     blocks = _ceil_blocks(slot.computed + chunk, state.world[0].block_size)
     return max(0, blocks - _match(state, s, _found(state, i, s))) - slot.owned
@@ -364,7 +364,10 @@ def _admit(state, i, s, r, tokens):
 
 @compiled
 def _schedule_waiting(state, i, tokens):
-    """Step 2: waiting turns join while budget, sequences and blocks for their whole prompt allow. Returns tokens scheduled."""
+    """Step 2: waiting turns join while budget, sequences and blocks for their whole prompt allow.
+
+    Returns the tokens scheduled.
+    """
     instance = state.instance[i]
     size = state.world[0].block_size
     while instance.waiting_head != NONE and tokens < instance.max_tokens and instance.n_running < instance.max_num_seqs:
@@ -483,7 +486,7 @@ def synchronise(state, i):
 
 @compiled
 def wake(state, i):
-    """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that the turn is considered."""
+    """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that it is considered."""
     instance = state.instance[i]
     if not instance.running:
         plan(state, i)
@@ -497,7 +500,7 @@ def wake(state, i):
 
 @compiled
 def next_ended(state, i):
-    """After a run: the next turn that has all its output, or NONE. Prefills that ended come first, in order of admission.
+    """After a run: the next turn that has all its output, or NONE. Ended prefills come first, in order of admission.
 
     Prefills that ended with more to generate begin to decode on the way.
     """

@@ -34,18 +34,12 @@ MOST_PARAMETERS = 16
 class EngineLike(Protocol):
     """What the engine needs of a serving engine (`agentsim_env.hardware.engines.Engine`)."""
 
-    @property
-    def profile(self) -> Any: ...
-    @property
-    def kv_blocks(self) -> int: ...
-    @property
-    def max_num_seqs(self) -> int: ...
-    @property
-    def max_num_batched_tokens(self) -> int: ...
-    @property
-    def max_model_len_tokens(self) -> int: ...
-    @property
-    def start_s(self) -> float: ...
+    profile: Any
+    kv_blocks: int
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_model_len_tokens: int
+    start_s: float
 
 
 def _at(points: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -79,7 +73,7 @@ class Blueprint:
     """Everything of a simulation that does not depend on the workload.
 
     Attributes:
-        engines: One per instance.
+        engines: One per instance; see `EngineLike`.
         block_size: Tokens in a KV block.
         frontend_s: Gateway delay of a turn.
         view_period_s: Delay of the router's view of the instances; 0 is none.
@@ -93,7 +87,7 @@ class Blueprint:
         slo_tpot_s: Objective for its mean time per output token after the first.
     """
 
-    engines: Sequence[EngineLike]
+    engines: Sequence[Any]
     block_size: int = 16
     frontend_s: float = 0.0
     view_period_s: float = 0.0
@@ -168,7 +162,8 @@ class Blueprint:
             seed: For chance inside rules.
         """
         if programs.block_size != self.block_size:
-            raise ValueError(f"the programs have blocks of {programs.block_size} tokens, the cluster of {self.block_size}")
+            sizes = f"{programs.block_size} tokens, those of the cluster {self.block_size}"
+            raise ValueError(f"the blocks of the programs have {sizes}")
         route = TABLES["route_turn"][self.rule_of("route_turn")]
         n, n_segments = len(self.engines), len(programs.segment)
         n_pools = 2 * n if route.needs_tree else n
@@ -241,9 +236,7 @@ class Blueprint:
 
     def _first_events(self, faults: np.ndarray | None) -> list[tuple[float, int, int]]:
         """(time, kind, id) of everything that is known to happen from the start."""
-        known = [
-            (engine.start_s, events.INSTANCE_UP, i) for i, engine in enumerate(self.engines) if engine.start_s > 0
-        ]
+        known = [(engine.start_s, events.INSTANCE_UP, i) for i, engine in enumerate(self.engines) if engine.start_s > 0]
         for fault in faults if faults is not None else ():
             kind = events.INSTANCE_UP if fault["up"] else events.INSTANCE_DOWN
             known.append((float(fault["time_s"]), kind, int(fault["instance"])))

@@ -4,9 +4,9 @@ import numpy as np
 
 from agentsim_env.engine import loop
 from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.jit import COMPILED, compiled
-from agentsim_env.engine.router import default_choice
+from agentsim_env.engine.jit import COMPILED, announce_compilation, compiled
 from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.router import default_choice
 from agentsim_env.engine.state import State, handle
 
 
@@ -38,6 +38,7 @@ class Core:
     def __init__(self, state: State) -> None:
         """Take over a state; its arrays must not be replaced, only changed in place."""
         self.state = state
+        announce_compilation()
         self.handle: np.ndarray = handle(state) if COMPILED else np.zeros((0, 0), np.int64)
 
     def advance(self, action: int = 0) -> int:

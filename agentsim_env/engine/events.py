@@ -1,6 +1,7 @@
 """The clock: a heap of events by (time, kind, id), and a heap of the instances with an iteration in flight.
 
-Instances have a heap of their own because a cut run ends earlier than announced: their place is updated, no void event stays behind.
+Instances have a heap of their own because a cut run ends earlier than announced: their place is updated, no void
+event stays behind.
 """
 
 import numpy as np

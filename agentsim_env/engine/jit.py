@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(cache=True, error_model="numpy", nogil=True)(function)
     finally:
         numba.config.CACHE_DIR = before
+
+
+def announce_compilation() -> None:
+    """Say on the standard error stream, once, that the engine is about to be compiled."""
+    if COMPILED and not CACHE_FOLDER.exists():
+        CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+        print("agentsim-env: compiling the engine, once; this takes a minute or two ...", file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
 """Time of an iteration: the profile's tables, and the closed form of a run.
 
-The form is documented in `agentsim_env.hardware.profile`. For a fixed number of decodes and fixed chunks it is the largest of a few lines in the
-number of the iteration, so a run of iterations on one line needs no stepping.
+The form is documented in `agentsim_env.hardware.profile`. For a fixed number of decodes and fixed chunks it is the
+largest of a few lines in the number of the iteration, so a run of iterations on one line needs no stepping.
 """
 
 import math
@@ -29,7 +29,7 @@ def decode_lines(state, i, mixed):
 
 @compiled
 def prefill_lines(state, i):
-    """Prefill attention of the chunks of instance `i`: seconds, growth, new tokens, longest context and its growth, sequences."""
+    """Prefill attention of the chunks of instance `i`: seconds, growth, new tokens, longest context, sequences."""
     instance = state.instance[i]
     seconds, growth = 0.0, 0.0
     tokens, longest, sequences = 0, 0, 0
@@ -49,7 +49,10 @@ def prefill_lines(state, i):
 
 @compiled
 def time_run(state, i, iterations):
-    """Set duration and growth of the run that instance `i` begins; returns how many of `iterations` stay on the same line."""
+    """Set duration and growth of the run that instance `i` begins.
+
+    Returns how many of `iterations` stay on the same line.
+    """
     instance = state.instance[i]
     profile = state.profile[instance.profile]
     prefill_s, prefill_growth, tokens, longest_prefill, sequences = prefill_lines(state, i)
@@ -72,7 +75,8 @@ def time_run(state, i, iterations):
         if other_firsts[k] > first or (other_firsts[k] == first and other_slopes[k] > slope):
             first, slope = other_firsts[k], other_slopes[k]
     if iterations > 1:
-        iterations = _until_crossed(first, slope, base + decode_s + prefill_s, decode_growth + prefill_growth, iterations)
+        attention_slope = decode_growth + prefill_growth
+        iterations = _until_crossed(first, slope, base + decode_s + prefill_s, attention_slope, iterations)
         for k in range(3):
             iterations = _until_crossed(first, slope, other_firsts[k], other_slopes[k], iterations)
     instance.run_first_s = profile.overhead_s + first
@@ -88,7 +92,7 @@ def _until_crossed(first, slope, other_first, other_slope, iterations):
     crossing = (first - other_first) / (other_slope - slope)
     if crossing >= iterations:
         return iterations
-    return int(math.floor(crossing)) + 1
+    return int(crossing) + 1
 
 
 @compiled

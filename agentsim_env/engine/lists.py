@@ -1,6 +1,7 @@
 """Lists of live turns and the free list of slots.
 
-A live turn stands in one list at a time (to be routed, parked, waiting or running); `next` and `previous` of its slot link it.
+A live turn stands in one list at a time (to be routed, parked, waiting or running); `next` and `previous` of its slot
+link it.
 """
 
 import numpy as np

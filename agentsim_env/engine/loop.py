@@ -18,7 +18,8 @@ from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
 def advance(state, action):
     """Answer the pending decision with `action`, if there is one, and run until the next.
 
-    Returns the number of the decision kind that is asked, or ENDED, TRUNCATED or STUCK (nothing is left to happen although programs have not ended).
+    Returns the number of the decision kind that is asked, or ENDED, TRUNCATED or STUCK (nothing is left to happen
+    although programs have not ended).
     """
     world = state.world[0]
     if world.asked == ROUTE_TURN:

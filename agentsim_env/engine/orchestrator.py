@@ -96,10 +96,10 @@ def _end_program(state, p, how):
 def _fits_somewhere(state, t):
     turn = state.turn[t]
     tokens = turn.prompt_tokens + turn.output_tokens
+    longest = 0
     for i in range(len(state.instance)):
-        if tokens <= state.instance[i].max_context:
-            return True
-    return False
+        longest = max(longest, state.instance[i].max_context)
+    return tokens <= longest
 
 
 @compiled

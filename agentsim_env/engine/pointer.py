@@ -1,7 +1,7 @@
 """The state inside compiled code: one pointer to the table of addresses and shapes that `state.handle` makes.
 
-Compiled functions write `state.slot[s]` as if they held the `State` tuple. They pass one machine word instead of 28 array structures, which
-makes calls cheap (ten times as many turns per second) and compilation fast.
+Compiled functions write `state.slot[s]` as if they held the `State` tuple. They pass one machine word instead of 28
+array structures, which makes calls cheap (ten times as many turns per second) and compilation fast.
 """
 
 from typing import Any

@@ -1,7 +1,8 @@
 """KV Residency Model: which leading blocks of which segment a pool holds, who locks them, what is evicted.
 
-A pool is a place that holds blocks: the HBM of an instance, or the router's approximate tree of what it sent to an instance. A child segment has a
-record in a pool only while its parent is wholly resident there, so the deepest record on a path tells the whole hit.
+A pool is a place that holds blocks: the HBM of an instance, or the router's approximate tree of what it sent to an
+instance. A child segment has a record in a pool only while its parent is wholly resident there, so the deepest record
+on a path tells the whole hit.
 """
 
 from agentsim_env.engine.jit import compiled
@@ -273,7 +274,7 @@ def remember(state, leaf, pool, blocks):
 
 @compiled
 def hits(state, leaf, first_pool, out):
-    """Blocks of the path to `leaf` that each instance's pool holds; pools are `first_pool + instance`. Fills `out` [N]."""
+    """Fill `out` [N] with the blocks of the path to `leaf` that the pool `first_pool + i` of each instance holds."""
     n = len(state.instance)
     for i in range(n):
         out[i] = 0

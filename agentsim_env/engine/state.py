@@ -1,7 +1,8 @@
 """Every record of the engine: each field once, with its unit and meaning.
 
-The state is arrays only, so that a copy of it is a snapshot. `-1` stands for "none" in every index. Records of turns and
-programs are kept for all of them (they are the result); slots, resident segments and events exist only while they live.
+The state is arrays only, so that a copy of it is a snapshot. `-1` stands for "none" in every index. Records of turns
+and programs are kept for all of them (they are the result); slots, resident segments and events exist only while they
+live.
 """
 
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ WORLD = np.dtype(
         ("tpot_s", "f8"),  # sum of the mean time per output token after the first, likewise
         ("slo_ttft_s", "f8"),  # objectives; inf for none
         ("slo_tpot_s", "f8"),
-        ("recomputed_tokens", "i8"),  # prefill tokens of counted turns that the program had computed or generated before
+        ("recomputed_tokens", "i8"),  # prefill tokens of counted turns that their programs had had before
         ("seed", "u8"),  # for hash01: chance inside rules
         ("chances", "i8"),  # numbers drawn so far from hash01
         ("routed", "i8"),  # routing decisions made so far
@@ -305,7 +306,8 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
 def handle(state: State) -> np.ndarray:
     """Addresses and shapes of a state's arrays, `int64 [arrays, 4]`; `engine/pointer.py` reads it.
 
-    Passing this one array into compiled code takes about 0.2 µs; passing all arrays takes 0.24 µs each. The arrays must outlive it.
+    Passing this one array into compiled code takes about 0.2 µs; passing all arrays takes 0.24 µs each. The arrays
+    must outlive it.
 
     Raises:
         TypeError: If an array does not have the layout that `LAYOUT` declares.
@@ -313,7 +315,8 @@ def handle(state: State) -> np.ndarray:
     rows = np.ones((len(state), 4), np.int64)
     for row, (name, array), (dtype, ndim) in zip(rows, state._asdict().items(), LAYOUT, strict=True):
         if array.dtype != dtype or array.ndim != ndim or not array.flags.c_contiguous:
-            raise TypeError(f"state.{name} must be a contiguous {ndim}-d array of {dtype}, not {array.ndim}-d {array.dtype}")
+            found = f"{array.ndim}-d {array.dtype}"
+            raise TypeError(f"state.{name} must be a contiguous {ndim}-d array of {dtype}, not {found}")
         row[0] = array.ctypes.data
         row[1 : 1 + ndim] = array.shape
     return rows

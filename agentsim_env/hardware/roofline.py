@@ -195,8 +195,8 @@ def attention_s_per_pair(gpu: Gpu, model: Model, tp: int, fit: Efficiencies) -> 
 def serial_floor_s(gpu: Gpu, model: Model, fit: Efficiencies) -> float:
     """Seconds per token that one attention tile needs to walk a context that is not split, all layers.
 
-    One multiprocessor computes `serial_tile` rows against each key. With 64 rows this gives 34 ns a token and layer on
-    an RTX 4090 and 24 ns on an RTX PRO 6000, where mixed-batch grids give 32 and 23.
+    One multiprocessor computes `serial_tile` rows against each key. With 64 rows this gives 31 ns a token and layer on
+    an RTX 4090 and 20 ns on an RTX PRO 6000, where mixed-batch grids give 32 and 23.
     """
     operations = 4.0 * model.head_dim * fit.serial_tile
     return model.layers * operations / (gpu.flop_per_s() / gpu.sms * fit.prefill)

@@ -54,7 +54,19 @@ def _table(array: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 @compiled
 def _ideal(
-    first_turn, n_turns, turn, target, delay_s, segment, block_size, frontend_s, max_tokens, max_context, scalar, dense, decode
+    first_turn,
+    n_turns,
+    turn,
+    target,
+    delay_s,
+    segment,
+    block_size,
+    frontend_s,
+    max_tokens,
+    max_context,
+    scalar,
+    dense,
+    decode,
 ):
     owner = _owners(first_turn, n_turns, turn, segment)
     published = np.zeros(len(segment), np.int32)
@@ -71,7 +83,17 @@ def _ideal(
             else:
                 blocks = _blocks_of_others(t, first, stop, turn, segment, owner, published, later, block_size)
             end_s = ready_s[t] + frontend_s
-            end_s += _service(turn[t, PROMPT], turn[t, OUTPUT], blocks * block_size, block_size, max_tokens, max_context, scalar, dense, decode)
+            end_s += _service(
+                turn[t, PROMPT],
+                turn[t, OUTPUT],
+                blocks * block_size,
+                block_size,
+                max_tokens,
+                max_context,
+                scalar,
+                dense,
+                decode,
+            )
             ideal[p] = max(ideal[p], end_s)
             for e in range(turn[t, FIRST_EDGE], turn[t, FIRST_EDGE] + turn[t, N_EDGES]):
                 ready_s[target[e]] = max(ready_s[target[e]], end_s + delay_s[e])
@@ -160,7 +182,11 @@ def _blocks_of_others(t, first, stop, turn, segment, owner, mark, later, block_s
         blocks = segment[s, START] + segment[s, BLOCKS]
     for u in range(first, stop):
         kept = _kept_blocks(u, turn, block_size)
-        if u == t or kept <= blocks or (later[t - first, (u - first) >> 6] >> np.uint64((u - first) & 63)) & np.uint64(1):
+        if (
+            u == t
+            or kept <= blocks
+            or (later[t - first, (u - first) >> 6] >> np.uint64((u - first) & 63)) & np.uint64(1)
+        ):
             continue
         s = turn[u, SEGMENT]
         while s >= 0 and owner[s] != SHARED and mark[s] != t + 1:

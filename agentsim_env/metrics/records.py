@@ -79,7 +79,9 @@ INSTANCES = np.dtype(
 """One row an instance, beside the names `gpu` and `model`. Warm-up programs are in it."""
 
 STATES = dict(
-    sorted({UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}.items())
+    sorted(
+        {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}.items()
+    )
 )
 """Name of each state of a program."""
 
@@ -156,7 +158,7 @@ class Records:
 
         Args:
             folder: Made if it does not exist; other files in it stay.
-            slo: Objectives of the figures.
+            slo: Objectives of the figures; by default the ones in the metadata.
         """
         from agentsim_env.metrics.storage import save
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from agentsim_env.metrics.objectives import objectives_of
 from agentsim_env.metrics.records import INSTANCES, PROGRAMS, TURNS, Records, with_names
 from agentsim_env.metrics.summary import summarise
 
@@ -36,7 +37,7 @@ def save(records: Records, folder: Path, slo: "Slo | None" = None) -> None:
         replace_file(folder / f"{name}.parquet", lambda path, table=table: pq.write_table(table, path))
     content = {
         "summary": summarise(records, slo),
-        "slo": slo.model_dump(exclude_none=True) if slo is not None else {},
+        "slo": objectives_of(records, slo).given(),
         "now_s": records.now_s,
         "content_hash": records.content_hash(),
         "metadata": records.metadata,

@@ -4,21 +4,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.metrics.records import Records
+from agentsim_env.metrics.objectives import Objectives, objectives_of
 
 if TYPE_CHECKING:
+    from agentsim_env.metrics.records import Records
     from agentsim_env.scenario.episode import Slo
 
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 """Quantiles that are shown, linearly interpolated."""
 
 
-def summarise(records: Records, slo: "Slo | None" = None) -> dict[str, float]:
+def summarise(records: "Records", slo: "Slo | None" = None) -> dict[str, float]:
     """Figures of the counted programs and their turns; `docs/metrics.md` defines each.
 
     Args:
         records: The episode.
-        slo: Objectives; those that are absent count as met.
+        slo: Objectives, those that are absent being met; by default the ones in the records' metadata.
 
     Returns:
         Figures by name; one without a sample is left out, so that none is NaN.
@@ -41,8 +42,8 @@ def summarise(records: Records, slo: "Slo | None" = None) -> dict[str, float]:
         figures["mean_gap_s"] = float(done["gap_s"].mean())
         figures["mean_ideal_s"] = float(done["ideal_s"].mean())
     figures |= _tokens(turns)
-    figures |= _rates(figures, turns, span_s)
-    figures |= _goodput(programs, turns, slo, span_s)
+    figures |= _rates(figures, span_s)
+    figures |= _goodput(programs, turns, objectives_of(records, slo), span_s)
     figures |= _resources(records)
     return figures
 
@@ -58,7 +59,7 @@ def tpot_s(turns: np.ndarray) -> np.ndarray:
     return (turns["end_s"] - turns["first_token_s"]) / later
 
 
-def makespan_s(records: Records) -> float:
+def makespan_s(records: "Records") -> float:
     """From the first arrival of a counted program to the end of the last, or to now if one has not ended; 0 if none came."""
     programs = records.counted_programs
     arrived = programs[~np.isnan(programs["arrival_s"])]
@@ -68,31 +69,23 @@ def makespan_s(records: Records) -> float:
     return float((arrived["end_s"].max() if all_ended else records.now_s) - arrived["arrival_s"].min())
 
 
-def turns_in_slo(turns: np.ndarray, slo: "Slo | None") -> np.ndarray:
-    """Which turns have ended within the objectives for TTFT and TPOT, `bool [turns]`."""
-    met = ~np.isnan(turns["end_s"])
-    if slo is not None and slo.ttft_s is not None:
-        met &= ttft_s(turns) <= slo.ttft_s
-    if slo is not None and slo.tpot_s is not None:
-        met &= ~(tpot_s(turns) > slo.tpot_s)
-    return met
+def turns_in_slo(turns: np.ndarray, objectives: Objectives) -> np.ndarray:
+    """Which turns have ended within the objectives for TTFT and TPOT, `bool [turns]`; one token has no TPOT to miss."""
+    return (ttft_s(turns) <= objectives.ttft_s) & ~(tpot_s(turns) > objectives.tpot_s) & ~np.isnan(turns["end_s"])
 
 
-def programs_in_slo(programs: np.ndarray, turns: np.ndarray, slo: "Slo | None") -> np.ndarray:
+def programs_in_slo(programs: np.ndarray, turns: np.ndarray, objectives: Objectives) -> np.ndarray:
     """Which programs are done, every turn and the program itself within the objectives, `bool [programs]`.
 
     Args:
         programs: Rows of programs.
         turns: The rows of all their turns, in the same order.
-        slo: Objectives.
+        objectives: What is asked of them.
     """
-    met = programs["state"] == "done"
-    if slo is not None and slo.slowdown is not None:
-        met &= programs["slowdown"] <= slo.slowdown
     # Turns of a program are contiguous: number the programs of these rows from 0.
     number = np.repeat(np.arange(len(programs)), programs["n_turns"])
-    missed = np.bincount(number, weights=~turns_in_slo(turns, slo), minlength=len(programs))
-    return met & (missed == 0)
+    missed = np.bincount(number, weights=~turns_in_slo(turns, objectives), minlength=len(programs))
+    return (programs["state"] == "done") & ~(programs["slowdown"] > objectives.slowdown) & (missed == 0)
 
 
 def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
@@ -105,36 +98,41 @@ def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
 
 
 def _tokens(turns: np.ndarray) -> dict[str, float]:
-    hit = int(turns["hit_tokens"].sum(dtype=np.int64))
-    asked = hit + int(turns["computed_tokens"].sum(dtype=np.int64))
+    ended = turns[~np.isnan(turns["end_s"])]
+    hit = _total(turns, "hit_tokens")
+    asked = hit + _total(turns, "computed_tokens")
     figures = {
-        "recomputed_tokens": float(turns["recomputed_tokens"].sum(dtype=np.int64)),
-        "preemptions": float(turns["preemptions"].sum(dtype=np.int64)),
+        "prompt_tokens": _total(ended, "prompt_tokens"),
+        "output_tokens": _total(ended, "output_tokens"),
+        "recomputed_tokens": _total(turns, "recomputed_tokens"),
+        "preemptions": _total(turns, "preemptions"),
     }
     return figures | ({"hit_rate": hit / asked} if asked else {})
 
 
-def _rates(figures: dict[str, float], turns: np.ndarray, span_s: float) -> dict[str, float]:
+def _total(rows: np.ndarray, name: str) -> float:
+    return float(rows[name].sum(dtype=np.int64))
+
+
+def _rates(figures: dict[str, float], span_s: float) -> dict[str, float]:
     rates = {"makespan_s": span_s}
     if span_s <= 0.0:
         return rates
-    ended = turns[~np.isnan(turns["end_s"])]
-    prompt = float(ended["prompt_tokens"].sum(dtype=np.int64))
-    output = float(ended["output_tokens"].sum(dtype=np.int64))
-    return rates | {
-        "programs_per_s": figures["programs_done"] / span_s,
-        "turns_per_s": len(ended) / span_s,
-        "prompt_tokens_per_s": prompt / span_s,
-        "output_tokens_per_s": output / span_s,
-        "tokens_per_s": (prompt + output) / span_s,
+    names = {
+        "programs": "programs_done",
+        "turns": "turns",
+        "prompt_tokens": "prompt_tokens",
+        "output_tokens": "output_tokens",
     }
+    rates |= {f"{name}_per_s": figures[total] / span_s for name, total in names.items()}
+    return rates | {"tokens_per_s": rates["prompt_tokens_per_s"] + rates["output_tokens_per_s"]}
 
 
-def _goodput(programs: np.ndarray, turns: np.ndarray, slo: "Slo | None", span_s: float) -> dict[str, float]:
+def _goodput(programs: np.ndarray, turns: np.ndarray, objectives: Objectives, span_s: float) -> dict[str, float]:
     if span_s <= 0.0:
         return {}
-    good_programs = float(programs_in_slo(programs, turns, slo).sum())
-    good_turns = float(turns_in_slo(turns, slo).sum())
+    good_programs = float(programs_in_slo(programs, turns, objectives).sum())
+    good_turns = float(turns_in_slo(turns, objectives).sum())
     figures = {"goodput_programs_per_s": good_programs / span_s, "goodput_turns_per_s": good_turns / span_s}
     if n_programs := int((~np.isnan(programs["end_s"])).sum()):
         figures["programs_in_slo"] = good_programs / n_programs
@@ -147,7 +145,7 @@ def _goodput(programs: np.ndarray, turns: np.ndarray, slo: "Slo | None", span_s:
     return figures
 
 
-def _resources(records: Records) -> dict[str, float]:
+def _resources(records: "Records") -> dict[str, float]:
     """Use and cost of the instances over the whole episode, the warm-up included."""
     instances = records.instances
     figures = {"cost_usd": float(instances["cost_usd"].sum())}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -153,9 +154,9 @@ def compared(pytestconfig: pytest.Config) -> Iterator[Counter[str]]:
     """Counts what the tests of this module compare, and prints it at their end."""
     total: Counter[str] = Counter()
     yield total
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line("\ncompared: " + ", ".join(f"{n:,} {name}" for name, n in total.items()))
+    capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        print("\ncompared: " + ", ".join(f"{n:,} {name}" for name, n in total.items()))
 
 
 def compare(knobs: Knobs, compared: Counter[str]) -> None:

@@ -1,6 +1,7 @@
 """The shipped profiles against the tables that they come from, and against engines that they have not seen."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +43,10 @@ def test_file_loads_and_says_where_it_comes_from(file: str) -> None:
     assert profile.error.startswith("mean/p50/p95")
     assert not profile.estimated
     assert file.startswith(f"{profile.gpu}_{profile.model}_tp{profile.tp}_{profile.dtype}")
-    times = [profile.iteration_s([1000] * n, [(256, 1000)]) for n in (1, 8, 64)]
-    # Products of neighbouring sizes differ by tuning noise, so 8 decodes may cost less than one.
-    assert 0 < times[0] < times[2]
-    assert times[1] > 0.95 * times[0]
+    # Products of neighbouring sizes differ by tuning noise: a few more decodes may cost a few per cent less.
+    times = [profile.iteration_s([1000] * n, [(256, 1000)]) for n in (1, 8, 64, 256)]
+    assert all(later > 0.98 * earlier > 0 for earlier, later in pairwise(times))
+    assert times[3] > 1.05 * times[0]
 
 
 @pytest.mark.parametrize("recipe", list(recipes()), ids=lambda recipe: recipe.file.removesuffix(".yaml"))

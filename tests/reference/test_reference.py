@@ -158,6 +158,22 @@ def test_tool_server_queues_and_retries_at_the_tail() -> None:
     assert records.programs["gap_s"].tolist() == [2 + 0.5 + 2, 2 + 0.5 + 2]
 
 
+def test_time_in_the_gateway_is_busy_before_a_tool_call_waits() -> None:
+    build = WorkloadBuilder(tools=(Tool("free"), Tool("server", 1, 1.375)))
+    build.program()
+    root, first, second = (build.turn(build.segment(2), 16, 1) for _ in range(3))
+    build.edge(root, first, gap_s=1.75)
+    build.edge(root, second, gap_s=0.5, tool=1, failures=1)
+    build.program(0.5)
+    build.edge(build.turn(build.segment(2), 16, 1), build.turn(build.segment(2), 16, 1), gap_s=10.0, tool=1)
+    records = run(build.build(), frontend_s=0.25)
+    # The root ends at 1.25. Its second call fails at 1.75 and asks again at 3.125; the other program has had the place
+    # since 2.25 and gives it back at 12.25. By then turn 1 is in the gateway: it is ready at 3, routed at 3.25.
+    # Busy until 1.25, from 3 to 12.25, and from 12.75 (turn 2 is ready) to 14.5: the other program's turn runs first.
+    assert records.turns["ready_s"].tolist()[:3] == [0, 3, 12.75]
+    assert records.programs[0].item() == (0.0, 14.5, 1.75 + 0.5, "done")
+
+
 def test_join_waits_for_the_last_edge() -> None:
     build = WorkloadBuilder()
     build.program()

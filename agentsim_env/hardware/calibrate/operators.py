@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentsim_env.hardware.calibrate.gemm import GemmTable
 from agentsim_env.hardware.calibrate.kernels import Kernels
@@ -67,6 +68,9 @@ class OperatorTables:
         rows = select(self._gemm, dtype=dtype)
         if not len(rows["m"]):
             raise ValueError(f"{self.folder / 'gemm.csv'}: no {dtype} rows for {self.gpu.name}")
+        if dtype == "fp8":
+            # Odd numbers of rows fall back to kernels of half the speed here; engines pad, or fill an even budget.
+            rows = _where(rows, (rows["m"] <= 16) | (rows["m"] % 8 == 0))
         return GemmTable(rows, self.gpu, dtype)
 
     def attention(self, model: Model, tp: int, kv_dtype: str) -> Steps:
@@ -139,6 +143,10 @@ class OperatorTables:
 
 
 FILES = ("gemm.csv", "attn_prefill.csv", "attn_decode.csv", "allreduce.csv")
+
+
+def _where(table: Table, keep: NDArray[np.bool_]) -> Table:
+    return {name: column[keep] for name, column in table.items()}
 
 
 def _steps(prefill: Table, decode: Table) -> Steps:

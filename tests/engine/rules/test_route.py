@@ -1,13 +1,14 @@
 """Each routing rule against cases computed by hand; docs/routers.md has the formulas."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from agentsim_env.engine.rules.route import ROUTE_RULES
 from agentsim_env.engine.rules.route.gateways import dynamo_cost
-from tests.engine.rules.situation import Engine, Situation, answer
+from tests.engine.rules.situation import MILLISECOND_A_TOKEN, Engine, Situation, answer
 
 # By load.
 
@@ -327,15 +328,13 @@ def test_mooncake_adds_queue_and_own_prefill() -> None:
 
 
 def test_mooncake_knows_that_long_contexts_take_longer() -> None:
-    profile = Engine().profile
-    slow = Profile_with_attention = type(profile)(**{**vars(profile), "pre_b_s": np.array([1e-6])})
-    situation = Situation("mooncake", instances=2, engine=Engine(profile=slow))
-    del Profile_with_attention
+    profile = replace(MILLISECOND_A_TOKEN, pre_b_s=np.array([1e-6]))
+    situation = Situation("mooncake", instances=2, engine=Engine(profile=profile))
     situation.cache(0, 75)
     # Ten waiting turns of 100 tokens behind 10,000: 1000 tokens, each seeing 10,050 on average.
     situation.set(1, expected_tokens=1000, expected_pairs=10 * 100 * (2 * 10_100 - 100))
     situation.ask()
-    own = profile.iteration_s(chunks=[(400, 1200)]) + 1e-6 * 1200
+    own = profile.iteration_s(chunks=[(400, 1200)])
     # One chunk of 1000 behind what each token sees, less the half of the chunk that it sees of itself.
     queue = 1.0 + 1e-6 * (10_050 - 500)
     assert situation.scores == pytest.approx([own, queue + 1.6])
@@ -349,8 +348,8 @@ def estimated(others_weight: float) -> Situation:
 
 
 def test_lowest_estimated_latency_weighs_own_time_against_delay() -> None:
-    # Instance 0: 1600 tokens, then 45 alone. Instance 1: 400 tokens beside four decodes, then 45 as one of five; the four wait
-    # 400 ms longer for one token, and 1 ms for each of half of its 45.
+    # Instance 0: 1600 tokens, then 45 alone. Instance 1: 400 tokens beside four decodes, then 45 as one of five; the
+    # four wait 400 ms longer for one token, and 1 ms for each of half of its 45.
     own = (1.6 + 45 * 0.001, 0.404 + 45 * 0.005)
     delay = (0.0, 4 * 0.400 + 0.5 * 45 * 4 * 0.001)
     fair = estimated(1.0)

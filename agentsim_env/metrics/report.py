@@ -1,0 +1,200 @@
+"""The report of an episode: a few tables, for the terminal and in Markdown."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from agentsim_env.metrics.objectives import objectives_of
+from agentsim_env.metrics.summary import QUANTILES, summarise
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agentsim_env.metrics.records import Records
+    from agentsim_env.scenario.episode import Slo
+
+ABSENT = "–"
+MOST_ROWS = 16
+"""Instances that have a row of their own; of a larger cluster, equal ones are put together."""
+
+
+class ReportTable(NamedTuple):
+    """A table of text.
+
+    Attributes:
+        title: What it is about.
+        columns: Headings; the first column is text, the others are numbers.
+        rows: Cells.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def print_report(records: "Records", slo: "Slo | None" = None, console: "Console | None" = None) -> None:
+    """Print the report.
+
+    Args:
+        records: The episode.
+        slo: Objectives; by default those in the records' metadata.
+        console: Where to; by default the terminal.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = console or Console()
+    console.print(heading(records), highlight=False)
+    for content in tables(records, slo):
+        table = Table(
+            title=content.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        )
+        for i, column in enumerate(content.columns):
+            table.add_column(column, justify="right" if i else "left", no_wrap=True)
+        for row in content.rows:
+            table.add_row(*row)
+        console.print(table)
+
+
+def markdown(records: "Records", slo: "Slo | None" = None) -> str:
+    """The report as Markdown."""
+    parts = [heading(records)]
+    for table in tables(records, slo):
+        marks = ["---", *["---:"] * (len(table.columns) - 1)]
+        lines = [_line(cells) for cells in (table.columns, marks, *table.rows)]
+        parts.append("\n".join([f"**{table.title}**", "", *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def heading(records: "Records") -> str:
+    """One line on what was run."""
+    known = records.metadata
+    rules = known.get("rules", {})
+    parts = [
+        str(known.get("scenario", "episode")),
+        f"seed {known['seed']}" if "seed" in known else "",
+        f"route_turn: {rules['route_turn']}" if "route_turn" in rules else "",
+        f"answered from outside: {', '.join(known['agent_kinds'])}" if known.get("agent_kinds") else "",
+        "latency estimated, not measured" if known.get("estimated") else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def tables(records: "Records", slo: "Slo | None" = None) -> list[ReportTable]:
+    """The report: totals, latency, service levels, instances."""
+    figures = summarise(records, slo)
+    return [_totals(records, figures), _latency(figures), _service(records, figures, slo), _instances(records)]
+
+
+def _totals(records: "Records", figures: dict[str, float]) -> ReportTable:
+    warmup = len(records.programs) - int(figures["programs"])
+    rows = [
+        ("programs done", _number(figures["programs_done"]), _show(figures, "programs_per_s", 3)),
+        *(
+            (f"programs {state}", _number(figures[f"programs_{state}"]), "")
+            for state in ("failed", "rejected", "unfinished")
+            if figures[f"programs_{state}"]
+        ),
+        ("turns", _number(figures["turns"]), _show(figures, "turns_per_s", 2)),
+        ("prompt tokens", _number(figures["prompt_tokens"]), _show(figures, "prompt_tokens_per_s", 0)),
+        ("output tokens", _number(figures["output_tokens"]), _show(figures, "output_tokens_per_s", 0)),
+        ("recomputed tokens", _number(figures["recomputed_tokens"]), ""),
+        ("hit rate", _show(figures, "hit_rate", 1, 100.0, " %"), ""),
+        ("preemptions", _number(figures["preemptions"]), ""),
+        ("makespan", f"{figures['makespan_s']:,.1f} s", ""),
+        ("mean gap time", _show(figures, "mean_gap_s", 1, 1.0, " s"), ""),
+        ("utilisation", _show(figures, "utilisation", 1, 100.0, " %"), ""),
+        (
+            "cost",
+            _show(figures, "cost_usd", 2, 1.0, " USD"),
+            _show(figures, "cost_usd_per_1k_programs", 2, 1.0, " / 1k programs"),
+        ),
+    ]
+    title = "Workload" if not warmup else f"Workload, without {warmup} warm-up programs"
+    return ReportTable(title, ("", "total", "per second"), rows)
+
+
+def _latency(figures: dict[str, float]) -> ReportTable:
+    metrics = (
+        ("JCT (s)", "jct_s", 1, 1.0),
+        ("slowdown", "slowdown", 2, 1.0),
+        ("TTFT (ms)", "ttft_s", 0, 1e3),
+        ("TPOT (ms)", "tpot_s", 1, 1e3),
+        ("queueing (ms)", "queueing_s", 0, 1e3),
+    )
+    labels = ("mean", *QUANTILES)
+    rows = [
+        (heading, *(_show(figures, f"{label}_{name}", digits, scale) for label in labels))
+        for heading, name, digits, scale in metrics
+    ]
+    return ReportTable("Latency", ("", *labels), rows)
+
+
+def _service(records: "Records", figures: dict[str, float], slo: "Slo | None") -> ReportTable:
+    limits = objectives_of(records, slo).given()
+    names = {"ttft_s": "TTFT ≤ {:g} s", "tpot_s": "TPOT ≤ {:g} s", "slowdown": "slowdown ≤ {:g}"}
+    asked = ", ".join(names[name].format(limit) for name, limit in limits.items()) or "none given"
+    rows = [
+        (kind, _show(figures, f"{kind}_in_slo", 1, 100.0, " %"), _show(figures, f"goodput_{kind}_per_s", 3))
+        for kind in ("programs", "turns")
+    ]
+    if "deadlines_met" in figures:
+        rows.append(("deadlines", _show(figures, "deadlines_met", 1, 100.0, " %"), ""))
+    return ReportTable(f"Service levels: {asked}", ("", "met", "goodput per second"), rows)
+
+
+def _instances(records: "Records") -> ReportTable:
+    rows = [
+        _instance_row(number, records.instances[list(members)])
+        for number, members in _groups(records.instances).items()
+    ]
+    columns = (
+        "instance",
+        "busy",
+        "turns",
+        "prefill tok",
+        "decode tok",
+        "hit rate",
+        "preempt",
+        "evicted",
+        "KV peak",
+        "USD",
+    )
+    return ReportTable("Instances, warm-up included", columns, rows)
+
+
+def _groups(instances: np.ndarray) -> dict[str, list[int]]:
+    """Rows of the table: each instance, or in a large cluster the instances of each kind."""
+    groups: dict[str, list[int]] = {}
+    for i, row in enumerate(instances):
+        kind = f"{row['gpu']} × {row['tp']}" if row["tp"] > 1 else str(row["gpu"])
+        groups.setdefault(kind if len(instances) > MOST_ROWS else f"{i} {kind}", []).append(i)
+    if len(instances) > MOST_ROWS:
+        return {f"{len(members)} of {kind}": members for kind, members in groups.items()}
+    return groups
+
+
+def _instance_row(name: str, rows: np.ndarray) -> tuple[str, ...]:
+    up_s, asked = float(rows["up_s"].sum()), int(rows["asked_tokens"].sum())
+    return (
+        name,
+        f"{100.0 * float(rows['busy_s'].sum()) / up_s:.1f} %" if up_s else ABSENT,
+        *(_number(float(rows[column].sum())) for column in ("turns", "prefill_tokens", "decode_tokens")),
+        f"{100.0 * int(rows['hit_tokens'].sum()) / asked:.1f} %" if asked else ABSENT,
+        *(_number(float(rows[column].sum())) for column in ("preemptions", "evicted_blocks")),
+        f"{100.0 * float((rows['peak_blocks'] / rows['capacity_blocks']).max()):.0f} %",
+        f"{float(rows['cost_usd'].sum()):,.2f}",
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _show(figures: dict[str, float], name: str, digits: int, scale: float = 1.0, unit: str = "") -> str:
+    return f"{figures[name] * scale:,.{digits}f}{unit}" if name in figures else ABSENT
+
+
+def _line(cells: tuple[str, ...] | list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

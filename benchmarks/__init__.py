@@ -1,0 +1,1 @@
+"""Benchmarks: speed and memory, as ratios to things that everybody knows."""

@@ -1,0 +1,82 @@
+"""The compiled loop: turns per second, on the default scenario and on larger clusters and workloads."""
+
+from functools import cache
+from typing import NamedTuple
+
+from agentsim_env import Simulator, load_scenario
+from agentsim_env.capacity import capacity_per_s
+from agentsim_env.workload import Programs
+from benchmarks.measure import Task, stopwatch
+
+EPISODES = 40
+
+
+class Size(NamedTuple):
+    """A cluster and a workload.
+
+    Attributes:
+        instances: Instances.
+        programs: Programs, which arrive at the rate per instance of the default scenario.
+        repeats: How often the workload is simulated in one measurement.
+    """
+
+    instances: int
+    programs: int
+    repeats: int = 1
+
+
+def default_scenario(include_reset: bool) -> Task:
+    """Task: episodes of the default scenario, by its rules.
+
+    Args:
+        include_reset: Whether drawing the workload and setting up the state are on the clock.
+    """
+    simulator = Simulator()
+
+    def run() -> tuple[float, float]:
+        turns, seconds = 0, 0.0
+        for seed in range(EPISODES):
+            watch = stopwatch()
+            simulator.reset(seed)
+            watch = watch if include_reset else stopwatch()
+            simulator.run()
+            seconds += watch()
+            turns += len(simulator.programs.turn)
+        return turns, seconds
+
+    return run
+
+
+def of_size(size: Size) -> Task:
+    """Task: the default scenario in another size."""
+    simulator, programs = sized(size)
+
+    def run() -> tuple[float, float]:
+        turns, seconds = 0, 0.0
+        for _ in range(size.repeats):
+            simulator.reset(0, programs)
+            watch = stopwatch()
+            simulator.run()
+            seconds += watch()
+            turns += len(programs.turn)
+        return turns, seconds
+
+    return run
+
+
+@cache
+def sized(size: Size) -> tuple[Simulator, Programs]:
+    """A simulator of the default scenario in another size, at the same rate per instance, and its workload."""
+    default = load_scenario()
+    load = getattr(default.workload.arrivals, "load")  # noqa: B009  (the default arrives at a load)
+    rate_per_s = load * capacity_per_s(default) * size.instances / default.cluster.n_instances
+    scenario = load_scenario(
+        default,
+        {
+            "cluster.instances.0.count": size.instances,
+            "workload.arrivals": {"process": "poisson", "rate_per_s": rate_per_s},
+            "episode.programs": size.programs,
+        },
+    )
+    simulator = Simulator(scenario)
+    return simulator, simulator.source.draw(0)

@@ -1,0 +1,58 @@
+"""States of the engine made by hand, for tests of its parts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.state import EVENT, State
+from agentsim_env.hardware import Engine, Profile
+from tests.reference.building import WorkloadBuilder
+
+FLAT = Profile(
+    **{name: [1.0] for name in ("dense_tokens", "seq_n", "dec_n", "pre_c")},
+    **{name: [0.0] for name in ("seq_s", "pure_a_s", "pure_b_s", "mixed_a_s", "mixed_b_s", "pre_a_s", "pre_b_s")},
+    dense_s=[0.01],
+    **dict.fromkeys(("overhead_s", "cpu_s", "cpu_per_seq_s", "cpu_per_token_s", "serial_pure_s", "serial_mixed_s"), 0.0),
+)
+"""Every iteration takes 10 ms."""
+
+
+def engine(**changes: Any) -> Engine:
+    """An instance of 100 blocks and 10 ms an iteration."""
+    values = {
+        "gpu": "test",
+        "model": "test",
+        "tp": 1,
+        "dtype": "bf16",
+        "profile": FLAT,
+        "kv_blocks": 100,
+        "max_num_seqs": 8,
+        "max_num_batched_tokens": 256,
+        "max_model_len_tokens": 10_000,
+        "price_per_hour": 1.0,
+        "kv_bytes_per_token": 1,
+        "estimated": False,
+    }
+    return Engine(**{**values, **changes})
+
+
+def state(
+    segments: Sequence[tuple[int, int]] = ((-1, 8),), n_instances: int = 1, n_events: int = 8, **instance: Any
+) -> State:
+    """A state at time 0.
+
+    Args:
+        segments: Parent and number of blocks of each segment.
+        n_instances: Equal instances.
+        n_events: Places for events.
+        instance: What differs from `engine()`.
+    """
+    work = WorkloadBuilder()
+    for parent, n_blocks in segments:
+        work.segment(n_blocks, parent)
+    work.program(0.0)
+    work.turn(0, 5, 5)
+    fresh = Blueprint([engine(**instance)] * n_instances).state(work.build())
+    return fresh._replace(event=np.zeros(n_events, EVENT))

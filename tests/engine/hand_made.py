@@ -1,12 +1,15 @@
 """States of the engine made by hand, for tests of its parts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numba
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.state import EVENT, State
+from agentsim_env.engine.jit import COMPILED
+from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.state import EVENT, State, handle
 from agentsim_env.hardware import Engine, Profile
 from tests.reference.building import WorkloadBuilder
 
@@ -56,3 +59,15 @@ def state(
     work.turn(0, 5, 5)
     fresh = Blueprint([engine(**instance)] * n_instances).state(work.build())
     return fresh._replace(event=np.zeros(n_events, EVENT))
+
+
+def bound(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the engine that takes a state from Python, and is otherwise the one that the engine runs."""
+    if not COMPILED:
+        return function
+
+    @numba.njit
+    def call(table, *arguments):
+        return function(bind(table), *arguments)
+
+    return lambda made, *arguments: call(handle(made), *arguments)

@@ -5,7 +5,10 @@ import pytest
 
 from agentsim_env.engine import events
 from agentsim_env.engine.state import State
-from tests.engine.hand_made import state
+from tests.engine.hand_made import bound, state
+
+push, pop = bound(events.push), bound(events.pop)
+set_due, clear_due = bound(events.set_due), bound(events.clear_due)
 
 
 def pop_all(made: State) -> list[tuple[float, int, int]]:
@@ -13,7 +16,7 @@ def pop_all(made: State) -> list[tuple[float, int, int]]:
     out = []
     while made.world["n_events"][0]:
         time_s = float(made.event["time_s"][0])
-        kind, number = events.pop(made)
+        kind, number = pop(made)
         out.append((time_s, int(kind), int(number)))
     return out
 
@@ -28,7 +31,7 @@ def test_earlier_events_come_first_then_kinds_then_ids() -> None:
     made = state()
     given = [(2.0, 0, 0), (1.0, 6, 1), (1.0, 2, 9), (1.0, 6, 0), (0.5, 8, 3), (1.0, 2, 2**31 - 1)]
     for event in given:
-        events.push(made, *event)
+        push(made, *event)
     assert pop_all(made) == sorted(given)
 
 
@@ -40,11 +43,11 @@ def test_any_mixture_of_pushes_and_pops_keeps_the_order(seed: int) -> None:
     for _ in range(400):
         if inside and rng.random() < 0.4:
             first = float(made.event["time_s"][0])
-            assert (first, *map(int, events.pop(made))) == min(inside)
+            assert (first, *map(int, pop(made))) == min(inside)
             inside.remove(min(inside))
         else:
             inside.append((float(rng.integers(6)) / 4, int(rng.integers(9)), int(rng.integers(1000))))
-            events.push(made, *inside[-1])
+            push(made, *inside[-1])
     assert pop_all(made) == sorted(inside)
 
 
@@ -57,11 +60,11 @@ def test_the_instance_that_is_due_first_is_on_top(seed: int) -> None:
     for _ in range(300):
         i = int(rng.integers(13))
         if rng.random() < 0.3:
-            events.clear_due(made, i)
+            clear_due(made, i)
             due.pop(i, None)
         else:
             due[i] = float(rng.integers(8)) / 4
-            events.set_due(made, i, due[i])
+            set_due(made, i, due[i])
         n = int(made.world["n_due"][0])
         assert n == len(due)
         assert sorted(made.due[:n].tolist()) == sorted(due)
@@ -74,11 +77,11 @@ def test_the_instance_that_is_due_first_is_on_top(seed: int) -> None:
     while due:
         first = int(made.due[0])
         assert first == min(due, key=lambda k: (due[k], k))
-        events.clear_due(made, first)
+        clear_due(made, first)
         del due[first]
 
 
 def test_an_instance_without_a_run_can_be_cleared_again() -> None:
     made = state(n_instances=2)
-    events.clear_due(made, 1)
+    clear_due(made, 1)
     assert made.world["n_due"][0] == 0

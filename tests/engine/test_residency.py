@@ -15,7 +15,21 @@ import pytest
 
 from agentsim_env.engine import residency
 from agentsim_env.engine.state import NONE, State
-from tests.engine.hand_made import state
+from tests.engine.hand_made import bound, state
+
+available_blocks = bound(residency.available_blocks)
+deepest = bound(residency.deepest)
+depth_blocks = bound(residency.depth_blocks)
+drop_all = bound(residency.drop_all)
+evict = bound(residency.evict)
+find = bound(residency.find)
+first_locked = bound(residency.first_locked)
+hits = bound(residency.hits)
+idle_on_path = bound(residency.idle_on_path)
+lock = bound(residency.lock)
+publish = bound(residency.publish)
+remember = bound(residency.remember)
+unlock = bound(residency.unlock)
 
 FOREST = ((-1, 4), (0, 3), (0, 6), (1, 5), (1, 2), (-1, 10))
 START = (0, 4, 4, 7, 7, 0)
@@ -28,18 +42,24 @@ def made() -> State:
 
 
 def hold(made: State, leaf: int, blocks: int, pool: int = 0) -> int:
-    """Publish blocks of a path, as idle cache."""
-    residency.evict(made, pool, max(0, blocks - hit(made, leaf, pool)))
-    return int(residency.publish(made, leaf, pool, blocks))
+    """Publish blocks of a path as a turn does that leaves at once; the deepest record of these blocks."""
+    found = deepest(made, leaf, pool)
+    lock(made, found)
+    evict(made, pool, max(0, blocks - hit(made, leaf, pool)))
+    lowest = int(publish(made, leaf, pool, blocks))
+    lock(made, lowest)
+    unlock(made, found)
+    unlock(made, lowest)
+    return lowest
 
 
 def hit(made: State, leaf: int, pool: int = 0) -> int:
-    return int(residency.depth_blocks(made, residency.deepest(made, leaf, pool)))
+    return int(depth_blocks(made, deepest(made, leaf, pool)))
 
 
 def held(made: State, pool: int = 0) -> dict[int, int]:
     """Resident blocks by segment."""
-    found = {segment: int(residency.find(made, segment, pool)) for segment in range(len(FOREST))}
+    found = {segment: int(find(made, segment, pool)) for segment in range(len(FOREST))}
     return {segment: int(made.resident["blocks"][r]) for segment, r in found.items() if r != NONE}
 
 
@@ -56,7 +76,7 @@ def idle_list(made: State, pool: int = 0) -> Iterator[int]:
 
 def check(made: State, pool: int = 0) -> None:
     """Everything that must hold in a pool at any time."""
-    records = {segment: int(residency.find(made, segment, pool)) for segment in held(made, pool)}
+    records = {segment: int(find(made, segment, pool)) for segment in held(made, pool)}
     resident = made.resident
     idle = list(idle_list(made, pool))
     assert sorted(idle) == sorted(r for r in records.values() if resident["locks"][r] == 0)
@@ -110,13 +130,13 @@ def test_pools_are_apart(made: State) -> None:
     assert held(made) == {0: 4, 1: 3, 3: 2}
     assert held(made, 1) == {0: 4, 1: 1, 2: 2}
     out = np.zeros(2)
-    residency.hits(made, 3, 0, out)
+    hits(made, 3, 0, out)
     assert out.tolist() == [9.0, 5.0]
-    residency.hits(made, 2, 0, out)
+    hits(made, 2, 0, out)
     assert out.tolist() == [4.0, 6.0]
-    residency.hits(made, 5, 0, out)
+    hits(made, 5, 0, out)
     assert out.tolist() == [0.0, 0.0]
-    residency.drop_all(made, 0)
+    drop_all(made, 0)
     assert held(made) == {}
     assert held(made, 1) == {0: 4, 1: 1, 2: 2}
     assert made.pool["used"].tolist() == [0, 7]
@@ -127,38 +147,38 @@ def test_pools_are_apart(made: State) -> None:
 def test_a_lock_holds_the_whole_path(made: State) -> None:
     r = hold(made, 3, 9)
     hold(made, 2, 6)
-    residency.lock(made, r)
+    lock(made, r)
     check(made)
     assert [made.resident["segment"][i] for i in idle_list(made)] == [2]
-    assert residency.available_blocks(made, 0) == 20 - 9
-    assert residency.idle_on_path(made, residency.find(made, 2, 0)) == 2
-    assert residency.idle_on_path(made, r) == 0
-    assert residency.first_locked(made, residency.find(made, 2, 0)) == residency.find(made, 0, 0)
-    residency.evict(made, 0, 11)
+    assert available_blocks(made, 0) == 20 - 9
+    assert idle_on_path(made, find(made, 2, 0)) == 2
+    assert idle_on_path(made, r) == 0
+    assert first_locked(made, find(made, 2, 0)) == find(made, 0, 0)
+    evict(made, 0, 11)
     assert held(made) == {0: 4, 1: 3, 3: 2}
-    residency.unlock(made, r)
-    assert residency.available_blocks(made, 0) == 20
+    unlock(made, r)
+    assert available_blocks(made, 0) == 20
     check(made)
 
 
 def test_locks_are_counted(made: State) -> None:
     r = hold(made, 3, 9)
     for _ in range(2):
-        residency.lock(made, r)
-    residency.unlock(made, r)
+        lock(made, r)
+    unlock(made, r)
     assert list(idle_list(made)) == []
-    residency.unlock(made, r)
+    unlock(made, r)
     assert [made.resident["segment"][i] for i in idle_list(made)] == [3, 1, 0]
     check(made)
 
 
 def test_a_shared_part_is_released_by_the_last_who_holds_it(made: State) -> None:
     left, right = hold(made, 3, 9), hold(made, 4, 9)
-    residency.lock(made, left)
-    residency.lock(made, right)
-    residency.unlock(made, left)
+    lock(made, left)
+    lock(made, right)
+    unlock(made, left)
     assert [made.resident["segment"][i] for i in idle_list(made)] == [3]
-    residency.unlock(made, right)
+    unlock(made, right)
     assert [made.resident["segment"][i] for i in idle_list(made)] == [3, 4, 1, 0]
     check(made)
 
@@ -167,16 +187,16 @@ def test_the_least_recently_released_goes_first_and_from_its_tail(made: State) -
     first = hold(made, 3, 10)
     second = hold(made, 5, 8)
     for r in (first, second):
-        residency.lock(made, r)
-    residency.unlock(made, second)
-    residency.unlock(made, first)
-    residency.evict(made, 0, 4)
+        lock(made, r)
+    unlock(made, second)
+    unlock(made, first)
+    evict(made, 0, 4)
     assert held(made) == {0: 4, 1: 3, 3: 3, 5: 6}
-    residency.evict(made, 0, 12)
+    evict(made, 0, 12)
     assert held(made) == {0: 4, 1: 3, 3: 1}
-    residency.evict(made, 0, 14)
+    evict(made, 0, 14)
     assert held(made) == {0: 4, 1: 2}
-    residency.evict(made, 0, 20)
+    evict(made, 0, 20)
     assert held(made) == {}
     assert made.instance["evicted_blocks"].tolist() == [18, 0]
     check(made)
@@ -184,39 +204,39 @@ def test_the_least_recently_released_goes_first_and_from_its_tail(made: State) -
 
 def test_nothing_is_evicted_while_enough_is_free(made: State) -> None:
     hold(made, 3, 9)
-    residency.evict(made, 0, 11)
+    evict(made, 0, 11)
     assert held(made) == {0: 4, 1: 3, 3: 2}
-    residency.evict(made, 0, 12)
+    evict(made, 0, 12)
     assert held(made) == {0: 4, 1: 3, 3: 1}
 
 
 def test_a_use_makes_a_path_the_newest(made: State) -> None:
     hold(made, 2, 8)
     hold(made, 5, 8)
-    r = residency.find(made, 2, 0)
-    residency.lock(made, r)
-    residency.unlock(made, r)
-    residency.evict(made, 0, 8)
+    r = find(made, 2, 0)
+    lock(made, r)
+    unlock(made, r)
+    evict(made, 0, 8)
     assert held(made) == {0: 4, 2: 4, 5: 4}
 
 
 def test_a_tree_forgets_what_was_sent_longest_ago(made: State) -> None:
-    residency.remember(made, 2, 1, 9)
-    residency.remember(made, 5, 1, 9)
+    remember(made, 2, 1, 9)
+    remember(made, 5, 1, 9)
     assert held(made, 1) == {0: 4, 2: 5, 5: 9}
-    residency.remember(made, 2, 1, 9)
-    residency.remember(made, 3, 1, 10)
+    remember(made, 2, 1, 9)
+    remember(made, 3, 1, 10)
     assert held(made, 1) == {0: 4, 1: 3, 2: 5, 3: 3, 5: 5}
     check(made, 1)
-    residency.remember(made, 3, 1, 0)
+    remember(made, 3, 1, 0)
     assert held(made, 1) == {0: 4, 1: 3, 2: 5, 3: 3, 5: 5}
 
 
 def test_a_path_that_does_not_fit_the_tree_is_not_remembered() -> None:
     small = state(FOREST, n_instances=1, kv_blocks=8)
-    residency.remember(small, 3, 0, 12)
+    remember(small, 3, 0, 12)
     assert held(small) == {}
-    residency.remember(small, 3, 0, 8)
+    remember(small, 3, 0, 8)
     assert held(small) == {0: 4, 1: 3, 3: 1}
     check(small)
 
@@ -230,18 +250,17 @@ def test_books_balance_whatever_happens(seed: int, made: State) -> None:
         pool, leaf = int(rng.integers(2)), int(rng.integers(6))
         if locked and rng.random() < 0.4:
             r, leaf, pool = locked.pop(rng.integers(len(locked)))
-            residency.unlock(made, r)
+            unlock(made, r)
         else:
-            deepest = residency.deepest(made, leaf, pool)
-            found = hit(made, leaf, pool)
+            known, found = deepest(made, leaf, pool), hit(made, leaf, pool)
             blocks = int(rng.integers(max(1, found), START[leaf] + FOREST[leaf][1] + 1))
-            room = residency.available_blocks(made, pool) - residency.idle_on_path(made, deepest)
+            room = available_blocks(made, pool) - idle_on_path(made, known)
             if blocks - found <= room:
-                residency.lock(made, deepest)
-                residency.evict(made, pool, blocks - found)
-                lowest = int(residency.publish(made, leaf, pool, blocks))
-                residency.lock(made, lowest)
-                residency.unlock(made, deepest)
+                lock(made, known)
+                evict(made, pool, blocks - found)
+                lowest = int(publish(made, leaf, pool, blocks))
+                lock(made, lowest)
+                unlock(made, known)
                 locked.append((lowest, leaf, pool))
                 assert hit(made, leaf, pool) >= blocks
         for p in range(2):
@@ -250,7 +269,7 @@ def test_books_balance_whatever_happens(seed: int, made: State) -> None:
             assert made.resident["pool"][r] == p
             assert made.resident["locks"][r] > 0
     for r, _, _ in locked:
-        residency.unlock(made, r)
+        unlock(made, r)
     for p in range(2):
         check(made, p)
-        assert residency.available_blocks(made, p) == 20
+        assert available_blocks(made, p) == 20

@@ -30,7 +30,9 @@ class DoNothing(gymnasium.Env[np.ndarray, np.integer]):
         self._observation, self._info = observation, info
         self._episode_steps, self._left = episode_steps, 0
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begins an episode."""
         super().reset(seed=seed)
         self._left = self._episode_steps

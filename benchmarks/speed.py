@@ -53,11 +53,15 @@ class Bar(NamedTuple):
 
 def main() -> None:
     """Measures, prints and writes the results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description="Speed and memory against their bars.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description="Speed and memory against their bars."
+    )
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of the short tasks (default: 5)")
     parser.add_argument("--quick", action="store_true", help="leave the large clusters and workloads out")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a bar is missed")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where the results are written (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS, help="where the results are written (default: %(default)s)"
+    )
     given = parser.parse_args()
     console = Console()
     with console.status("setting up") as status:
@@ -83,7 +87,12 @@ def measure(
     sizes = {label(size): simulation.of_size(size) for size in (BASE, WIDE, LONG)}
     grown = interleave(warm(sizes, progress), max(1, rounds // 2), progress)
     bars += [
-        Bar(f"cost of a turn, {label(size)} / {label(BASE)}", median_ratio(grown, label(BASE), label(size)), 1.5, at_least=False)
+        Bar(
+            f"cost of a turn, {label(size)} / {label(BASE)}",
+            median_ratio(grown, label(BASE), label(size)),
+            1.5,
+            at_least=False,
+        )
         for size in (WIDE, LONG)
     ]
     progress("memory")
@@ -144,9 +153,7 @@ def show(
         console.print(f"bytes a program: {parts} (resident: workload, state and allocator; records are made on demand)")
 
 
-def write(
-    path: Path, rates: dict[str, list[float]], bars: list[Bar], bytes_per_program: memory.Memory | None
-) -> None:
+def write(path: Path, rates: dict[str, list[float]], bars: list[Bar], bytes_per_program: memory.Memory | None) -> None:
     """Writes the results as JSON."""
     content = {
         "machine": machine(),

@@ -56,7 +56,8 @@ import gymnasium, numpy
 began = time.process_time()
 import agentsim_env
 print(time.process_time() - began)
-print(*[name for name in ("torch", "stable_baselines3", "pandas", "matplotlib", "numba", "scipy") if name in sys.modules])
+slow = ("torch", "stable_baselines3", "pandas", "matplotlib", "numba", "scipy")
+print(*[name for name in slow if name in sys.modules])
 """
     seconds, loaded = python(code).split("\n")[:2]
     assert loaded == ""

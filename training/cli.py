@@ -185,7 +185,6 @@ def simulate(
 ) -> None:
     """Run a scenario or replay a trace by its rules, and print the report."""
     from agentsim_env.metrics.report import print_report
-
     from training.simulate import simulate as run
 
     records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), seed)

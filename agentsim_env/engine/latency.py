@@ -79,7 +79,8 @@ def time_run(state, i, iterations):
         iterations = _until_crossed(first, slope, base + decode_s + prefill_s, attention_slope, iterations)
         for k in range(3):
             iterations = _until_crossed(first, slope, other_firsts[k], other_slopes[k], iterations)
-    instance.run_first_s = profile.overhead_s + first
+    has_chunk = sequences > instance.n_decode
+    instance.run_first_s = profile.overhead_s + first + (profile.chunk_overhead_s if has_chunk else 0.0)
     instance.run_slope_s = slope
     return iterations
 

@@ -227,6 +227,7 @@ TOOL = np.dtype(
 PROFILE = np.dtype(
     [
         ("overhead_s", "f8"),
+        ("chunk_overhead_s", "f8"),
         ("cpu_s", "f8"),
         ("cpu_per_seq_s", "f8"),
         ("cpu_per_token_s", "f8"),

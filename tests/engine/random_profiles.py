@@ -29,6 +29,7 @@ def random_profile(rng: np.random.Generator) -> Profile:
         pre_a_s=increasing(len(pre), 1e-3),
         pre_b_s=increasing(len(pre), 2e-6),
         overhead_s=float(rng.choice([0.0, 1e-3])),
+        chunk_overhead_s=float(rng.choice([0.0, 2e-3])),
         cpu_s=float(rng.choice([0.0, rng.uniform(1e-3, 6e-3)])),
         cpu_per_seq_s=float(rng.choice([0.0, 2e-4])),
         cpu_per_token_s=float(rng.choice([0.0, 1e-5])),

@@ -18,7 +18,13 @@ from tests.small import SMALL, answer_at_random, small
 
 ROOT = Path(__file__).resolve().parents[2]
 
-RULES = {"equal": "random", "tight": "cache_aware", "faulty": "session_affinity", "graphs": "saga", "cut": "power_of_two"}
+RULES = {
+    "equal": "random",
+    "tight": "cache_aware",
+    "faulty": "session_affinity",
+    "graphs": "saga",
+    "cut": "power_of_two",
+}
 """A rule for each scenario, among them some that use chance, remember what they sent or steal."""
 
 TINY: dict[str, dict[str, Any]] = {
@@ -47,7 +53,11 @@ ALL: dict[str, dict[str, Any]] = {name: {} for name in SMALL}
 
 def elsewhere(scenarios: Mapping[str, Mapping[str, Any]], **environment: str) -> dict[str, str]:
     """`hashes` in another process."""
-    code = "import json, sys; from tests.engine.test_determinism import hashes; print(json.dumps(hashes(json.loads(sys.argv[1]))))"
+    code = """
+import json, sys
+from tests.engine.test_determinism import hashes
+print(json.dumps(hashes(json.loads(sys.argv[1]))))
+"""
     command = [sys.executable, "-c", code, json.dumps(scenarios)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -70,7 +80,9 @@ def test_same_bits_uncompiled() -> None:
 
 def test_simulators_do_not_disturb_each_other() -> None:
     alone = hashes(ALL)
-    simulators = {name: Simulator(small(name, {"rules.route_turn": RULES[name]}), agent_kinds=("route_turn",)) for name in ALL}
+    simulators = {
+        name: Simulator(small(name, {"rules.route_turn": RULES[name]}), agent_kinds=("route_turn",)) for name in ALL
+    }
     rngs = {name: np.random.default_rng(0) for name in ALL}
     for simulator in simulators.values():
         simulator.reset(0)

@@ -57,10 +57,24 @@ def hit(made: State, leaf: int, pool: int = 0) -> int:
     return int(depth_blocks(made, deepest(made, leaf, pool)))
 
 
+def records_of(made: State, pool: int) -> dict[int, int]:
+    """Record of each segment that a pool holds."""
+    found: dict[int, int] = {}
+    for segment in range(len(FOREST)):
+        r, before = int(made.holder[segment]), NONE
+        while r != NONE:
+            assert made.resident["segment"][r] == segment
+            assert made.resident["previous_holder"][r] == before
+            if made.resident["pool"][r] == pool:
+                assert segment not in found
+                found[segment] = r
+            before, r = r, int(made.resident["next_holder"][r])
+    return found
+
+
 def held(made: State, pool: int = 0) -> dict[int, int]:
     """Resident blocks by segment."""
-    found = {segment: int(find(made, segment, pool)) for segment in range(len(FOREST))}
-    return {segment: int(made.resident["blocks"][r]) for segment, r in found.items() if r != NONE}
+    return {segment: int(made.resident["blocks"][r]) for segment, r in records_of(made, pool).items()}
 
 
 def idle_list(made: State, pool: int = 0) -> Iterator[int]:
@@ -76,7 +90,7 @@ def idle_list(made: State, pool: int = 0) -> Iterator[int]:
 
 def check(made: State, pool: int = 0) -> None:
     """Everything that must hold in a pool at any time."""
-    records = {segment: int(find(made, segment, pool)) for segment in held(made, pool)}
+    records = records_of(made, pool)
     resident = made.resident
     idle = list(idle_list(made, pool))
     assert sorted(idle) == sorted(r for r in records.values() if resident["locks"][r] == 0)
@@ -241,12 +255,12 @@ def test_a_path_that_does_not_fit_the_tree_is_not_remembered() -> None:
     check(small)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(12))
 def test_books_balance_whatever_happens(seed: int, made: State) -> None:
     """Turns that lock, publish further and leave, on two instances with room for little."""
     rng = np.random.default_rng(seed)
     locked: list[tuple[int, int, int]] = []
-    for _ in range(150):
+    for _ in range(100):
         pool, leaf = int(rng.integers(2)), int(rng.integers(6))
         if locked and rng.random() < 0.4:
             r, leaf, pool = locked.pop(rng.integers(len(locked)))

@@ -29,7 +29,7 @@ def charges_s(records: Records, env: RoutingEnv) -> float:
 
 
 def busy_s(records: Records) -> np.ndarray:
-    """Time that each counted program has a turn in the cluster: the union of its turns' stays, until the program ends."""
+    """Time that each counted program has a turn in the cluster: the union of its turns' stays, until its end."""
     total = np.zeros(len(records.programs))
     for p, program in enumerate(records.programs):
         end_s = records.now_s if np.isnan(program["end_s"]) else program["end_s"]
@@ -175,6 +175,18 @@ def test_turns_of_failed_programs_count_in_the_terms_of_turns() -> None:
     ended = ~np.isnan(turns["end_s"])
     assert not ended.all()
     assert found == pytest.approx(-np.sum((turns["first_token_s"] - turns["ready_s"])[ended]) / len(turns), abs=1e-6)
+
+
+def test_turns_of_a_single_token_have_no_time_per_further_token() -> None:
+    env = RoutingEnv(small("equal", {"reward.terms": {"time_in_system": 0.0, "tpot": 1.0}}))
+    programs = env.simulator.source.draw(0)
+    programs.turn["output_tokens"][::2] = 1
+    _, info = env.reset(seed=0, options={"programs": programs})
+    found = 0.0
+    while "seed" not in info:
+        _, reward, *_, info = env.step(0)
+        found += reward
+    assert found == pytest.approx(-env.simulator.summary()["mean_tpot_s"], abs=1e-6)
 
 
 def test_an_episode_does_not_pay_for_the_one_before() -> None:

@@ -72,7 +72,9 @@ def test_queues_and_batches(seen: Seen) -> None:
     np.testing.assert_allclose(seen.feature("running"), squash(running, 16), atol=1e-6)
     np.testing.assert_allclose(seen.feature("context_tokens"), squash(tokens, 400_000), atol=1e-6)
     turns = waiting + running
-    np.testing.assert_allclose(seen.feature("turns_rank"), squash(turns - turns.min(axis=1, keepdims=True), 4), atol=1e-6)
+    np.testing.assert_allclose(
+        seen.feature("turns_rank"), squash(turns - turns.min(axis=1, keepdims=True), 4), atol=1e-6
+    )
     mean = np.broadcast_to(turns.mean(axis=1, keepdims=True), turns.shape)
     np.testing.assert_allclose(seen.feature("cluster_turns"), squash(mean, 16), atol=1e-6)
 

@@ -29,7 +29,11 @@ def test_pieces_are_the_larger_of_lowest_and_floor(
 
 
 def test_lines_that_are_never_lowest_are_left_out() -> None:
-    assert lowest_lines([(0.0, 3.0), (5.0, 5.0), (1.0, 2.0), (2.1, 1.9), (4.0, 1.0)]) == [(0.0, 3.0), (1.0, 2.0), (4.0, 1.0)]
+    assert lowest_lines([(0.0, 3.0), (5.0, 5.0), (1.0, 2.0), (2.1, 1.9), (4.0, 1.0)]) == [
+        (0.0, 3.0),
+        (1.0, 2.0),
+        (4.0, 1.0),
+    ]
 
 
 def test_table_is_read_as_the_profile_reads_it() -> None:

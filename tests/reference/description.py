@@ -21,6 +21,7 @@ class Profile:
     pre_a_s: Sequence[float]
     pre_b_s: Sequence[float]
     overhead_s: float = 0.0
+    chunk_overhead_s: float = 0.0
     cpu_s: float = 0.0
     cpu_per_seq_s: float = 0.0
     cpu_per_token_s: float = 0.0

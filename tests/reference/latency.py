@@ -1,7 +1,7 @@
 """Time of one iteration, from the latency form of a profile (semantics, "One iteration" step 3 and "Runs").
 
     gpu = dense(N) + per_seq(n) + max(D + A, serial * longest)
-    t   = overhead + max(gpu, cpu + cpu_per_seq * n + cpu_per_token * N)
+    t   = overhead + [a chunk in the step] * chunk_overhead + max(gpu, cpu + cpu_per_seq * n + cpu_per_token * N)
 
 with N tokens and n sequences in the step, D = a(nd) + b(nd) * KV for nd decodes that read KV tokens (the new ones
 included), and A = sum of a_pre(c) + b_pre(c) * k over chunks of c new on k cached tokens.
@@ -64,6 +64,7 @@ def iteration_time(profile: Profile, contexts: Sequence[int], chunks: Sequence[t
 
     gpu_s = table(p.dense_tokens, p.dense_s, n_tokens) + table(p.seq_n, p.seq_s, n_sequences) + attention_s
     cpu_s = p.cpu_s + p.cpu_per_seq_s * n_sequences + p.cpu_per_token_s * n_tokens
+    overhead_s = p.overhead_s + (p.chunk_overhead_s if chunks else 0.0)
     if cpu_s > gpu_s:
-        return Line(p.overhead_s + cpu_s, 0.0, ("cpu",))
-    return Line(p.overhead_s + gpu_s, attention_growth_s, ("gpu", *branch))
+        return Line(overhead_s + cpu_s, 0.0, ("cpu",))
+    return Line(overhead_s + gpu_s, attention_growth_s, ("gpu", *branch))

@@ -68,7 +68,7 @@ def test_killed_run_ends_with_the_same_bits(
     checkpoint = latest_checkpoint(killed)
     assert checkpoint is not None
     assert int(checkpoint.name) < 256
-    assert all(tape["actions"] for tape in json.loads((checkpoint / "state.json").read_text())["tapes"])
+    assert any(tape["actions"] for tape in json.loads((checkpoint / "state.json").read_text())["tapes"])
     run(killed)
     expected, found = parameters(whole), parameters(killed)
     assert expected.keys() == found.keys()

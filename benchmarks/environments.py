@@ -48,7 +48,7 @@ def do_nothing() -> gymnasium.Env:
     """The do-nothing environment with the spaces of the routing environment, made like it."""
     inner = gymnasium.make(ROUTING)
     if NOTHING not in gymnasium.registry:
-        gymnasium.register(NOTHING, entry_point=DoNothing)
+        gymnasium.register(NOTHING, entry_point="benchmarks.environments:DoNothing")
     return gymnasium.make(NOTHING, env=inner, episode_steps=episode_steps(inner))
 
 

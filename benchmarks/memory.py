@@ -1,4 +1,4 @@
-"""Memory of a simulation: growth of the resident set from a thousand to a hundred thousand programs, in a process of its own."""
+"""Memory of a simulation: growth of the resident set with the number of programs, in a process of its own."""
 
 import json
 import resource

@@ -1,7 +1,7 @@
 """The yardstick of a Python user who simulates: SimPy and an M/M/8 queue."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import simpy
 
@@ -25,13 +25,13 @@ def simulate(customers: int, rng: random.Random) -> int:
     servers = simpy.Resource(env, capacity=SERVERS)
     served: list[float] = []
 
-    def customer() -> Iterator[simpy.Event]:
+    def customer() -> Generator[simpy.Event, None, None]:
         with servers.request() as turn:
             yield turn
             yield env.timeout(rng.expovariate(1.0))
         served.append(env.now)
 
-    def arrivals() -> Iterator[simpy.Event]:
+    def arrivals() -> Generator[simpy.Event, None, None]:
         for _ in range(customers):
             yield env.timeout(rng.expovariate(SERVERS * LOAD))
             env.process(customer())

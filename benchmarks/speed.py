@@ -43,7 +43,7 @@ class Bar(NamedTuple):
     value: float
     limit: float
     at_least: bool
-    unit: str = "×"
+    unit: str = "x"
 
     @property
     def met(self) -> bool:

@@ -292,7 +292,7 @@ def test_stuck_programs_are_an_error_that_says_why() -> None:
 
 def test_a_workload_must_have_the_blocks_of_the_cluster() -> None:
     programs = single_turns([0.0], [50], [5])._replace(block_size=32)
-    with pytest.raises(ValueError, match="blocks of 32 tokens, the cluster of 16"):
+    with pytest.raises(ValueError, match="blocks of the programs have 32 tokens, those of the cluster 16"):
         on("H100").reset(seed=0, programs=programs)
 
 

@@ -69,6 +69,7 @@ def _draw_differences(axes: "Axes", results: Results) -> None:
     axes.grid(axis="x", color="#E5E5E5", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=6)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0f} %" if value else "0")
     axes.set_xlabel(f"change of mean JCT against {results.reference}, paired, 95 % interval")
     n = len(results.seeds)

@@ -25,7 +25,8 @@ def simulate(
     Args:
         scenario: Name, path or scenario; None for the default.
         overrides: `path=value` strings laid over the scenario.
-        trace: Trace to replay: all its programs, at their own times if it has any, else as the scenario's arrive.
+        trace: Trace to replay: all its programs, at their own times if it has any and the overrides say nothing of
+            arrivals, else as those of the scenario.
         skip_bad_lines: Whether broken lines of the trace are skipped instead of being an error.
         rules: `kind=name` strings.
         seed: Seed of the episode.
@@ -50,9 +51,11 @@ def _replay(scenario: Any, overrides: Sequence[str], trace: Path, skip_bad_lines
     """The scenario with a trace for its workload, and all programs of the trace in an episode."""
     source = {"path": str(trace.resolve()), "skip_bad_lines": skip_bad_lines}
     whole = {"workload.trace": source, "episode": {"programs": None, "warmup_programs": None}}
-    recorded = load_scenario(load_scenario(scenario, whole | {"workload.arrivals": {"process": "trace"}}), overrides)
-    if _has_times(prepare(recorded).draw(seed)):
-        return recorded
+    timed = whole | {"workload.arrivals": {"process": "trace"}}
+    if not any(override.startswith("workload.arrivals") for override in overrides):
+        replayed = load_scenario(load_scenario(scenario, timed), overrides)
+        if _has_times(prepare(replayed).draw(seed)):
+            return replayed
     return load_scenario(load_scenario(scenario, whole), overrides)
 
 

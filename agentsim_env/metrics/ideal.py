@@ -1,19 +1,23 @@
 """The ideal JCT of a program: no schedule on the cluster can be faster.
 
-Every turn runs on the instance that is fastest for it, never waits, and finds in the KV cache what can be there: the segments that several
-programs share, and of the program's own context whatever a turn that may run earlier has computed. Tools never queue.
+Every turn runs on the instance that is fastest for it, never waits, and finds in the KV cache what can be there: the
+segments that several programs share, and of the program's own context whatever a turn that may run earlier has
+computed. Tools never queue.
 
 All compiled functions are in this file: numba's cache does not notice a change in a file that another one calls.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.engine.build import EngineLike
 from agentsim_env.engine.jit import compiled
 from agentsim_env.metrics.step_bounds import fleet
 from agentsim_env.workload.programs import Programs
+
+if TYPE_CHECKING:
+    from agentsim_env.hardware.engines import Engine
 
 SEGMENT, PROMPT, OUTPUT, FIRST_EDGE, N_EDGES, N_PARENTS = range(6)
 PARENT, START, BLOCKS = range(3)
@@ -21,7 +25,7 @@ OVERHEAD, CPU, CPU_PER_TOKEN, SERIAL, SEQUENCES, PAIR, CHUNK_TOKEN = range(7)
 NOBODY, SHARED = -1, -2
 
 
-def ideal_s(programs: Programs, engines: Sequence[EngineLike], frontend_s: float = 0.0) -> np.ndarray:
+def ideal_s(programs: Programs, engines: Sequence["Engine"], frontend_s: float = 0.0) -> np.ndarray:
     """The least JCT of each program, seconds, `f8 [programs]`; NaN where a turn fits no instance.
 
     Args:
@@ -172,7 +176,7 @@ def _publish(t, turn, segment, owner, published, block_size):
 
 @compiled
 def _blocks_of_others(t, first, stop, turn, segment, owner, mark, later, block_size):
-    """Blocks on the path of a turn that are shared or that any turn of its program which may run before it can leave."""
+    """Blocks on the path of a turn that are shared or that a turn of its program which may run before it can leave."""
     blocks = 0
     s = turn[t, SEGMENT]
     while s >= 0 and owner[s] != SHARED:
@@ -210,7 +214,10 @@ def _service(prompt, output, cached, block_size, max_tokens, max_context, scalar
 
 @compiled
 def _prefill(hit, prompt, max_tokens, scalar, dense):
-    """Least time to compute the tokens from `hit` on: all chunks but the last fill an iteration's budget, alone or beside others."""
+    """Least time to compute the tokens from `hit` on.
+
+    Alone or beside others, all chunks but the last fill the budget of an iteration.
+    """
     tokens = prompt - hit
     iterations = (tokens + max_tokens - 1) // max_tokens
     last = tokens - (iterations - 1) * max_tokens

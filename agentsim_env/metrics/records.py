@@ -154,7 +154,7 @@ class Records:
     def save(self, folder: str | Path, slo: "Slo | None" = None) -> None:
         """Write `turns.parquet`, `programs.parquet`, `instances.parquet` and, last, `summary.json`.
 
-        Each file replaces an older one at once. `summary.json` holds the figures, the metadata and the hash of the rows.
+        Each file replaces an older one at once. `summary.json` holds figures, metadata and the hash of the rows.
 
         Args:
             folder: Made if it does not exist; other files in it stay.

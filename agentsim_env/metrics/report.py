@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentsim_env.metrics.records import Records
     from agentsim_env.scenario.episode import Slo
 
-ABSENT = "–"
+ABSENT = "-"
 MOST_ROWS = 16
 """Instances that have a row of their own; of a larger cluster, equal ones are put together."""
 
@@ -168,7 +168,7 @@ def _groups(instances: np.ndarray) -> dict[str, list[int]]:
     """Rows of the table: each instance, or in a large cluster the instances of each kind."""
     groups: dict[str, list[int]] = {}
     for i, row in enumerate(instances):
-        kind = f"{row['gpu']} × {row['tp']}" if row["tp"] > 1 else str(row["gpu"])
+        kind = f"{row['gpu']} x {row['tp']}" if row["tp"] > 1 else str(row["gpu"])
         groups.setdefault(kind if len(instances) > MOST_ROWS else f"{i} {kind}", []).append(i)
     if len(instances) > MOST_ROWS:
         return {f"{len(members)} of {kind}": members for kind, members in groups.items()}

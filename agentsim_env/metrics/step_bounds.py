@@ -1,17 +1,18 @@
 """The least time that an engine needs for the prefill and for the decodes of one turn, in whatever batch they run.
 
-"Alone" is not the least: measured step times may be shorter with more tokens in the step, and a batch may read KV at a higher rate
-than one sequence. `docs/metrics.md` derives the bounds.
+"Alone" is not the least: measured step times may be shorter with more tokens in the step, and a batch may read KV at a
+higher rate than one sequence. `docs/metrics.md` derives the bounds.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.build import EngineLike
+if TYPE_CHECKING:
+    from agentsim_env.hardware.engines import Engine
 
 _KEPT = 64
 
@@ -28,7 +29,8 @@ class StepBounds:
         decode_to: Context up to which each piece of the decode bound holds, ascending, the last one inf.
         decode_s: Each piece at context 0.
         decode_per_token_s: Growth of each piece per token of context.
-        scalars: `overhead_s`, `cpu_s` of one sequence, `cpu_per_token_s`, `serial_mixed_s` of the profile.
+        scalars: Of a step with a chunk: overhead; CPU floor of one sequence, and per token; attention of one tile, per
+            token of the longest context.
     """
 
     dense_s: np.ndarray
@@ -49,7 +51,7 @@ class Fleet(NamedTuple):
         max_context: Longest prompt + output, `i8 [E]`.
         scalar: `StepBounds.scalars`, `sequences_s`, `pair_s`, `chunk_token_s`, `f8 [E, 7]`.
         dense: `StepBounds.dense_s`, padded, `f8 [E, tokens]`.
-        decode: `decode_to`, `decode_s`, `decode_per_token_s`, padded with pieces that are never reached, `f8 [E, pieces, 3]`.
+        decode: `decode_to`, `decode_s`, `decode_per_token_s`, padded, `f8 [E, pieces, 3]`.
     """
 
     max_tokens: np.ndarray
@@ -59,7 +61,7 @@ class Fleet(NamedTuple):
     decode: np.ndarray
 
 
-def fleet(engines: Sequence[EngineLike], block_size: int) -> Fleet:
+def fleet(engines: Sequence["Engine"], block_size: int) -> Fleet:
     """The bounds of the different engines among `engines`."""
     kinds = dict.fromkeys(
         (
@@ -122,12 +124,20 @@ def step_bounds(profile: Any, max_tokens: int, max_seqs: int) -> StepBounds:
         decode_to=decode_to,
         decode_s=decode_s + profile.overhead_s,
         decode_per_token_s=decode_per_token_s,
-        scalars=(profile.overhead_s, one_cpu_s, profile.cpu_per_token_s, profile.serial_mixed_s),
+        scalars=(
+            profile.overhead_s + profile.chunk_overhead_s,
+            one_cpu_s,
+            profile.cpu_per_token_s,
+            profile.serial_mixed_s,
+        ),
     )
 
 
 def table_at(points: np.ndarray, knots: Any, values: Any) -> np.ndarray:
-    """A table of a profile at many points: linear, constant below the first knot, the last two extended beyond the last."""
+    """A table of a profile at many points.
+
+    Linear between knots, constant below the first, the last two extended beyond the last.
+    """
     knots, values = np.asarray(knots, float), np.asarray(values, float)
     inside = np.interp(points, knots, values)
     if len(knots) == 1:
@@ -137,9 +147,10 @@ def table_at(points: np.ndarray, knots: Any, values: Any) -> np.ndarray:
 
 
 def _attention(profile: Any, tokens: np.ndarray) -> tuple[float, float]:
-    """The largest (b, g) for which a chunk of c tokens behind k takes at least g c + b (c k + c^2 / 2), whatever c and k.
+    """The largest b, then g, for which any chunk of c tokens behind k takes at least g c + b (c k + c^2 / 2).
 
-    Summed over chunks the bound does not depend on how a prompt is cut: b times the pairs of tokens, g times the tokens.
+    Summed over chunks the bound does not depend on how a prompt is cut: b times the pairs of tokens plus g times the
+    tokens.
     """
     chunk_s = table_at(tokens, profile.pre_c, profile.pre_a_s)
     per_cached_s = table_at(tokens, profile.pre_c, profile.pre_b_s)
@@ -157,7 +168,7 @@ def _decode_lines(
     pure_a, pure_b, mixed_a, mixed_b = (table_at(sequences[:n], profile.dec_n, column) for column in columns)
     pure = dense[:n] + per_seq[:n] + pure_a
     # A mixed step holds at least one prefill token and one more sequence.
-    mixed = least_dense[1:n] + least_per_seq[1:n] + mixed_a[: n - 1]
+    mixed = least_dense[1:n] + least_per_seq[1:n] + mixed_a[: n - 1] + profile.chunk_overhead_s
     return np.concatenate([pure, mixed]), np.concatenate([pure_b, mixed_b[: n - 1]])
 
 

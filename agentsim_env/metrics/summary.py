@@ -60,7 +60,7 @@ def tpot_s(turns: np.ndarray) -> np.ndarray:
 
 
 def makespan_s(records: "Records") -> float:
-    """From the first arrival of a counted program to the end of the last, or to now if one has not ended; 0 if none came."""
+    """From the first arrival of a counted program to the end of the last, or to now if one has not ended."""
     programs = records.counted_programs
     arrived = programs[~np.isnan(programs["arrival_s"])]
     if len(arrived) == 0:

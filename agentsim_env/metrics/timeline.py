@@ -1,7 +1,7 @@
 """The timeline of an episode as Chrome trace events, for ui.perfetto.dev or chrome://tracing.
 
-An instance is a process; its turns lie on as few lanes as hold them without overlap, each as the slices queue, prefill and decode. Arrows
-(flows) lead from turn to turn of a program.
+An instance is a process; its turns lie on as few lanes as hold them without overlap, each as the slices queue, prefill
+and decode. Arrows (flows) lead from turn to turn of a program.
 """
 
 import gzip
@@ -9,7 +9,7 @@ import heapq
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -33,24 +33,31 @@ def save_timeline(records: "Records", path: str | Path) -> None:
     path = Path(path)
 
     def write(scratch: Path) -> None:
-        opened = (
-            gzip.open(scratch, "wt", encoding="utf-8") if path.suffix == ".gz" else scratch.open("w", encoding="utf-8")
-        )
-        with opened as file:
-            file.write('{"displayTimeUnit": "ms", "traceEvents": [\n')
-            for number, event in enumerate(trace_events(records)):
-                file.write(("" if number == 0 else ",\n") + json.dumps(event, separators=(",", ":"), allow_nan=False))
-            file.write("\n]}\n")
+        # The time stamp of the archive is left out: the same episode gives the same bytes.
+        if path.suffix == ".gz":
+            with scratch.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                _write(records, packed)
+        else:
+            with scratch.open("wb") as file:
+                _write(records, file)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, write)
+
+
+def _write(records: "Records", file: IO[bytes] | gzip.GzipFile) -> None:
+    file.write(b'{"displayTimeUnit": "ms", "traceEvents": [\n')
+    for number, event in enumerate(trace_events(records)):
+        line = json.dumps(event, separators=(",", ":"), allow_nan=False)
+        file.write(f"{',' if number else ''}{line}\n".encode())
+    file.write(b"]}\n")
 
 
 def trace_events(records: "Records") -> Iterator[Event]:
     """Events of the trace, times in microseconds; turns that no instance has taken have none."""
     lanes = _lanes(records)
     for i, row in enumerate(records.instances):
-        name = f"instance {i}: {row['model']} on {row['gpu']}" + (f" × {row['tp']}" if row["tp"] > 1 else "")
+        name = f"instance {i}: {row['model']} on {row['gpu']}" + (f" x {row['tp']}" if row["tp"] > 1 else "")
         yield {"ph": "M", "name": "process_name", "pid": i, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": i, "tid": 0, "args": {"sort_index": i}}
     for i, lane in sorted(
@@ -59,7 +66,7 @@ def trace_events(records: "Records") -> Iterator[Event]:
         yield {"ph": "M", "name": "thread_name", "pid": i, "tid": lane, "args": {"name": f"lane {lane}"}}
     drawn = np.flatnonzero((records.turns["instance"] >= 0) & ~np.isnan(records.turns["ready_s"]))
     for t in drawn:
-        yield from _slices(records, records.turns[t], int(lanes[t]))
+        yield from _slices(records, cast(np.void, records.turns[t]), int(lanes[t]))
     yield from _flows(records, lanes, drawn)
 
 
@@ -77,7 +84,7 @@ def _lanes(records: "Records") -> np.ndarray:
         while ends and ends[0][0] <= ready_s:
             heapq.heappush(idle, heapq.heappop(ends)[1])
         lanes[t] = heapq.heappop(idle) if idle else len(ends)
-        heapq.heappush(ends, (_last_s(records, turns[t]), int(lanes[t])))
+        heapq.heappush(ends, (_last_s(records, cast(np.void, turns[t])), int(lanes[t])))
     return lanes
 
 

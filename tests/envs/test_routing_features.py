@@ -87,6 +87,22 @@ def test_the_view_is_as_late_as_the_scenario_says() -> None:
     np.testing.assert_allclose(seen.feature("waiting"), squash(waiting, 4), atol=1e-6)
     np.testing.assert_allclose(seen.feature("running"), squash(running, 16), atol=1e-6)
     np.testing.assert_allclose(seen.feature("context_tokens"), squash(tokens, 400_000), atol=1e-6)
+    for tick_s in np.unique(ticks_s):
+        for name in ("pending_tokens", "locked_share", "cached_share", "turns_rank", "cluster_locked_share"):
+            between_ticks = seen.feature(name)[ticks_s == tick_s]
+            assert (between_ticks == between_ticks[0]).all(), name
+
+
+def test_what_was_sent_is_remembered_even_by_a_router_that_sees_late() -> None:
+    seen = watch({"cluster.view_delay_s": 0.25})
+    turns = seen.records.turns
+    checked = 0
+    for turn, is_home, share in zip(seen.turn, seen.feature("is_home"), seen.feature("hit_share"), strict=True):
+        if is_home.any():
+            sent = 16 * (int(turns["prompt_tokens"][turn - 1]) // 16)
+            assert share[np.argmax(is_home)] >= sent / turns["prompt_tokens"][turn] - 1e-6
+            checked += 1
+    assert checked > 20
 
 
 def test_the_turn_and_its_program(seen: Seen) -> None:

@@ -13,7 +13,7 @@ def test_on_the_terminal() -> None:
     print_report(records, Slo(ttft_s=2.0, slowdown=3.0), Console(file=out, width=140))
     text = out.getvalue()
     assert text.startswith("test · seed 0")
-    for part in ("JCT (s)", "slowdown", "1 H100 × 2", "TTFT ≤ 2 s, slowdown ≤ 3", "without 1 warm-up", "hit rate"):
+    for part in ("JCT (s)", "slowdown", "1 H100 x 2", "TTFT ≤ 2 s, slowdown ≤ 3", "without 1 warm-up", "hit rate"):
         assert part in text
 
 
@@ -34,7 +34,7 @@ def test_a_large_cluster_is_put_together() -> None:
 
 def test_an_episode_in_which_nothing_happened() -> None:
     records = run(chains(), [engine()], time_limit_s=0.001)
-    assert "–" in markdown(records)
+    assert "| - |" in markdown(records)
 
 
 def test_heading_says_what_is_estimated() -> None:

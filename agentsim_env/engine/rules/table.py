@@ -31,6 +31,7 @@ def dispatcher(table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
     comparisons is written out here from the table; `file` is where the table stands, for numba's cache.
     """
     scope: dict[str, Any] = {f"rule_{k}": row.answer for k, row in enumerate(table.values())}
+    scope["__name__"] = __name__  # numba imports it when it loads the function from its cache
     lines = ["def dispatch(state, number, subject):"]
     lines += [f"    if number == {k}: return rule_{k}(state, subject)" for k in range(len(table) - 1)]
     lines += [f"    return rule_{len(table) - 1}(state, subject)"]

@@ -138,8 +138,9 @@ def queue_on_one_instance(thief: Engine) -> Core:
 
 def test_an_instance_without_a_queue_steals_the_oldest_waiting_turn() -> None:
     state = queue_on_one_instance(Engine(max_num_seqs=1, start_s=1.0)).state
-    # It is up at 1.0 s. Of the ticks every 0.1 s, the one at 1.1 s is the first by which its queue was empty for 0.1 s; turn 0
-    # has ended by then and turn 1 runs. The turn stolen at the next tick queues: six turns here are more than twice one there.
+    # It is up at 1.0 s. Of the ticks every 0.1 s, the one at 1.1 s is the first by which its queue was empty for 0.1 s;
+    # turn 0 has ended by then and turn 1 runs. The turn stolen at the next tick queues: the five there are more than
+    # twice the one here.
     assert state.turn_run["instance"][:4].tolist() == [0, 0, 1, 1]
     assert state.turn_run["scheduled_s"][2] == pytest.approx(1.1)
     assert np.isnan(state.turn_run["scheduled_s"][3])

@@ -12,7 +12,7 @@ EPISODES = 40
 STABLE_LOAD = 0.6
 """Load at which clusters of all sizes are compared.
 
-At the 0.9 of the default scenario, short episodes end before the queue has grown; over 100,000 programs it grows without
+Near capacity a short episode ends before the queue has grown; over 100,000 programs it grows without
 bound (the longer it is, the more KV is lost between two turns), and the cost of a turn would be that of the queue.
 """
 

@@ -12,7 +12,8 @@ def chunk_s(state, i, tokens, cached_tokens):
     profile = state.profile[instance.profile]
     attention_s = row[PREFILL] + row[PREFILL_PER_CACHED] * cached_tokens
     serial_s = profile.serial_mixed_s * (tokens + cached_tokens)
-    return profile.overhead_s + profile.chunk_overhead_s + row[DENSE] + state.by_seqs[instance.profile, 1, PER_SEQ] + max(attention_s, serial_s)
+    overhead_s = profile.overhead_s + profile.chunk_overhead_s
+    return overhead_s + row[DENSE] + state.by_seqs[instance.profile, 1, PER_SEQ] + max(attention_s, serial_s)
 
 
 @compiled

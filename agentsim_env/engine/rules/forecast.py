@@ -44,8 +44,10 @@ def mixed_step_s(state, i, decodes, kv_tokens, chunk, cached):
     sequences = min(decodes + 1, seen.max_num_seqs)
     gpu_s = state.by_tokens[seen.profile, tokens, DENSE] + state.by_seqs[seen.profile, sequences, PER_SEQ]
     gpu_s += max(attention_s, profile.serial_mixed_s * (chunk + cached))
-    return profile.overhead_s + profile.chunk_overhead_s + max(
-        gpu_s, profile.cpu_s + profile.cpu_per_seq_s * sequences + profile.cpu_per_token_s * tokens
+    return (
+        profile.overhead_s
+        + profile.chunk_overhead_s
+        + max(gpu_s, profile.cpu_s + profile.cpu_per_seq_s * sequences + profile.cpu_per_token_s * tokens)
     )
 
 

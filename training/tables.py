@@ -1,5 +1,7 @@
 """Results as a table on the terminal and in Markdown."""
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -9,23 +11,31 @@ from training.results import Comparison, Results
 from training.statistics import Interval
 
 _ON_TERMINAL = ("p95_jct_s", "mean_ttft_s", "mean_tpot_s", "mean_slowdown", "hit_rate")
+_UNBOUNDED = 1000
 
 
 def print_table(results: Results, console: Console) -> None:
-    """Prints the main columns; changes whose interval excludes zero are coloured."""
+    """Prints as many of the main columns as fit; changes whose interval excludes zero are coloured."""
     metrics = [metric for metric in METRICS if metric.key in _ON_TERMINAL]
+    unbounded = console.options.update(width=_UNBOUNDED)
+    while metrics and console.measure(_table(results, metrics), options=unbounded).maximum > console.width:
+        metrics.pop()
+    console.print(_table(results, metrics))
+
+
+def _table(results: Results, metrics: Sequence[Metric]) -> Table:
     table = Table(title=results.scenario.name, caption=caption(results), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("agent", no_wrap=True)
-    table.add_column(_two_lines(JCT), justify="right")
+    table.add_column(_two_lines(JCT), justify="right", no_wrap=True)
     table.add_column(f"against\n{results.reference}", justify="right", no_wrap=True)
-    table.add_column("wins", justify="right")
+    table.add_column("wins", justify="right", no_wrap=True)
     for metric in metrics:
-        table.add_column(_two_lines(metric), justify="right")
+        table.add_column(_two_lines(metric), justify="right", no_wrap=True)
     for comparisons in results.comparisons.values():
         jct = comparisons[JCT.key]
         shown = [metric.show(comparisons[metric.key].mean.estimate) for metric in metrics]
         table.add_row(jct.agent, JCT.show(jct.mean.estimate), _coloured(results, jct), _wins(results, jct), *shown)
-    console.print(table)
+    return table
 
 
 def _two_lines(metric: Metric) -> str:

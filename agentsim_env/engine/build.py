@@ -268,7 +268,8 @@ def _most_live(programs: Programs) -> int:
     edges = np.bincount(programs.turn["program"], weights=programs.turn["n_edges"], minlength=len(programs.program))
     is_root = programs.turn["n_parents"] == 0
     roots = np.bincount(programs.turn["program"], weights=is_root, minlength=len(programs.program))
-    chain = (roots == 1) & (edges == programs.program["n_turns"] - 1)
+    forks = np.bincount(programs.turn["program"], weights=programs.turn["n_edges"] > 1, minlength=len(programs.program))
+    chain = (roots == 1) & (forks == 0) & (edges == programs.program["n_turns"] - 1)
     return int(np.where(chain, 1, edges + programs.program["n_turns"]).sum()) + 1
 
 

@@ -1,9 +1,11 @@
 import csv
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from agents import RuleAgent
 from agents.protocol import bind
@@ -16,6 +18,7 @@ from training.report import save
 from training.results import Results
 from training.rollouts import play, simulate
 from training.splits import TEST, workloads
+from training.tables import print_table
 
 
 def first_allowed(features, info) -> int:
@@ -93,6 +96,16 @@ def test_report(results: Results, tmp_path: Path) -> None:
     table = (folder / "results.md").read_text()
     assert all(f"| {agent} |" in table for agent in results.agents)
     assert (folder / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_table_keeps_whole_columns_on_any_terminal(results: Results, width: int) -> None:
+    console = Console(width=width, file=StringIO(), record=True)
+    print_table(results, console)
+    text = console.export_text()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert all(agent in text for agent in results.agents)
+    assert ("slowdown" in text) == (width == 160)
 
 
 def test_one_seed_has_no_interval(tiny: Scenario, tmp_path: Path) -> None:

@@ -54,16 +54,24 @@ def completion_rate(scenario: "Scenario", users: int) -> float:
     """Programs completed per second while `users` programs are in progress, start and end of the run left out."""
     from agentsim_env.scenario import load_scenario
     from agentsim_env.simulator import Simulator
+    from agentsim_env.workload.draw import prepare
+    from agentsim_env.workload.recorded import Recorded
+
+    def closed_loop(programs: int) -> "Scenario":
+        return load_scenario(
+            scenario,
+            {
+                "workload.arrivals": {"process": "closed_loop", "users": users, "think_time_s": 0.0},
+                "episode": {"programs": programs, "warmup_programs": 0, "time_limit_s": None},
+            },
+        )
 
     n = max(_LEAST_PROGRAMS, _PROGRAMS_PER_USER * users)
-    closed = load_scenario(
-        scenario,
-        {
-            "workload.arrivals": {"process": "closed_loop", "users": users, "think_time_s": 0.0},
-            "episode": {"programs": n, "warmup_programs": 0, "time_limit_s": None},
-        },
-    )
-    simulator = Simulator(closed)
+    source = prepare(closed_loop(n))
+    if isinstance(source.work, Recorded) and source.work.n_programs < n:
+        n = source.work.n_programs
+        source = prepare(closed_loop(n))
+    simulator = Simulator(closed_loop(n), source=source)
     simulator.reset(_SEED)
     simulator.run()
     ends = np.sort(simulator.state.program_run["end_s"])
@@ -81,7 +89,7 @@ def _key(scenario: "Scenario") -> str:
             "workload.arrivals": {"process": "closed_loop", "users": 1, "think_time_s": 0.0},
             "reward": None,
             "slo": None,
-            "episode": {"programs": 1, "warmup_programs": 0},
+            "episode": {"programs": 1, "warmup_programs": 0, "time_limit_s": None},
         },
     )
     return f"{neutral.content_hash()[:24]}-{CACHE_FOLDER.name}"

@@ -243,8 +243,9 @@ def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:
         for kind, values in scenario.rules.rule_params.items()
         if kind in rules and getattr(scenario.rules, kind) == rules[kind]
     }
-    changed = scenario.rules.model_dump() | dict(rules) | {"rule_params": kept | same}
-    return load_scenario(scenario, {f"rules.{name}": value for name, value in changed.items()})
+    changed = scenario.rules.by_kind() | dict(rules) | {"rule_params": kept | same}
+    # Laid over the scenario, a mapping of parameters would be merged with the old one.
+    return load_scenario(scenario.model_dump(mode="json", exclude_unset=True) | {"rules": changed})
 
 
 def _blueprint(scenario: Scenario, engines: list[Engine], open_kinds: tuple[str, ...]) -> Blueprint:

@@ -148,7 +148,6 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
         self._price_per_s = sum(engine.price_per_hour for engine in self.simulator.engines) / 3600.0
         self._books = rewards.open_books(scenario.reward)
         self._rows = np.zeros(self.candidate_shape, np.float32)
-        self._flat = self._rows.reshape(-1)
         self._over = True
 
     def reset(
@@ -163,9 +162,8 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
         warmup = self.scenario.episode.warmup_programs
         rewards.begin(self._books, self.scenario.reward, self.simulator.programs, warmup, self._price_per_s)
         self._core = core
-        self._table = core.handle
-        self._allowed = core.state.allowed.view(np.int8)
         asked, _ = _begin(core, self._books, self._rows)
+        self._books["paid"] = 0.0  # what led up to the first decision is charged with it
         self._over = asked < 0
         if self._over:
             raise SimulationError(
@@ -173,7 +171,7 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
                 if asked != STUCK
                 else stuck_message(core.state)
             )
-        return self._flat.copy(), {"action_mask": self._allowed.copy()}
+        return self._rows.flatten(), {"action_mask": core.state.allowed.view(np.int8).copy()}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Send the turn to instance `action` and run until the next turn is to be routed."""
@@ -184,7 +182,8 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
             raise SimulationError("the episode is over: call reset()")
         asked, reward = _step(self._core, self._books, self._rows, chosen)
         if asked >= 0:
-            return self._flat.copy(), reward, False, False, {"action_mask": self._allowed.copy()}
+            mask = self._core.state.allowed.view(np.int8).copy()
+            return self._rows.flatten(), reward, False, False, {"action_mask": mask}
         return self._last(asked, reward)
 
     def _last(self, asked: int, reward: float) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -192,11 +191,11 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
         self.simulator.finish(asked)
         info = {"action_mask": np.ones(self._n, np.int8), "refused_actions": int(self._books["refused"][0])}
         info.update(episode_metrics(self.simulator))
-        return np.zeros_like(self._flat), reward, asked == ENDED, asked == TRUNCATED, info
+        return np.zeros(self._rows.size, np.float32), reward, asked == ENDED, asked == TRUNCATED, info
 
     def action_masks(self) -> np.ndarray:
         """Which instances can take the turn, `bool [instances]`; all of them once the episode is over."""
-        return np.ones(self._n, bool) if self._over else self._allowed.astype(bool)
+        return np.ones(self._n, bool) if self._over else self._core.state.allowed.astype(bool)
 
     def render(self) -> Any:
         """The instances now, as text or as a picture `uint8 [height, width, 3]`."""

@@ -166,14 +166,16 @@ class Blueprint:
             raise ValueError(f"the blocks of the programs have {sizes}")
         route = TABLES["route_turn"][self.rule_of("route_turn")]
         n, n_segments = len(self.engines), len(programs.segment)
-        n_pools = 2 * n if route.needs_tree else n
+        # An agent that sees late knows at least what it has sent.
+        keep_tree = route.needs_tree or (self.view_period_s > 0 and "route_turn" in self.open_kinds)
+        n_pools = 2 * n if keep_tree else n
         events_at = self._first_events(faults)
         live = _most_live(programs)
         pool = self._pools(n_pools)
         instance = self._instance.copy()  # type: ignore[attr-defined]
         delayed = self.view_period_s > 0
         world = self._world(seed)
-        world["keep_tree"] = route.needs_tree
+        world["keep_tree"] = keep_tree
         world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
         state = State(
             world=world,

@@ -41,6 +41,10 @@ class Core:
         announce_compilation()
         self.handle: np.ndarray = handle(state) if COMPILED else np.zeros((0, 0), np.int64)
 
+    def __reduce__(self) -> tuple[type["Core"], tuple[State]]:
+        """A copy, a pickled one too, has arrays of its own; the addresses of these do not apply to it."""
+        return Core, (self.state,)
+
     def advance(self, action: int = 0) -> int:
         """See `agentsim_env.engine.loop.advance`."""
         if COMPILED:

@@ -61,6 +61,11 @@ class Recorded:
         programs.program["deadline_s"] = np.inf
         return programs
 
+    @property
+    def n_programs(self) -> int:
+        """Programs that there are to draw from."""
+        return self._count(None)
+
     def _count(self, window: tuple[float, float] | None) -> int:
         first, end = self._sampler.first, self._sampler.end
         if window is None:

@@ -10,6 +10,9 @@ from agentsim_env.engine.state import NONE
 IDLE_S = 0.1
 """How long the queue of an instance must have been empty before it steals (SAGA: 100 ms)."""
 
+TICK_SLACK_S = 1e-9
+"""Ticks are sums of periods: rounding must not cost a whole one."""
+
 IMBALANCE = 2.0
 """A victim has more than this many times the load of the thief (SAGA: 2x)."""
 
@@ -19,7 +22,7 @@ def _may_steal(state, i):
     """Whether instance `i` has been up with an empty queue for long enough."""
     instance = state.instance[i]
     since_s = max(instance.unqueued_since_s, instance.up_since_s)
-    return instance.up == 1 and instance.n_waiting == 0 and state.world[0].now_s - since_s >= IDLE_S
+    return instance.up == 1 and instance.n_waiting == 0 and state.world[0].now_s - since_s >= IDLE_S - TICK_SLACK_S
 
 
 @compiled

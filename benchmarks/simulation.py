@@ -12,8 +12,8 @@ EPISODES = 40
 STABLE_LOAD = 0.6
 """Load at which clusters of all sizes are compared.
 
-Near capacity a short episode ends before the queue has grown; over 100,000 programs it grows without
-bound (the longer it is, the more KV is lost between two turns), and the cost of a turn would be that of the queue.
+Near capacity a short episode ends before the queue has grown; over 100,000 programs it grows without bound (the longer
+it is, the more KV is lost between two turns), and the cost of a turn would be that of the queue.
 """
 
 

@@ -8,7 +8,9 @@ from agentsim_env.metrics.step_bounds import decode_pieces, fleet, lowest_lines,
 from tests.engine.random_profiles import random_profile
 from tests.metrics.episodes import PLAIN, engine
 
-LINES = st.lists(st.tuples(st.floats(0, 10, allow_subnormal=False), st.floats(0, 1, allow_subnormal=False)), min_size=1, max_size=8)
+LINES = st.lists(
+    st.tuples(st.floats(0, 10, allow_subnormal=False), st.floats(0, 1, allow_subnormal=False)), min_size=1, max_size=8
+)
 
 
 def value(pieces: tuple[np.ndarray, np.ndarray, np.ndarray], x: float) -> float:

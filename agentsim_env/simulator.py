@@ -82,6 +82,8 @@ class Simulator:
         source: WorkloadSource | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        # Load is a fraction of the capacity under the scenario's own rules: other rules face the same arrivals.
+        self.source = prepare(self.scenario) if source is None else source
         if rules:
             self.scenario = _with_rules(self.scenario, rules)
         for kind in agent_kinds:
@@ -89,7 +91,6 @@ class Simulator:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
         self.engines: list[Engine] = resolve(self.scenario.cluster)
         self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds))
-        self.source = prepare(self.scenario) if source is None else source
         self.seed = 0
         self._core: Core | None = None
         self._asked = NOT_BEGUN

@@ -45,11 +45,13 @@ def begin(books: np.ndarray, reward: Reward, programs: Programs, warmup: int, pr
     first_turn = programs.program["first_turn"][warmup] if warmup < len(programs.program) else 0
     n_programs = max(1, len(programs.program) - warmup)
     n_turns = max(1, len(programs.turn) - int(first_turn))
+    # A turn of a single token has no time per further token.
+    n_timed = max(1, int((programs.turn["output_tokens"][first_turn:] > 1).sum()))
     n_tokens = max(1, int(programs.turn["prompt_tokens"][first_turn:].sum(dtype=np.int64)))
     per_unit = {
         "time_in_system": -1.0 / (reward.unit_s * n_programs),
         "ttft": -1.0 / n_turns,
-        "tpot": -1.0 / n_turns,
+        "tpot": -1.0 / n_timed,
         "slo_violation": -1.0 / n_turns,
         "throughput": 1.0 / n_programs,
         "recomputed_tokens": -1.0 / n_tokens,

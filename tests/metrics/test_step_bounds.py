@@ -8,9 +8,8 @@ from agentsim_env.metrics.step_bounds import decode_pieces, fleet, lowest_lines,
 from tests.engine.random_profiles import random_profile
 from tests.metrics.episodes import PLAIN, engine
 
-LINES = st.lists(
-    st.tuples(st.floats(0, 10, allow_subnormal=False), st.floats(0, 1, allow_subnormal=False)), min_size=1, max_size=8
-)
+SECONDS = st.integers(0, 10_000).map(lambda k: k / 1_000)
+LINES = st.lists(st.tuples(SECONDS, SECONDS.map(lambda s: s / 10)), min_size=1, max_size=8)
 
 
 def value(pieces: tuple[np.ndarray, np.ndarray, np.ndarray], x: float) -> float:
@@ -19,7 +18,7 @@ def value(pieces: tuple[np.ndarray, np.ndarray, np.ndarray], x: float) -> float:
     return float(bases[at] + slopes[at] * x)
 
 
-@given(lines=LINES, floor=LINES, x=st.floats(0, 1000, allow_subnormal=False))
+@given(lines=LINES, floor=LINES, x=st.floats(0, 1000))
 def test_pieces_are_the_larger_of_lowest_and_floor(
     lines: list[tuple[float, float]], floor: list[tuple[float, float]], x: float
 ) -> None:

@@ -114,13 +114,14 @@ def test_half_the_capacity_is_stable_and_twice_is_not(cache: Path) -> None:
         arrivals = {"process": "poisson", "load": load}
         scenario = quick(**{"workload.arrivals": arrivals, "episode": {"programs": 400, "warmup_programs": 0}})
         simulator = Simulator(scenario)
-        assert simulator.source.rate_per_s == load * capacity_per_s(scenario)
+        rate_per_s = load * capacity_per_s(scenario)
+        assert simulator.source.rate_per_s == rate_per_s
         simulator.reset(seed=0)
         simulator.run()
         programs = simulator.records().programs
         waits_s = programs["jct_s"] - programs["gap_s"]
         growth[load] = waits_s[300:].mean() / waits_s[:100].mean()
         last_s = prepare(scenario).draw(0).program["arrival_s"][-1]
-        assert last_s == pytest.approx(400 / simulator.source.rate_per_s, rel=0.2)
+        assert last_s == pytest.approx(400 / rate_per_s, rel=0.2)
     assert growth[0.5] < 1.5
     assert growth[2.0] > 2.0

@@ -157,7 +157,7 @@ def test_episodes_are_drawn_from_a_trace(expanded: Path) -> None:
 
 def test_an_episode_can_be_a_window_of_a_trace(expanded: Path) -> None:
     env = RoutingEnv(load_scenario(mooncake(expanded)))
-    env.reset(seed=0, options={"window": (600.0, 660.0)})
+    _, info = env.reset(seed=0, options={"window": (600.0, 660.0)})
     programs = env.simulator.programs
     assert 100 < len(programs.program) < 400
     assert programs.program["arrival_s"][0] == 0.0

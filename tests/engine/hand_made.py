@@ -16,7 +16,7 @@ from tests.reference.building import WorkloadBuilder
 FLAT = Profile(
     **{name: [1.0] for name in ("dense_tokens", "seq_n", "dec_n", "pre_c")},
     **{name: [0.0] for name in ("seq_s", "pure_a_s", "pure_b_s", "mixed_a_s", "mixed_b_s", "pre_a_s", "pre_b_s")},
-    dense_s=[0.01],
+    dense_s=np.array([0.01]),
     **dict.fromkeys(
         ("overhead_s", "cpu_s", "cpu_per_seq_s", "cpu_per_token_s", "serial_pure_s", "serial_mixed_s"), 0.0
     ),

@@ -18,6 +18,7 @@ def test_the_simulator_with_the_same_decisions_leaves_the_same_records(name: str
     actions = answer_at_random(simulator, np.random.default_rng(0))
     env = RoutingEnv(small(name))
     _, info = env.reset(seed=3)
+    terminated = truncated = False
     for i, action in enumerate(actions):
         assert info["action_mask"][action]
         *_, terminated, truncated, info = env.step(action)
@@ -136,7 +137,7 @@ def test_unknown_options_are_refused() -> None:
 
 def test_truncation_is_not_termination() -> None:
     env = RoutingEnv(small("cut"))
-    env.reset(seed=0)
+    _, info = env.reset(seed=0)
     terminated = truncated = False
     while not (terminated or truncated):
         _, _, terminated, truncated, info = env.step(0)
@@ -147,7 +148,7 @@ def test_truncation_is_not_termination() -> None:
 
 def test_last_observation_is_valid() -> None:
     env = RoutingEnv(small("equal"))
-    env.reset(seed=0)
+    observation, info = env.reset(seed=0)
     over = False
     while not over:
         observation, _, over, _, info = env.step(0)

@@ -36,12 +36,12 @@ class DoNothing(gymnasium.Env[np.ndarray, np.integer]):
         """Begins an episode."""
         super().reset(seed=seed)
         self._left = self._episode_steps
-        return self._observation.copy(), self._info
+        return self._observation.copy(), dict(self._info)
 
     def step(self, action: np.integer) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Does nothing."""
         self._left -= 1
-        return self._observation.copy(), 0.0, self._left == 0, False, self._info
+        return self._observation.copy(), 0.0, self._left == 0, False, dict(self._info)
 
 
 def do_nothing() -> gymnasium.Env:

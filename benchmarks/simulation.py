@@ -24,11 +24,13 @@ class Size(NamedTuple):
         instances: Instances.
         programs: Programs, which arrive at `STABLE_LOAD` whatever the number of instances.
         repeats: How often the workload is simulated in one measurement.
+        route_turn: Rule of the router.
     """
 
     instances: int
     programs: int
     repeats: int = 1
+    route_turn: str = "least_loaded"
 
 
 def default_scenario(include_reset: bool) -> Task:
@@ -81,6 +83,7 @@ def sized(size: Size) -> tuple[Simulator, Programs]:
             "cluster.instances.0.count": size.instances,
             "workload.arrivals": {"process": "poisson", "rate_per_s": rate_per_s},
             "episode.programs": size.programs,
+            "rules.route_turn": size.route_turn,
         },
     )
     simulator = Simulator(scenario)

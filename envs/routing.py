@@ -9,10 +9,10 @@ from gymnasium import spaces
 
 from agentsim_env.engine.decisions import ENDED, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.jit import COMPILED, compiled
+from agentsim_env.engine.jit import COMPILED, compiled, entry
 from agentsim_env.engine.loop import advance
 from agentsim_env.engine.pointer import bind
-from agentsim_env.engine.router import default_choice
+from agentsim_env.engine.router import asked_rule
 from agentsim_env.engine.state import NONE
 from agentsim_env.scenario import Scenario, load_scenario
 from agentsim_env.simulator import SimulationError, Simulator, stuck_message
@@ -220,14 +220,14 @@ def _answer(state, books, rows, action):
     """Advance with an action, or with the rule's answer if the action is forbidden; observe and collect the reward."""
     if state.world[0].asked != NONE and not state.allowed[action]:
         books[0].refused += 1
-        action = default_choice(state, state.world[0].asked_slot)
+        action = asked_rule(state)
     asked = advance(state, action)
     if asked >= 0:
         observe(state, rows)
     return asked, rewards.collect(state, books)
 
 
-@compiled
+@entry
 def _answer_compiled(table, books, rows, action):
     return _answer(bind(table), books, rows, action)
 

@@ -4,6 +4,7 @@
 """
 
 from agentsim_env.engine import events
+from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import iterations_begun, run_end_s, time_run
 from agentsim_env.engine.lists import (
@@ -163,7 +164,7 @@ def _release(state, i, s, tokens):
     slot.locked = NONE
 
 
-@compiled
+@component(NOTHING, NUMBER, NUMBER)
 def leave_batch(state, i, s):
     """Take a turn out of the batch, keeping its KV as ordinary cache."""
     if state.slot[s].state == DECODE:
@@ -257,19 +258,34 @@ def _count_hit(state, i, s, tokens):
 
 
 @compiled
-def _chunk_blocks(state, i, s, chunk):
-    """Blocks that a prefill needs for its next `chunk` tokens; -1 where the path has the block that it owns by now."""
+def _chunk_blocks(state, s, chunk, match):
+    """Blocks that a prefill needs for its next `chunk` tokens, if its path has `match` blocks of its target.
+
+    It is -1 where the path has the block that it owns by now.
+    """
     slot = state.slot[s]
     blocks = _ceil_blocks(slot.computed + chunk, state.world[0].block_size)
-    return max(0, blocks - _match(state, s, _found(state, i, s))) - slot.owned
+    return max(0, blocks - match) - slot.owned
 
 
 @compiled
-def _take_chunk(state, i, s, chunk):
+def _begun(state, i, s):
+    """1 if the last block of a prefill's tokens is begun and nobody has published it, else 0."""
+    slot = state.slot[s]
+    size = state.world[0].block_size
+    if slot.computed % size == 0:
+        return 0
+    if slot.computed == slot.target:
+        return 1
+    return 1 if _match(state, s, _found(state, i, s)) <= slot.computed // size else 0
+
+
+@compiled
+def _take_chunk(state, i, s, chunk, match):
     """Schedule the next `chunk` tokens of a prefill: make room, publish whole blocks, own the one begun."""
     slot = state.slot[s]
     size = state.world[0].block_size
-    evict(state, i, _chunk_blocks(state, i, s, chunk))
+    evict(state, i, _chunk_blocks(state, s, chunk, match))
     slot.computed += chunk
     slot.chunk = chunk
     state.pool[i].used -= slot.owned
@@ -279,8 +295,7 @@ def _take_chunk(state, i, s, chunk):
             lock(state, lowest)
             unlock(state, slot.locked)
             slot.locked = lowest
-    match = _match(state, s, _found(state, i, s))
-    slot.owned = 1 if _ceil_blocks(slot.computed, size) > match else 0
+    slot.owned = _begun(state, i, s)
     state.pool[i].used += slot.owned
     state.turn_run[slot.turn].computed_tokens += chunk
     state.instance[i].prefill_tokens += chunk
@@ -301,7 +316,7 @@ def _running_blocks(state, i):
     s = instance.prefill_head
     while s != NONE:
         chunk = _next_chunk(state, i, s, tokens)
-        blocks += _chunk_blocks(state, i, s, chunk)
+        blocks += _chunk_blocks(state, s, chunk, _match(state, s, _found(state, i, s)))
         tokens += chunk
         s = state.slot[s].prefill_next
     return blocks
@@ -331,15 +346,15 @@ def _schedule_running(state, i):
     s = instance.prefill_head
     while s != NONE:
         chunk = _next_chunk(state, i, s, tokens)
-        _take_chunk(state, i, s, chunk)
+        _take_chunk(state, i, s, chunk, _match(state, s, _found(state, i, s)))
         tokens += chunk
         s = state.slot[s].prefill_next
     return tokens, preempted
 
 
 @compiled
-def _admit(state, i, s, r, tokens):
-    """Move the head of the queue into the batch; `r` is the deepest record found on its path. Returns its chunk."""
+def _admit(state, i, s, r, match, tokens):
+    """Move the head of the queue into the batch; its path has `match` blocks, down to record `r`. Returns its chunk."""
     instance = state.instance[i]
     slot = state.slot[s]
     size = state.world[0].block_size
@@ -351,14 +366,14 @@ def _admit(state, i, s, r, tokens):
     instance.sequence += 1
     lock(state, r)
     slot.locked = r
-    slot.computed = min(_match(state, s, r), (slot.target - 1) // size) * size
+    slot.computed = min(match, (slot.target - 1) // size) * size
     instance.asked_tokens += slot.target
     _count_hit(state, i, s, slot.computed)
     run = state.turn_run[slot.turn]
     if run.scheduled_s != run.scheduled_s:
         run.scheduled_s = state.world[0].now_s
     chunk = _next_chunk(state, i, s, tokens)
-    _take_chunk(state, i, s, chunk)
+    _take_chunk(state, i, s, chunk, match)
     return chunk
 
 
@@ -374,10 +389,11 @@ def _schedule_waiting(state, i, tokens):
         s = instance.waiting_head
         slot = state.slot[s]
         r = _found(state, i, s)
-        needed = _ceil_blocks(slot.target, size) - _match(state, s, r)
+        match = _match(state, s, r)
+        needed = _ceil_blocks(slot.target, size) - match
         if needed > available_blocks(state, i) - idle_on_path(state, r):
             break
-        tokens += _admit(state, i, s, r, tokens)
+        tokens += _admit(state, i, s, r, match, tokens)
     return tokens
 
 
@@ -429,7 +445,7 @@ def _leap_within_memory(state, i, iterations):
     return 1 + low
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def plan(state, i):
     """Form the next iteration of instance `i` and the run that it begins, or leave the instance idle."""
     world = state.world[0]
@@ -441,7 +457,6 @@ def plan(state, i):
     if tokens == 0:
         instance.iteration -= 1
         instance.running = 0
-        instance.idle_since_s = world.now_s
         events.clear_due(state, i)
         return
     instance.running = 1
@@ -465,8 +480,9 @@ def catch_up(state, i, iterations):
     if instance.train_chunk > 0:
         s = instance.prefill_head
         train = instance.train_chunk * more
-        evict(state, i, blocks + _chunk_blocks(state, i, s, train))
-        _take_chunk(state, i, s, train)
+        match = _match(state, s, _found(state, i, s))
+        evict(state, i, blocks + _chunk_blocks(state, s, train, match))
+        _take_chunk(state, i, s, train, match)
         state.slot[s].chunk = instance.train_chunk
     else:
         evict(state, i, blocks)
@@ -477,14 +493,14 @@ def catch_up(state, i, iterations):
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def synchronise(state, i):
     """Bring an instance that is in the middle of a run up to now, for somebody who looks at its cache."""
     if state.instance[i].running and state.instance[i].run_scheduled < state.instance[i].run_length:
         catch_up(state, i, iterations_begun(state, i, state.world[0].now_s))
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def wake(state, i):
     """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that it is considered."""
     instance = state.instance[i]

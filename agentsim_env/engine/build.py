@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Any, Protocol
 
 import numpy as np
 
 from agentsim_env.engine import events
 from agentsim_env.engine.decisions import KINDS
+from agentsim_env.engine.directory import FIRST_PLACES
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules import RULES, TABLES
 from agentsim_env.engine.state import (
+    DUE,
     EVENT,
     FINISH,
     INSTANCE,
@@ -172,10 +175,15 @@ class Blueprint:
         events_at = self._first_events(faults)
         live = _most_live(programs)
         pool = self._pools(n_pools)
+        n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
+        most_resident = min(n_segments * n_pools, int(pool["capacity"].sum())) + 1
         instance = self._instance.copy()  # type: ignore[attr-defined]
         delayed = self.view_period_s > 0
         world = self._world(seed)
         world["keep_tree"] = keep_tree
+        world["n_events"] = len(events_at)
+        world["n_places"] = FIRST_PLACES
+        world["longest_context"] = instance["max_context"].max()
         world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
         state = State(
             world=world,
@@ -185,9 +193,10 @@ class Blueprint:
             segment=programs.segment,
             program_run=_program_runs(programs),
             turn_run=_turn_runs(programs),
-            edge_next=np.zeros(len(programs.edge), "i4"),
-            edge_attempt=np.zeros(len(programs.edge), "i2"),
+            edge_next=np.zeros(n_queued, "i4"),
+            edge_attempt=np.zeros(n_queued, "i2"),
             holder=np.full(n_segments, NONE, "i4"),
+            place=_reserved(max(FIRST_PLACES, 1 << (2 * most_resident - 1).bit_length()), np.dtype("i4")),
             tool=_tools(programs),
             instance=instance,
             seen=instance.copy() if delayed else instance,
@@ -195,10 +204,10 @@ class Blueprint:
             seen_pool=pool.copy() if delayed else pool,
             residue=np.zeros((n, self.block_size), "i4"),
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
-            slot=np.zeros(live, SLOT),
-            resident=np.zeros(min(n_segments * n_pools, int(pool["capacity"].sum())) + 1, RESIDENT),
-            event=np.zeros(live + len(events_at) + 4, EVENT),
-            due=np.zeros(n, "i4"),
+            slot=_reserved(live, SLOT),
+            resident=_reserved(most_resident, RESIDENT),
+            event=_heap(events_at, live + len(events_at) + 4),
+            due=np.zeros(n, DUE),
             profile=self._profile,  # type: ignore[attr-defined]
             by_tokens=self._by_tokens,  # type: ignore[attr-defined]
             by_seqs=self._by_seqs,  # type: ignore[attr-defined]
@@ -209,8 +218,6 @@ class Blueprint:
         )
         if not COMPILED:
             state = State(*(array.view(np.recarray) if array.dtype.names else array for array in state))
-        for time_s, kind, number in events_at:
-            events.push(state, time_s, kind, number)
         return state
 
     def _world(self, seed: int) -> np.ndarray:
@@ -265,14 +272,33 @@ DEFAULT_RULES: dict[str, str] = {
 """The rule of each decision kind where a scenario names none."""
 
 
+_LARGE_BYTES = 1 << 20
+
+
+def _reserved(n: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros for the worst case: of a large array, what is never touched takes no memory."""
+    n_bytes = n * dtype.itemsize
+    if n_bytes < _LARGE_BYTES:
+        return np.zeros(n, dtype)
+    return np.frombuffer(mmap(-1, n_bytes), dtype)
+
+
+def _heap(events_at: list[tuple[float, int, int]], n: int) -> np.ndarray:
+    """The event heap with what is known from the start; what is sorted is a heap."""
+    heap = _reserved(n, EVENT)
+    for at, (time_s, kind, number) in enumerate(sorted(events_at)):
+        heap[at] = (time_s, kind << 32 | number)
+    return heap
+
+
 def _most_live(programs: Programs) -> int:
     """Upper bound on turns, and on timed events, that live at once: one a chain, all turns and edges of a DAG."""
-    edges = np.bincount(programs.turn["program"], weights=programs.turn["n_edges"], minlength=len(programs.program))
-    is_root = programs.turn["n_parents"] == 0
-    roots = np.bincount(programs.turn["program"], weights=is_root, minlength=len(programs.program))
-    forks = np.bincount(programs.turn["program"], weights=programs.turn["n_edges"] > 1, minlength=len(programs.program))
-    chain = (roots == 1) & (forks == 0) & (edges == programs.program["n_turns"] - 1)
-    return int(np.where(chain, 1, edges + programs.program["n_turns"]).sum()) + 1
+    first, n_turns = programs.program["first_turn"], programs.program["n_turns"]
+    edges = np.diff(programs.turn["first_edge"][first], append=len(programs.edge))
+    most_edges = np.maximum.reduceat(programs.turn["n_edges"], first)
+    most_parents = np.maximum.reduceat(programs.turn["n_parents"], first)
+    chain = (edges == n_turns - 1) & (most_edges <= 1) & (most_parents <= 1)
+    return int(np.where(chain, 1, edges + n_turns).sum()) + 1
 
 
 def _program_runs(programs: Programs) -> np.ndarray:

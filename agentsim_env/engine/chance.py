@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.jit import COMPILED, compiled
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -17,6 +17,10 @@ def hash01(seed, counter):
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     z = z ^ (z >> np.uint64(31))
     return np.float64(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+if not COMPILED:
+    hash01 = np.errstate(over="ignore")(hash01)
 
 
 @compiled

@@ -4,28 +4,28 @@ import numpy as np
 
 from agentsim_env.engine import loop
 from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.jit import COMPILED, announce_compilation, compiled
+from agentsim_env.engine.component import link
+from agentsim_env.engine.jit import COMPILED, entry
 from agentsim_env.engine.pointer import bind
-from agentsim_env.engine.router import default_choice
+from agentsim_env.engine.router import asked_rule
 from agentsim_env.engine.state import State, handle
 
 
-@compiled
+@entry
 def _advance(table, action):
     return loop.advance(bind(table), action)
 
 
-@compiled
+@entry
 def _synchronise_all(table):
     state = bind(table)
     for i in range(len(state.instance)):
         synchronise(state, i)
 
 
-@compiled
+@entry
 def _default(table):
-    state = bind(table)
-    return default_choice(state, state.world[0].asked_slot)
+    return asked_rule(bind(table))
 
 
 FIXED = frozenset({"program", "turn", "edge", "segment", "profile", "by_tokens", "by_seqs", "rule", "parameter"})
@@ -38,7 +38,7 @@ class Core:
     def __init__(self, state: State) -> None:
         """Take over a state; its arrays must not be replaced, only changed in place."""
         self.state = state
-        announce_compilation()
+        link()
         self.handle: np.ndarray = handle(state) if COMPILED else np.zeros((0, 0), np.int64)
 
     def __reduce__(self) -> tuple[type["Core"], tuple[State]]:
@@ -60,10 +60,10 @@ class Core:
             synchronise(self.state, i)
 
     def default(self) -> int:
-        """What the scenario's rule answers to the pending decision."""
+        """What the scenario's rule answers to the pending decision; asking changes nothing."""
         if COMPILED:
             return _default(self.handle)
-        return default_choice(self.state, self.state.world[0].asked_slot)
+        return asked_rule(self.state)
 
     def snapshot(self) -> State:
         """A copy of everything that changes."""

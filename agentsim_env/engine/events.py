@@ -69,38 +69,39 @@ def pop(state):
 
 
 @compiled
-def _earlier(state, i, j):
-    a, b = state.instance[i].due_s, state.instance[j].due_s
-    return a < b or (a == b and i < j)
-
-
-@compiled
-def _place(state, at, i):
-    state.due[at] = i
+def _place(state, at, i, time_s):
+    state.due[at].time_s, state.due[at].instance = time_s, i
     state.instance[i].due_at = at
 
 
 @compiled
-def _sift_up(state, at, i):
-    while at > 0 and _earlier(state, i, state.due[(at - 1) >> 1]):
-        _place(state, at, state.due[(at - 1) >> 1])
+def _sift_up(state, at, i, time_s):
+    while at > 0:
+        above = state.due[(at - 1) >> 1]
+        if above.time_s < time_s or (above.time_s == time_s and above.instance < i):
+            break
+        _place(state, at, above.instance, above.time_s)
         at = (at - 1) >> 1
-    _place(state, at, i)
+    _place(state, at, i, time_s)
 
 
 @compiled
-def _sift_down(state, at, i):
+def _sift_down(state, at, i, time_s):
     n = state.world[0].n_due
     child = 2 * at + 1
     while child < n:
-        if child + 1 < n and _earlier(state, state.due[child + 1], state.due[child]):
-            child += 1
-        if _earlier(state, i, state.due[child]):
+        below = state.due[child]
+        if child + 1 < n:
+            other = state.due[child + 1]
+            if other.time_s < below.time_s or (other.time_s == below.time_s and other.instance < below.instance):
+                child += 1
+                below = other
+        if time_s < below.time_s or (time_s == below.time_s and i < below.instance):
             break
-        _place(state, at, state.due[child])
+        _place(state, at, below.instance, below.time_s)
         at = child
         child = 2 * at + 1
-    _place(state, at, i)
+    _place(state, at, i, time_s)
 
 
 @compiled
@@ -111,11 +112,11 @@ def set_due(state, i, time_s):
     instance.due_s = time_s
     if instance.due_at < 0:
         state.world[0].n_due += 1
-        _sift_up(state, state.world[0].n_due - 1, i)
+        _sift_up(state, state.world[0].n_due - 1, i, time_s)
     elif later:
-        _sift_down(state, instance.due_at, i)
+        _sift_down(state, instance.due_at, i, time_s)
     else:
-        _sift_up(state, instance.due_at, i)
+        _sift_up(state, instance.due_at, i, time_s)
 
 
 @compiled
@@ -127,9 +128,9 @@ def clear_due(state, i):
     state.instance[i].due_at = -1
     state.world[0].n_due -= 1
     last = state.due[state.world[0].n_due]
-    if last == i:
+    if last.instance == i:
         return
-    if at > 0 and _earlier(state, last, state.due[(at - 1) >> 1]):
-        _sift_up(state, at, last)
+    if last.time_s < state.due[at].time_s or (last.time_s == state.due[at].time_s and last.instance < i):
+        _sift_up(state, at, last.instance, last.time_s)
     else:
-        _sift_down(state, at, last)
+        _sift_down(state, at, last.instance, last.time_s)

@@ -1,18 +1,22 @@
-"""How the engine is compiled: one decorator, one cache folder keyed by the sources."""
+"""How the engine is compiled: decorators, and one cache folder keyed by the sources."""
 
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 import platformdirs
-from numba import njit
+from numba.core import config
 
-COMPILED = not numba.config.DISABLE_JIT
+settings: Any = config
+njit: Any = numba.njit
+
+COMPILED = not settings.DISABLE_JIT
 """False when `NUMBA_DISABLE_JIT=1`: the engine then runs as plain Python, for a debugger or for coverage."""
 
 
@@ -31,19 +35,33 @@ CACHE_FOLDER = Path(
 )
 
 
+@contextmanager
+def cached() -> Iterator[None]:
+    """What is compiled inside is kept on disk, under the hash of the sources."""
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(CACHE_FOLDER)
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR = before
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile an engine function with numba, cached on disk under the hash of the sources.
+    """Compile an engine function with numba, as part of whoever calls it.
 
     No fastmath: bits must not depend on how the compiler feels. Division by zero follows numpy.
     """
     if not COMPILED:
         return function
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)
-    try:
+    return njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)(function)
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that Python calls; it is cached on disk."""
+    if not COMPILED:
+        return function
+    with cached():
         return njit(cache=True, error_model="numpy", nogil=True)(function)
-    finally:
-        numba.config.CACHE_DIR = before
 
 
 def announce_compilation() -> None:

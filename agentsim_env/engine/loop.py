@@ -2,6 +2,7 @@
 
 from agentsim_env.engine import events
 from agentsim_env.engine.batching import catch_up, end_run, leave_batch, next_ended, plan, requeue
+from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import iterations_begun
@@ -14,7 +15,7 @@ from agentsim_env.engine.state import DECODE, NONE, READY
 from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
 
 
-@compiled
+@component(NUMBER, NUMBER)
 def advance(state, action):
     """Answer the pending decision with `action`, if there is one, and run until the next.
 
@@ -68,9 +69,9 @@ def _peek(state):
         elif same and kind == events.PROGRAM_ARRIVAL and world.next_program < number:
             number = NONE
     if world.n_due > 0:
-        i = state.due[0]
-        if kind == NONE or state.instance[i].due_s < time_s:
-            kind, number, time_s = events.ITERATION_END, i, state.instance[i].due_s
+        due = state.due[0]
+        if kind == NONE or due.time_s < time_s:
+            kind, number, time_s = events.ITERATION_END, due.instance, due.time_s
     return kind, number, time_s
 
 
@@ -145,7 +146,6 @@ def _instance_up(state, i):
     instance = state.instance[i]
     instance.up = 1
     instance.up_since_s = state.world[0].now_s
-    instance.idle_since_s = state.world[0].now_s
     unpark_all(state)
 
 
@@ -164,7 +164,6 @@ def _instance_down(state, i):
     if instance.up:
         instance.up_s += now_s - instance.up_since_s
     instance.up = 0
-    instance.idle_since_s = now_s
 
 
 @compiled

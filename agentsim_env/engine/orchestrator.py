@@ -93,16 +93,6 @@ def _end_program(state, p, how):
 
 
 @compiled
-def _fits_somewhere(state, t):
-    turn = state.turn[t]
-    tokens = turn.prompt_tokens + turn.output_tokens
-    longest = 0
-    for i in range(len(state.instance)):
-        longest = max(longest, state.instance[i].max_context)
-    return tokens <= longest
-
-
-@compiled
 def turn_ready(state, t):
     """A turn has passed the gateway: it is to be routed, or its program fails because no instance can ever hold it."""
     world = state.world[0]
@@ -112,7 +102,8 @@ def turn_ready(state, t):
     ready_s = world.now_s - world.frontend_s
     state.turn_run[t].ready_s = ready_s
     enter_busy(state, p, ready_s)
-    if _fits_somewhere(state, t):
+    turn = state.turn[t]
+    if turn.prompt_tokens + turn.output_tokens <= world.longest_context:
         join_to_route(state, new_slot(state, t))
     else:
         _end_program(state, p, FAILED)

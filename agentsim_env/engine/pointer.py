@@ -92,4 +92,4 @@ def _state_at(_typing: Any, table: Any) -> Any:
 @compiled
 def bind(table):
     """The state behind a handle."""
-    return _state_at(table)
+    return _state_at(table)  # pyright: ignore[reportCallIssue]

@@ -5,17 +5,10 @@ instance. A child segment has a record in a pool only while its parent is wholly
 on a path tells the whole hit.
 """
 
+from agentsim_env.engine.component import NUMBER, component
+from agentsim_env.engine.directory import enter, find, strike
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.state import NONE
-
-
-@compiled
-def find(state, segment, pool):
-    """Record of a segment in a pool, or NONE."""
-    r = state.holder[segment]
-    while r != NONE and state.resident[r].pool != pool:
-        r = state.resident[r].next_holder
-    return r
 
 
 @compiled
@@ -23,10 +16,9 @@ def deepest(state, leaf, pool):
     """Deepest record on the path to `leaf` that the pool holds, or NONE."""
     segment = leaf
     while segment != NONE:
-        if state.holder[segment] != NONE:
-            r = find(state, segment, pool)
-            if r != NONE:
-                return r
+        r = find(state, segment, pool)
+        if r != NONE:
+            return r
         segment = state.segment[segment].parent
     return NONE
 
@@ -155,6 +147,7 @@ def _new_record(state, segment, pool, blocks):
     if record.next_holder != NONE:
         state.resident[record.next_holder].previous_holder = r
     state.holder[segment] = r
+    enter(state, r)
     state.pool[pool].used += blocks
     _join_idle(state, r)
     return r
@@ -165,6 +158,7 @@ def remove(state, r):
     """Take an idle record without resident children out of its pool."""
     record = state.resident[r]
     _leave_idle(state, r)
+    strike(state, r)
     state.pool[record.pool].used -= record.blocks
     if record.parent != NONE:
         state.resident[record.parent].children -= 1
@@ -192,7 +186,7 @@ def _grow(state, r, blocks):
         state.pool[record.pool].idle += more
 
 
-@compiled
+@component(NUMBER, NUMBER, NUMBER, NUMBER)
 def publish(state, leaf, pool, blocks):
     """Make the first `blocks` blocks on the path to `leaf` resident; returns the deepest record.
 

@@ -9,19 +9,31 @@ from agentsim_env.engine.residency import deepest, depth_blocks, remember
 from agentsim_env.engine.rules.route import route
 from agentsim_env.engine.state import NONE, WAITING
 
+DRAWS_BITS = 16
+"""A routing has room for 2 ** 16 draws of chance; those of the work stealing that follows it come after its own."""
+
 
 @compiled
 def _find_allowed(state, s):
-    """Fill the mask of instances that can take a turn now; returns how many there are."""
+    """Fill the mask of instances that can take a turn now; returns how many there are, and the last of them."""
     turn = state.turn[state.slot[s].turn]
     tokens = turn.prompt_tokens + turn.output_tokens
-    n = 0
+    n, last = 0, NONE
     for i in range(len(state.instance)):
         instance = state.instance[i]
         ok = instance.up == 1 and tokens <= instance.max_context
-        state.allowed[i] = 1 if ok else 0
-        n += 1 if ok else 0
-    return n
+        state.allowed[i] = ok
+        if ok:
+            n += 1
+            last = i
+    return n, last
+
+
+@compiled
+def by_rule(state, s):
+    """What the scenario's rule answers for a turn; its chance depends on the number of the routing, not on who asks."""
+    state.world[0].chances = state.world[0].routed << DRAWS_BITS
+    return route(state, state.rule[ROUTE_TURN], s)
 
 
 @compiled
@@ -30,29 +42,27 @@ def settle(state):
     world = state.world[0]
     while world.route_head != NONE:
         s = world.route_head
-        n = _find_allowed(state, s)
+        n, last = _find_allowed(state, s)
         if n == 0:
             park(state, leave_to_route(state))
-            continue
-        if n > 1 and (world.open_kinds >> ROUTE_TURN) & 1 and state.slot[s].program >= world.warmup:
+        elif n == 1:
+            place(state, last)
+        elif (world.open_kinds >> ROUTE_TURN) & 1 and state.slot[s].program >= world.warmup:
             world.asked = ROUTE_TURN
             world.asked_slot = s
             return ROUTE_TURN
-        place(state, default_choice(state, s))
+        else:
+            place(state, by_rule(state, s))
     return NONE
 
 
 @compiled
-def default_choice(state, s):
-    """What the scenario's rule answers; the only allowed instance if there is but one."""
-    only, n = NONE, 0
-    for i in range(len(state.instance)):
-        if state.allowed[i]:
-            only = i
-            n += 1
-    if n == 1:
-        return only
-    return route(state, state.rule[ROUTE_TURN], s)
+def asked_rule(state):
+    """What the scenario's rule answers to the pending decision; asking changes nothing that matters."""
+    chances = state.world[0].chances
+    answer = by_rule(state, state.world[0].asked_slot)
+    state.world[0].chances = chances
+    return answer
 
 
 @compiled
@@ -79,6 +89,7 @@ def place(state, i):
     run.instance = i
     run.routed_s = world.now_s
     world.routed += 1
+    world.last_routed = i
     state.program_run[slot.program].home = i
     state.instance[i].outstanding_tokens += slot.target
     if world.keep_tree:

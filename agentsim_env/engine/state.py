@@ -35,7 +35,7 @@ WORLD = np.dtype(
         ("slo_tpot_s", "f8"),
         ("recomputed_tokens", "i8"),  # prefill tokens of counted turns that their programs had had before
         ("seed", "u8"),  # for hash01: chance inside rules
-        ("chances", "i8"),  # numbers drawn so far from hash01
+        ("chances", "i8"),  # number of the next draw from hash01
         ("routed", "i8"),  # routing decisions made so far
         ("decisions", "i8"),  # decisions answered from outside so far
         ("next_program", "i4"),  # next open-loop program to arrive
@@ -50,16 +50,19 @@ WORLD = np.dtype(
         ("n_counted_done", "i4"),  # counted programs that are done
         ("n_charged", "i4"),  # counted programs that were rejected or failed
         ("block_size", "i4"),  # tokens in a KV block
+        ("longest_context", "i4"),  # largest of the instances' max_context
         ("open_kinds", "i4"),  # bit set of the decision kinds that are answered from outside
         ("asked", "i4"),  # kind of the decision that waits for an answer, NONE if none does
         ("asked_slot", "i4"),  # live turn that the decision is about
-        ("last_routed", "i4"),  # instance that round robin used last
+        ("last_routed", "i4"),  # instance that the last turn was sent to
         ("n_events", "i4"),  # entries of the event heap
         ("n_due", "i4"),  # entries of the heap of running instances
         ("n_slots", "i4"),  # slots ever used; those in the free list are below it
         ("free_slot", "i4"),  # head of the list of free slots
         ("n_residents", "i4"),  # resident records ever used
         ("free_resident", "i4"),  # head of the list of free resident records
+        ("n_places", "i4"),  # entries of `place` in use, a power of two
+        ("n_entered", "i4"),  # records that stand there
         ("route_head", "i4"),  # turns to be routed now, first in first out
         ("route_tail", "i4"),
         ("parked_head", "i4"),  # turns for which no instance is up
@@ -129,14 +132,20 @@ SLOT = np.dtype(
 
 INSTANCE = np.dtype(
     [
+        # Routing and the clock look at these on every instance: they stand in one cache line.
+        ("max_context", "i4"),  # longest prompt + output that fits
+        ("n_waiting", "i4"),
+        ("n_running", "i4"),
+        ("up", "i1"),
+        ("running", "i1"),  # an iteration is in flight
+        ("due_s", "f8"),  # end of the last iteration of the run
+        ("due_at", "i4"),  # place in the heap of instances with an iteration in flight
         ("run_base_s", "f8"),  # start of the first iteration of the run
         ("run_first_s", "f8"),  # duration of the first iteration of the run
-        ("due_s", "f8"),  # end of the last iteration of the run
         ("run_slope_s", "f8"),  # how much longer each further iteration takes
         ("busy_s", "f8"),  # time spent in iterations that ended
         ("up_s", "f8"),  # time up, until the last change
         ("up_since_s", "f8"),
-        ("idle_since_s", "f8"),  # since when nothing runs or waits here
         ("unqueued_since_s", "f8"),  # when the waiting queue last became empty
         ("recent_s", "f8"),  # prefill time that the router sent here lately, by its tree; see engine/recent.py
         ("recent_at_s", "f8"),  # when that was last brought up to date
@@ -161,22 +170,16 @@ INSTANCE = np.dtype(
         ("run_length", "i4"),  # iterations of the run
         ("run_scheduled", "i4"),  # of these, scheduled in the state so far
         ("train_chunk", "i4"),  # the run carries one prefill that takes this many tokens each iteration; 0: none
-        ("due_at", "i4"),  # place in the heap of instances with an iteration in flight
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
-        ("max_context", "i4"),  # longest prompt + output that fits
         ("waiting_head", "i4"),
         ("waiting_tail", "i4"),
         ("running_head", "i4"),
         ("running_tail", "i4"),
         ("prefill_head", "i4"),
         ("prefill_tail", "i4"),
-        ("n_waiting", "i4"),
-        ("n_running", "i4"),
         ("n_decode", "i4"),
-        ("up", "i1"),
-        ("running", "i1"),  # an iteration is in flight
     ],
     align=True,
 )
@@ -196,7 +199,7 @@ RESIDENT = np.dtype(
     [
         ("released_s", "f8"),  # when it was last released
         ("segment", "i4"),
-        ("pool", "i4"),
+        ("pool", "i4"),  # NONE for a free record
         ("blocks", "i4"),  # leading blocks of the segment that the pool holds
         ("locks", "i4"),  # turns that lock it, plus locked children
         ("parent", "i4"),  # record of the parent segment in the same pool
@@ -210,6 +213,8 @@ RESIDENT = np.dtype(
 )
 
 EVENT = np.dtype([("time_s", "f8"), ("key", "i8")], align=True)  # key = kind << 32 | id
+
+DUE = np.dtype([("time_s", "f8"), ("instance", "i8")], align=True)  # end of its run
 
 FINISH = np.dtype([("finish", "i8"), ("sequence", "i8"), ("slot", "i8")], align=True)
 
@@ -248,9 +253,10 @@ class State(NamedTuple):
     segment: Any  # SEGMENT [S], the workload
     program_run: Any  # PROGRAM_RUN [P]
     turn_run: Any  # TURN_RUN [T]
-    edge_next: Any  # i4 [E], next edge in the queue of a tool server
-    edge_attempt: Any  # i2 [E], attempts begun on a tool server
+    edge_next: Any  # i4 [E], or [0] without tool servers: next edge in the queue of a tool server
+    edge_attempt: Any  # i2 [E], or [0]: attempts begun on a tool server
     holder: Any  # i4 [S], first resident record of each segment
+    place: Any  # i4 [power of two], resident records by (segment, pool), hashed; see engine/directory.py
     tool: Any  # TOOL [kinds]
     instance: Any  # INSTANCE [N]
     seen: Any  # INSTANCE [N], what the router sees; the instances themselves unless views are delayed
@@ -261,7 +267,7 @@ class State(NamedTuple):
     slot: Any  # SLOT [most live turns]
     resident: Any  # RESIDENT [most resident records]
     event: Any  # EVENT [most events], heap
-    due: Any  # i4 [N], heap of the running instances by (due_s, instance)
+    due: Any  # DUE [N], heap of the running instances
     profile: Any  # PROFILE [profiles]
     by_tokens: Any  # f8 [profiles, tokens + 1, 3]: dense s, prefill attention s, s per cached token
     by_seqs: Any  # f8 [profiles, sequences + 1, 5]: per-sequence s; decode attention s and s per KV token, pure, mixed
@@ -282,6 +288,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("i4"), 1),
     (np.dtype("i2"), 1),
     (np.dtype("i4"), 1),
+    (np.dtype("i4"), 1),
     (TOOL, 1),
     (INSTANCE, 1),
     (INSTANCE, 1),
@@ -292,7 +299,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (SLOT, 1),
     (RESIDENT, 1),
     (EVENT, 1),
-    (np.dtype("i4"), 1),
+    (DUE, 1),
     (PROFILE, 1),
     (np.dtype("f8"), 3),
     (np.dtype("f8"), 3),

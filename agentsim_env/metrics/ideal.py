@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.jit import compiled, entry
 from agentsim_env.metrics.step_bounds import fleet
 from agentsim_env.workload.programs import Programs
 
@@ -56,7 +56,7 @@ def _table(array: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return np.stack([array[name] for name in names], axis=1, dtype=np.int32, casting="same_kind")
 
 
-@compiled
+@entry
 def _ideal(
     first_turn,
     n_turns,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agentsim_env.scenario import arrivals as schema
 from agentsim_env.workload import arrivals
 from agentsim_env.workload.arrivals import Times
+from agentsim_env.workload.heap import give_back
 from agentsim_env.workload.mix import Mix
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.recorded import Recorded
@@ -59,7 +60,9 @@ class WorkloadSource:
         else:
             assert self.n_programs is not None and self.times is not None
             programs = self.work.programs(self.n_programs, streams, self.times)
-        return self.servers.serve(programs, streams.failures)
+        programs = self.servers.serve(programs, streams.failures)
+        give_back(programs.turn)
+        return programs
 
 
 def prepare(

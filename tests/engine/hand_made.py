@@ -7,6 +7,7 @@ import numba
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.component import link
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.state import EVENT, State, handle
@@ -72,4 +73,5 @@ def bound(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(table, *arguments):
         return function(bind(table), *arguments)
 
+    link()
     return lambda made, *arguments: call(handle(made), *arguments)

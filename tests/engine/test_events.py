@@ -67,15 +67,15 @@ def test_the_instance_that_is_due_first_is_on_top(seed: int) -> None:
             set_due(made, i, due[i])
         n = int(made.world["n_due"][0])
         assert n == len(due)
-        assert sorted(made.due[:n].tolist()) == sorted(due)
+        assert sorted(made.due["instance"][:n].tolist()) == sorted(due)
         if due:
-            assert made.due[0] == min(due, key=lambda k: (due[k], k))
+            assert made.due["instance"][0] == min(due, key=lambda k: (due[k], k))
         for k in range(13):
             place = int(made.instance["due_at"][k])
             assert (place >= 0) == (k in due)
-            assert place < 0 or made.due[place] == k
+            assert place < 0 or made.due["instance"][place] == k
     while due:
-        first = int(made.due[0])
+        first = int(made.due["instance"][0])
         assert first == min(due, key=lambda k: (due[k], k))
         clear_due(made, first)
         del due[first]

@@ -43,6 +43,7 @@ class ReferenceSimulator:
         self.parked: list[Turn] = []
         self.now = 0.0
         self.decisions = 0
+        self.last_routed = -1
         self.handlers = {
             Kind.INSTANCE_DOWN: self.instance_down,
             Kind.INSTANCE_UP: self.instance_up,
@@ -126,11 +127,12 @@ class ReferenceSimulator:
         elif not any(allowed):
             self.parked.append(turn)
         else:
-            view = View(self.instances, allowed, program.home)
-            # A decision with a single legal answer is not asked; rules that count do not count it.
+            view = View(self.instances, allowed, program.home, self.decisions, self.last_routed)
+            # A decision with a single legal answer is not asked.
             chosen = self.route(view, turn) if len(view.candidates) > 1 else view.candidates[0]
             assert allowed[chosen]
             self.decisions += 1
+            self.last_routed = chosen
             program.home = chosen
             turn.instance, turn.routed_s = chosen, self.now
             self.join_queue(turn, chosen)

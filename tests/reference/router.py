@@ -11,11 +11,17 @@ WORD = 2**64
 
 @dataclass(frozen=True)
 class View:
-    """What a rule sees: all instances, which of them are allowed, and the home of the turn's program (-1 for none)."""
+    """What a rule sees.
+
+    All instances, which of them are allowed, the home of the turn's program (-1 for none), how many turns have been
+    routed before, and where the last of them went (-1 for none).
+    """
 
     instances: Sequence[Instance]
     allowed: Sequence[bool]
     home: int
+    routed: int = 0
+    last: int = -1
 
     @property
     def candidates(self) -> list[int]:
@@ -51,28 +57,18 @@ def least_tokens(view: View, turn: Turn) -> int:
 
 
 def random(seed: int) -> Route:
-    """The k-th turn that it is asked about goes to allowed instance number floor(hash01(seed, k) * allowed)."""
-    asked = 0
+    """The k-th routing takes allowed instance number floor(hash01(seed, k * 2^16) * allowed), counted from 0."""
 
     def route(view: View, turn: Turn) -> int:
-        nonlocal asked
-        asked += 1
-        return view.candidates[int(hash01(seed, asked - 1) * len(view.candidates))]
+        return view.candidates[int(hash01(seed, view.routed << 16) * len(view.candidates))]
 
     return route
 
 
-def round_robin() -> Route:
-    """The next allowed instance after the last one used."""
-    last = -1
-
-    def route(view: View, turn: Turn) -> int:
-        nonlocal last
-        n = len(view.instances)
-        last = next(i for i in ((last + step) % n for step in range(1, n + 1)) if view.allowed[i])
-        return last
-
-    return route
+def round_robin(view: View, turn: Turn) -> int:
+    """The next allowed instance after the one that the last turn went to."""
+    n = len(view.instances)
+    return next(i for i in ((view.last + step) % n for step in range(1, n + 1)) if view.allowed[i])
 
 
 def session_affinity(capacity_limit: int = 64) -> Route:
@@ -93,7 +89,7 @@ def rule(name: str, seed: int = 0, capacity_limit: int = 64) -> Route:
     """A fresh rule by name."""
     rules: dict[str, Route] = {
         "random": random(seed),
-        "round_robin": round_robin(),
+        "round_robin": round_robin,
         "least_loaded": least_loaded,
         "session_affinity": session_affinity(capacity_limit),
         "least_tokens": least_tokens,

@@ -12,7 +12,7 @@ from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, Profile, constant_profile
 from tests.reference.loop import simulate
 from tests.reference.records import Records
-from tests.reference.router import rule
+from tests.reference.router import hash01, rule
 
 
 def instance(
@@ -257,8 +257,8 @@ def test_session_affinity_falls_back_when_full() -> None:
 
 
 def test_random_uses_splitmix64() -> None:
-    route = rule("random", seed=0)
-    records = simulate(independent(*[(0.0, 10, 1)] * 3), [instance()] * 10, route, debug=True)
-    # First outputs of splitmix64 from state 0: e220a8397b1dcdaf, 6e789e6aa1b965f4, 06c45d188009454f.
-    expected = [int(0xE220A8397B1DCDAF / 2**64 * 10), int(0x6E789E6AA1B965F4 / 2**64 * 10), 0]
-    assert records.turns["instance"].tolist() == expected
+    # First outputs of splitmix64 from state 0.
+    outputs = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F)
+    assert [hash01(0, k) for k in range(3)] == [(output >> 11) / 2**53 for output in outputs]
+    records = simulate(independent(*[(0.0, 10, 1)] * 3), [instance()] * 10, rule("random", seed=0), debug=True)
+    assert records.turns["instance"].tolist() == [int(hash01(0, k << 16) * 10) for k in range(3)]

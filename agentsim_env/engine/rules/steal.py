@@ -2,6 +2,7 @@
 
 from agentsim_env.engine.batching import expect, synchronise, wake
 from agentsim_env.engine.chance import chance
+from agentsim_env.engine.component import NOTHING, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_waiting, leave_waiting
 from agentsim_env.engine.rules.saga import load
@@ -63,7 +64,7 @@ def _move(state, s, source, target):
     wake(state, target)
 
 
-@compiled
+@component(NOTHING)
 def steal(state):
     """One steal a tick: the first instance that may takes the head of a random victim's queue."""
     for i in range(len(state.instance)):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.component import NUMBER, component
 
 
 class Rule(NamedTuple):
@@ -24,8 +24,8 @@ class Rule(NamedTuple):
     oracle: bool = False
 
 
-def dispatcher(table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
-    """A compiled `(state, number, subject) -> answer` over the rows of a table, in their order.
+def dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
+    """A component `(state, number, subject) -> answer` over the rows of the table of a decision kind, in their order.
 
     numba cannot index a table of functions inside compiled code without giving up inlining and caching, so the chain of
     comparisons is written out here from the table; `file` is where the table stands, for numba's cache.
@@ -36,4 +36,5 @@ def dispatcher(table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
     lines += [f"    if number == {k}: return rule_{k}(state, subject)" for k in range(len(table) - 1)]
     lines += [f"    return rule_{len(table) - 1}(state, subject)"]
     exec(compile("\n".join(lines), file, "exec"), scope)
-    return compiled(scope["dispatch"])
+    scope["dispatch"].__qualname__ = f"dispatch_{kind}"
+    return component(NUMBER, NUMBER, NUMBER)(scope["dispatch"])

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from agentsim_env.engine import directory
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import ACTIVE, DECODE, NONE, WAITING, State
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from tests.engine.hand_made import bound
+
+enter = bound(directory.enter)
 
 BLOCK = 16
 SYSTEM_BLOCKS = 10
@@ -128,6 +132,7 @@ class Situation:
         record["previous_holder"] = NONE
         record["next_holder"] = self.state.holder[segment]
         self.state.holder[segment] = r
+        enter(self.state, r)
         self.state.pool["used"][pool] += blocks
         self.state.pool["idle"][pool] += 0 if locked else blocks
 
@@ -171,8 +176,11 @@ class Situation:
         self.state.turn["output_tokens"][self.state.slot["turn"][s]] = tokens
 
     def ask(self) -> int:
-        """Where the rule sends the turn."""
-        return self.core.default()
+        """Where the rule sends the turn, which counts as sent there."""
+        answer = self.core.default()
+        self.state.world["routed"] += 1
+        self.state.world["last_routed"] = answer
+        return answer
 
     @property
     def scores(self) -> list[float]:

@@ -50,7 +50,7 @@ def test_power_of_two_never_takes_the_most_loaded_of_three() -> None:
     # Pairs (0, 1), (0, 2), (1, 2) are equally likely; the first two go to 0, the last to 2.
     assert set(counts) == {0, 2}
     assert counts[0] == pytest.approx(600, abs=60)
-    assert situation.state.world["chances"][0] == 1800
+    assert situation.state.world["routed"][0] == 900
 
 
 def test_power_of_two_prefers_the_lower_index_of_equals() -> None:

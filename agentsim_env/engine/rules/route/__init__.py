@@ -45,4 +45,4 @@ ROUTE_RULES: dict[str, Rule] = {
     "oracle_least_work": Rule(oracle_least_work, oracle=True),
 }
 
-route = dispatcher(ROUTE_RULES, __file__)
+route = dispatcher("route_turn", ROUTE_RULES, __file__)

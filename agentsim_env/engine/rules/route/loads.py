@@ -36,13 +36,12 @@ def random(state, s):
 
 @compiled
 def round_robin(state, s):
-    """The next allowed instance after the last one."""
+    """The next allowed instance after the one that the last turn went to."""
     world = state.world[0]
     n = len(state.allowed)
     i = (world.last_routed + 1) % n
     while not state.allowed[i]:
         i = (i + 1) % n
-    world.last_routed = i
     return i
 
 
@@ -51,8 +50,10 @@ def least_loaded(state, s):
     """Fewest turns, waiting or running."""
     best, fewest = NONE, 0
     for i in range(len(state.allowed)):
-        if state.allowed[i] and (best == NONE or turns(state, i) < fewest):
-            best, fewest = i, turns(state, i)
+        if state.allowed[i]:
+            n = turns(state, i)
+            if best == NONE or n < fewest:
+                best, fewest = i, n
     return best
 
 
@@ -85,7 +86,7 @@ def power_of_two(state, s):
 
 @compiled
 def weighted_load(state, s):
-    """Smallest (weight * waiting + running) / max_num_seqs, looking first behind the instance chosen last.
+    """Smallest (weight * waiting + running) / max_num_seqs, looking first behind where the last turn went.
 
     vLLM's data-parallel balancing as AgentServeSim has it (`LOAD`, its default): waiting turns count four times.
     """
@@ -99,7 +100,6 @@ def weighted_load(state, s):
             load = (state.parameter[ROUTE_TURN, 0] * seen.n_waiting + seen.n_running) / seen.max_num_seqs
             if best == NONE or load < least:
                 best, least = i, load
-    world.last_routed = best
     return best
 
 

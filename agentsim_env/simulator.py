@@ -223,6 +223,7 @@ class Simulator:
             "rules": self.scenario.rules.by_kind(),
             "agent_kinds": list(self.blueprint.open_kinds),
             "warmup_programs": self.scenario.episode.warmup_programs,
+            "slo": self.scenario.slo.model_dump(exclude_none=True),
             "estimated": any(engine.estimated for engine in self.engines),
         }
 

@@ -81,6 +81,7 @@ def test_simulate(tmp_path: Path) -> None:
     )
     assert code == 0
     assert "JCT" in out
+    assert "Service levels: TTFT ≤ 0.5 s, TPOT ≤ 0.03 s" in out
     assert any((tmp_path / "records").iterdir())
 
 

@@ -14,6 +14,7 @@ from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.registries import rule_parameters
 from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
+from agentsim_env.workload.recorded import Recorded
 
 FAULT_HORIZON_S = 1e6
 """Random failures are drawn up to this time where the episode has no limit."""
@@ -216,7 +217,8 @@ class Simulator:
 
     def metadata(self) -> dict[str, Any]:
         """What identifies this run."""
-        return {
+        trace = {"trace": self.source.work.report.describe()} if isinstance(self.source.work, Recorded) else {}
+        return trace | {
             "scenario": self.scenario.name,
             "scenario_hash": self.scenario.content_hash(),
             "seed": self.seed,
@@ -225,6 +227,10 @@ class Simulator:
             "warmup_programs": self.scenario.episode.warmup_programs,
             "slo": self.scenario.slo.model_dump(exclude_none=True),
             "estimated": any(engine.estimated for engine in self.engines),
+            "longest_context_tokens": max(
+                min(engine.max_model_len_tokens, engine.kv_blocks * self.blueprint.block_size)
+                for engine in self.engines
+            ),
         }
 
 

@@ -101,7 +101,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train an agent."""
-    from training.config import create_run, extend
+    from training.config import create_run, extend, load_run
     from training.errors import TrainingError
 
     if (environment is None) == (resume is None):
@@ -128,6 +128,7 @@ def train(
         )
     from training.train import run
 
+    _describe_trace(load_run(folder)[1])
     typer.echo(f"Training in {folder}; if it stops, go on with: agentsim train --resume {folder}")
     run(folder, None if quiet else _console(), device)
     typer.echo(f"Evaluate it with: agentsim evaluate --agents least_loaded,{folder}")
@@ -165,6 +166,7 @@ def evaluate(
         jobs=jobs,
         console=console,
     )
+    _describe_trace(results.scenario)
     print_table(results, console)
     if out is not None:
         save(results, out, listed)
@@ -218,6 +220,16 @@ def schema() -> None:
     from agentsim_env.scenario.json_schema import file_schema
 
     typer.echo(json.dumps(file_schema(), indent=2))
+
+
+def _describe_trace(scenario: Any) -> None:
+    """Says what was read, skipped and cut of the trace that a scenario names, if it names one."""
+    workload = scenario.workload
+    if workload.trace is not None:
+        from agentsim_env.workload.recorded import read_source
+
+        report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
+        typer.echo(report.describe())
 
 
 def _console() -> Any:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from agentsim_env.workload.streams import Streams
 if TYPE_CHECKING:
     from agentsim_env.scenario.workload import TraceSource
     from agentsim_env.workload.arrivals import Times
+    from agentsim_env.workload.traces import Trace
 
 
 class Recorded:
@@ -22,6 +23,10 @@ class Recorded:
         block_size: Tokens in a KV block.
         reuse_generated: Whether what a turn has generated is cache for the next one.
         part: Part of the trace to draw from, as fractions.
+
+    Attributes:
+        tools: Tools that the programs call.
+        report: What was found in the whole trace, skipped and cut.
     """
 
     def __init__(
@@ -30,11 +35,11 @@ class Recorded:
         # The readers are imported where they are needed: synthetic workloads do without them.
         from agentsim_env.workload.traces import TraceSampler
 
-        path = Path(source.path)
-        trace = _read(path, source.format, block_size, source.skip_bad_lines, reuse_generated, _stamp(path))
+        trace = read_source(source, block_size, reuse_generated)
         self._speedup = source.speedup
-        self._sampler = TraceSampler(trace, part)
-        self.tools = trace.tools
+        self._sampler = TraceSampler(trace.programs, part)
+        self.tools = trace.programs.tools
+        self.report = trace.report
 
     def programs(
         self, n: int | None, streams: Streams, times: "Times | None", window: tuple[float, float] | None = None
@@ -81,16 +86,23 @@ def _faster(programs: Programs, speedup: float) -> Programs:
     return programs
 
 
+def read_source(source: "TraceSource", block_size: int, reuse_generated: bool) -> "Trace":
+    """The trace of a scenario, whole, and the report on it; see `Recorded` for the arguments.
+
+    Raises:
+        TraceError: The trace cannot be read, or its limits leave no program.
+    """
+    path = Path(source.path)
+    options = source.model_dump(exclude={"path", "speedup"})
+    return _read(path, block_size, reuse_generated, _stamp(path), **options)
+
+
 @lru_cache(maxsize=4)
-def _read(
-    path: Path, format: str, block_size: int, skip_bad_lines: bool, reuse_generated: bool, stamp: tuple[int, ...]
-) -> Programs:
+def _read(path: Path, block_size: int, reuse_generated: bool, stamp: tuple[int, ...], **options: Any) -> "Trace":
     """A trace, read once for all environments of a process as long as `stamp` says that it is the same."""
     from agentsim_env.workload.traces import read_trace
 
-    return read_trace(
-        path, format, block_size=block_size, skip_bad_lines=skip_bad_lines, reuse_generated=reuse_generated
-    ).programs
+    return read_trace(path, block_size=block_size, reuse_generated=reuse_generated, **options)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

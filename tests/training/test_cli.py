@@ -96,8 +96,21 @@ def test_replay_is_of_the_whole_trace(mooncake: Path, tmp_path: Path) -> None:
 def code_of_broken(trace: Path, folder: Path) -> int:
     broken = folder / "broken.jsonl"
     broken.write_text(trace.read_text() + "{\n")
-    assert call("simulate", "--trace", broken, "--skip-bad-lines")[0] == 0
+    code, out, _ = call("simulate", "--trace", broken, "--skip-bad-lines")
+    assert code == 0
+    assert "bad lines, skipped: 1\n  broken.jsonl:21: not JSON" in out
     return call("simulate", "--trace", broken)[0]
+
+
+def test_a_trace_is_cut_to_what_instances_take(mooncake: Path) -> None:
+    arguments = ["simulate", "-s", "tool_chat", "--trace", mooncake, "--set", "cluster.instances.0.kv_blocks=39"]
+    code, out, _ = call(*arguments)
+    assert code == 0
+    assert "15 programs failed at a turn whose context fits on no instance" in out
+    code, out, _ = call(*arguments, "--set", "workload.trace.max_context_tokens=624")
+    assert code == 0
+    assert "programs whose first turn is beyond the limits, left out: 15" in out
+    assert "programs failed" not in out
 
 
 def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> None:

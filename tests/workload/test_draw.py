@@ -1,4 +1,5 @@
 import hashlib
+import json
 import subprocess
 import sys
 from functools import partial
@@ -9,7 +10,9 @@ import pytest
 import agentsim_env.capacity
 from agentsim_env.scenario import load_scenario
 from agentsim_env.workload import arrivals, draw, prepare, validate
+from agentsim_env.workload.recorded import Recorded
 from agentsim_env.workload.streams import Streams
+from agentsim_env.workload.traces import TraceError
 from tests.workload.sources import entry, source
 
 DIGEST = """
@@ -181,6 +184,59 @@ def test_trace_at_other_times(trace):
     validate(looped)
     assert same(programs, looped, ("turn", "edge", "segment"))
     assert looped.program["after"].tolist() == [-1] * 3 + list(range(17))
+
+
+WHOLE = ["workload.arrivals={process: trace}", "episode={programs: null, warmup_programs: 0}"]
+
+
+def chats(path, lengths):
+    """A Mooncake trace of one session: each prompt goes on from the last one; ids stand for 8 tokens."""
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "timestamp": 60_000 * i,
+                    "input_length": length,
+                    "output_length": 4,
+                    "hash_ids": list(range(-(-length // 8))),
+                    "session_id": "a",
+                }
+            )
+            + "\n"
+            for i, length in enumerate(lengths)
+        )
+    )
+    return f"workload.trace.path={path}"
+
+
+def test_the_size_of_a_trace_block_reaches_the_reader(tmp_path):
+    given = chats(tmp_path / "chats.jsonl", [32, 64, 96])
+    with pytest.raises(TraceError, match="trace_block_tokens"):
+        prepare(scenario(given, *WHOLE))
+    programs = prepare(scenario(given, *WHOLE, "workload.trace.trace_block_tokens=8")).draw(0)
+    assert programs.turn["new_tokens"].tolist() == [32, 28, 28]
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept"),
+    [
+        ("max_turns=2", [32, 64]),
+        ("max_turns=9", [32, 64, 96]),
+        ("max_context_tokens=68", [32, 64]),
+        ("max_context_tokens=67", [32]),
+    ],
+)
+def test_programs_of_a_trace_end_before_what_exceeds_the_limits(tmp_path, limit, kept):
+    given = chats(tmp_path / "chats.jsonl", [32, 64, 96])
+    settings = [given, *WHOLE, "workload.trace.trace_block_tokens=8"]
+    prepared = prepare(scenario(*settings, f"workload.trace.{limit}"))
+    programs = prepared.draw(0)
+    validate(programs)
+    assert programs.turn["prompt_tokens"].tolist() == kept
+    assert isinstance(prepared.work, Recorded)
+    assert prepared.work.report.requests == 3
+    assert prepared.work.report.cut_turns == 3 - len(kept)
+    assert scenario(*settings).content_hash() != scenario(*settings, f"workload.trace.{limit}").content_hash()
 
 
 def test_all_of_a_trace_faster(trace):

@@ -128,7 +128,7 @@ def _checked_rate(given: schema.Arrivals, rate_per_s: float) -> float:
 def _times(given: schema.Arrivals, rate_per_s: float | None) -> Times | None:
     """The arrival process; None for the times of a trace."""
     if isinstance(given, schema.Diurnal):
-        table = {"rates_per_s": given.rates_per_s, "window_s": given.window_s}
+        table = {"rates_per_s": given.rates_per_s, "window_s": given.window_s, "cv": given.cv}
         return partial(arrivals.diurnal, **table, rate_per_s=rate_per_s)
     if isinstance(given, schema.ClosedLoop):
         return partial(arrivals.closed_loop, users=given.users, think_time_s=given.think_time_s)

@@ -81,6 +81,20 @@ def test_arrivals_leave_the_programs_alone(process):
     assert not same(plain, other)
 
 
+def test_a_rate_table_can_be_bursty():
+    table = "process: diurnal, rates_per_s: [1, 3], window_s: 100"
+    gaps = {}
+    for cv in (0.5, 1.0, 3.0):
+        settings = [f"workload.arrivals={{{table}, cv: {cv}}}", "episode.programs=20000"]
+        arrival_s = prepare(scenario(*settings)).draw(5).program["arrival_s"]
+        busy = (arrival_s % 200.0) // 100.0 == 1.0
+        assert busy.mean() == pytest.approx(0.75, abs=0.03)
+        gaps[cv] = np.diff(arrival_s)[busy[:-1] & busy[1:] & (np.diff(arrival_s) < 50.0)]
+    assert all(gap.std() / gap.mean() == pytest.approx(cv, rel=0.1) for cv, gap in gaps.items())
+    plain = prepare(scenario(f"workload.arrivals={{{table}}}")).draw(5)
+    assert same(plain, prepare(scenario(f"workload.arrivals={{{table}, cv: 1.0}}")).draw(5))
+
+
 def test_gaps_leave_lengths_and_arrivals_alone():
     plain = source(entry("tool_chat")).draw(5)
     other = source(entry("tool_chat", {"user_gap_s": {"p50": 60, "p95": 600}})).draw(5)

@@ -90,7 +90,7 @@ class Simulator:
         for kind in agent_kinds:
             if kind not in OPEN_KINDS:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
-        self.engines: list[Engine] = resolve(self.scenario.cluster)
+        self.engines: list[Engine] = _engines(self.scenario)
         self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds))
         self.seed = 0
         self._core: Core | None = None
@@ -241,6 +241,13 @@ def stuck_message(state: State) -> str:
     world = state.world[0]
     left = len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
     return f"the simulation is stuck at {world['now_s']:.3f} s with {left} programs to go: {reason}"
+
+
+def _engines(scenario: Scenario) -> list[Engine]:
+    try:
+        return resolve(scenario.cluster)
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: {error}") from error
 
 
 def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agentsim_env.scenario.errors import TooFewProgramsError
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.streams import Streams
 
@@ -24,6 +25,10 @@ class Recorded:
         reuse_generated: Whether what a turn has generated is cache for the next one.
         part: Part of the trace to draw from, as fractions.
 
+    Raises:
+        TraceError: The trace cannot be read, or its limits leave no program.
+        TooFewProgramsError: There is no program in the part to draw from.
+
     Attributes:
         tools: Tools that the programs call.
         report: What was found in the whole trace, skipped and cut.
@@ -36,6 +41,10 @@ class Recorded:
         from agentsim_env.workload.traces import TraceSampler
 
         trace = read_source(source, block_size, reuse_generated)
+        total = len(trace.programs.program)
+        if round(part[0] * total) == round(part[1] * total):
+            raise TooFewProgramsError(f"{source.path} has {total} programs, none in the part of it that is asked for")
+        self._path = source.path
         self._speedup = source.speedup
         self._sampler = TraceSampler(trace.programs, part)
         self.tools = trace.programs.tools
@@ -51,8 +60,17 @@ class Recorded:
             streams: Random streams.
             times: When they arrive; None: when they arrived.
             window: Part of the trace to take them from, (start, end) in seconds.
+
+        Raises:
+            TooFewProgramsError: There are fewer.
         """
-        n = self._count(window) if n is None else n
+        there = self._sampler.count(window)
+        n = there if n is None else n
+        if n > there or there < 1:
+            where = "" if window is None else f" from {window[0]:g} to {window[1]:g} s"
+            raise TooFewProgramsError(
+                f"episode.programs = {n}: must be from 1 to {there}, the programs to draw from in {self._path}{where}"
+            )
         if times is None:
             programs = self._sampler.sample(n, streams.shapes, window=window)
             return _faster(programs, self._speedup)
@@ -69,14 +87,7 @@ class Recorded:
     @property
     def n_programs(self) -> int:
         """Programs that there are to draw from."""
-        return self._count(None)
-
-    def _count(self, window: tuple[float, float] | None) -> int:
-        first, end = self._sampler.first, self._sampler.end
-        if window is None:
-            return end - first
-        inside = np.searchsorted(self._sampler.programs.program["arrival_s"], window)
-        return min(end, int(inside[1])) - max(first, int(inside[0]))
+        return self._sampler.count()
 
 
 def _faster(programs: Programs, speedup: float) -> Programs:

@@ -58,8 +58,13 @@ def simulate(
 
 def _replay(scenario: Any, overrides: Sequence[str], trace: Path, skip_bad_lines: bool, seed: int) -> Scenario:
     """The scenario with a trace for its workload, and all programs of the trace in an episode."""
+    scenario = load_scenario(scenario)
     source = {"path": str(trace.resolve()), "skip_bad_lines": skip_bad_lines}
-    whole = {"workload.trace": source, "episode": {"programs": None, "warmup_programs": None}}
+    whole = {
+        "name": f"{scenario.name}-{trace.resolve().stem}",
+        "workload.trace": source,
+        "episode": {"programs": None, "warmup_programs": None},
+    }
     timed = whole | {"workload.arrivals": {"process": "trace"}}
     if not any(override.startswith("workload.arrivals") for override in overrides):
         replayed = load_scenario(load_scenario(scenario, timed), overrides)

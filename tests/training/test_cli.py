@@ -142,6 +142,7 @@ def test_replay_is_of_the_whole_trace(mooncake: Path, tmp_path: Path) -> None:
 
     records = simulate("tool_chat", trace=mooncake)
     assert len(records.programs) == 20
+    assert records.metadata["scenario"] == "tool_chat-trace"
     assert code_of_broken(mooncake, tmp_path) == 2
 
 
@@ -206,6 +207,7 @@ def test_train_and_evaluate_on_a_trace(mooncake: Path, tmp_path: Path) -> None:
     code, out, _ = call("train", "routing", *where, *small, "--out", tmp_path / "run")
     assert code == 0
     assert "mooncake trace: 20 programs, 20 requests" in out
+    assert (tmp_path / "run" / "scenario.yaml").read_text().startswith("name: tool_chat-trace\n")
     code, out, _ = call("evaluate", "-a", f"random,{tmp_path / 'run'}", *where, "--seeds", "2")
     assert code == 0
     assert "mooncake trace: 20 programs, 20 requests" in out

@@ -58,6 +58,8 @@ def _from_text(text: str, name: str | None, kind: str) -> Agent:
 
     if text in RULES[kind]:
         return RuleAgent(text, kind, name)
+    if len(path.parts) > 1:
+        raise AgentError(f"{text}: no such folder, and no .npz or .zip file")
     raise AgentError(
         f"no agent {text!r}: it is no file or folder, no module:function, and no rule for {kind}"
         f" ({', '.join(sorted(RULES[kind]))})"

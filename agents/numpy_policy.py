@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -175,6 +176,8 @@ class NumpyPolicy:
         Raises:
             AgentError: If it is not such a file.
         """
+        if Path(path).is_file() and not zipfile.is_zipfile(path):
+            raise AgentError(f"{path} is not an exported policy: it is no .npz file")
         try:
             with np.load(path, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))

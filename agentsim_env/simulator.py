@@ -14,6 +14,7 @@ from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.registries import rule_parameters
 from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
+from agentsim_env.workload.recorded import Recorded
 
 FAULT_HORIZON_S = 1e6
 """Random failures are drawn up to this time where the episode has no limit."""
@@ -89,7 +90,7 @@ class Simulator:
         for kind in agent_kinds:
             if kind not in OPEN_KINDS:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
-        self.engines: list[Engine] = resolve(self.scenario.cluster)
+        self.engines: list[Engine] = _engines(self.scenario)
         self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds))
         self.seed = 0
         self._core: Core | None = None
@@ -216,14 +217,20 @@ class Simulator:
 
     def metadata(self) -> dict[str, Any]:
         """What identifies this run."""
-        return {
+        trace = {"trace": self.source.work.report.describe()} if isinstance(self.source.work, Recorded) else {}
+        return trace | {
             "scenario": self.scenario.name,
             "scenario_hash": self.scenario.content_hash(),
             "seed": self.seed,
             "rules": self.scenario.rules.by_kind(),
             "agent_kinds": list(self.blueprint.open_kinds),
             "warmup_programs": self.scenario.episode.warmup_programs,
+            "slo": self.scenario.slo.model_dump(exclude_none=True),
             "estimated": any(engine.estimated for engine in self.engines),
+            "longest_context_tokens": max(
+                min(engine.max_model_len_tokens, engine.kv_blocks * self.blueprint.block_size)
+                for engine in self.engines
+            ),
         }
 
 
@@ -234,6 +241,13 @@ def stuck_message(state: State) -> str:
     world = state.world[0]
     left = len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
     return f"the simulation is stuck at {world['now_s']:.3f} s with {left} programs to go: {reason}"
+
+
+def _engines(scenario: Scenario) -> list[Engine]:
+    try:
+        return resolve(scenario.cluster)
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: {error}") from error
 
 
 def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:

@@ -324,6 +324,7 @@ def test_records_say_what_they_are_of() -> None:
     metadata = simulator.records().metadata
     assert metadata["scenario_hash"] == small("equal").content_hash()
     assert (metadata["seed"], metadata["agent_kinds"]) == (11, ["route_turn"])
+    assert metadata["slo"] == {"ttft_s": 0.5, "tpot_s": 0.03}
     assert {"agentsim_env", "numba", "numpy", "python"} <= metadata["versions"].keys()
 
 

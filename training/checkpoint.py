@@ -5,6 +5,7 @@ the episodes that are under way. Nothing in them is a pickled object: the parame
 """
 
 import json
+import pickle
 import shutil
 from collections import deque
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from training.episodes import Tape, restore
+from training.errors import TrainingError
 from training.files import write_json
 
 _COUNTERS = (
@@ -67,7 +69,19 @@ def load_checkpoint(path: Path, model: Any, vec_env: DummyVecEnv) -> dict[str, A
 
     Returns:
         What was given to `save_checkpoint` as `extra`.
+
+    Raises:
+        TrainingError: It cannot be read, or is one of another algorithm, network or number of environments.
     """
+    try:
+        return _load(path, model, vec_env)
+    except (OSError, KeyError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+        raise TrainingError(
+            f"{path} is not a checkpoint of this run that can be read: {error}; remove it to go on from the one before"
+        ) from error
+
+
+def _load(path: Path, model: Any, vec_env: DummyVecEnv) -> dict[str, Any]:
     model.set_parameters(torch.load(path / "parameters.pt", weights_only=True), device=model.device)
     state = json.loads((path / "state.json").read_text(encoding="utf-8"))
     for name, value in state["counters"].items():

@@ -14,7 +14,7 @@ _OURS = ("agentsim_env", "envs", "agents", "training")
 
 
 class _PlainErrors(TyperGroup):
-    """Prints our own errors as what they are, a sentence for the user; any other keeps its traceback."""
+    """Prints our own errors, and those of files, as a sentence for the user; any other keeps its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
@@ -23,6 +23,10 @@ class _PlainErrors(TyperGroup):
         except ImportError as error:
             _explain_another_package(error)
             raise
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _fail(f"{error.filename}: {error.strerror}")
         except Exception as error:
             if type(error).__module__.partition(".")[0] not in _OURS:
                 raise
@@ -40,6 +44,15 @@ def _explain_another_package(error: ImportError) -> None:
     file = getattr(sys.modules.get(name), "__file__", None)
     if name in _OURS and file is not None and Path(file).parent.parent != Path(__file__).parent.parent:
         _fail(f"the package {name!r} in {file} is another one of the same name; install agentsim-env where that is not")
+
+
+def _folder(path: Path | None) -> Path | None:
+    """Refuses a file where results are to go, before anything is computed."""
+    if path is not None and path.exists() and not path.is_dir():
+        from training.errors import TrainingError
+
+        raise TrainingError(f"--out {path}: is a file; allowed: a folder, or a path where there is nothing yet")
+    return path
 
 
 app = typer.Typer(
@@ -71,7 +84,7 @@ def quickstart(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
     seeds: Seeds = 20,
     jobs: Jobs = 2,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/quickstart"),
+    out: Annotated[Path, typer.Option(callback=_folder, help="Folder of the run.")] = Path("runs/quickstart"),
 ) -> None:
     """Train a router with PPO, and compare it with every rule on held-out seeds."""
     from training.quickstart import quickstart as start
@@ -95,13 +108,15 @@ def train(
     validation_every: Annotated[int | None, typer.Option(min=1, help="Decisions between validations.")] = None,
     validation_episodes: Annotated[int, typer.Option(min=1, help="Episodes of a validation.")] = 8,
     checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Decisions between checkpoints.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default a new one in runs/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(callback=_folder, help="Folder of the run; by default a new one in runs/.")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder; --steps extends it.")] = None,
     device: Annotated[str, typer.Option(help="Where torch computes: cpu or cuda.")] = "cpu",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train an agent."""
-    from training.config import create_run, extend
+    from training.config import create_run, extend, load_run
     from training.errors import TrainingError
 
     if (environment is None) == (resume is None):
@@ -126,8 +141,13 @@ def train(
             checkpoint_every=checkpoint_every,
             out=out,
         )
+    from training.checkpoint import latest_checkpoint
     from training.train import run
 
+    _describe_trace(load_run(folder)[1])
+    if resume is not None:
+        checkpoint = latest_checkpoint(resume)
+        typer.echo(f"Going on from {checkpoint}" if checkpoint else f"{resume} has no checkpoint: beginning anew")
     typer.echo(f"Training in {folder}; if it stops, go on with: agentsim train --resume {folder}")
     run(folder, None if quiet else _console(), device)
     typer.echo(f"Evaluate it with: agentsim evaluate --agents least_loaded,{folder}")
@@ -145,7 +165,7 @@ def evaluate(
     seeds: Seeds = 20,
     jobs: Jobs = 1,
     reference: Annotated[str | None, typer.Option(help="Agent that the others are compared with.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for tables, numbers and picture.")] = None,
+    out: Annotated[Path | None, typer.Option(callback=_folder, help="Folder for tables, numbers and picture.")] = None,
 ) -> None:
     """Compare agents on the same programs."""
     from training.evaluate import evaluate as run
@@ -165,6 +185,7 @@ def evaluate(
         jobs=jobs,
         console=console,
     )
+    _describe_trace(results.scenario)
     print_table(results, console)
     if out is not None:
         save(results, out, listed)
@@ -181,7 +202,7 @@ def simulate(
         list[str] | None, typer.Option(metavar="KIND=NAME", help="Rule for a kind of decision. Can be repeated.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the workload.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the records.")] = None,
+    out: Annotated[Path | None, typer.Option(callback=_folder, help="Folder for the records.")] = None,
 ) -> None:
     """Run a scenario or replay a trace by its rules, and print the report."""
     from agentsim_env.metrics.report import print_report
@@ -218,6 +239,16 @@ def schema() -> None:
     from agentsim_env.scenario.json_schema import file_schema
 
     typer.echo(json.dumps(file_schema(), indent=2))
+
+
+def _describe_trace(scenario: Any) -> None:
+    """Says what was read, skipped and cut of the trace that a scenario names, if it names one."""
+    workload = scenario.workload
+    if workload.trace is not None:
+        from agentsim_env.workload.recorded import read_source
+
+        report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
+        typer.echo(report.describe())
 
 
 def _console() -> Any:

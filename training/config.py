@@ -12,6 +12,7 @@ from training.errors import TrainingError
 from training.files import new_folder, write_json, write_text, write_yaml
 from training.hyperparameters import load_hyperparameters
 from training.manifest import command, describe_machine
+from training.splits import TRAINING, VALIDATION, workloads
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
@@ -104,6 +105,9 @@ def create_run(
         checkpoint_every=_at_least(1, "checkpoint_every", checkpoint_every or max(1, steps // 20)),
         scenario_hash=loaded.content_hash(),
     )
+    if loaded.workload.trace is not None:
+        for split in (TRAINING, VALIDATION):
+            workloads(loaded, split)
     folder = _folder(out, f"{environment}-{algo}-{loaded.name}-seed{seed}")
     write_yaml(folder / _SCENARIO, loaded.model_dump(mode="json", exclude_none=True))
     write_text(folder / "command.txt", command() + "\n")
@@ -155,6 +159,8 @@ def _folder(out: str | Path | None, name: str) -> Path:
     if out is None:
         return new_folder(Path("runs") / name)
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise TrainingError(f"{folder} is a file; a run needs a folder")
     if is_run(folder):
         raise TrainingError(
             f"{folder} holds a training run already: go on with --resume {folder}, or give another --out"

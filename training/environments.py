@@ -55,7 +55,8 @@ def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None) ->
     Args:
         scenario: What `load_scenario` takes.
         overrides: Changes, as `load_scenario` takes them; they come after the trace.
-        trace: File or folder of a trace. Its programs arrive as the scenario says, not at the recorded times.
+        trace: File or folder of a trace. Its programs arrive as the scenario says, not at the recorded times, and its
+            name goes behind that of the scenario.
     """
     from agentsim_env.scenario import load_scenario
 
@@ -63,5 +64,7 @@ def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None) ->
         path = Path(trace).resolve()
         if not path.exists():
             raise TrainingError(f"--trace {trace}: no such file or folder")
-        scenario = load_scenario(scenario, {"workload.trace": {"path": str(path)}})
+        scenario = load_scenario(scenario)
+        named = f"{scenario.name}-{path.stem}"
+        scenario = load_scenario(scenario, {"name": named, "workload.trace": {"path": str(path)}})
     return load_scenario(scenario, overrides)

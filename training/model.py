@@ -35,7 +35,11 @@ def make_vec_env(config: RunConfig, scenario: Scenario) -> DummyVecEnv:
 
 
 def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> Any:
-    """An untrained model."""
+    """An untrained model.
+
+    Raises:
+        TrainingError: The algorithm does not take the hyper-parameters, or torch the device.
+    """
     values = dict(config.hyperparameters)
     values.pop("reward_scale", None)
     policy, width = values.pop("policy"), values.pop("width", _DEFAULT_WIDTH)
@@ -46,14 +50,17 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
     elif policy != "MlpPolicy":
         raise TrainingError(f"no policy {policy!r}; there are: CandidatePolicy, MlpPolicy")
     algorithm = algorithm_class(config.algo)
-    return algorithm(
-        policy,
-        vec_env,
-        policy_kwargs=policy_kwargs,
-        seed=config.seed,
-        device=device,
-        **arguments(config.algo, values),
-    )
+    try:
+        return algorithm(
+            policy,
+            vec_env,
+            policy_kwargs=policy_kwargs,
+            seed=config.seed,
+            device=device,
+            **arguments(config.algo, values),
+        )
+    except (AssertionError, ArithmeticError, TypeError, RuntimeError) as error:
+        raise TrainingError(f"{config.algo} cannot be made with device {device} and {values}: {error}") from error
 
 
 def greedy_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentsim_env import Scenario, Simulator, load_scenario
+from agentsim_env.scenario.errors import suggestion
 from agentsim_env.workload import Programs, prepare
 from training.errors import TrainingError
 
@@ -33,15 +34,23 @@ def simulate(
 
     Returns:
         The records.
+
+    Raises:
+        ScenarioError: The scenario, a change or a rule is not valid.
+        TraceError: The trace cannot be read.
+        TrainingError: A rule or an option is not one that there is.
     """
+    given = dict(_pair(rule) for rule in rules)
     if trace is None:
+        if skip_bad_lines:
+            raise TrainingError("--skip-bad-lines goes with --trace; in a scenario it is workload.trace.skip_bad_lines")
         loaded = load_scenario(scenario, overrides)
     elif trace.exists():
         loaded = _replay(scenario, overrides, trace, skip_bad_lines, seed)
     else:
         raise TrainingError(f"--trace {trace}: no such file or folder")
     # Load is a fraction of the capacity under the scenario's own rules, so the source is made before they change.
-    simulator = Simulator(loaded, rules=dict(_pair(rule) for rule in rules), source=prepare(loaded))
+    simulator = Simulator(loaded, rules=given, source=prepare(loaded))
     simulator.reset(seed)
     simulator.run()
     return simulator.records()
@@ -49,8 +58,13 @@ def simulate(
 
 def _replay(scenario: Any, overrides: Sequence[str], trace: Path, skip_bad_lines: bool, seed: int) -> Scenario:
     """The scenario with a trace for its workload, and all programs of the trace in an episode."""
+    scenario = load_scenario(scenario)
     source = {"path": str(trace.resolve()), "skip_bad_lines": skip_bad_lines}
-    whole = {"workload.trace": source, "episode": {"programs": None, "warmup_programs": None}}
+    whole = {
+        "name": f"{scenario.name}-{trace.resolve().stem}",
+        "workload.trace": source,
+        "episode": {"programs": None, "warmup_programs": None},
+    }
     timed = whole | {"workload.arrivals": {"process": "trace"}}
     if not any(override.startswith("workload.arrivals") for override in overrides):
         replayed = load_scenario(load_scenario(scenario, timed), overrides)
@@ -68,4 +82,11 @@ def _pair(rule: str) -> tuple[str, str]:
     kind, equals, name = rule.partition("=")
     if not equals:
         raise TrainingError(f"--rule {rule}: must be kind=name, as in route_turn=session_affinity")
+    from agentsim_env.scenario.registries import rules
+    from agentsim_env.scenario.rules import KINDS
+
+    if kind not in KINDS:
+        raise TrainingError(f"--rule {rule}: no kind of decision {kind!r}{suggestion(kind, KINDS)}")
+    if name not in rules(kind):
+        raise TrainingError(f"--rule {rule}: no rule {name!r}{suggestion(name, rules(kind))}")
     return kind, name

@@ -68,6 +68,7 @@ def workloads(scenario: "Scenario", split: Split) -> "WorkloadSource":
     Raises:
         TrainingError: The split's part of the trace holds fewer programs than an episode.
     """
+    from agentsim_env.scenario.errors import TooFewProgramsError
     from agentsim_env.workload import prepare
 
     if scenario.workload.trace is None:
@@ -75,10 +76,9 @@ def workloads(scenario: "Scenario", split: Split) -> "WorkloadSource":
     try:
         source = prepare(scenario, trace_part=split.trace_part)
         source.draw(split.seeds[0])
-    except ValueError as error:
+    except TooFewProgramsError as error:
         low, high = split.trace_part
         raise TrainingError(
-            f"episodes of the {split.name} split come from {low:.0%} to {high:.0%} of the trace, and episode.programs"
-            f" = {scenario.episode.programs} does not fit there: {error}"
+            f"episodes of the {split.name} split come from {low:.0%} to {high:.0%} of the trace: {error}"
         ) from None
     return source

@@ -60,7 +60,7 @@ def resolve(cluster: "Cluster") -> list[Engine]:
         try:
             engine = _engine(instance, cluster.model, cluster.block_size_tokens)
         except ValueError as error:
-            raise type(error)(f"cluster.instances[{i}]: {error}") from error
+            raise type(error)(f"cluster.instances.{i}: {error}") from error
         engines += [engine] * instance.count
     return engines
 

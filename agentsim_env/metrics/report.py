@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from agentsim_env.scenario.episode import Slo
 
 ABSENT = "-"
+WIDE = 8
+"""Columns from which on a table is set tightly: 80 columns of a terminal are to be enough."""
+
 MOST_ROWS = 16
 """Instances that have a row of their own; of a larger cluster, equal ones are put together."""
 
@@ -23,7 +26,7 @@ class ReportTable(NamedTuple):
 
     Attributes:
         title: What it is about.
-        columns: Headings; the first column is text, the others are numbers.
+        columns: Headings, maybe of two lines; the first column is text, the others are numbers.
         rows: Cells.
     """
 
@@ -45,24 +48,28 @@ def print_report(records: "Records", slo: "Slo | None" = None, console: "Console
     from rich.table import Table
 
     console = console or Console()
-    console.print(heading(records), highlight=False)
+    console.print(heading(records), highlight=False, soft_wrap=True)
+    for note in notes(records):
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     for content in tables(records, slo):
-        table = Table(
-            title=content.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-        )
+        console.print(content.title, style="bold", highlight=False, soft_wrap=True)
+        space = 1 if len(content.columns) < WIDE else 0
+        table = Table(box=SIMPLE_HEAD, padding=(0, space, 0, 0), show_edge=False)
         for i, column in enumerate(content.columns):
             table.add_column(column, justify="right" if i else "left", no_wrap=True)
         for row in content.rows:
             table.add_row(*row)
         console.print(table)
+        console.print()
 
 
 def markdown(records: "Records", slo: "Slo | None" = None) -> str:
     """The report as Markdown."""
-    parts = [heading(records)]
+    parts = [heading(records), *(note.replace("\n", "  \n") for note in notes(records))]
     for table in tables(records, slo):
         marks = ["---", *["---:"] * (len(table.columns) - 1)]
-        lines = [_line(cells) for cells in (table.columns, marks, *table.rows)]
+        headings = [" ".join(column.replace("-\n", "").split()) for column in table.columns]
+        lines = [_line(cells) for cells in (headings, marks, *table.rows)]
         parts.append("\n".join([f"**{table.title}**", "", *lines]))
     return "\n\n".join(parts) + "\n"
 
@@ -81,6 +88,17 @@ def heading(records: "Records") -> str:
     return " · ".join(part for part in parts if part)
 
 
+def notes(records: "Records") -> list[str]:
+    """What has to be known about the workload: the trace that it comes from, and why programs failed."""
+    found = [records.metadata["trace"]] if "trace" in records.metadata else []
+    if failed := int((records.programs["state"] == "failed").sum()):
+        longest = records.metadata.get("longest_context_tokens")
+        fits = f": no instance takes more than {longest:,} tokens" if longest else ""
+        hint = "; workload.trace.max_context_tokens cuts such programs off" if "trace" in records.metadata else ""
+        found.append(f"{failed:,} programs failed at a turn whose context fits on no instance{fits}{hint}")
+    return found
+
+
 def tables(records: "Records", slo: "Slo | None" = None) -> list[ReportTable]:
     """The report: totals, latency, service levels, instances."""
     figures = summarise(records, slo)
@@ -90,15 +108,15 @@ def tables(records: "Records", slo: "Slo | None" = None) -> list[ReportTable]:
 def _totals(records: "Records", figures: dict[str, float]) -> ReportTable:
     warmup = len(records.programs) - int(figures["programs"])
     rows = [
-        ("programs done", _number(figures["programs_done"]), _show(figures, "programs_per_s", 3)),
+        ("programs done", _number(figures["programs_done"]), _rate(figures, "programs_per_s")),
         *(
             (f"programs {state}", _number(figures[f"programs_{state}"]), "")
             for state in ("failed", "rejected", "unfinished")
             if figures[f"programs_{state}"]
         ),
-        ("turns", _number(figures["turns"]), _show(figures, "turns_per_s", 2)),
-        ("prompt tokens", _number(figures["prompt_tokens"]), _show(figures, "prompt_tokens_per_s", 0)),
-        ("output tokens", _number(figures["output_tokens"]), _show(figures, "output_tokens_per_s", 0)),
+        ("turns", _number(figures["turns"]), _rate(figures, "turns_per_s")),
+        ("prompt tokens", _number(figures["prompt_tokens"]), _rate(figures, "prompt_tokens_per_s")),
+        ("output tokens", _number(figures["output_tokens"]), _rate(figures, "output_tokens_per_s")),
         ("recomputed tokens", _number(figures["recomputed_tokens"]), ""),
         ("hit rate", _show(figures, "hit_rate", 1, 100.0, " %"), ""),
         ("preemptions", _number(figures["preemptions"]), ""),
@@ -136,7 +154,7 @@ def _service(records: "Records", figures: dict[str, float], slo: "Slo | None") -
     names = {"ttft_s": "TTFT ≤ {:g} s", "tpot_s": "TPOT ≤ {:g} s", "slowdown": "slowdown ≤ {:g}"}
     asked = ", ".join(names[name].format(limit) for name, limit in limits.items()) or "none given"
     rows = [
-        (kind, _show(figures, f"{kind}_in_slo", 1, 100.0, " %"), _show(figures, f"goodput_{kind}_per_s", 3))
+        (kind, _show(figures, f"{kind}_in_slo", 1, 100.0, " %"), _rate(figures, f"goodput_{kind}_per_s"))
         for kind in ("programs", "turns")
     ]
     if "deadlines_met" in figures:
@@ -153,12 +171,12 @@ def _instances(records: "Records") -> ReportTable:
         "instance",
         "busy",
         "turns",
-        "prefill tok",
-        "decode tok",
-        "hit rate",
-        "preempt",
-        "evicted",
-        "KV peak",
+        "prefill\ntokens",
+        "decode\ntokens",
+        "hit\nrate",
+        "pre-\nempts",
+        "evicted\nblocks",
+        "KV\npeak",
         "USD",
     )
     return ReportTable("Instances, warm-up included", columns, rows)
@@ -180,9 +198,9 @@ def _instance_row(name: str, rows: np.ndarray) -> tuple[str, ...]:
     return (
         name,
         f"{100.0 * float(rows['busy_s'].sum()) / up_s:.1f} %" if up_s else ABSENT,
-        *(_number(float(rows[column].sum())) for column in ("turns", "prefill_tokens", "decode_tokens")),
+        *(_short(float(rows[column].sum())) for column in ("turns", "prefill_tokens", "decode_tokens")),
         f"{100.0 * int(rows['hit_tokens'].sum()) / asked:.1f} %" if asked else ABSENT,
-        *(_number(float(rows[column].sum())) for column in ("preemptions", "evicted_blocks")),
+        *(_short(float(rows[column].sum())) for column in ("preemptions", "evicted_blocks")),
         f"{100.0 * float((rows['peak_blocks'] / rows['capacity_blocks']).max()):.0f} %",
         f"{float(rows['cost_usd'].sum()):,.2f}",
     )
@@ -190,6 +208,23 @@ def _instance_row(name: str, rows: np.ndarray) -> tuple[str, ...]:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}"
+
+
+def _short(value: float) -> str:
+    """A count in at most six characters."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.{0 if scaled >= 100 else 1}f} {unit}"
+    return _number(value)
+
+
+def _rate(figures: dict[str, float], name: str) -> str:
+    """A rate with three digits that say something."""
+    if name not in figures:
+        return ABSENT
+    value = figures[name]
+    return f"{value:.3g}" if value < 100.0 else _number(value)
 
 
 def _show(figures: dict[str, float], name: str, digits: int, scale: float = 1.0, unit: str = "") -> str:

@@ -46,7 +46,7 @@ class Gamma(_Renewal):
 
 
 class Diurnal(OpenLoop):
-    """Poisson arrivals whose rate follows a table, window after window, over and over."""
+    """Arrivals whose rate follows a table, window after window, over and over: Poisson, or bursty with a `cv`."""
 
     process: Literal["diurnal"]
     """Arrival process."""
@@ -56,6 +56,9 @@ class Diurnal(OpenLoop):
 
     window_s: PositiveAmount
     """Length of a window."""
+
+    cv: PositiveAmount = 1.0
+    """Coefficient of variation of the gaps where the rate is constant: 1 is Poisson, above 1 bursty."""
 
     @property
     def period_s(self) -> float:

@@ -13,6 +13,10 @@ class ScenarioError(ValueError):
     """
 
 
+class TooFewProgramsError(ScenarioError):
+    """A trace, or the part of it that is to be drawn from, holds fewer programs than an episode."""
+
+
 def shorten(text: str) -> str:
     """The text, or its beginning where it is too long for a message."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."

@@ -61,9 +61,13 @@ def _path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
 
 
 def _where(path: Sequence[str | int], layers: Sequence[Layer]) -> str:
-    giving = [layer for layer in layers if layer.has(path)]
+    """The layer that gives the value, or, where none does, what should contain it."""
+    for length in range(len(path), 0, -1):
+        giving = [layer for layer in layers if layer.has(path[:length])]
+        if giving:
+            return giving[-1].where(path)
     files = [layer for layer in layers if layer.node is not None] or list(layers)
-    return (giving or files)[-1].where(path)
+    return files[-1].where(path)
 
 
 def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:

@@ -65,6 +65,13 @@ class TraceSource(Part):
     trace_block_tokens: PositiveNumber | None = None
     """Tokens that one id of a block hash stands for; `null`: what the format prescribes."""
 
+    max_turns: PositiveNumber | None = None
+    """Turns of a program at most; it ends before the first one beyond. `null`: no limit."""
+
+    max_context_tokens: PositiveNumber | None = None
+    """Longest context, prompt and output together: a program ends before its first turn that exceeds it, and is left
+    out if that is its first one. `null`: no limit; programs with a turn that no instance accepts then fail."""
+
     speedup: PositiveAmount = 1.0
     """Recorded arrival times are divided by this. Only for arrivals at the times of the trace."""
 

@@ -50,6 +50,7 @@ class WorkloadSource:
             window: Part of the trace to take the programs from, (start, end) in seconds.
 
         Raises:
+            TooFewProgramsError: If the trace, or its part or window, has fewer programs than an episode.
             ValueError: If `window` is given and the programs do not come from a trace.
         """
         streams = Streams.spawn(seed)
@@ -76,7 +77,9 @@ def prepare(
         trace_part: Part of a trace to draw from, as fractions: `(0.0, 0.8)` to train, `(0.8, 1.0)` to test.
 
     Raises:
-        ValueError: If a server is given for a tool that no program calls, or `rate_per_s` for arrivals without a rate.
+        ScenarioError: If a server is given for a tool that no program calls, or the part of the trace is empty.
+        TraceError: If the trace cannot be read.
+        ValueError: If `rate_per_s` is given for arrivals without a rate.
     """
     workload, block_size = scenario.workload, scenario.cluster.block_size_tokens
     given = workload.arrivals
@@ -131,7 +134,7 @@ def _checked_rate(given: schema.Arrivals, rate_per_s: float) -> float:
 def _times(given: schema.Arrivals, rate_per_s: float | None) -> Times | None:
     """The arrival process; None for the times of a trace."""
     if isinstance(given, schema.Diurnal):
-        table = {"rates_per_s": given.rates_per_s, "window_s": given.window_s}
+        table = {"rates_per_s": given.rates_per_s, "window_s": given.window_s, "cv": given.cv}
         return partial(arrivals.diurnal, **table, rate_per_s=rate_per_s)
     if isinstance(given, schema.ClosedLoop):
         return partial(arrivals.closed_loop, users=given.users, think_time_s=given.think_time_s)

@@ -2,16 +2,18 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agentsim_env.scenario.errors import TooFewProgramsError
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.streams import Streams
 
 if TYPE_CHECKING:
     from agentsim_env.scenario.workload import TraceSource
     from agentsim_env.workload.arrivals import Times
+    from agentsim_env.workload.traces import Trace
 
 
 class Recorded:
@@ -22,6 +24,14 @@ class Recorded:
         block_size: Tokens in a KV block.
         reuse_generated: Whether what a turn has generated is cache for the next one.
         part: Part of the trace to draw from, as fractions.
+
+    Raises:
+        TraceError: The trace cannot be read, or its limits leave no program.
+        TooFewProgramsError: There is no program in the part to draw from.
+
+    Attributes:
+        tools: Tools that the programs call.
+        report: What was found in the whole trace, skipped and cut.
     """
 
     def __init__(
@@ -30,11 +40,15 @@ class Recorded:
         # The readers are imported where they are needed: synthetic workloads do without them.
         from agentsim_env.workload.traces import TraceSampler
 
-        path = Path(source.path)
-        trace = _read(path, source.format, block_size, source.skip_bad_lines, reuse_generated, _stamp(path))
+        trace = read_source(source, block_size, reuse_generated)
+        total = len(trace.programs.program)
+        if round(part[0] * total) == round(part[1] * total):
+            raise TooFewProgramsError(f"{source.path} has {total} programs, none in the part of it that is asked for")
+        self._path = source.path
         self._speedup = source.speedup
-        self._sampler = TraceSampler(trace, part)
-        self.tools = trace.tools
+        self._sampler = TraceSampler(trace.programs, part)
+        self.tools = trace.programs.tools
+        self.report = trace.report
 
     def programs(
         self, n: int | None, streams: Streams, times: "Times | None", window: tuple[float, float] | None = None
@@ -46,8 +60,17 @@ class Recorded:
             streams: Random streams.
             times: When they arrive; None: when they arrived.
             window: Part of the trace to take them from, (start, end) in seconds.
+
+        Raises:
+            TooFewProgramsError: There are fewer.
         """
-        n = self._count(window) if n is None else n
+        there = self._sampler.count(window)
+        n = there if n is None else n
+        if n > there or there < 1:
+            where = "" if window is None else f" from {window[0]:g} to {window[1]:g} s"
+            raise TooFewProgramsError(
+                f"episode.programs = {n}: must be from 1 to {there}, the programs to draw from in {self._path}{where}"
+            )
         if times is None:
             programs = self._sampler.sample(n, streams.shapes, window=window)
             return _faster(programs, self._speedup)
@@ -64,14 +87,7 @@ class Recorded:
     @property
     def n_programs(self) -> int:
         """Programs that there are to draw from."""
-        return self._count(None)
-
-    def _count(self, window: tuple[float, float] | None) -> int:
-        first, end = self._sampler.first, self._sampler.end
-        if window is None:
-            return end - first
-        inside = np.searchsorted(self._sampler.programs.program["arrival_s"], window)
-        return min(end, int(inside[1])) - max(first, int(inside[0]))
+        return self._sampler.count()
 
 
 def _faster(programs: Programs, speedup: float) -> Programs:
@@ -81,16 +97,23 @@ def _faster(programs: Programs, speedup: float) -> Programs:
     return programs
 
 
+def read_source(source: "TraceSource", block_size: int, reuse_generated: bool) -> "Trace":
+    """The trace of a scenario, whole, and the report on it; see `Recorded` for the arguments.
+
+    Raises:
+        TraceError: The trace cannot be read, or its limits leave no program.
+    """
+    path = Path(source.path)
+    options = source.model_dump(exclude={"path", "speedup"})
+    return _read(path, block_size, reuse_generated, _stamp(path), **options)
+
+
 @lru_cache(maxsize=4)
-def _read(
-    path: Path, format: str, block_size: int, skip_bad_lines: bool, reuse_generated: bool, stamp: tuple[int, ...]
-) -> Programs:
+def _read(path: Path, block_size: int, reuse_generated: bool, stamp: tuple[int, ...], **options: Any) -> "Trace":
     """A trace, read once for all environments of a process as long as `stamp` says that it is the same."""
     from agentsim_env.workload.traces import read_trace
 
-    return read_trace(
-        path, format, block_size=block_size, skip_bad_lines=skip_bad_lines, reuse_generated=reuse_generated
-    ).programs
+    return read_trace(path, block_size=block_size, reuse_generated=reuse_generated, **options)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agentsim_env.scenario.errors import ScenarioError
 from agentsim_env.workload.programs import Programs, Tool
 
 if TYPE_CHECKING:
@@ -19,14 +20,15 @@ class ToolServers:
         tools: Tools of the programs.
 
     Raises:
-        ValueError: If a server is given for a tool that no program calls.
+        ScenarioError: If a server is given for a tool that no program calls.
     """
 
     def __init__(self, servers: "Mapping[str, ToolServer]", tools: Sequence[Tool]) -> None:
         names = [tool.name for tool in tools]
         unknown = [name for name in servers if name not in names]
         if unknown:
-            raise ValueError(f"workload.tools: no program calls {', '.join(unknown)}; allowed: {', '.join(names)}")
+            allowed = ", ".join(names) or "none, they call no tool"
+            raise ScenarioError(f"workload.tools: no program calls {', '.join(unknown)}; allowed: {allowed}")
         given = [servers.get(name) for name in names]
         self.tools = tuple(
             tool if server is None else Tool(tool.name, server.concurrency, server.backoff_s)

@@ -17,10 +17,43 @@ def test_on_the_terminal() -> None:
         assert part in text
 
 
+def test_fits_on_a_terminal_of_80_columns() -> None:
+    records = run(chains(), [engine(), engine(tp=2)], warmup=1)
+    for name, value in (("turns", 3_073), ("prefill_tokens", 35_396_315), ("decode_tokens", 995_556)):
+        records.instances[name] = value
+    records.instances["evicted_blocks"] = 2_248_863
+    records.instances["cost_usd"] = 1_159.5
+    out = io.StringIO()
+    print_report(records, Slo(ttft_s=2.0, tpot_s=0.1, slowdown=3.0), Console(file=out, width=80))
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "Service levels: TTFT ≤ 2 s, TPOT ≤ 0.1 s, slowdown ≤ 3\n" in text
+    for part in ("3.1 k", "35.4 M", "996 k", "2.2 M", "1,159.50"):
+        assert part in text
+
+
+def test_says_what_the_trace_is_and_why_programs_failed() -> None:
+    records = run(chains(n=1, turns=1), [engine()])
+    records.metadata.update(trace="mooncake trace: 1 programs", longest_context_tokens=131_072)
+    assert "mooncake trace: 1 programs\n\n**Workload" in markdown(records)
+    records.programs["state"] = "failed"
+    text = markdown(records)
+    assert "no instance takes more than 131,072 tokens" in text
+    assert "max_context_tokens" in text
+
+
+def test_small_rates_are_not_zero() -> None:
+    records = run(chains(n=1, turns=1), [engine()])
+    records.programs["end_s"] = 40_000.0
+    assert "| programs done | 1 | 2.5e-05 |" in markdown(records)
+
+
 def test_markdown_tables_are_whole() -> None:
     text = markdown(run(chains(), [engine()]))
     blocks = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(blocks) == 4
+    assert blocks[-1].startswith("| instance | busy | turns | prefill tokens | decode tokens | hit rate | preempts |")
     for block in blocks:
         assert len({line.count("|") for line in block.splitlines()}) == 1
 

@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from agentsim_env.scenario import DEFAULT, library, load_scenario
 from agentsim_env.scenario import loader as loader_module
+from agentsim_env.workload import prepare
 
 pytestmark = pytest.mark.usefixtures("real_names")
 
@@ -38,6 +40,16 @@ def test_each_is_valid_and_says_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", library())
 def test_each_gives_the_load_as_a_fraction_of_capacity(name: str) -> None:
     assert getattr(load_scenario(name).workload.arrivals, "load", None)
+
+
+@pytest.mark.parametrize("name", library())
+def test_episodes_are_long_enough_and_not_too_long(name: str) -> None:
+    """A few thousand decisions, the first eighth of the programs or more being warm-up."""
+    scenario = load_scenario(name)
+    turns = [len(prepare(scenario, rate_per_s=1.0).draw(seed).turn) for seed in range(3)]
+    assert 2_000 <= np.mean(turns) <= 5_000
+    assert scenario.episode.programs
+    assert scenario.episode.warmup_programs >= scenario.episode.programs // 8
 
 
 def test_hashes_differ() -> None:

@@ -142,6 +142,13 @@ class TestExtends:
         assert second.startswith(f"{child}:3: episode.programs = -1: ")
 
 
+def test_what_is_missing_is_blamed_on_what_should_contain_it(small: Path) -> None:
+    with pytest.raises(
+        ScenarioError, match=r"^--set workload.arrivals=.*: workload.arrivals.cv: required, but not given"
+    ):
+        load_scenario(small, ["workload.arrivals={process: gamma, load: 0.9}"])
+
+
 def test_trace_paths_are_relative_to_their_file(small: Path, tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     text = "extends: ../small.yaml\nworkload: {trace: {path: day.jsonl}, arrivals: {process: trace}}\n"

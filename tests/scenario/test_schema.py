@@ -59,6 +59,8 @@ CASES = {
     "workload.trace={path: x, speedup: 2}": (
         "workload.trace.speedup = 2.0: must be 1 unless arrivals.process is 'trace': recorded times are not used"
     ),
+    "workload.trace={path: x, max_turns: 0}": "workload.trace.max_turns = 0: must be greater than or equal to 1",
+    "workload.trace={path: x, max_context_tokens: 1.5}": "workload.trace.max_context_tokens = 1.5: must be a valid integer",
     "workload.trace={format: auto}": "workload.trace.path: required, but not given",
     "workload.tools.shell={failure_probability: 0.5}": (
         "workload.tools.shell.max_retries = 0: "

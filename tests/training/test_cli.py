@@ -30,8 +30,22 @@ def call(*arguments: str | Path) -> tuple[int, str, str]:
         (["train", "--resume", "none"], "none is not the folder of a training run"),
         (["evaluate", "--agents", "least_lodaed"], "no agent 'least_lodaed'"),
         (["evaluate", "--agents", "random", "--scenario", "coding_agent"], "coding_agent: no such scenario"),
+        (["train", "routing", "--hyper", "gamma=high"], "gamma = 'high': must be a number"),
+        (["evaluate", "--agents", "none/model.zip"], "none/model.zip: no such file"),
+        (["evaluate", "--agents", "runs/none"], "runs/none: no such folder"),
         (["simulate", "--rule", "route_turn"], "must be kind=name"),
+        (["simulate", "--rule", "route_trun=random"], "no kind of decision 'route_trun'; did you mean route_turn?"),
+        (["simulate", "--rule", "route_turn=randm"], "no rule 'randm'; did you mean random?; allowed: autellix,"),
         (["simulate", "--set", "cluster.modell=x"], "modell"),
+        (["simulate", "--set", "cluster.model=x"], "unknown model 'x'. Known (models.yaml): Llama-3.1-8B,"),
+        (["simulate", "--set", "cluster.instances.0.gpu=x"], "unknown GPU 'x'. Known (gpus.yaml): H100,"),
+        (["simulate", "--set", "episode.programs=x"], "episode.programs = 'x': must be a valid integer"),
+        (
+            ["simulate", "--set", "cluster.model=Llama-3.1-70B"],
+            "cluster.instances.0: Llama-3.1-70B (bf16, tp 1) does not",
+        ),
+        (["simulate", "--skip-bad-lines"], "--skip-bad-lines goes with --trace"),
+        (["simulate", "--trace", "none.jsonl"], "none.jsonl: no such file or folder"),
     ],
 )
 def test_errors_are_a_sentence(arguments: list[str], message: str) -> None:
@@ -40,6 +54,44 @@ def test_errors_are_a_sentence(arguments: list[str], message: str) -> None:
     assert err.startswith("agentsim: ")
     assert message in err
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "episode.programs=21"], "episode.programs = 21: must be from 1 to 20"),
+        (["--set", "workload.tools={shell: {concurrency: 1}}"], "no program calls shell; allowed: none"),
+        (["--set", "workload.trace.max_context_tokens=5"], "trace.jsonl: max_context_tokens = 5 leaves no program"),
+        (["--set", "workload.trace.format=azure"], "trace.jsonl:1: t_s: no such column"),
+        (["--set", "workload.trace.trace_block_tokens=1024"], "trace.jsonl:1: hash_ids"),
+    ],
+)
+def test_what_does_not_fit_a_trace_is_a_sentence(mooncake: Path, arguments: list[str], message: str) -> None:
+    code, out, err = call("simulate", "--trace", mooncake, *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("command", ["simulate", "train routing", "evaluate -a random", "quickstart"])
+def test_results_need_a_folder(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("precious")
+    code, out, err = call(*command.split(), *SETTINGS, "--out", file)
+    assert code == 2
+    assert err.startswith(f"agentsim: --out {file}: is a file; allowed: a folder")
+    assert "Traceback" not in out + err
+    assert file.read_text() == "precious"
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "turns.parquet"))
+
+    monkeypatch.setattr("agentsim_env.metrics.records.Records.save", full)
+    code, _, err = call("simulate", "-s", "tool_chat", *SETTINGS, "--out", tmp_path)
+    assert code == 2
+    assert err == f"agentsim: {tmp_path / 'turns.parquet'}: No space left on device\n"
 
 
 def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +133,7 @@ def test_simulate(tmp_path: Path) -> None:
     )
     assert code == 0
     assert "JCT" in out
+    assert "Service levels: TTFT ≤ 0.5 s, TPOT ≤ 0.03 s" in out
     assert any((tmp_path / "records").iterdir())
 
 
@@ -89,14 +142,28 @@ def test_replay_is_of_the_whole_trace(mooncake: Path, tmp_path: Path) -> None:
 
     records = simulate("tool_chat", trace=mooncake)
     assert len(records.programs) == 20
+    assert records.metadata["scenario"] == "tool_chat-trace"
     assert code_of_broken(mooncake, tmp_path) == 2
 
 
 def code_of_broken(trace: Path, folder: Path) -> int:
     broken = folder / "broken.jsonl"
     broken.write_text(trace.read_text() + "{\n")
-    assert call("simulate", "--trace", broken, "--skip-bad-lines")[0] == 0
+    code, out, _ = call("simulate", "--trace", broken, "--skip-bad-lines")
+    assert code == 0
+    assert "bad lines, skipped: 1\n  broken.jsonl:21: not JSON" in out
     return call("simulate", "--trace", broken)[0]
+
+
+def test_a_trace_is_cut_to_what_instances_take(mooncake: Path) -> None:
+    arguments = ["simulate", "-s", "tool_chat", "--trace", mooncake, "--set", "cluster.instances.0.kv_blocks=39"]
+    code, out, _ = call(*arguments)
+    assert code == 0
+    assert "15 programs failed at a turn whose context fits on no instance" in out
+    code, out, _ = call(*arguments, "--set", "workload.trace.max_context_tokens=624")
+    assert code == 0
+    assert "programs whose first turn is beyond the limits, left out: 15" in out
+    assert "programs failed" not in out
 
 
 def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> None:
@@ -111,6 +178,39 @@ def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> No
     assert code == 0
     assert "mine" in out
     assert json.loads((tmp_path / "report" / "results.json").read_text())["agents"]["mine"] == f"mine={folder}"
+
+
+def test_resume_says_where_from(new_run: Callable[..., Path]) -> None:
+    folder = new_run()
+    code, out, _ = call("train", "--resume", folder, "--quiet")
+    assert code == 0
+    assert f"{folder} has no checkpoint: beginning anew" in out
+    last = sorted((folder / "checkpoints").iterdir())[-1]
+    assert f"Going on from {last}" in call("train", "--resume", folder, "--quiet")[1]
+    (last / "parameters.pt").unlink()
+    code, _, err = call("train", "--resume", folder, "--quiet")
+    assert code == 2
+    assert f"agentsim: {last} is not a checkpoint of this run that can be read" in err
+
+
+def test_a_trace_too_short_to_train_on_leaves_no_folder(mooncake: Path, tmp_path: Path) -> None:
+    arguments = [*SETTINGS, "--set", "episode.programs=13", "--trace", mooncake, "--out", tmp_path / "run"]
+    code, _, err = call("train", "routing", "-s", "tool_chat", *arguments)
+    assert code == 2
+    assert "training split come from 0% to 60% of the trace: episode.programs = 13: must be from 1 to 12" in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_and_evaluate_on_a_trace(mooncake: Path, tmp_path: Path) -> None:
+    where = ["-s", "tool_chat", *SETTINGS, "--set", "episode={programs: 4, warmup_programs: 1}", "--trace", mooncake]
+    small = ["--hyper", "n_steps=32", "--hyper", "batch_size=32", "--envs", "2", "--steps", "64", "--quiet"]
+    code, out, _ = call("train", "routing", *where, *small, "--out", tmp_path / "run")
+    assert code == 0
+    assert "mooncake trace: 20 programs, 20 requests" in out
+    assert (tmp_path / "run" / "scenario.yaml").read_text().startswith("name: tool_chat-trace\n")
+    code, out, _ = call("evaluate", "-a", f"random,{tmp_path / 'run'}", *where, "--seeds", "2")
+    assert code == 0
+    assert "mooncake trace: 20 programs, 20 requests" in out
 
 
 def test_quickstart(tmp_path: Path) -> None:

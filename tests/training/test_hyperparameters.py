@@ -33,6 +33,8 @@ def test_change() -> None:
     [
         ("gamma", "--hyper gamma: must be name=value"),
         ("gama=1", "ppo has no hyper-parameter 'gama'; it has: .*gamma"),
+        ("gamma=high", "gamma = 'high': must be a number"),
+        ("n_envs=many", "n_envs = 'many': must be a number"),
         ("seed=1", "ppo has no hyper-parameter 'seed'"),
     ],
 )

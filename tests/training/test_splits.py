@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from agentsim_env import Scenario
+from agentsim_env.workload.traces import TraceError
 from training.environments import load
 from training.errors import TrainingError
 from training.rollouts import workload_hash
@@ -49,8 +50,16 @@ def test_splits_of_a_trace_have_no_program_in_common(tiny: Scenario, mooncake: P
 def test_split_too_small_for_an_episode(tiny: Scenario, mooncake: Path) -> None:
     scenario = load(tiny, ["episode.programs=5"], mooncake)
     workloads(scenario, TRAINING)
-    with pytest.raises(TrainingError, match=r"test split come from 80% to 100% of the trace, .* = 5 "):
+    with pytest.raises(
+        TrainingError, match=r"test split come from 80% to 100% of the trace: episode.programs = 5: must be from 1 to 4"
+    ):
         workloads(scenario, TEST)
+
+
+def test_a_broken_trace_is_not_called_too_small(tiny: Scenario, mooncake: Path) -> None:
+    mooncake.write_text(mooncake.read_text() + "{\n")
+    with pytest.raises(TraceError, match=r"trace\.jsonl:21: not JSON"):
+        workloads(load(tiny, (), mooncake), TEST)
 
 
 def test_hash_is_that_of_the_programs(tiny: Scenario) -> None:

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import subprocess
 import sys
 from functools import partial
@@ -9,7 +10,9 @@ import pytest
 import agentsim_env.capacity
 from agentsim_env.scenario import load_scenario
 from agentsim_env.workload import arrivals, draw, prepare, validate
+from agentsim_env.workload.recorded import Recorded
 from agentsim_env.workload.streams import Streams
+from agentsim_env.workload.traces import TraceError
 from tests.workload.sources import entry, source
 
 DIGEST = """
@@ -76,6 +79,20 @@ def test_arrivals_leave_the_programs_alone(process):
     assert same(plain, other, ("turn", "edge", "segment"))
     assert plain.program["n_turns"].tolist() == other.program["n_turns"].tolist()
     assert not same(plain, other)
+
+
+def test_a_rate_table_can_be_bursty():
+    table = "process: diurnal, rates_per_s: [1, 3], window_s: 100"
+    gaps = {}
+    for cv in (0.5, 1.0, 3.0):
+        settings = [f"workload.arrivals={{{table}, cv: {cv}}}", "episode.programs=20000"]
+        arrival_s = prepare(scenario(*settings)).draw(5).program["arrival_s"]
+        busy = (arrival_s % 200.0) // 100.0 == 1.0
+        assert busy.mean() == pytest.approx(0.75, abs=0.03)
+        gaps[cv] = np.diff(arrival_s)[busy[:-1] & busy[1:] & (np.diff(arrival_s) < 50.0)]
+    assert all(gap.std() / gap.mean() == pytest.approx(cv, rel=0.1) for cv, gap in gaps.items())
+    plain = prepare(scenario(f"workload.arrivals={{{table}}}")).draw(5)
+    assert same(plain, prepare(scenario(f"workload.arrivals={{{table}, cv: 1.0}}")).draw(5))
 
 
 def test_gaps_leave_lengths_and_arrivals_alone():
@@ -181,6 +198,59 @@ def test_trace_at_other_times(trace):
     validate(looped)
     assert same(programs, looped, ("turn", "edge", "segment"))
     assert looped.program["after"].tolist() == [-1] * 3 + list(range(17))
+
+
+WHOLE = ["workload.arrivals={process: trace}", "episode={programs: null, warmup_programs: 0}"]
+
+
+def chats(path, lengths):
+    """A Mooncake trace of one session: each prompt goes on from the last one; ids stand for 8 tokens."""
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "timestamp": 60_000 * i,
+                    "input_length": length,
+                    "output_length": 4,
+                    "hash_ids": list(range(-(-length // 8))),
+                    "session_id": "a",
+                }
+            )
+            + "\n"
+            for i, length in enumerate(lengths)
+        )
+    )
+    return f"workload.trace.path={path}"
+
+
+def test_the_size_of_a_trace_block_reaches_the_reader(tmp_path):
+    given = chats(tmp_path / "chats.jsonl", [32, 64, 96])
+    with pytest.raises(TraceError, match="trace_block_tokens"):
+        prepare(scenario(given, *WHOLE))
+    programs = prepare(scenario(given, *WHOLE, "workload.trace.trace_block_tokens=8")).draw(0)
+    assert programs.turn["new_tokens"].tolist() == [32, 28, 28]
+
+
+@pytest.mark.parametrize(
+    ("limit", "kept"),
+    [
+        ("max_turns=2", [32, 64]),
+        ("max_turns=9", [32, 64, 96]),
+        ("max_context_tokens=68", [32, 64]),
+        ("max_context_tokens=67", [32]),
+    ],
+)
+def test_programs_of_a_trace_end_before_what_exceeds_the_limits(tmp_path, limit, kept):
+    given = chats(tmp_path / "chats.jsonl", [32, 64, 96])
+    settings = [given, *WHOLE, "workload.trace.trace_block_tokens=8"]
+    prepared = prepare(scenario(*settings, f"workload.trace.{limit}"))
+    programs = prepared.draw(0)
+    validate(programs)
+    assert programs.turn["prompt_tokens"].tolist() == kept
+    assert isinstance(prepared.work, Recorded)
+    assert prepared.work.report.requests == 3
+    assert prepared.work.report.cut_turns == 3 - len(kept)
+    assert scenario(*settings).content_hash() != scenario(*settings, f"workload.trace.{limit}").content_hash()
 
 
 def test_all_of_a_trace_faster(trace):

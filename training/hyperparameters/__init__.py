@@ -37,6 +37,8 @@ def load_hyperparameters(environment: str, algo: str, changes: Sequence[str] = (
             raise TrainingError(f"--hyper {change}: must be name=value, as in learning_rate=1e-3")
         values[name] = _number(yaml.safe_load(value))
     _check(algo, values)
+    for name, value in values.items():
+        _check_number(algo, name, value)
     return values
 
 
@@ -54,6 +56,17 @@ def _check(algo: str, values: Mapping[str, Any]) -> None:
     unknown = [name for name in values if name not in allowed]
     if unknown:
         raise TrainingError(f"{algo} has no hyper-parameter {unknown[0]!r}; it has: {', '.join(sorted(allowed))}")
+
+
+def _check_number(algo: str, name: str, value: Any) -> None:
+    """Refuses a text where the algorithm's own default is a number."""
+    from agents.sb3 import algorithm_class
+
+    if not isinstance(value, str) or value.startswith(_LINEAR) or name == "policy":
+        return
+    parameter = inspect.signature(algorithm_class(algo).__init__).parameters.get(name)
+    if parameter is None or isinstance(parameter.default, int | float):
+        raise TrainingError(f"{name} = {value!r}: must be a number, or as lin_1e-3 where {algo} takes a schedule")
 
 
 def _number(value: Any) -> Any:

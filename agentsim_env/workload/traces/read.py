@@ -3,6 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces.cut import cut_programs
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.options import ReadOptions, ServiceEstimate
@@ -57,9 +60,17 @@ def read_trace(
     if max_turns is None and max_context_tokens is None:
         return Trace(whole.programs, report)
     programs = cut_programs(whole.programs, max_turns=max_turns, max_context_tokens=max_context_tokens)
+    if not len(programs.program):
+        raise TraceError(path, 0, "", _nothing_left(whole.programs, max_context_tokens))
     report = replace(
         report,
         cut_turns=len(whole.programs.turn) - len(programs.turn),
         cut_programs=len(whole.programs.program) - len(programs.program),
     )
     return Trace(programs, report)
+
+
+def _nothing_left(programs: Programs, max_context_tokens: int | None) -> str:
+    first = programs.turn[programs.program["first_turn"]]
+    least = int((first["prompt_tokens"].astype(np.int64) + first["output_tokens"]).min())
+    return f"max_context_tokens = {max_context_tokens} leaves no program; the shortest first turn takes {least} tokens"

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces.errors import BadLine
 
+_SHOWN = 3
+"""Bad lines that a description quotes."""
+
 
 @dataclass(frozen=True)
 class TraceReport:
@@ -63,15 +66,16 @@ class TraceReport:
             f"{self.output_tokens:,} output tokens",
         ]
         notes = {
-            "bad lines skipped": len(self.bad_lines),
-            "failed requests skipped": self.failed_requests,
-            "outputs of 0 tokens raised to 1": self.raised_outputs,
-            "timing relations relaxed": self.approximated,
-            "turns cut": self.cut_turns,
-            "programs cut": self.cut_programs,
+            "failed requests, skipped": self.failed_requests,
+            "outputs of 0 tokens, raised to 1": self.raised_outputs,
+            "timing relations, relaxed": self.approximated,
+            "turns beyond the limits, cut off": self.cut_turns,
+            "programs whose first turn is beyond the limits, left out": self.cut_programs,
+            "bad lines, skipped": len(self.bad_lines),
         }
-        lines += [f"{count:,} {what}" for what, count in notes.items() if count]
-        return "\n".join(lines)
+        lines += [f"{what}: {count:,}" for what, count in notes.items() if count]
+        lines += [f"  {bad.file}:{bad.line}: {bad.message}" for bad in self.bad_lines[:_SHOWN]]
+        return "\n".join(lines + ["  ..."] * (len(self.bad_lines) > _SHOWN))
 
 
 class Trace(NamedTuple):

@@ -110,9 +110,24 @@ def test_report_describes_itself(jsonl: Write) -> None:
     assert report.describe().splitlines() == [
         "mooncake trace: 1 programs, 1 requests",
         "600 prompt tokens (0.0% reusable by an unbounded cache), 0 output tokens",
-        "1 bad lines skipped",
-        "1 outputs of 0 tokens raised to 1",
+        "outputs of 0 tokens, raised to 1: 1",
+        "bad lines, skipped: 1",
+        "  trace.jsonl:2: not JSON (Expecting value, column 1)",
     ]
+
+
+def test_a_description_quotes_a_few_bad_lines(jsonl: Write) -> None:
+    report = read_trace(jsonl([request(0, 600, [1, 2], 5), *["{"] * 5]), skip_bad_lines=True).report
+    quoted = [line for line in report.describe().splitlines() if line.startswith("  ")]
+    assert quoted[-1] == "  ..."
+    assert [line.split(": ")[0] for line in quoted[:-1]] == [f"  trace.jsonl:{line}" for line in (2, 3, 4)]
+
+
+def test_limits_that_leave_nothing_are_an_error(jsonl: Write) -> None:
+    path = jsonl([request(0, 600, [1, 2], 5), request(1, 700, [3, 4], 5)])
+    with pytest.raises(TraceError, match=r"max_context_tokens = 604 leaves no program; .* first turn takes 605 tokens"):
+        read_trace(path, max_context_tokens=604)
+    assert read_trace(path, max_context_tokens=605).report.cut_programs == 1
 
 
 def test_json_with_ids_is_plain_json() -> None:

@@ -1,0 +1,76 @@
+"""What the pages say of the code, and whether their examples run."""
+
+import re
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from agentsim_env import load_scenario
+from agentsim_env.engine.rules import RULE_PARAMS, RULES
+from agentsim_env.workload.streams import Streams
+from agentsim_env.workload.traces import TraceError
+from agentsim_env.workload.traces.options import ReadOptions
+from agentsim_env.workload.traces.sniff import sniff
+from training.evaluate import evaluate
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@pytest.mark.parametrize("rule", RULES["route_turn"])
+def test_each_routing_rule_is_explained_with_its_parameters(rule: str) -> None:
+    text = (DOCS / "routers.md").read_text()
+    found = re.search(rf"\*\*`{rule}`\*\*.*?(?=\n\n(?:\*\*`|##)|\Z)", text, re.DOTALL)
+    assert found, f"{rule} has no paragraph in docs/routers.md"
+    shown = found[0].replace(",", "")
+    for name, default in RULE_PARAMS["route_turn"].get(rule, {}).items():
+        assert f"`{name}`" in shown or name in shown, f"{rule}: {name} is not explained"
+        assert re.search(rf"(?<![\d.]){default:g}(?![\d])", shown), f"{rule}: the default of {name} is not {default:g}"
+
+
+def example(page: str, beginning: str) -> ModuleType:
+    """The code block of a page that begins so, as a module."""
+    blocks = re.findall(r"^( *)```python\n(.*?)^ *```$", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+    code = next(textwrap.dedent(block) for _, block in blocks if block.lstrip().startswith(beginning))
+    module = ModuleType("example")
+    exec(compile(code, page, "exec"), vars(module))
+    return module
+
+
+def test_the_trace_format_of_the_page_reads(tmp_path: Path) -> None:
+    plain = example("extending.md", '"""Lines of')
+    path = tmp_path / "trace.txt"
+    path.write_text("#plain\n0 100 5\n1.5 200 6\n2 300\n")
+    assert plain.detect(sniff(path))
+    programs, report = plain.read(path, ReadOptions(skip_bad_lines=True))
+    assert programs.turn["prompt_tokens"].tolist() == [100, 200]
+    assert [bad.line for bad in report.bad_lines] == [4]
+    with pytest.raises(TraceError, match=r"trace\.txt:4: .*allowed: three numbers"):
+        plain.read(path, ReadOptions())
+
+
+def test_the_family_of_the_page_draws() -> None:
+    module = example("extending.md", '"""Help desk')
+    shapes = module.draw(module.HelpDeskParams(), 200, Streams.spawn(0))
+    assert len(shapes.n_turns) == 200
+    assert 3 <= shapes.n_turns.mean() <= 8
+
+
+def test_the_router_of_the_page_beats_the_default() -> None:
+    router = example("evaluation.md", "import numpy as np\n\ndef my_router").my_router
+    changes = {
+        "workload.arrivals": {"process": "poisson", "rate_per_s": 0.36},
+        "episode": {"programs": 64, "warmup_programs": 8},
+    }
+    results = evaluate(["least_loaded", router], scenario=load_scenario("coding_agents", changes), seeds=3)
+    assert results.comparisons["my_router"]["mean_jct_s"].change.estimate < -0.05
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_links_and_paths_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+        assert (page.parent / link).exists(), link
+    for path in re.findall(r"`((?:agentsim_env|envs|agents|training|tests|benchmarks)/[a-z0-9_./]+)`", text):
+        assert (DOCS.parent / path).exists(), path

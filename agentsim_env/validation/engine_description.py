@@ -13,6 +13,7 @@ from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.library import find_profile, load
 from agentsim_env.hardware.profile import Profile
+from agentsim_env.validation.lockstep import merged
 from agentsim_env.validation.problems import ValidationError
 
 SHIPPED = Path(__file__).parent / "engines"
@@ -46,6 +47,7 @@ class EngineDescription(pydantic.BaseModel):
         dtype: Format of the weights.
         kv_dtype: Format of the KV cache.
         replicas: Data-parallel replicas; requests go to them in turn.
+        expert_parallel: The replicas share their experts, and so step together (see `lockstep`).
         max_num_seqs: Most sequences of a step, per replica.
         max_num_batched_tokens: Token budget of a step, per replica.
         max_model_len_tokens: Longest prompt and output; by default the model's.
@@ -67,6 +69,7 @@ class EngineDescription(pydantic.BaseModel):
     dtype: str = "bf16"
     kv_dtype: str = "bf16"
     replicas: int = pydantic.Field(1, ge=1)
+    expert_parallel: bool = False
     max_num_seqs: int = pydantic.Field(256, ge=1)
     max_num_batched_tokens: int = pydantic.Field(2048, ge=1)
     max_model_len_tokens: int | None = pydantic.Field(None, ge=1)
@@ -86,6 +89,8 @@ class EngineDescription(pydantic.BaseModel):
             raise ValueError("tp: at least 1")
         if not self.tps:
             raise ValueError("tp: an empty list")
+        if self.expert_parallel and not find_model(self.model).experts:
+            raise ValueError(f"expert_parallel: {self.model} has no experts")
         if self.max_num_seqs > self.max_num_batched_tokens:
             raise ValueError("max_num_seqs: must not exceed max_num_batched_tokens")
         find_gpu(self.gpu)
@@ -99,6 +104,11 @@ class EngineDescription(pydantic.BaseModel):
         """Every tensor-parallel size that this describes."""
         return tuple(self.tp) if isinstance(self.tp, list) else (self.tp,)
 
+    @property
+    def together(self) -> int:
+        """Replicas that step together, and are simulated as one engine."""
+        return self.replicas if self.expert_parallel else 1
+
     def latency(self, tp: int) -> Profile:
         """Time of its iterations, constants included."""
         gpu, model = find_gpu(self.gpu), find_model(self.model)
@@ -106,7 +116,9 @@ class EngineDescription(pydantic.BaseModel):
             found = load(self.profile)
         else:
             found = find_profile(gpu, model, tp, weight_dtype(self.dtype), kv_dtype(self.kv_dtype))
-        return with_constants(found, self.constants, self.max_num_seqs)
+        if self.together > 1:
+            found = merged(found, gpu, model, self.together, self.max_num_seqs)
+        return with_constants(found, self.constants, self.max_num_seqs, self.together)
 
     def engines(self, tp: int | None = None) -> list[Engine]:
         """One engine per replica.
@@ -138,29 +150,32 @@ class EngineDescription(pydantic.BaseModel):
             tp=tp,
             dtype=weights,
             profile=profile,
-            kv_blocks=blocks,
-            max_num_seqs=self.max_num_seqs,
-            max_num_batched_tokens=self.max_num_batched_tokens,
+            kv_blocks=blocks * self.together,
+            max_num_seqs=self.max_num_seqs * self.together,
+            max_num_batched_tokens=self.max_num_batched_tokens * self.together,
             max_model_len_tokens=self.max_model_len_tokens or model.max_context_tokens,
             price_per_hour=gpu.price_per_hour * tp,
             kv_bytes_per_token=model.kv_bytes_per_token(cache, tp) * tp,
             estimated=profile.estimated,
             kv_dtype=cache,
         )
-        return [engine] * self.replicas
+        return [engine] * (self.replicas // self.together)
 
 
-def with_constants(profile: Profile, constants: Constants, max_num_seqs: int) -> Profile:
-    """`profile` with what the engine adds: a constant per step, one per sequence, one per step with a chunk."""
+def with_constants(profile: Profile, constants: Constants, max_num_seqs: int, together: int = 1) -> Profile:
+    """`profile` with what the engine adds: a constant per step, one per sequence, one per step with a chunk.
+
+    Each of the replicas that step `together` has its own share of the sequences.
+    """
     changes: dict[str, object] = {}
     if constants.step_s is not None:
         changes["overhead_s"] = constants.step_s
     if constants.chunk_s is not None:
         changes["chunk_overhead_s"] = constants.chunk_s
     if constants.sequence_s > 0:
-        knots = np.union1d(profile.seq_n, [1.0, float(max_num_seqs)])
+        knots = np.union1d(profile.seq_n, [1.0, float(max_num_seqs * together)])
         seconds = [profile.sequences_s(float(n)) for n in knots]
-        changes |= {"seq_n": knots, "seq_s": np.array(seconds) + constants.sequence_s * knots}
+        changes |= {"seq_n": knots, "seq_s": np.array(seconds) + constants.sequence_s * knots / together}
     return profile.replace(**changes)
 
 

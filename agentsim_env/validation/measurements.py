@@ -10,11 +10,12 @@ Arrivals = Literal["closed", "constant", "poisson"]
 
 
 class Load(NamedTuple):
-    """A synthetic load: equal requests.
+    """A synthetic load.
 
     Attributes:
-        prompt_tokens: Length of each prompt.
-        output_tokens: Tokens that each request is given.
+        prompt_tokens: Length of each prompt, the longest if they differ.
+        output_tokens: Tokens that each request is given, likewise.
+        shortest: Lengths are uniform between this share of the longest and the longest; 1: all equal.
         arrivals: `closed`: each of `concurrency` clients sends its next request when the last has ended; else open.
         concurrency: Clients of a closed loop.
         rate_per_s: Requests per second of an open one.
@@ -23,6 +24,7 @@ class Load(NamedTuple):
 
     prompt_tokens: int
     output_tokens: int
+    shortest: float
     arrivals: Arrivals
     concurrency: int
     rate_per_s: float

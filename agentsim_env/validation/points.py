@@ -12,6 +12,8 @@ from agentsim_env.validation.timings import STATISTICS
 
 REQUIRED = ("isl", "osl")
 REQUESTS_PER_CLIENT = 10  # what InferenceX sends
+# `--random-range-ratio` of the InferenceX harness: both lengths are uniform between this share of their label and it.
+SHORTEST = {"inferencemax": 0.8}
 MEASURED = re.compile(r"(ttft|tpot|e2e)(?:_(mean|p50|p90|p95|p99))?_(ms|s)")
 TOKENS_PER_S = "out_tok_s"
 
@@ -27,7 +29,9 @@ def read(path: Path, rows: Sequence[Row]) -> list[Run]:
     Args:
         path: The file, for names.
         rows: Columns `isl` and `osl` (tokens of every prompt and answer); `concurrency` (closed loop), or `rate_rps`
-            with `arrivals` (`constant` or `poisson`); perhaps `requests` or `completed`. Measured values are in
+            with `arrivals` (`constant` or `poisson`); perhaps `requests` or `completed`, and `range_ratio` (lengths
+            are uniform between this share of `isl` and `osl` and these; by default 1, and 0.8 where `src` is
+            inferencemax, whose harness does so). Measured values are in
             `<metric>_<statistic>_<unit>`: ttft, tpot or e2e; mean (also if left out), p50, p90, p95 or p99; ms or s;
             and in `out_tok_s`.
 
@@ -65,7 +69,10 @@ def _load(row: Row) -> Load:
         if row.has(column):
             requests = row.count(column)
             break
-    return Load(row.count("isl"), row.count("osl"), arrivals, concurrency, rate, requests)
+    shortest = row.number("range_ratio") if row.has("range_ratio") else SHORTEST.get(row.text("src"), 1.0)
+    if not 0 < shortest <= 1:
+        raise ValidationError(f"{row.where}: range_ratio is {shortest:g}; must be above 0 and at most 1")
+    return Load(row.count("isl"), row.count("osl"), shortest, arrivals, concurrency, rate, requests)
 
 
 def _measured(row: Row) -> dict[tuple[str, str], float]:

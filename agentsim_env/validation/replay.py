@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.decisions import ENDED
@@ -15,7 +16,7 @@ from agentsim_env.validation.timings import Array, Timings
 from agentsim_env.workload.builder import ChainTurn, ProgramBuilder
 from agentsim_env.workload.programs import Programs
 
-SEED = 0  # of Poisson arrivals
+SEED = 0  # of lengths and Poisson arrivals
 
 
 class Replay(NamedTuple):
@@ -80,21 +81,27 @@ def from_requests(requests: Timings, block_size: int) -> Programs:
 
 
 def from_load(load: Load, block_size: int) -> Programs:
-    """Equal programs of one turn each, in a closed or an open loop."""
+    """Programs of one turn each, in a closed or an open loop."""
+    generator = np.random.default_rng(SEED)
+    prompts = _lengths(load.prompt_tokens, load, generator)
+    outputs = _lengths(load.output_tokens, load, generator)
+    arrivals = np.zeros(load.requests) if load.arrivals == "closed" else _arrivals(load, generator)
     builder = ProgramBuilder(block_size)
-    turn = ChainTurn(load.prompt_tokens, load.output_tokens)
-    if load.arrivals == "closed":
-        for number in range(load.requests):
-            after = number - load.concurrency if number >= load.concurrency else -1
-            builder.add_chain(builder.add_program(0.0, after=after), [turn])
-    else:
-        for arrival_s in _arrivals(load):
-            builder.add_chain(builder.add_program(float(arrival_s)), [turn])
+    for number, (prompt, output, arrival_s) in enumerate(zip(prompts, outputs, arrivals, strict=True)):
+        # Whichever client ends first sends the next request: with a chain for each client nobody waits either.
+        after = number - load.concurrency if load.arrivals == "closed" and number >= load.concurrency else -1
+        program = builder.add_program(float(arrival_s), after=after)
+        builder.add_chain(program, [ChainTurn(int(prompt), int(output))])
     return builder.build()
 
 
-def _arrivals(load: Load) -> Array:
+def _lengths(longest: int, load: Load, generator: np.random.Generator) -> NDArray[np.int64]:
+    shortest = max(1, int(longest * load.shortest))
+    return generator.integers(shortest, longest, load.requests, endpoint=True)
+
+
+def _arrivals(load: Load, generator: np.random.Generator) -> Array:
     if load.arrivals == "constant":
         return np.arange(load.requests) / load.rate_per_s
-    gaps = np.random.default_rng(SEED).exponential(1.0 / load.rate_per_s, load.requests)
+    gaps = generator.exponential(1.0 / load.rate_per_s, load.requests)
     return np.cumsum(gaps) - gaps[0]

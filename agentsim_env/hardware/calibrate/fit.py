@@ -12,6 +12,9 @@ from agentsim_env.hardware.profile import Array, Profile
 from agentsim_env.hardware.roofline import roofline
 
 UNREACHABLE = 0.1  # weight of steps whose KV does not fit the GPU
+# Weight of several decodes with less context than this: while their KV stays in the cache of the GPU they are faster
+# than the line through longer ones, and they are seldom what a server runs.
+SHORT_TOKENS, SHORT = 500, 0.05
 
 
 class DecodeTable(NamedTuple):
@@ -57,6 +60,7 @@ def fit_profile(kernels: Kernels) -> Profile:
     steps = kernels.attention
     total = steps.seconds + kernels.without_attention_s(steps)
     reach = np.where(steps.held_tokens <= kernels.capacity_tokens, 1.0, UNREACHABLE)
+    reach = reach * np.where((steps.decodes > 1) & (steps.context_tokens < SHORT_TOKENS), SHORT, 1.0)
     # Launching the attention kernels costs this much whatever they do: it belongs to every step, not to each chunk.
     call_s = float(steps.seconds.min())
     steps = steps.timed(steps.seconds - call_s)

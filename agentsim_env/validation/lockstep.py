@@ -14,6 +14,11 @@ from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Array, Profile, interpolate
 
+# Hidden states and router logits are gathered, results are scattered. Launches from NCCL in a CUDA graph on two RTX PRO
+# 6000 (LLMServingSim, profiler/perf/RTXPRO6000/hardware.yaml @ 1b2cc02d: 10-11 us for 4 kB of either kind).
+COLLECTIVES = 3
+COLLECTIVE_S = 10e-6
+
 
 def merged(profile: Profile, gpu: Gpu, model: Model, replicas: int, max_num_seqs: int) -> Profile:
     """The profile of `replicas` ranks in lockstep from that of one rank which holds all experts.
@@ -35,7 +40,8 @@ def merged(profile: Profile, gpu: Gpu, model: Model, replicas: int, max_num_seqs
     experts = _read(knots, profile.dense_tokens, profile.parts["experts"]) / replicas
     small = _read(fullest, profile.dense_tokens, profile.dense_s - profile.parts["experts"])
     # A gathering and a scattering move what an all-reduce of the same size moves.
-    exchange = model.layers * all_reduce_s(2.0 * knots * model.hidden, gpu, replicas)
+    moved = all_reduce_s(2.0 * knots * model.hidden, gpu, replicas) - all_reduce_s(np.ones(1), gpu, replicas)
+    exchange = model.layers * (COLLECTIVES * COLLECTIVE_S + moved)
     return profile.replace(
         dense_tokens=knots,
         dense_s=small + experts + exchange,

@@ -17,6 +17,9 @@ UNREACHABLE = 0.1  # weight of steps whose KV does not fit the GPU
 SHORT_TOKENS, SHORT = 500, 0.05
 
 
+LIKE_TOKENS = 1000  # context at which the slowdown of decodes beside a chunk is read from another profile
+
+
 class DecodeTable(NamedTuple):
     """Seconds a + b * KV per number of decodes."""
 
@@ -73,6 +76,23 @@ def fit_profile(kernels: Kernels) -> Profile:
     changes |= {"serial_pure_s": 0.0, "serial_mixed_s": mixed.serial_s}
     profile = guess.replace(**changes)
     return profile.replace(error=describe(regime_errors(without_overheads(profile), kernels.whole_steps())))
+
+
+def mixed_as(profile: Profile, like: Profile) -> Profile:
+    """`profile` with decodes beside a prefill chunk as much slower than alone as they are in `like`.
+
+    Args:
+        profile: A profile whose mixed steps were not measured.
+        like: One of the same GPU with as many query heads for each KV head, whose mixed steps were.
+    """
+    alone = np.array([like.decode_s(int(n), LIKE_TOKENS * n) for n in profile.dec_n])
+    beside = np.array([like.decode_s(int(n), LIKE_TOKENS * n, mixed=True) for n in profile.dec_n])
+    slower = np.maximum(beside / alone, 1.0)
+    return profile.replace(
+        mixed_a_s=profile.pure_a_s * slower,
+        mixed_b_s=profile.pure_b_s * slower,
+        assumed=f"{profile.assumed} (as many times slower as in {like.model} tp {like.tp})",
+    )
 
 
 def without_overheads(profile: Profile) -> Profile:

@@ -10,7 +10,7 @@ import yaml
 
 from agentsim_env.hardware.calibrate import llmservingsim
 from agentsim_env.hardware.calibrate.engine import fit_engine, same_throttle, with_engine
-from agentsim_env.hardware.calibrate.fit import fit_profile
+from agentsim_env.hardware.calibrate.fit import fit_profile, mixed_as
 from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.steps import Steps
@@ -18,6 +18,8 @@ from agentsim_env.hardware.catalog import find_gpu, find_model
 from agentsim_env.hardware.library import PROFILES, file_name, save, thinned
 from agentsim_env.hardware.profile import Profile
 
+# Models with a measured grid of mixed steps, by query heads for each KV head: that is what their slowdown depends on.
+MIXED_GRIDS = {"RTX-PRO-6000": {4: ("Llama-3.1-8B", 1), 8: ("Qwen3-32B", 2)}}
 ENGINE_FILE = Path(__file__).parent / "engine_times.yaml"
 
 
@@ -61,6 +63,9 @@ def build(recipe: Recipe, folder: Path) -> Profile:
     """The profile of `recipe`, with what a running engine adds where that was measured."""
     kernels = recipe.kernels(folder)
     profile = fit_profile(kernels)
+    like = MIXED_GRIDS.get(recipe.gpu, {}).get(kernels.model.heads // kernels.model.kv_heads)
+    if like is not None and "beside a prefill chunk" in profile.assumed:
+        profile = mixed_as(profile, _measured(recipe.gpu, *like, folder))
     engine = _engine_of(recipe, kernels, folder)
     if engine is None:
         return profile
@@ -130,6 +135,11 @@ def _layer_tables(gpu: str, model: str, tp: int) -> Callable[[Path], Kernels]:
         return found
 
     return read
+
+
+@cache
+def _measured(gpu: str, model: str, tp: int, folder: Path) -> Profile:
+    return fit_profile(_layer_tables(gpu, model, tp)(folder))
 
 
 @cache

@@ -63,7 +63,7 @@ class Efficiencies:
     """Fitted constants of one GPU (`efficiencies.yaml`), to be used as a set.
 
     Attributes:
-        products: By number format; a format that is missing uses bf16's at the format's data-sheet rate.
+        products: By number format; one that is missing uses those of the next wider at its own data-sheet rate.
         attention_us: Launch of one attention call, microseconds.
         decode: Share of memory bandwidth at which decodes read KV.
         prefill: Share of the bf16 rate in prefill attention.
@@ -88,7 +88,8 @@ class Efficiencies:
 
     def products_in(self, dtype: str) -> Products:
         """Constants of products in `dtype`."""
-        return self.products[dtype] if dtype in self.products else self.products["bf16"]
+        wider = ("fp4", "fp8", "bf16")
+        return next(self.products[name] for name in wider[wider.index(dtype) :] if name in self.products)
 
 
 @cache

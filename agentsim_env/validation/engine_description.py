@@ -192,7 +192,9 @@ def load_engine(path: Path | str) -> EngineDescription:
     if not file.is_file() and (SHIPPED / f"{path}.yaml").is_file():
         file = SHIPPED / f"{path}.yaml"
     if not file.is_file():
-        raise ValidationError(f"{path}: no such file, and no shipped engine; shipped are: {', '.join(shipped_engines())}")
+        raise ValidationError(
+            f"{path}: no such file, and no shipped engine; shipped are: {', '.join(shipped_engines())}"
+        )
     try:
         content: Any = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:

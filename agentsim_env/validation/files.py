@@ -87,5 +87,8 @@ def _matching(file: Path, engine: EngineDescription, others: Counter[str]) -> tu
 
 
 def _counted(reasons: Counter[str]) -> str:
-    parts = [f"{count} of {reason}" if reason.startswith("another") else f"{count} {reason}" for reason, count in reasons.items()]
+    parts = [
+        f"{count} of {reason}" if reason.startswith("another") else f"{count} {reason}"
+        for reason, count in reasons.items()
+    ]
     return f"{sum(reasons.values())} rows left out ({', '.join(parts)})"

@@ -43,20 +43,28 @@ def runs_table(outcomes: Sequence[Outcome]) -> tuple[list[str], Cells]:
             name = ""
         total = outcome.difference("tokens_per_s", "total")
         if total is not None:
-            cells.append(["", LABELS[total.metric], shown(total.metric, total.measured), signed(total.error), *[""] * 5])
+            cells.append(
+                ["", LABELS[total.metric], shown(total.metric, total.measured), signed(total.error), *[""] * 5]
+            )
     return header, cells
 
 
 def points_table(outcomes: Sequence[Outcome]) -> tuple[list[str], Cells]:
     """Operating points: a row a point; measured, simulated and error of each value."""
-    keys = sorted({(found.metric, found.statistic) for outcome in outcomes for found in outcome.differences}, key=_order)
+    keys = sorted(
+        {(found.metric, found.statistic) for outcome in outcomes for found in outcome.differences}, key=_order
+    )
     header = ["point", *(f"{LABELS[metric]} {'' if name == 'total' else name}".strip() for metric, name in keys)]
     cells: Cells = []
     for outcome in outcomes:
         row = [outcome.run.name]
         for key in keys:
             found = outcome.difference(*key)
-            text = f"{shown(key[0], found.measured)} → {shown(key[0], found.simulated)} ({signed(found.error)})" if found else ""
+            text = (
+                f"{shown(key[0], found.measured)} → {shown(key[0], found.simulated)} ({signed(found.error)})"
+                if found
+                else ""
+            )
             row.append(text)
         cells.append(row)
     return header, cells
@@ -98,7 +106,9 @@ def markdown(result: Validation) -> str:
         parts.append(as_markdown(*runs_table(runs)))
     if points:
         parts += [as_markdown(*spreads_table(points)), as_markdown(*points_table(points))]
-    parts.append("\n".join([f"Constants of the engine chosen on: {result.engine.constants.chosen_on}.", *result.left_out]))
+    parts.append(
+        "\n".join([f"Constants of the engine chosen on: {result.engine.constants.chosen_on}.", *result.left_out])
+    )
     return "\n\n".join(parts) + "\n"
 
 
@@ -121,15 +131,25 @@ def save(result: Validation, folder: Path) -> tuple[str, ...]:
     engine = result.engine
     head = f"# {engine.gpu}, {engine.model}, tp {engine.tp}, {engine.dtype}\n\n"
     (folder / "validation.md").write_text(head + markdown(result))
-    _write(folder / "validation.csv", ("run", "file", "metric", "statistic", "measured", "simulated", "error"), [
-        (o.run.name, o.run.file, d.metric, d.statistic, d.measured, d.simulated, d.error)
-        for o in result.outcomes
-        for d in o.differences
-    ])
+    _write(
+        folder / "validation.csv",
+        ("run", "file", "metric", "statistic", "measured", "simulated", "error"),
+        [
+            (o.run.name, o.run.file, d.metric, d.statistic, d.measured, d.simulated, d.error)
+            for o in result.outcomes
+            for d in o.differences
+        ],
+    )
     runs, _ = split(result.outcomes)
     names = ["validation.md", "validation.csv"]
     if runs:
-        header = ("run", "arrival_s", "in", "out", *(f"{m}_{side}" for m in METRICS for side in ("measured", "simulated", "error")))
+        header = (
+            "run",
+            "arrival_s",
+            "in",
+            "out",
+            *(f"{m}_{side}" for m in METRICS for side in ("measured", "simulated", "error")),
+        )
         _write(folder / "requests.csv", header, [row for outcome in runs for row in _request_rows(outcome)])
         names.append("requests.csv")
     draw(result.outcomes, folder / "validation.png")

@@ -31,9 +31,9 @@ class Constants(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    step_s: float | None = pydantic.Field(None, ge=0)
-    sequence_s: float = pydantic.Field(0.0, ge=0)
-    chunk_s: float | None = pydantic.Field(None, ge=0)
+    step_s: float | None = pydantic.Field(default=None, ge=0)
+    sequence_s: float = pydantic.Field(default=0.0, ge=0)
+    chunk_s: float | None = pydantic.Field(default=None, ge=0)
     chosen_on: str = "nothing"
 
 
@@ -68,15 +68,15 @@ class EngineDescription(pydantic.BaseModel):
     tp: int | list[int] = 1
     dtype: str = "bf16"
     kv_dtype: str = "bf16"
-    replicas: int = pydantic.Field(1, ge=1)
+    replicas: int = pydantic.Field(default=1, ge=1)
     expert_parallel: bool = False
-    max_num_seqs: int = pydantic.Field(256, ge=1)
-    max_num_batched_tokens: int = pydantic.Field(2048, ge=1)
-    max_model_len_tokens: int | None = pydantic.Field(None, ge=1)
-    kv_blocks: int | None = pydantic.Field(None, ge=1)
-    gpu_memory_utilization: float = pydantic.Field(0.9, gt=0, le=1)
-    block_size_tokens: int = pydantic.Field(16, ge=1)
-    frontend_s: float = pydantic.Field(0.0, ge=0)
+    max_num_seqs: int = pydantic.Field(default=256, ge=1)
+    max_num_batched_tokens: int = pydantic.Field(default=2048, ge=1)
+    max_model_len_tokens: int | None = pydantic.Field(default=None, ge=1)
+    kv_blocks: int | None = pydantic.Field(default=None, ge=1)
+    gpu_memory_utilization: float = pydantic.Field(default=0.9, gt=0, le=1)
+    block_size_tokens: int = pydantic.Field(default=16, ge=1)
+    frontend_s: float = pydantic.Field(default=0.0, ge=0)
     profile: Path | None = None
     constants: Constants = Constants()
     rows: dict[str, str | int | float] | None = None
@@ -192,9 +192,8 @@ def load_engine(path: Path | str) -> EngineDescription:
     if not file.is_file() and (SHIPPED / f"{path}.yaml").is_file():
         file = SHIPPED / f"{path}.yaml"
     if not file.is_file():
-        raise ValidationError(
-            f"{path}: no such file, and no shipped engine; shipped are: {', '.join(shipped_engines())}"
-        )
+        shipped = ", ".join(shipped_engines())
+        raise ValidationError(f"{path}: no such file, and no shipped engine; shipped are: {shipped}")
     try:
         content: Any = yaml.safe_load(file.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:

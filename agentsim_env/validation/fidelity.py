@@ -18,27 +18,37 @@ from agentsim_env.hardware.library import PROFILES, find_profile, load
 from agentsim_env.validation.command import Validation
 from agentsim_env.validation.fidelity_runs import ReportedRun, errors, misses, reported_runs
 from agentsim_env.validation.picture import draw
-from agentsim_env.validation.report import as_markdown, points_table, runs_table, signed, size, split, spreads_table
+from agentsim_env.validation.report import (
+    LABELS,
+    as_markdown,
+    points_table,
+    runs_table,
+    signed,
+    size,
+    split,
+    spreads_table,
+)
+from agentsim_env.validation.timings import METRICS
 
 HEAD = """\
 # How far the simulator is from real engines
 
-Written by `python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`, where DATA holds `profiles/` and
-`validation/`. Each run below is replayed through the engine of the simulator: measured arrivals and lengths, or a closed
-loop of clients, go in; times of every request come out. `agentsim validate FILE --engine ENGINE.yaml` does the same with any
-other file (docs/hardware.md).
+Written by `python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`, where DATA holds `profiles/`
+and `validation/`. Each run below is replayed through the engine of the simulator: measured arrivals and lengths, or a
+closed loop of clients, go in; times of every request come out. `agentsim validate FILE --engine ENGINE.yaml` does the
+same with any other file (docs/hardware.md).
 
-Profiles are fitted to kernel tables alone. What a running engine adds to its kernels are the constants of its description
-(`agentsim_env/validation/engines`); each names the run that it was chosen on, and a run on which a constant was chosen is
-marked as *chosen here*: its errors are those of a fit. Errors are (simulated - measured) / measured; over several points,
-the mean of their sizes.
+Profiles are fitted to kernel tables alone. What a running engine adds to its kernels are the constants of its
+description (`agentsim_env/validation/engines`); each names the run that it was chosen on, and a run on which a constant
+was chosen is marked as *chosen here*: its errors are those of a fit. Errors are (simulated - measured) / measured; over
+several points, the mean of their sizes.
 """
-# Counts that vLLM printed: GPU, model, tp, sequences, tokens.
+# Counts that vLLM printed: GPU, model, tp, share of the memory, sequences, tokens.
 CAPACITIES = (
-    ("RTX-4090", "Llama-3.1-8B", 1, 256, 41_408),
-    ("RTX-PRO-6000", "Llama-3.1-8B", 1, 128, 574_608),
-    ("RTX-PRO-6000", "Qwen3-32B", 2, 128, 462_144),
-    ("RTX-PRO-6000", "Llama-3.1-70B", 2, 256, 114_768),
+    ("RTX-4090", "Llama-3.1-8B", 1, 0.9, 256, 41_408),
+    ("RTX-PRO-6000", "Llama-3.1-8B", 1, 0.92, 128, 574_608),
+    ("RTX-PRO-6000", "Qwen3-32B", 2, 0.92, 128, 462_144),
+    ("RTX-PRO-6000", "Llama-3.1-70B", 2, 0.9, 128, 114_768),
 )
 
 
@@ -52,7 +62,7 @@ def page(data: Path, picture: Path | None = None) -> str:
     replayed = [(run, run.replay(data / "validation")) for run in reported_runs()]
     parts = [HEAD, "## Summary", _summary(replayed)]
     if picture is not None:
-        draw([o for _, result in replayed for o in split(result.outcomes)[0]], picture)
+        draw([o for run, result in replayed if run.bars for o in split(result.outcomes)[0]], picture)
         parts.append(f"![Measured against simulated]({picture.name})")
     parts.append("## Runs")
     parts += [_section(run, result) for run, result in replayed]
@@ -62,23 +72,13 @@ def page(data: Path, picture: Path | None = None) -> str:
 
 
 def _summary(replayed: list[tuple[ReportedRun, Validation]]) -> str:
-    header = [
-        "run",
-        "constants",
-        "TTFT mean",
-        "TPOT mean",
-        "end to end mean",
-        "p99 (TTFT, TPOT, end to end)",
-        "asked for",
-    ]
+    header = ["run", "constants", *(f"{LABELS[metric]} mean" for metric in METRICS), "p99 of the three", "asked for"]
     cells = []
     for run, result in replayed:
         found = errors(result)
         write = signed if len(result.outcomes) == 1 else size
-        means = [
-            write(found[key]) if (key := (metric, "mean")) in found else "" for metric in ("ttft_s", "tpot_s", "e2e_s")
-        ]
-        p99 = [write(found[key]) for metric in ("ttft_s", "tpot_s", "e2e_s") if (key := (metric, "p99")) in found]
+        means = [write(found[metric, "mean"]) if (metric, "mean") in found else "" for metric in METRICS]
+        p99 = [write(found[metric, "p99"]) for metric in METRICS if (metric, "p99") in found]
         verdict = ("missed" if misses(run, result) else "met") if run.bars else ""
         chosen = "unseen" if run.unseen else "chosen here"
         points = f" ({len(result.outcomes)} points)" if len(result.outcomes) > 1 else ""
@@ -112,8 +112,11 @@ def _profiles() -> str:
     files = [load(file) for file in sorted(PROFILES.glob("*.yaml"))]
     header = ["profile", "error of whole iterations on the tables that it was fitted to: mean/p50/p95"]
     cells = [
-        [f"{p.gpu} {p.model} tp{p.tp} {p.dtype}, KV {p.kv_dtype}", p.error.removeprefix("mean/p50/p95: ")]
-        for p in files
+        [
+            f"{profile.gpu} {profile.model} tp{profile.tp} {profile.dtype}, KV {profile.kv_dtype}",
+            profile.error.removeprefix("mean/p50/p95: "),
+        ]
+        for profile in files
     ]
     table = as_markdown(header, cells)
     text = f"{len(files)} profiles are shipped; asked for: 3 % decode, 3.5 % prefill, 5 % mixed (mean)."
@@ -131,8 +134,8 @@ def _forward_passes() -> str:
         mean = size(float(np.mean(np.abs(error))))
         cells.append([f"{curve['gpu']}, {curve['model']}, tp {curve['tp']}", each, mean])
     text = (
-        "Prompts of vLLM 0.19 (AgentServeSim) that no constant was fitted to; the sustained rates come from other models "
-        "or other lengths (`calibrate/engine_times.yaml`). Asked for: 6 % mean."
+        "Prompts of vLLM 0.19 (AgentServeSim) that no constant was fitted to; the sustained rates come from other "
+        "models or other lengths (`calibrate/engine_times.yaml`). Asked for: 6 % mean."
     )
     return f"{text}\n\n{as_markdown(['engine', 'error by tokens', 'mean error'], cells)}"
 
@@ -145,8 +148,8 @@ def _roofline(profiles: Path) -> str:
 
 def _capacity() -> str:
     cells = []
-    for gpu, model, tp, seqs, tokens in CAPACITIES:
-        ours = 16 * kv_blocks(find_gpu(gpu), find_model(model), tp, max_num_seqs=seqs)
+    for gpu, model, tp, share, seqs, tokens in CAPACITIES:
+        ours = 16 * kv_blocks(find_gpu(gpu), find_model(model), tp, utilisation=share, max_num_seqs=seqs)
         cells.append([f"{gpu}, {model}, tp {tp}", f"{tokens:,}", f"{ours:,}", signed(ours / tokens - 1.0)])
     text = "KV tokens; the reserve of each card was chosen on its Llama-3.1-8B."
     return f"{text}\n\n{as_markdown(['engine', 'vLLM', 'computed', 'error'], cells)}"

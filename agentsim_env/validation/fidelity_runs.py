@@ -12,6 +12,7 @@ import yaml
 from agentsim_env.validation.command import Validation, validate
 from agentsim_env.validation.engine_description import Constants, load_engine
 from agentsim_env.validation.measurements import Run
+from agentsim_env.validation.report import LABELS
 
 FILE = Path(__file__).parent / "runs.yaml"
 
@@ -70,10 +71,13 @@ def errors(result: Validation) -> dict[tuple[str, str], float]:
 def misses(run: ReportedRun, result: Validation) -> list[str]:
     """What exceeds the bars of a run, in words."""
     found = errors(result)
-    missed: list[str] = []
-    for metric, bar in run.bars.items():
-        keys = [key for key in found if key[1] == "p99"] if metric == "p99" else [(metric, "mean")]
-        for key in keys:
-            if abs(found[key]) > bar / 100:
-                missed.append(f"{key[0].removesuffix('_s')} {key[1]} {100 * found[key]:+.1f} % (asked: {bar:g} %)")
-    return missed
+    asked = [(key, bar) for metric, bar in run.bars.items() for key in _keys(metric, found)]
+    return [
+        f"{LABELS[metric]} {statistic} {100 * found[metric, statistic]:+.1f} % (asked for: {bar:g} %)"
+        for (metric, statistic), bar in asked
+        if abs(found[metric, statistic]) > bar / 100
+    ]
+
+
+def _keys(metric: str, found: Mapping[tuple[str, str], float]) -> list[tuple[str, str]]:
+    return [key for key in found if key[1] == "p99"] if metric == "p99" else [(metric, "mean")]

@@ -87,8 +87,5 @@ def _matching(file: Path, engine: EngineDescription, others: Counter[str]) -> tu
 
 
 def _counted(reasons: Counter[str]) -> str:
-    parts = [
-        f"{count} of {reason}" if reason.startswith("another") else f"{count} {reason}"
-        for reason, count in reasons.items()
-    ]
-    return f"{sum(reasons.values())} rows left out ({', '.join(parts)})"
+    parts = ", ".join(f"{count}: {reason}" for reason, count in reasons.items())
+    return f"{sum(reasons.values())} rows left out ({parts})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agentsim_env.validation.command import Validation
-from agentsim_env.validation.errors import Outcome, relative, spreads
+from agentsim_env.validation.errors import Difference, Outcome, relative, spreads
 from agentsim_env.validation.timings import METRICS, STATISTICS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Cells = list[list[str]]
 
 def runs_table(outcomes: Sequence[Outcome]) -> tuple[list[str], Cells]:
     """Runs with single requests: a row a metric, a column a statistic; errors, and the measured mean."""
-    header = ["run", "metric", "measured mean", *STATISTICS, "single requests, mean (p50, p95)"]
+    header = ["run", "metric", "measured mean", *STATISTICS, "single requests"]
     cells: Cells = []
     for outcome in outcomes:
         name = outcome.run.name
@@ -43,29 +43,22 @@ def runs_table(outcomes: Sequence[Outcome]) -> tuple[list[str], Cells]:
             name = ""
         total = outcome.difference("tokens_per_s", "total")
         if total is not None:
-            cells.append(
-                ["", LABELS[total.metric], shown(total.metric, total.measured), signed(total.error), *[""] * 5]
-            )
+            measured = shown(total.metric, total.measured)
+            cells.append(["", LABELS[total.metric], measured, signed(total.error), *[""] * len(STATISTICS)])
     return header, cells
 
 
 def points_table(outcomes: Sequence[Outcome]) -> tuple[list[str], Cells]:
     """Operating points: a row a point; measured, simulated and error of each value."""
-    keys = sorted(
-        {(found.metric, found.statistic) for outcome in outcomes for found in outcome.differences}, key=_order
-    )
+    measured = {(found.metric, found.statistic) for outcome in outcomes for found in outcome.differences}
+    keys = sorted(measured, key=_order)
     header = ["point", *(f"{LABELS[metric]} {'' if name == 'total' else name}".strip() for metric, name in keys)]
     cells: Cells = []
     for outcome in outcomes:
         row = [outcome.run.name]
         for key in keys:
             found = outcome.difference(*key)
-            text = (
-                f"{shown(key[0], found.measured)} → {shown(key[0], found.simulated)} ({signed(found.error)})"
-                if found
-                else ""
-            )
-            row.append(text)
+            row.append(_pair(found) if found else "")
         cells.append(row)
     return header, cells
 
@@ -85,8 +78,9 @@ def print_validation(result: Validation, console: "Console") -> None:
     engine = result.engine
     runs, points = split(result.outcomes)
     title = f"{engine.gpu}, {engine.model}, tp {engine.tp}, {engine.dtype}: simulated against measured"
-    if runs:
-        _print(console, title, *runs_table(runs))
+    for outcome in runs:
+        header, cells = runs_table([outcome])
+        _print(console, f"{title}\n{outcome.run.name}", header[1:], [row[1:] for row in cells])
     if points:
         _print(console, title, *points_table(points))
         _print(console, f"{len(points)} points", *spreads_table(points))
@@ -106,9 +100,8 @@ def markdown(result: Validation) -> str:
         parts.append(as_markdown(*runs_table(runs)))
     if points:
         parts += [as_markdown(*spreads_table(points)), as_markdown(*points_table(points))]
-    parts.append(
-        "\n".join([f"Constants of the engine chosen on: {result.engine.constants.chosen_on}.", *result.left_out])
-    )
+    chosen = f"Constants of the engine chosen on: {result.engine.constants.chosen_on}."
+    parts.append("\n".join([chosen, *result.left_out]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -176,6 +169,11 @@ def signed(error: float) -> str:
 def size(error: float) -> str:
     """A relative error in per cent, without a sign."""
     return f"{100 * error:.1f} %"
+
+
+def _pair(found: Difference) -> str:
+    measured, simulated = shown(found.metric, found.measured), shown(found.metric, found.simulated)
+    return f"{measured} → {simulated} ({signed(found.error)})"
 
 
 def _order(key: tuple[str, str]) -> tuple[int, int]:

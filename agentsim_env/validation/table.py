@@ -41,9 +41,8 @@ class Row(NamedTuple):
         except ValueError:
             value = math.nan
         if not (math.isfinite(value) and value >= least):
-            raise ValidationError(
-                f"{self.where}: {column} is {cell or 'empty'}; must be a number of at least {least:g}"
-            )
+            wanted = "a number" if least == -math.inf else f"a number of at least {least:g}"
+            raise ValidationError(f"{self.where}: {column} is {cell or 'empty'}; must be {wanted}")
         return value
 
     def count(self, column: str) -> int:

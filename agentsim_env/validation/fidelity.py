@@ -92,6 +92,7 @@ def _section(run: ReportedRun, result: Validation) -> str:
     parts = [f"### {run.title}", run.note.strip()]
     constants = engine.constants
     step = "default" if constants.step_s is None else f"{1e3 * constants.step_s:g} ms"
+    step += "" if constants.chunk_s is None else f" ({1e3 * constants.chunk_s:g} ms more with a prefill chunk)"
     parts.append(
         f"Engine `{run.engine}`: a step {step}, a sequence {1e6 * constants.sequence_s:g} µs, front end "
         f"{1e3 * engine.frontend_s:g} ms; chosen on: {constants.chosen_on.strip()}."

@@ -45,10 +45,9 @@ several points, the mean of their sizes.
 """
 NOT_REPLAYED = """\
 Of `silicon_closed_loop.csv`, the dense models on vLLM are replayed. Mixtures of experts have no kernel tables there,
-disaggregated engines are not simulated, and SGLang and TensorRT-LLM schedule otherwise than vLLM: with the constants of
-vLLM their TPOT is 9-22 % off (dense models), their TTFT 22-71 %, and we ask for nothing there. Of `vllm_isl_sweep.csv`,
-Qwen3.5 and GLM-5 have linear or latent attention, and MiniMax-M2.5 with data-parallel attention states no engine that we
-describe.
+disaggregated engines are not simulated, and SGLang and TensorRT-LLM schedule otherwise than vLLM. Of
+`vllm_isl_sweep.csv`, Qwen3.5 and GLM-5 have linear or latent attention, and points with data-parallel attention are left
+out. `agentsim validate` takes such points with an engine description of one's own; we claim nothing for them.
 """
 # Counts that vLLM printed: GPU, model, tp, share of the memory, sequences, tokens.
 CAPACITIES = (

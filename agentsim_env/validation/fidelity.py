@@ -46,8 +46,8 @@ several points, the mean of their sizes.
 NOT_REPLAYED = """\
 Of `silicon_closed_loop.csv`, the dense models on vLLM are replayed. Mixtures of experts have no kernel tables there,
 disaggregated engines are not simulated, and SGLang and TensorRT-LLM schedule otherwise than vLLM. Of
-`vllm_isl_sweep.csv`, Qwen3.5 and GLM-5 have linear or latent attention, and points with data-parallel attention are left
-out. `agentsim validate` takes such points with an engine description of one's own; we claim nothing for them.
+`vllm_isl_sweep.csv`, Qwen3.5 and GLM-5 have linear or latent attention, and points with data-parallel attention are
+left out. `agentsim validate` takes such points with an engine description of one's own; we claim nothing for them.
 """
 # Counts that vLLM printed: GPU, model, tp, share of the memory, sequences, tokens.
 CAPACITIES = (

@@ -39,6 +39,17 @@ def _tables() -> Mapping[str, Mapping[int, tuple[Array, Array]]]:
     content: dict[str, Any] = yaml.safe_load(FILE.read_text())
     knots = np.array(content["bytes"], dtype=np.float64)
     return {
-        name: {int(group): (knots, np.array(us, dtype=np.float64) * 1e-6) for group, us in groups.items()}
+        name: {int(group): (knots, no_slower_than_larger(np.array(us) * 1e-6)) for group, us in groups.items()}
         for name, groups in content["microseconds"].items()
     }
+
+
+def no_slower_than_larger(seconds: Array, tolerance: float = 0.0) -> Array:
+    """Times by ascending size, without those that a larger size beats: padding is always open to an engine.
+
+    Args:
+        seconds: Times.
+        tolerance: Share by which a time must be beaten; smaller differences are noise and stay.
+    """
+    best = np.minimum.accumulate(seconds[::-1])[::-1]
+    return np.where(seconds > (1.0 + tolerance) * best, best, seconds)

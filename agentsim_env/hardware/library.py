@@ -18,6 +18,7 @@ from agentsim_env.hardware.roofline import roofline
 PROFILES = FOLDER / "profiles"
 DIGITS = 4
 LABELS = ("gpu", "model", "tp", "dtype", "kv_dtype", "source", "assumed", "error", "estimated")
+OWN = ("overhead_s",)  # in the file of a profile that was fitted to whole iterations, which hold the engine's overhead
 SCALARS = ("chunk_overhead_s", "serial_pure_s", "serial_mixed_s")
 # Profile field by place in the file; every other entry of `dense` is a part that adds to `dense_s`.
 TABLES = {
@@ -65,6 +66,7 @@ def load(path: Path) -> Profile:
         ValueError: If a field is missing, unknown or malformed.
     """
     content: dict[str, Any] = yaml.safe_load(path.read_text())
+    own = {name: float(content.pop(name)) for name in OWN if name in content}
     _check(path, content, (*LABELS, *SCALARS, "dense", *TABLES))
     dense = dict(content["dense"])
     tokens = np.array(dense.pop("tokens"), dtype=np.float64)
@@ -79,14 +81,16 @@ def load(path: Path) -> Profile:
         _check(path, content[table], tuple(fields), f"{table}.")
         values |= {field: np.array(content[table][key], dtype=np.float64) for key, field in fields.items()}
     total = np.sum(list(parts.values()), axis=0)
-    return Profile(**values, dense_tokens=tokens, dense_s=total, parts=parts, **engine_overheads())
+    return Profile(**values, dense_tokens=tokens, dense_s=total, parts=parts, **{**engine_overheads(), **own})
 
 
 def save(profile: Profile, path: Path) -> None:
-    """Write `profile` as YAML; the engine's overheads stay in `overheads.yaml`."""
+    """Write `profile` as YAML; overheads that are those of `overheads.yaml` stay there."""
     labels = {name: getattr(profile, name) for name in LABELS}
     lines = [yaml.safe_dump(labels, sort_keys=False, width=120, allow_unicode=True)]
     lines += [f"{name}: {_short(getattr(profile, name))}\n" for name in SCALARS]
+    usual = engine_overheads()
+    lines += [f"{name}: {_short(getattr(profile, name))}\n" for name in OWN if getattr(profile, name) != usual[name]]
     lines += ["dense:\n", f"  tokens: {_whole(profile.dense_tokens)}\n"]
     for part, values in (profile.parts or {"total": profile.dense_s}).items():
         text = str(_short(values[0])) if np.all(values == values[0]) else _row(values)

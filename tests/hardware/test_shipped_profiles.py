@@ -53,8 +53,8 @@ def test_file_loads_and_says_where_it_comes_from(file: str) -> None:
 def test_shipped_profile_reproduces_whole_iterations(recipe: Recipe, tables: Path) -> None:
     profile, kernels = load(PROFILES / recipe.file), recipe.kernels(tables)
     # A sustained rate is fitted to engines on purpose: undo it to compare with kernels timed in bursts.
-    gemm = np.interp(profile.dense_tokens, kernels.tokens, kernels.dense["gemm"])
-    burst = profile.replace(dense_s=profile.dense_s - profile.parts["gemm"] + gemm)
+    others = np.interp(kernels.tokens, profile.dense_tokens, profile.dense_s - profile.parts["gemm"])
+    burst = profile.replace(dense_tokens=kernels.tokens, dense_s=others + kernels.dense["gemm"], parts={})
     check(regime_errors(without_overheads(burst), kernels.whole_steps()), recipe.file)
 
 

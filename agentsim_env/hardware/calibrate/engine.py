@@ -31,6 +31,17 @@ def fit_engine(kernels: Kernels, steps: Steps, chunk_overhead_s: float | None = 
     return float(best[0]), float(best[1]) if chunk_overhead_s is None else chunk_overhead_s
 
 
+def same_throttle(sustained: float, fitted: Kernels, other: Kernels) -> float:
+    """The sustained share of `other`, whose number format was not run: as far below its burst rate as `fitted` is."""
+    return sustained * _burst_share(other) / _burst_share(fitted)
+
+
+def _burst_share(kernels: Kernels) -> float:
+    """Largest share of the data-sheet rate that the tables' products reach."""
+    operations = 2.0 * kernels.model.layers * kernels.model.weights_per_token / kernels.tp * kernels.tokens
+    return float(np.max(operations / kernels.dense["gemm"])) / kernels.gpu.flop_per_s(kernels.dtype)
+
+
 def with_engine(plain: Profile, kernels: Kernels, sustained: float, chunk_overhead_s: float) -> Profile:
     """The profile of the kernels at a sustained rate, with an overhead of steps that hold a chunk."""
     slower = kernels.sustained(sustained).dense["gemm"]

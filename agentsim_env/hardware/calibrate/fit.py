@@ -12,6 +12,12 @@ from agentsim_env.hardware.profile import Array, Profile
 from agentsim_env.hardware.roofline import roofline
 
 UNREACHABLE = 0.1  # weight of steps whose KV does not fit the GPU
+# Weight of several decodes with less context than this: while their KV stays in the cache of the GPU they are faster
+# than the line through longer ones, and they are seldom what a server runs.
+SHORT_TOKENS, SHORT = 500, 0.05
+
+
+LIKE_TOKENS = 1000  # context at which the slowdown of decodes beside a chunk is read from another profile
 
 
 class DecodeTable(NamedTuple):
@@ -57,6 +63,7 @@ def fit_profile(kernels: Kernels) -> Profile:
     steps = kernels.attention
     total = steps.seconds + kernels.without_attention_s(steps)
     reach = np.where(steps.held_tokens <= kernels.capacity_tokens, 1.0, UNREACHABLE)
+    reach = reach * np.where((steps.decodes > 1) & (steps.context_tokens < SHORT_TOKENS), SHORT, 1.0)
     # Launching the attention kernels costs this much whatever they do: it belongs to every step, not to each chunk.
     call_s = float(steps.seconds.min())
     steps = steps.timed(steps.seconds - call_s)
@@ -69,6 +76,23 @@ def fit_profile(kernels: Kernels) -> Profile:
     changes |= {"serial_pure_s": 0.0, "serial_mixed_s": mixed.serial_s}
     profile = guess.replace(**changes)
     return profile.replace(error=describe(regime_errors(without_overheads(profile), kernels.whole_steps())))
+
+
+def mixed_as(profile: Profile, like: Profile) -> Profile:
+    """`profile` with decodes beside a prefill chunk as much slower than alone as they are in `like`.
+
+    Args:
+        profile: A profile whose mixed steps were not measured.
+        like: One of the same GPU with as many query heads for each KV head, whose mixed steps were.
+    """
+    alone = np.array([like.decode_s(int(n), LIKE_TOKENS * n) for n in profile.dec_n])
+    beside = np.array([like.decode_s(int(n), LIKE_TOKENS * n, mixed=True) for n in profile.dec_n])
+    slower = np.maximum(beside / alone, 1.0)
+    return profile.replace(
+        mixed_a_s=profile.pure_a_s * slower,
+        mixed_b_s=profile.pure_b_s * slower,
+        assumed=f"{profile.assumed} (as many times slower as in {like.model} tp {like.tp})",
+    )
 
 
 def without_overheads(profile: Profile) -> Profile:

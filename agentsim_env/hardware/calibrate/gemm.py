@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from agentsim_env.hardware.all_reduce import no_slower_than_larger
 from agentsim_env.hardware.calibrate.tables import Table, select
 from agentsim_env.hardware.dtypes import WEIGHT_BYTES
 from agentsim_env.hardware.gpu import Gpu
@@ -13,6 +14,7 @@ US = 1e-6
 # Rough speed that divides out most of the shape, so that only a smooth remainder is interpolated.
 COMPUTE, MEMORY, LAUNCH_S, SHARPNESS = 0.75, 0.9, 2e-6, 3.0
 SMOOTHING = 0.02  # of the remainder, against the tuning noise between neighbouring shapes
+SPIKE = 0.15  # a product this much slower than one of more rows was timed with a kernel that no engine would choose
 
 
 class GemmTable:
@@ -60,6 +62,17 @@ class GemmTable:
         ratio = np.log(here["us"] * US / self.rough_s(m, here["n"], here["k"]))
         places = np.log(np.column_stack([here["n"], here["k"]]))
         return float(self.rough_s(m, n, k) * np.exp(_interpolate(places, ratio, np.log([n, k]))))
+
+
+def without_spikes(rows: Table) -> Table:
+    """Rows (columns m, n, k, us) in which no product is much slower than the same one with more rows."""
+    us = np.array(rows["us"], dtype=np.float64)
+    shapes = np.column_stack([rows["n"], rows["k"]])
+    for shape in np.unique(shapes, axis=0):
+        here = np.flatnonzero((shapes == shape).all(axis=1))
+        here = here[np.argsort(rows["m"][here])]
+        us[here] = no_slower_than_larger(us[here], SPIKE)
+    return {**rows, "us": us}
 
 
 def _interpolate(places: Array, values: Array, target: Array) -> float:

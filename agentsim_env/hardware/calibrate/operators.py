@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim_env.hardware.calibrate.gemm import GemmTable
+from agentsim_env.hardware.all_reduce import no_slower_than_larger
+from agentsim_env.hardware.calibrate.gemm import GemmTable, without_spikes
 from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.calibrate.tables import Table, read_csv, select
@@ -70,7 +71,7 @@ class OperatorTables:
             raise ValueError(f"{self.folder / 'gemm.csv'}: no {dtype} rows for {self.gpu.name}")
         if dtype == "fp8":
             # Odd numbers of rows fall back to kernels of half the speed here; engines pad, or fill an even budget.
-            rows = _where(rows, (rows["m"] <= 16) | (rows["m"] % 8 == 0))
+            rows = without_spikes(_where(rows, (rows["m"] <= 16) | (rows["m"] % 8 == 0)))
         return GemmTable(rows, self.gpu, dtype)
 
     def attention(self, model: Model, tp: int, kv_dtype: str) -> Steps:
@@ -163,4 +164,5 @@ def _steps(prefill: Table, decode: Table) -> Steps:
 
 def _log_interpolate(x: Array, knots: Array, values: Array) -> Array:
     order = np.argsort(knots)
-    return np.exp(np.interp(np.log(np.maximum(x, 1.0)), np.log(knots[order]), np.log(values[order])))
+    times = no_slower_than_larger(values[order])
+    return np.exp(np.interp(np.log(np.maximum(x, 1.0)), np.log(knots[order]), np.log(times)))

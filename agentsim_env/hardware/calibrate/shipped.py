@@ -9,8 +9,8 @@ import numpy as np
 import yaml
 
 from agentsim_env.hardware.calibrate import llmservingsim
-from agentsim_env.hardware.calibrate.engine import fit_engine, with_engine
-from agentsim_env.hardware.calibrate.fit import fit_profile
+from agentsim_env.hardware.calibrate.engine import fit_engine, same_throttle, with_engine
+from agentsim_env.hardware.calibrate.fit import fit_profile, mixed_as
 from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.steps import Steps
@@ -18,6 +18,8 @@ from agentsim_env.hardware.catalog import find_gpu, find_model
 from agentsim_env.hardware.library import PROFILES, file_name, save, thinned
 from agentsim_env.hardware.profile import Profile
 
+# Models with a measured grid of mixed steps, by query heads for each KV head: that is what their slowdown depends on.
+MIXED_GRIDS = {"RTX-PRO-6000": {4: ("Llama-3.1-8B", 1), 8: ("Qwen3-32B", 2)}}
 ENGINE_FILE = Path(__file__).parent / "engine_times.yaml"
 
 
@@ -61,7 +63,10 @@ def build(recipe: Recipe, folder: Path) -> Profile:
     """The profile of `recipe`, with what a running engine adds where that was measured."""
     kernels = recipe.kernels(folder)
     profile = fit_profile(kernels)
-    engine = _engine_of(recipe, folder)
+    like = MIXED_GRIDS.get(recipe.gpu, {}).get(kernels.model.heads // kernels.model.kv_heads)
+    if like is not None and "beside a prefill chunk" in profile.assumed:
+        profile = mixed_as(profile, _measured(recipe.gpu, *like, folder))
+    engine = _engine_of(recipe, kernels, folder)
     if engine is None:
         return profile
     sustained, per_layer_s, text = engine
@@ -133,16 +138,23 @@ def _layer_tables(gpu: str, model: str, tp: int) -> Callable[[Path], Kernels]:
 
 
 @cache
+def _measured(gpu: str, model: str, tp: int, folder: Path) -> Profile:
+    return fit_profile(_layer_tables(gpu, model, tp)(folder))
+
+
+@cache
 def _tables(folder: Path, gpu: str) -> OperatorTables:
     return OperatorTables(folder, find_gpu(gpu))
 
 
-def _engine_of(recipe: Recipe, folder: Path) -> tuple[float, float, str] | None:
+def _engine_of(recipe: Recipe, kernels: Kernels, folder: Path) -> tuple[float, float, str] | None:
     """Sustained share, overhead of prefill steps per layer, and where they come from, for this profile."""
     for entry in yaml.safe_load(ENGINE_FILE.read_text())["uses"]:
         same = entry["gpu"] == recipe.gpu and entry["dtype"] == recipe.dtype
         if same and recipe.model in entry["models"] and recipe.tp in entry["tp"]:
             sustained, per_layer_s = _fitted(entry["fit"], folder)
+            if entry["dtype"] != "bf16":
+                sustained = same_throttle(sustained, _fitted_kernels(entry["fit"], folder), kernels)
             return sustained, per_layer_s, entry["text"]
     return None
 
@@ -150,13 +162,18 @@ def _engine_of(recipe: Recipe, folder: Path) -> tuple[float, float, str] | None:
 @cache
 def _fitted(name: str, folder: Path) -> tuple[float, float]:
     entry = yaml.safe_load(ENGINE_FILE.read_text())["fits"][name]
-    kernels = _tables(folder, entry["gpu"]).kernels(find_model(entry["model"]), entry["tp"])
+    kernels = _fitted_kernels(name, folder)
     known = entry.get("overhead_from")
     layers = kernels.model.layers
     overhead_s = _fitted(known, folder)[1] * layers if known else None
     times = {float(tokens): ms for tokens, ms in entry["fitted_on_ms"].items()}
     sustained, overhead = fit_engine(kernels, single_prompts(times), overhead_s)
     return sustained, overhead / layers
+
+
+def _fitted_kernels(name: str, folder: Path) -> Kernels:
+    entry = yaml.safe_load(ENGINE_FILE.read_text())["fits"][name]
+    return _tables(folder, entry["gpu"]).kernels(find_model(entry["model"]), entry["tp"])
 
 
 def single_prompts(milliseconds: dict[float, float]) -> Steps:

@@ -25,10 +25,7 @@ def main() -> None:
     asked = parser.parse_args()
     grid = Grid(asked.max_tokens, asked.max_context_tokens, asked.max_sequences, repeats=asked.repeats)
     measure(find_model(asked.model), asked.out, asked.tp, asked.device, grid)
-    print(
-        f"next: python -m agentsim_env.hardware.calibrate fit {asked.out} "
-        f"--gpu GPU --model {asked.model} --tp {asked.tp}"
-    )
+    print(f"next: agentsim calibrate {asked.out} --gpu GPU --model {asked.model} --tp {asked.tp}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,226 @@
+"""The engine that a run was measured on, as one YAML file."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+import yaml
+
+from agentsim_env.hardware import Engine
+from agentsim_env.hardware.catalog import find_gpu, find_model
+from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
+from agentsim_env.hardware.kv_capacity import kv_blocks
+from agentsim_env.hardware.library import find_profile, load
+from agentsim_env.hardware.profile import Profile
+from agentsim_env.validation.lockstep import merged
+from agentsim_env.validation.problems import ValidationError
+
+SHIPPED = Path(__file__).parent / "engines"
+
+
+class Constants(pydantic.BaseModel):
+    """What the engine adds to the kernels of a step; `None` leaves what the profile has.
+
+    Attributes:
+        step_s: Seconds of every step.
+        sequence_s: Seconds of every step for each of its sequences: input preparation, sampling, output.
+        chunk_s: Seconds more of every step that holds a prefill chunk.
+        chosen_on: The run or the table that these numbers were chosen on.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    step_s: float | None = pydantic.Field(default=None, ge=0)
+    sequence_s: float = pydantic.Field(default=0.0, ge=0)
+    chunk_s: float | None = pydantic.Field(default=None, ge=0)
+    chosen_on: str = "nothing"
+
+
+class EngineDescription(pydantic.BaseModel):
+    """One serving engine.
+
+    Attributes:
+        gpu: A GPU of `gpus.yaml`.
+        model: A model of `models.yaml`, or the path of its `config.json`.
+        tp: Tensor-parallel ranks; of a list, each row of the measurements names its own.
+        dtype: Format of the weights.
+        kv_dtype: Format of the KV cache.
+        replicas: Data-parallel replicas; requests go to them in turn.
+        expert_parallel: The replicas share their experts, and so step together (see `lockstep`).
+        max_num_seqs: Most sequences of a step, per replica.
+        max_num_batched_tokens: Token budget of a step, per replica.
+        max_model_len_tokens: Longest prompt and output; by default the model's.
+        kv_blocks: KV blocks of a replica; by default computed from the memory.
+        gpu_memory_utilization: Share of the memory that the engine may use.
+        block_size_tokens: Tokens in a block.
+        frontend_s: Seconds from the client to the queue of the engine; part of TTFT.
+        profile: Latency profile (YAML) in the place of the shipped one; relative to this file.
+        constants: What the engine adds to its kernels.
+        rows: Which rows of a file are this engine's, by column; replaces the matching of GPU, model, tp and dtype.
+        notes: Free text.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    gpu: str
+    model: str
+    tp: int | list[int] = 1
+    dtype: str = "bf16"
+    kv_dtype: str = "bf16"
+    replicas: int = pydantic.Field(default=1, ge=1)
+    expert_parallel: bool = False
+    max_num_seqs: int = pydantic.Field(default=256, ge=1)
+    max_num_batched_tokens: int = pydantic.Field(default=2048, ge=1)
+    max_model_len_tokens: int | None = pydantic.Field(default=None, ge=1)
+    kv_blocks: int | None = pydantic.Field(default=None, ge=1)
+    gpu_memory_utilization: float = pydantic.Field(default=0.9, gt=0, le=1)
+    block_size_tokens: int = pydantic.Field(default=16, ge=1)
+    frontend_s: float = pydantic.Field(default=0.0, ge=0)
+    profile: Path | None = None
+    constants: Constants = Constants()
+    rows: dict[str, str | int | float] | None = None
+    notes: str = ""
+    backend: Literal["vllm", "sglang", "trtllm"] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "EngineDescription":
+        if any(tp < 1 for tp in self.tps):
+            raise ValueError("tp: at least 1")
+        if not self.tps:
+            raise ValueError("tp: an empty list")
+        if self.expert_parallel and not find_model(self.model).experts:
+            raise ValueError(f"expert_parallel: {self.model} has no experts")
+        if self.max_num_seqs > self.max_num_batched_tokens:
+            raise ValueError("max_num_seqs: must not exceed max_num_batched_tokens")
+        find_gpu(self.gpu)
+        find_model(self.model)
+        weight_dtype(self.dtype)
+        kv_dtype(self.kv_dtype)
+        return self
+
+    @property
+    def tps(self) -> tuple[int, ...]:
+        """Every tensor-parallel size that this describes."""
+        return tuple(self.tp) if isinstance(self.tp, list) else (self.tp,)
+
+    @property
+    def together(self) -> int:
+        """Replicas that step together, and are simulated as one engine."""
+        return self.replicas if self.expert_parallel else 1
+
+    def latency(self, tp: int) -> Profile:
+        """Time of its iterations, constants included."""
+        gpu, model = find_gpu(self.gpu), find_model(self.model)
+        if self.profile is not None:
+            found = load(self.profile)
+        else:
+            found = find_profile(gpu, model, tp, weight_dtype(self.dtype), kv_dtype(self.kv_dtype))
+        if self.together > 1:
+            found = merged(found, gpu, model, self.together, self.max_num_seqs)
+        return with_constants(found, self.constants, self.max_num_seqs, self.together)
+
+    def engines(self, tp: int | None = None) -> list[Engine]:
+        """One engine per replica.
+
+        Args:
+            tp: One of `tps`; by default the first.
+
+        Raises:
+            ValueError: The model does not fit the GPUs.
+        """
+        tp = self.tps[0] if tp is None else tp
+        gpu, model = find_gpu(self.gpu), find_model(self.model)
+        weights, cache = weight_dtype(self.dtype), kv_dtype(self.kv_dtype)
+        profile = self.latency(tp)
+        blocks = self.kv_blocks or kv_blocks(
+            gpu,
+            model,
+            tp,
+            weights,
+            cache,
+            self.gpu_memory_utilization,
+            self.max_num_batched_tokens,
+            self.max_num_seqs,
+            self.block_size_tokens,
+        )
+        engine = Engine(
+            gpu=gpu.name,
+            model=model.name,
+            tp=tp,
+            dtype=weights,
+            profile=profile,
+            kv_blocks=blocks * self.together,
+            max_num_seqs=self.max_num_seqs * self.together,
+            max_num_batched_tokens=self.max_num_batched_tokens * self.together,
+            max_model_len_tokens=self.max_model_len_tokens or model.max_context_tokens,
+            price_per_hour=gpu.price_per_hour * tp,
+            kv_bytes_per_token=model.kv_bytes_per_token(cache, tp) * tp,
+            estimated=profile.estimated,
+            kv_dtype=cache,
+        )
+        return [engine] * (self.replicas // self.together)
+
+
+def with_constants(profile: Profile, constants: Constants, max_num_seqs: int, together: int = 1) -> Profile:
+    """`profile` with what the engine adds: a constant per step, one per sequence, one per step with a chunk.
+
+    Each of the replicas that step `together` has its own share of the sequences.
+    """
+    changes: dict[str, object] = {}
+    if constants.step_s is not None:
+        changes["overhead_s"] = constants.step_s
+    if constants.chunk_s is not None:
+        changes["chunk_overhead_s"] = constants.chunk_s
+    if constants.sequence_s > 0:
+        knots = np.union1d(profile.seq_n, [1.0, float(max_num_seqs * together)])
+        seconds = [profile.sequences_s(float(n)) for n in knots]
+        changes |= {"seq_n": knots, "seq_s": np.array(seconds) + constants.sequence_s * knots / together}
+    return profile.replace(**changes)
+
+
+def load_engine(path: Path | str) -> EngineDescription:
+    """Read an engine description.
+
+    Args:
+        path: A YAML file, or the name of one that is shipped (`shipped_engines`).
+
+    Raises:
+        ValidationError: It cannot be read or is not valid; the message names file and field.
+    """
+    file = Path(path)
+    if not file.is_file() and (SHIPPED / f"{path}.yaml").is_file():
+        file = SHIPPED / f"{path}.yaml"
+    if not file.is_file():
+        shipped = ", ".join(shipped_engines())
+        raise ValidationError(f"{path}: no such file, and no shipped engine; shipped are: {shipped}")
+    try:
+        content: Any = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValidationError(f"{file}: not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValidationError(f"{file}: must be a mapping of fields such as gpu, model, tp")
+    for name in ("profile", "model"):
+        value = content.get(name)
+        if isinstance(value, str) and value.endswith((".json", ".yaml")) and (file.parent / value).is_file():
+            content[name] = str(file.parent / value)
+    try:
+        return EngineDescription.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ValidationError(f"{file}: {_explain(error)}") from error
+
+
+def shipped_engines() -> tuple[str, ...]:
+    """Names of the engine descriptions that come with the package."""
+    return tuple(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
+
+
+def _explain(error: pydantic.ValidationError) -> str:
+    found = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown; known are: {', '.join(EngineDescription.model_fields)}"
+        found.append(f"{place}: {message}" if place else message)
+    return "; ".join(found)

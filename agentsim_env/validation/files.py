@@ -1,0 +1,91 @@
+"""Finds the measurements in a file or a folder, and the layout of each."""
+
+from collections import Counter
+from pathlib import Path
+
+from agentsim_env.validation import per_request, points
+from agentsim_env.validation.engine_description import EngineDescription
+from agentsim_env.validation.matching import identity, reason_to_leave_out
+from agentsim_env.validation.measurements import Measurements, Run
+from agentsim_env.validation.problems import ValidationError
+from agentsim_env.validation.table import Row, columns, rows
+
+LAYOUTS = """\
+  one row a request: arrival_s, in, out, first_token_s, last_token_s
+  one row an operating point: isl, osl, concurrency (or rate_rps and arrivals), and measured values such as ttft_ms,
+    tpot_p99_ms, e2e_mean_s, out_tok_s
+  in both, if present: gpu (or system, hardware), model, tp (or parallel), dtype (or precision), backend"""
+MOST_LISTED = 15
+
+
+def read_measurements(path: Path | str, engine: EngineDescription) -> Measurements:
+    """Read every run of an engine from a CSV file, or from all CSV files of a folder.
+
+    Args:
+        path: File or folder.
+        engine: The engine; rows of others are left out.
+
+    Raises:
+        ValidationError: Nothing is found, no layout is recognised, or a cell is wrong.
+    """
+    found: list[Run] = []
+    left_out: list[str] = []
+    others: Counter[str] = Counter()
+    files = _files(Path(path))
+    for file in files:
+        kind = layout(columns(file))
+        if kind is None:
+            if len(files) == 1:
+                raise ValidationError(f"{file}: no known layout; it has {', '.join(columns(file))}. Known:\n{LAYOUTS}")
+            left_out.append(f"{file.name}: no known layout")
+            continue
+        kept, reasons = _matching(file, engine, others)
+        if reasons:
+            left_out.append(f"{file.name}: {_counted(reasons)}")
+        found += per_request.read(file, kept) if kind == "requests" else points.read(file, kept)
+    if not found:
+        listed = ", ".join(name for name, _ in others.most_common(MOST_LISTED))
+        raise ValidationError(
+            f"{path}: no row was measured on {engine.gpu} {engine.model} tp {engine.tp} {engine.dtype}; "
+            f"it has: {listed or 'no rows in a known layout'}. `rows` in the engine's YAML chooses rows by column"
+        )
+    return Measurements(tuple(found), tuple(left_out))
+
+
+def layout(header: tuple[str, ...]) -> str | None:
+    """`requests`, `points`, or None if the columns are those of neither."""
+    if set(per_request.REQUIRED) <= set(header):
+        return "requests"
+    has_load = "concurrency" in header or "rate_rps" in header
+    if set(points.REQUIRED) <= set(header) and has_load and points.measured_columns(header):
+        return "points"
+    return None
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ValidationError(f"{path}: no such file or folder")
+    files = sorted(file for file in path.iterdir() if file.name.endswith((".csv", ".csv.gz")))
+    if not files:
+        raise ValidationError(f"{path}: no CSV file in it. Known layouts:\n{LAYOUTS}")
+    return files
+
+
+def _matching(file: Path, engine: EngineDescription, others: Counter[str]) -> tuple[list[Row], Counter[str]]:
+    kept: list[Row] = []
+    reasons: Counter[str] = Counter()
+    for row in rows(file):
+        reason = reason_to_leave_out(row, engine)
+        if reason is None:
+            kept.append(row)
+        else:
+            reasons[reason] += 1
+            others[identity(row)] += 1
+    return kept, reasons
+
+
+def _counted(reasons: Counter[str]) -> str:
+    parts = ", ".join(f"{count}: {reason}" for reason, count in reasons.items())
+    return f"{sum(reasons.values())} rows left out ({parts})"

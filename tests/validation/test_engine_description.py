@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from agentsim_env.validation.engine_description import load_engine, shipped_engines
+from agentsim_env.validation.problems import ValidationError
+
+
+def described(folder: Path, text: str) -> Path:
+    file = folder / "engine.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_constants_add_to_the_profile(tmp_path: Path) -> None:
+    text = "gpu: H100\nmodel: Llama-3.1-8B\n"
+    plain = load_engine(described(tmp_path, text)).latency(1)
+    more = text + "constants: {step_s: 0.001, sequence_s: 0.00001, chunk_s: 0.002}\n"
+    costly = load_engine(described(tmp_path, more)).latency(1)
+    for contexts, chunks in (([500] * 7, []), ([500] * 200, []), ([500] * 3, [(100, 0)])):
+        added = costly.iteration_s(contexts, chunks) - plain.iteration_s(contexts, chunks)
+        expected = 0.001 - plain.overhead_s + 1e-5 * (len(contexts) + len(chunks)) + (0.002 if chunks else 0.0)
+        assert added == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_list_of_tp_gives_an_engine_for_each(tmp_path: Path) -> None:
+    engine = load_engine(described(tmp_path, "gpu: H100\nmodel: Llama-3.1-70B\ntp: [4, 8]\nreplicas: 2\n"))
+    four, eight = engine.engines(4), engine.engines(8)
+    assert [len(four), four[0].tp, eight[0].tp] == [2, 4, 8]
+    assert eight[0].kv_blocks > four[0].kv_blocks
+
+
+def test_replicas_that_share_experts_are_one_engine(tmp_path: Path) -> None:
+    text = "gpu: RTX-PRO-6000\nmodel: Qwen3-30B-A3B\nmax_num_seqs: 128\nkv_blocks: 1000\n"
+    alone = load_engine(described(tmp_path, text)).engines()
+    together = load_engine(described(tmp_path, text + "replicas: 2\nexpert_parallel: true\n")).engines()
+    assert len(alone) == len(together) == 1
+    assert (together[0].kv_blocks, together[0].max_num_seqs, together[0].max_num_batched_tokens) == (2000, 256, 4096)
+    # Each rank reads half of the experts and half of the KV, but the ranks exchange every token.
+    one, two = (engines[0].profile.iteration_s([1000] * 128) for engines in (alone, together))
+    assert 0.5 * one < two < 0.75 * one
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gpu: H100\n", "model: Field required"),
+        ("gpu: H100\nmodel: Llama-3.1-8B\nmax_seqs: 3\n", "max_seqs: unknown; known are: gpu, model, tp"),
+        ("gpu: H10\nmodel: Llama-3.1-8B\n", "unknown GPU 'H10'"),
+        ("gpu: H100\nmodel: Llama-3.1-8B\nconstants: {step_s: -1}\n", "constants.step_s"),
+        ("gpu: H100\nmodel: Llama-3.1-8B\nmax_num_seqs: 4096\n", "must not exceed max_num_batched_tokens"),
+        ("gpu: H100\nmodel: Llama-3.1-8B\nexpert_parallel: true\n", "has no experts"),
+        ("- gpu\n", "must be a mapping"),
+        ("gpu: [\n", "not YAML"),
+    ],
+)
+def test_errors_name_file_and_field(tmp_path: Path, text: str, message: str) -> None:
+    file = described(tmp_path, text)
+    with pytest.raises(ValidationError) as error:
+        load_engine(file)
+    assert str(file) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_unknown_name_lists_the_shipped_ones() -> None:
+    with pytest.raises(ValidationError, match=r"shipped are: .*rtx-4090"):
+        load_engine("rtx-5090")
+
+
+@pytest.mark.parametrize("name", shipped_engines())
+def test_shipped_engines_can_be_built(name: str) -> None:
+    engine = load_engine(name)
+    for tp in engine.tps:
+        assert engine.engines(tp)[0].kv_blocks > 100

@@ -277,6 +277,7 @@ def _blueprint(scenario: Scenario, engines: list[Engine], open_kinds: tuple[str,
         rules=rules.by_kind(),
         parameters={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
         open_kinds=open_kinds,
+        candidates=scenario.decisions.candidates,
         slo_ttft_s=scenario.slo.ttft_s or inf,
         slo_tpot_s=scenario.slo.tpot_s or inf,
     )

@@ -10,6 +10,7 @@ from agentsim_env.engine.latency import iterations_begun, run_end_s, time_run
 from agentsim_env.engine.lists import (
     join_prefills,
     join_running,
+    join_to_plan,
     join_waiting_front,
     leave_prefills,
     leave_running,
@@ -27,7 +28,7 @@ from agentsim_env.engine.residency import (
     publish,
     unlock,
 )
-from agentsim_env.engine.state import DECODE, NONE, PREFILL, WAITING
+from agentsim_env.engine.state import DECODE, NONE, PREFILL, RUNNING_TURNS, WAITING, WAITING_TURNS
 
 
 @compiled
@@ -445,16 +446,31 @@ def _leap_within_memory(state, i, iterations):
     return 1 + low
 
 
-@component(NOTHING, NUMBER)
+@component(NUMBER, NUMBER)
 def plan(state, i):
-    """Form the next iteration of instance `i` and the run that it begins, or leave the instance idle."""
+    """Form the next iteration of instance `i` and the run that it begins, or leave the instance idle.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE when it is done. Called again with
+    the answer, it goes on where it stopped.
+    """
+    instance = state.instance[i]
+    if instance.stage == RUNNING_TURNS:
+        instance.plan_tokens, instance.plan_preempted = _schedule_running(state, i)
+        instance.stage = WAITING_TURNS
+    # Nothing would wake an instance that has preempted its only turn.
+    if not instance.plan_preempted or instance.n_running == 0:
+        instance.plan_tokens = _schedule_waiting(state, i, instance.plan_tokens)
+    instance.stage = RUNNING_TURNS
+    _begin_run(state, i)
+    return NONE
+
+
+@compiled
+def _begin_run(state, i):
+    """The iteration is formed: leap over those that look the same, or be idle if it is empty."""
     world = state.world[0]
     instance = state.instance[i]
-    tokens, preempted = _schedule_running(state, i)
-    # Nothing would wake an instance that has preempted its only turn.
-    if not preempted or instance.n_running == 0:
-        tokens = _schedule_waiting(state, i, tokens)
-    if tokens == 0:
+    if instance.plan_tokens == 0:
         instance.iteration -= 1
         instance.running = 0
         events.clear_due(state, i)
@@ -464,7 +480,7 @@ def plan(state, i):
     instance.run_scheduled = 1
     # After a preemption nobody was admitted: the next iteration may look different.
     instance.train_chunk = 0
-    instance.run_length = time_run(state, i, 1 if preempted else _leap(state, i))
+    instance.run_length = time_run(state, i, 1 if instance.plan_preempted else _leap(state, i))
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
     events.set_due(state, i, run_end_s(state, i, instance.run_length))
 
@@ -505,7 +521,7 @@ def wake(state, i):
     """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that it is considered."""
     instance = state.instance[i]
     if not instance.running:
-        plan(state, i)
+        join_to_plan(state, i)
     elif instance.run_length > 1 and instance.train_chunk == 0 and instance.n_running < instance.max_num_seqs:
         begun = iterations_begun(state, i, state.world[0].now_s)
         if begun < instance.run_length:

@@ -86,6 +86,7 @@ class Blueprint:
         rules: Rule of each decision kind that is not left to its default.
         parameters: Parameters of those rules, where they differ from the default.
         open_kinds: Kinds that are answered from outside.
+        candidates: Candidates of a decision at most, where their number is not fixed.
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
     """
@@ -100,6 +101,7 @@ class Blueprint:
     rules: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     open_kinds: Sequence[str] = ()
+    candidates: int = 16
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
 
@@ -214,6 +216,8 @@ class Blueprint:
             rule=self._rule,  # type: ignore[attr-defined]
             parameter=self._parameter,  # type: ignore[attr-defined]
             allowed=np.zeros(n, "u1"),
+            candidate=np.zeros(self.candidates, "i4"),
+            option=np.zeros(self.candidates + OTHER_ANSWERS, "u1"),
             score=np.zeros(n),
         )
         if not COMPILED:
@@ -222,9 +226,9 @@ class Blueprint:
 
     def _world(self, seed: int) -> np.ndarray:
         world = np.zeros(1, WORLD)
-        for name in ("free_slot", "free_resident", "route_head", "route_tail", "parked_head", "parked_tail"):
+        for name in ("free_slot", "free_resident", "route_head", "route_tail", "parked_head", "parked_tail", "plan_head", "plan_tail"):
             world[name] = NONE
-        world["asked"] = world["asked_slot"] = NONE
+        world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = NONE
         world["seed"] = np.uint64(seed % 2**64)
         world["frontend_s"] = self.frontend_s
@@ -255,6 +259,9 @@ class Blueprint:
             known.append((STEAL_PERIOD_S, events.CONTROL_TICK, events.STEAL_TICK))
         return known
 
+
+OTHER_ANSWERS = 32
+"""Answers of a decision that are no candidate (hold, reject, pin for so long ...) at most."""
 
 STEAL_PERIOD_S = 0.1
 """How often idle instances look for work to steal (SAGA observes each 0.1 s)."""

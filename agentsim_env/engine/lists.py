@@ -226,3 +226,30 @@ def unpark_all(state):
     world.route_tail = world.parked_tail
     world.parked_head = NONE
     world.parked_tail = NONE
+
+
+@compiled
+def join_to_plan(state, i):
+    """Instance `i` is to form an iteration before the clock goes on."""
+    world = state.world[0]
+    instance = state.instance[i]
+    if instance.to_plan:
+        return
+    instance.to_plan = 1
+    instance.next_to_plan = NONE
+    if world.plan_tail == NONE:
+        world.plan_head = i
+    else:
+        state.instance[world.plan_tail].next_to_plan = i
+    world.plan_tail = i
+
+
+@compiled
+def leave_to_plan(state):
+    """The first instance of that list has formed its iteration."""
+    world = state.world[0]
+    instance = state.instance[world.plan_head]
+    instance.to_plan = 0
+    world.plan_head = instance.next_to_plan
+    if world.plan_head == NONE:
+        world.plan_tail = NONE

@@ -1,12 +1,12 @@
 """The event loop: advance until the next decision that someone outside wants, or the end."""
 
 from agentsim_env.engine import events
-from agentsim_env.engine.batching import catch_up, end_run, leave_batch, next_ended, plan, requeue
+from agentsim_env.engine.batching import catch_up, end_run, leave_batch, next_ended, requeue
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import iterations_begun
-from agentsim_env.engine.lists import free_slot, join_to_route, leave_waiting, unpark_all
+from agentsim_env.engine.lists import free_slot, join_to_plan, join_to_route, leave_waiting, unpark_all
 from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
 from agentsim_env.engine.residency import drop_all
 from agentsim_env.engine.router import place, refresh_view, settle
@@ -23,10 +23,8 @@ def advance(state, action):
     although programs have not ended).
     """
     world = state.world[0]
-    if world.asked == ROUTE_TURN:
-        world.asked = NONE
-        world.decisions += 1
-        place(state, action)
+    if world.asked != NONE:
+        _answer(state, action)
     while True:
         asked = settle(state)
         if asked != NONE:
@@ -42,6 +40,19 @@ def advance(state, action):
             return TRUNCATED
         integrate(state, time_s)
         _handle(state, kind, number)
+
+
+@compiled
+def _answer(state, action):
+    """Do what was decided, or leave it to the instance that is being planned."""
+    world = state.world[0]
+    asked = world.asked
+    world.asked = NONE
+    world.decisions += 1
+    if asked == ROUTE_TURN:
+        place(state, action)
+    else:
+        world.answer = action
 
 
 @compiled
@@ -113,7 +124,7 @@ def _iteration_end(state, i):
         if s == NONE:
             break
         _end_turn(state, i, s)
-    plan(state, i)
+    join_to_plan(state, i)
 
 
 @compiled

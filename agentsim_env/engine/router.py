@@ -1,9 +1,9 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
-from agentsim_env.engine.batching import expect, synchronise, wake
+from agentsim_env.engine.batching import expect, plan, synchronise, wake
 from agentsim_env.engine.decisions import ROUTE_TURN
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.lists import join_waiting, leave_to_route, park
+from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
 from agentsim_env.engine.recent import note_sent
 from agentsim_env.engine.residency import deepest, depth_blocks, remember
 from agentsim_env.engine.rules.route import route
@@ -38,9 +38,18 @@ def by_rule(state, s):
 
 @compiled
 def settle(state):
-    """Route what is to be routed; returns ROUTE_TURN if someone outside is to decide, else NONE."""
+    """Form the iterations and route the turns that are due now.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE.
+    """
     world = state.world[0]
-    while world.route_head != NONE:
+    while world.plan_head != NONE or world.route_head != NONE:
+        if world.plan_head != NONE:
+            asked = plan(state, world.plan_head)
+            if asked != NONE:
+                return asked
+            leave_to_plan(state)
+            continue
         s = world.route_head
         n, last = _find_allowed(state, s)
         if n == 0:

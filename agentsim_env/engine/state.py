@@ -17,6 +17,8 @@ NONE = -1
 UNBORN, HELD, ACTIVE, DONE, REJECTED, FAILED = range(6)
 # States of a live turn (a slot).
 READY, WAITING, PREFILL, DECODE = range(4)
+# Stages of forming an iteration: turns that run, turns that wait, the run that it begins.
+RUNNING_TURNS, WAITING_TURNS = range(2)
 
 WORLD = np.dtype(
     [
@@ -53,7 +55,12 @@ WORLD = np.dtype(
         ("longest_context", "i4"),  # largest of the instances' max_context
         ("open_kinds", "i4"),  # bit set of the decision kinds that are answered from outside
         ("asked", "i4"),  # kind of the decision that waits for an answer, NONE if none does
-        ("asked_slot", "i4"),  # live turn that the decision is about
+        ("asked_slot", "i4"),  # live turn that the decision is about, NONE if it is about none
+        ("asked_instance", "i4"),  # instance that the decision is about, likewise
+        ("answer", "i4"),  # answer from outside that the instance being planned has yet to take; NONE: none
+        ("n_candidates", "i4"),  # candidates of the decision, beside `candidate`
+        ("plan_head", "i4"),  # instances that are to form an iteration now, first in first out
+        ("plan_tail", "i4"),
         ("last_routed", "i4"),  # instance that the last turn was sent to
         ("n_events", "i4"),  # entries of the event heap
         ("n_due", "i4"),  # entries of the heap of running instances
@@ -138,6 +145,9 @@ INSTANCE = np.dtype(
         ("n_running", "i4"),
         ("up", "i1"),
         ("running", "i1"),  # an iteration is in flight
+        ("to_plan", "i1"),  # it stands in that list
+        ("plan_preempted", "i1"),  # somebody was preempted while it was formed
+        ("stage", "i1"),  # how far the iteration being formed has come
         ("due_s", "f8"),  # end of the last iteration of the run
         ("due_at", "i4"),  # place in the heap of instances with an iteration in flight
         ("run_base_s", "f8"),  # start of the first iteration of the run
@@ -173,6 +183,8 @@ INSTANCE = np.dtype(
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
+        ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
+        ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
         ("waiting_head", "i4"),
         ("waiting_tail", "i4"),
         ("running_head", "i4"),
@@ -273,7 +285,9 @@ class State(NamedTuple):
     by_seqs: Any  # f8 [profiles, sequences + 1, 5]: per-sequence s; decode attention s and s per KV token, pure, mixed
     rule: Any  # i4 [decision kinds], rule that answers each kind
     parameter: Any  # f8 [decision kinds, parameters], of the rule in force
-    allowed: Any  # u1 [N], mask of the decision being made
+    allowed: Any  # u1 [N], mask of the routing decision being made
+    candidate: Any  # i4 [K], candidates of another decision: slots, records or programs, by its kind
+    option: Any  # u1 [K + answers that are no candidate], mask of its answers
     score: Any  # f8 [N], scratch of routing rules
 
 
@@ -305,6 +319,8 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("f8"), 3),
     (np.dtype("i4"), 1),
     (np.dtype("f8"), 2),
+    (np.dtype("u1"), 1),
+    (np.dtype("i4"), 1),
     (np.dtype("u1"), 1),
     (np.dtype("f8"), 1),
 )

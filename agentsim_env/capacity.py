@@ -5,6 +5,7 @@ programs that may be in progress at once (a closed loop without think time). Mor
 batches; too many push each other's KV out, and the rate falls again.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +81,7 @@ def completion_rate(scenario: "Scenario", users: int) -> float:
 
 
 def _key(scenario: "Scenario") -> str:
-    """Content of what matters, and of the code that measures."""
+    """Content of what matters, of the hardware's profiles, and of the code that measures."""
     from agentsim_env.scenario import load_scenario
 
     neutral = load_scenario(
@@ -92,7 +93,18 @@ def _key(scenario: "Scenario") -> str:
             "episode": {"programs": 1, "warmup_programs": 0, "time_limit_s": None},
         },
     )
-    return f"{neutral.content_hash()[:24]}-{CACHE_FOLDER.name}"
+    return f"{neutral.content_hash()[:24]}-{_hardware(neutral)}-{CACHE_FOLDER.name}"
+
+
+def _hardware(scenario: "Scenario") -> str:
+    """Hash of the latency and the KV capacity of each instance."""
+    from agentsim_env.hardware import resolve
+
+    digest = hashlib.sha256()
+    for engine in resolve(scenario.cluster):
+        numbers = [value for name, value in vars(engine.profile).items() if isinstance(value, (float, np.ndarray))]
+        digest.update(np.concatenate([np.atleast_1d(value) for value in [*numbers, float(engine.kv_blocks)]]).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

@@ -1,13 +1,15 @@
 """Capacity: what `load` is a fraction of."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from agentsim_env import Scenario, Simulator, capacity
+from agentsim_env import Scenario, Simulator, capacity, hardware
 from agentsim_env.capacity import capacity_curve, capacity_per_s, completion_rate
+from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.workload import prepare
 from tests.small import small
 
@@ -41,6 +43,21 @@ def test_the_top_of_the_curve_is_measured_once(measured: list[Scenario], cache: 
     assert capacity_per_s(quick()) == 2.5
     assert len(measured) == 1
     assert len(list(cache.iterdir())) == 1
+
+
+def test_a_profile_that_changes_is_measured_again(
+    measured: list[Scenario], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capacity_per_s(quick())
+    resolve = hardware.resolve
+
+    def slower(cluster: Cluster) -> list[hardware.Engine]:
+        return [replace(engine, profile=engine.profile.replace(overhead_s=1.0)) for engine in resolve(cluster)]
+
+    monkeypatch.setattr(hardware, "resolve", slower)
+    capacity_per_s(quick())
+    assert len(measured) == 2
+    assert len(list(cache.iterdir())) == 2
 
 
 @pytest.mark.parametrize(

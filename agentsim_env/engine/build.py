@@ -226,7 +226,8 @@ class Blueprint:
 
     def _world(self, seed: int) -> np.ndarray:
         world = np.zeros(1, WORLD)
-        for name in ("free_slot", "free_resident", "route_head", "route_tail", "parked_head", "parked_tail", "plan_head", "plan_tail"):
+        lists = [f"{name}_{end}" for name in ("route", "parked", "plan") for end in ("head", "tail")]
+        for name in ("free_slot", "free_resident", *lists):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = NONE

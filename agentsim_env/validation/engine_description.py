@@ -26,6 +26,7 @@ class Constants(pydantic.BaseModel):
         step_s: Seconds of every step.
         sequence_s: Seconds of every step for each of its sequences: input preparation, sampling, output.
         chunk_s: Seconds more of every step that holds a prefill chunk.
+        dense_factor: Factor on the time of the dense layers, for products that no table has.
         chosen_on: The run or the table that these numbers were chosen on.
     """
 
@@ -34,6 +35,7 @@ class Constants(pydantic.BaseModel):
     step_s: float | None = pydantic.Field(default=None, ge=0)
     sequence_s: float = pydantic.Field(default=0.0, ge=0)
     chunk_s: float | None = pydantic.Field(default=None, ge=0)
+    dense_factor: float = pydantic.Field(default=1.0, gt=0)
     chosen_on: str = "nothing"
 
 
@@ -163,7 +165,7 @@ class EngineDescription(pydantic.BaseModel):
 
 
 def with_constants(profile: Profile, constants: Constants, max_num_seqs: int, together: int = 1) -> Profile:
-    """`profile` with what the engine adds: a constant per step, one per sequence, one per step with a chunk.
+    """`profile` with what the engine adds: a constant per step, one per sequence, one per step with a chunk, a factor.
 
     Each of the replicas that step `together` has its own share of the sequences.
     """
@@ -172,6 +174,8 @@ def with_constants(profile: Profile, constants: Constants, max_num_seqs: int, to
         changes["overhead_s"] = constants.step_s
     if constants.chunk_s is not None:
         changes["chunk_overhead_s"] = constants.chunk_s
+    if constants.dense_factor != 1.0:
+        changes["dense_s"] = profile.dense_s * constants.dense_factor
     if constants.sequence_s > 0:
         knots = np.union1d(profile.seq_n, [1.0, float(max_num_seqs * together)])
         seconds = [profile.sequences_s(float(n)) for n in knots]

@@ -29,6 +29,7 @@ class ReportedRun:
         note: What to know of it.
         keep: Regular expression that names of points must match.
         constants: In the place of the engine's.
+        dense_on_vllm: It is one of the closed loops of a dense model on vLLM, which are also summed up.
         bars: Largest error asked for, per cent: of the mean by metric, of every p99 under `p99`.
     """
 
@@ -39,6 +40,7 @@ class ReportedRun:
     note: str
     keep: str = ""
     constants: Mapping[str, Any] | None = None
+    dense_on_vllm: bool = False
     bars: Mapping[str, float] = field(default_factory=dict)
 
     def replay(self, folder: Path) -> Validation:

@@ -72,3 +72,13 @@ def test_shipped_engines_can_be_built(name: str) -> None:
     engine = load_engine(name)
     for tp in engine.tps:
         assert engine.engines(tp)[0].kv_blocks > 100
+
+
+def test_dense_factor_stretches_dense_layers_alone() -> None:
+    engine = load_engine("b200_llama-3.1-70b_fp4")
+    factor = engine.constants.dense_factor
+    plain = engine.model_copy(update={"constants": engine.constants.model_copy(update={"dense_factor": 1.0})})
+    given, found = plain.latency(1), engine.latency(1)
+    assert factor > 1.0
+    assert found.dense_s == pytest.approx(factor * given.dense_s)
+    assert (found.pure_a_s == given.pure_a_s).all()

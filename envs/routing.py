@@ -1,32 +1,16 @@
 """AgentSim/Routing-v0: which instance takes the next turn."""
 
-from collections.abc import Sequence
-from typing import Any
-
-import gymnasium
 import numpy as np
-from gymnasium import spaces
 
-from agentsim_env.engine.decisions import ENDED, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.jit import COMPILED, compiled, entry
-from agentsim_env.engine.loop import advance
 from agentsim_env.engine.pointer import bind
-from agentsim_env.engine.router import asked_rule
-from agentsim_env.engine.state import NONE
-from agentsim_env.scenario import Scenario, load_scenario
-from agentsim_env.simulator import SimulationError, Simulator, stuck_message
-from agentsim_env.workload import Programs
 from envs import rewards
-from envs.episode import episode_metrics
-from envs.rendering import ansi, rgb_array
+from envs.decision_env import DecisionEnv, answer
 from envs.routing_features import FEATURES, observe
 
-LEAST_DRAWN_SEED = 1 << 20
-"""Workload seeds that the environment draws itself start here, so that small seeds stay free for evaluation."""
 
-
-class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
+class RoutingEnv(DecisionEnv):
     """Which instance takes the next turn.
 
     ## Description
@@ -123,120 +107,28 @@ class RoutingEnv(gymnasium.Env[np.ndarray, np.integer]):
     * v0: first version
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
+    kind = "route_turn"
+    feature_names = FEATURES
 
-    def __init__(
-        self,
-        scenario: Scenario | str | None = None,
-        overrides: Sequence[str] = (),
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class."""
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode {render_mode!r}: allowed are {self.metadata['render_modes']} and None")
-        self.render_mode = render_mode
-        if not isinstance(scenario, Scenario) or overrides:
-            scenario = load_scenario(scenario, overrides)
-        self.scenario = scenario
-        self.simulator = Simulator(scenario, agent_kinds=("route_turn",))
-        n = len(self.simulator.engines)
-        self.feature_names: tuple[str, ...] = FEATURES
-        self.candidate_shape: tuple[int, int] = (n, len(FEATURES))
-        self.observation_space = spaces.Box(-1.0, 1.0, (n * len(FEATURES),), np.float32)
-        self.action_space = spaces.Discrete(n)
-        self._n = n
-        self._price_per_s = sum(engine.price_per_hour for engine in self.simulator.engines) / 3600.0
-        self._books = rewards.open_books(scenario.reward)
-        self._rows = np.zeros(self.candidate_shape, np.float32)
-        self._over = True
+    def count_actions(self) -> int:
+        """One an instance."""
+        return len(self.simulator.engines)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode; see "Starting State" and "Arguments"."""
-        super().reset(seed=seed)
-        if seed is None:
-            seed = int(self.np_random.integers(LEAST_DRAWN_SEED, 1 << 31))
-        self.simulator.reset(seed, _programs(self.simulator, seed, options or {}))
-        core = self.simulator.core
-        warmup = self.scenario.episode.warmup_programs
-        rewards.begin(self._books, self.scenario.reward, self.simulator.programs, warmup, self._price_per_s)
-        self._core = core
-        asked, _ = _begin(core, self._books, self._rows)
-        self._books["paid"] = 0.0  # what led up to the first decision is charged with it
-        self._over = asked < 0
-        if self._over:
-            raise SimulationError(
-                "the episode has no decision: at no time could more than one instance take a counted turn"
-                if asked != STUCK
-                else stuck_message(core.state)
-            )
-        return self._rows.flatten(), {"action_mask": core.state.allowed.view(np.int8).copy()}
-
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Send the turn to instance `action` and run until the next turn is to be routed."""
-        chosen = int(action)
-        if not 0 <= chosen < self._n:
-            raise ValueError(f"action {action!r} is outside Discrete({self._n}): instances are 0 to {self._n - 1}")
-        if self._over:
-            raise SimulationError("the episode is over: call reset()")
-        asked, reward = _step(self._core, self._books, self._rows, chosen)
-        if asked >= 0:
-            mask = self._core.state.allowed.view(np.int8).copy()
-            return self._rows.flatten(), reward, False, False, {"action_mask": mask}
-        return self._last(asked, reward)
-
-    def _last(self, asked: int, reward: float) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        self._over = True
-        self.simulator.finish(asked)
-        info = {"action_mask": np.ones(self._n, np.int8), "refused_actions": int(self._books["refused"][0])}
-        info.update(episode_metrics(self.simulator))
-        return np.zeros(self._rows.size, np.float32), reward, asked == ENDED, asked == TRUNCATED, info
-
-    def action_masks(self) -> np.ndarray:
-        """Which instances can take the turn, `bool [instances]`; all of them once the episode is over."""
-        return np.ones(self._n, bool) if self._over else self._core.state.allowed.astype(bool)
-
-    def render(self) -> Any:
-        """The instances now, as text or as a picture `uint8 [height, width, 3]`."""
-        if self.render_mode == "ansi":
-            return ansi(self.simulator)
-        if self.render_mode == "rgb_array":
-            return rgb_array(self.simulator)
-        return None
-
-
-def _programs(simulator: Simulator, seed: int, options: dict[str, Any]) -> Programs | None:
-    known = {"window", "programs"}
-    if unknown := set(options) - known:
-        raise ValueError(f"options: unknown {', '.join(sorted(unknown))}; allowed are {', '.join(sorted(known))}")
-    if options.get("window") is not None:
-        return simulator.source.draw(seed, window=tuple(options["window"]))
-    return options.get("programs")
+    def play(self, core: Core, books: np.ndarray, rows: np.ndarray, action: int) -> tuple[int, float]:
+        """See `DecisionEnv.play`."""
+        if COMPILED:
+            return _play_compiled(core.handle, books, rows, action)
+        return _play(core.state, books.view(np.recarray), rows, action)
 
 
 @compiled
-def _answer(state, books, rows, action):
-    """Advance with an action, or with the rule's answer if the action is forbidden; observe and collect the reward."""
-    if state.world[0].asked != NONE and not state.allowed[action]:
-        books[0].refused += 1
-        action = asked_rule(state)
-    asked = advance(state, action)
+def _play(state, books, rows, action):
+    asked = answer(state, books, action)
     if asked >= 0:
         observe(state, rows)
     return asked, rewards.collect(state, books)
 
 
 @entry
-def _answer_compiled(table, books, rows, action):
-    return _answer(bind(table), books, rows, action)
-
-
-def _step(core: Core, books: np.ndarray, rows: np.ndarray, action: int) -> tuple[int, float]:
-    if COMPILED:
-        return _answer_compiled(core.handle, books, rows, action)
-    return _answer(core.state, books.view(np.recarray), rows, action)
-
-
-def _begin(core: Core, books: np.ndarray, rows: np.ndarray) -> tuple[int, float]:
-    return _step(core, books, rows, 0)
+def _play_compiled(table, books, rows, action):
+    return _play(bind(table), books, rows, action)

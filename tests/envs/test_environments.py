@@ -148,7 +148,7 @@ def test_actions_outside_the_space_raise(env: gymnasium.Env) -> None:
     env.reset(seed=0)
     n = env.get_wrapper_attr("candidate_shape")[0]
     for action in (-1, n, np.int64(n)):
-        with pytest.raises(ValueError, match=rf"outside Discrete\({n}\): instances are 0 to {n - 1}"):
+        with pytest.raises(ValueError, match=rf"outside Discrete\({n}\): actions are 0 to {n - 1}"):
             env.unwrapped.step(action)
     env.unwrapped.step(np.int64(n - 1))
 

@@ -29,6 +29,7 @@ from agentsim_env.engine.residency import (
     unlock,
 )
 from agentsim_env.engine.state import DECODE, NONE, PREFILL, RUNNING_TURNS, WAITING, WAITING_TURNS
+from agentsim_env.engine.tiers import begin_load
 
 
 @compiled
@@ -382,19 +383,27 @@ def _admit(state, i, s, r, match, tokens):
 def _schedule_waiting(state, i, tokens):
     """Step 2: waiting turns join while budget, sequences and blocks for their whole prompt allow.
 
+    One whose prefix is below HBM lets it be brought up and does not keep the others waiting.
+
     Returns the tokens scheduled.
     """
     instance = state.instance[i]
     size = state.world[0].block_size
-    while instance.waiting_head != NONE and tokens < instance.max_tokens and instance.n_running < instance.max_num_seqs:
-        s = instance.waiting_head
+    s = instance.waiting_head
+    while s != NONE and tokens < instance.max_tokens and instance.n_running < instance.max_num_seqs:
         slot = state.slot[s]
+        following = slot.next
+        if slot.transfer != NONE:
+            s = following
+            continue
         r = _found(state, i, s)
         match = _match(state, s, r)
         needed = _ceil_blocks(slot.target, size) - match
         if needed > available_blocks(state, i) - idle_on_path(state, r):
             break
-        tokens += _admit(state, i, s, r, match, tokens)
+        if instance.lower == NONE or not begin_load(state, i, s, r, match):
+            tokens += _admit(state, i, s, r, match, tokens)
+        s = following
     return tokens
 
 

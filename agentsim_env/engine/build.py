@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from mmap import mmap
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from agentsim_env.engine.state import (
     EVENT,
     FINISH,
     INSTANCE,
+    LINK,
     NONE,
     POOL,
     PROFILE,
@@ -24,6 +25,7 @@ from agentsim_env.engine.state import (
     RESIDENT,
     SLOT,
     TOOL,
+    TRANSFER,
     TURN_RUN,
     WORLD,
     State,
@@ -43,6 +45,7 @@ class EngineLike(Protocol):
     max_num_batched_tokens: int
     max_model_len_tokens: int
     start_s: float
+    kv_bytes_per_token: float
 
 
 def _at(points: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -71,6 +74,26 @@ def _latency_rows(profile: Any, max_tokens: int, max_seqs: int) -> tuple[np.ndar
     return np.stack(by_tokens, axis=1), np.stack(by_seqs, axis=1)
 
 
+class Tier(NamedTuple):
+    """A tier below HBM.
+
+    Attributes:
+        blocks: Capacity of each of its pools.
+        down_bytes_per_s: Bandwidth from an instance to it, one for all or one each.
+        up_bytes_per_s: Bandwidth from it to an instance, likewise.
+        latency_s: Of each transfer.
+        pool_of: Pool of each instance, counted from 0: its host, or 0 for all.
+        write_through: What a turn leaves is copied to it at once.
+    """
+
+    blocks: int
+    down_bytes_per_s: float | Sequence[float]
+    up_bytes_per_s: float | Sequence[float]
+    latency_s: float
+    pool_of: Sequence[int]
+    write_through: bool = True
+
+
 @dataclass(frozen=True)
 class Blueprint:
     """Everything of a simulation that does not depend on the workload.
@@ -89,6 +112,7 @@ class Blueprint:
         candidates: Candidates of a decision at most, where their number is not fixed.
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
+        tier: Tier below HBM, if there is one.
     """
 
     engines: Sequence[Any]
@@ -104,6 +128,7 @@ class Blueprint:
     candidates: int = 16
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
+    tier: Tier | None = None
 
     def __post_init__(self) -> None:
         """Prepare the parts that all states share."""
@@ -134,13 +159,14 @@ class Blueprint:
         rows = np.zeros(len(self.engines), INSTANCE)
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-        rows["due_at"] = NONE
+        rows["due_at"] = rows["lower"] = NONE
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
             row["max_num_seqs"] = engine.max_num_seqs
             row["max_tokens"] = engine.max_num_batched_tokens
             row["max_context"] = min(engine.max_model_len_tokens, engine.kv_blocks * self.block_size)
             row["up"] = engine.start_s <= 0
+            row["block_bytes"] = engine.kv_bytes_per_token * self.block_size
         return rows
 
     def rule_of(self, kind: str) -> str:
@@ -173,16 +199,21 @@ class Blueprint:
         n, n_segments = len(self.engines), len(programs.segment)
         # An agent that sees late knows at least what it has sent.
         keep_tree = route.needs_tree or (self.view_period_s > 0 and "route_turn" in self.open_kinds)
-        n_pools = 2 * n if keep_tree else n
+        n_upper = 2 * n if keep_tree else n
+        n_pools = n_upper + (max(self.tier.pool_of) + 1 if self.tier is not None else 0)
         events_at = self._first_events(faults)
         live = _most_live(programs)
-        pool = self._pools(n_pools)
+        pool = self._pools(n_upper, n_pools)
         n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
         most_resident = min(n_segments * n_pools, int(pool["capacity"].sum())) + 1
         instance = self._instance.copy()  # type: ignore[attr-defined]
+        if self.tier is not None:
+            instance["lower"] = n_upper + np.array(self.tier.pool_of)
+            instance["link"] = 2 * np.arange(n)
         delayed = self.view_period_s > 0
         world = self._world(seed)
         world["keep_tree"] = keep_tree
+        world["write_through"] = self.tier is not None and self.tier.write_through
         world["n_events"] = len(events_at)
         world["n_places"] = FIRST_PLACES
         world["longest_context"] = instance["max_context"].max()
@@ -208,7 +239,9 @@ class Blueprint:
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
             slot=_reserved(live, SLOT),
             resident=_reserved(most_resident, RESIDENT),
-            event=_heap(events_at, live + len(events_at) + 4),
+            link=self._links(),
+            transfer=_reserved(len(programs.turn) + live if self.tier is not None else 0, TRANSFER),
+            event=_heap(events_at, live + len(events_at) + 2 * n + 4),
             due=np.zeros(n, DUE),
             profile=self._profile,  # type: ignore[attr-defined]
             by_tokens=self._by_tokens,  # type: ignore[attr-defined]
@@ -227,7 +260,7 @@ class Blueprint:
     def _world(self, seed: int) -> np.ndarray:
         world = np.zeros(1, WORLD)
         lists = [f"{name}_{end}" for name in ("route", "parked", "plan") for end in ("head", "tail")]
-        for name in ("free_slot", "free_resident", *lists):
+        for name in ("free_slot", "free_resident", "free_transfer", *lists):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = NONE
@@ -241,12 +274,25 @@ class Blueprint:
         world["open_kinds"] = sum(1 << KINDS.index(kind) for kind in self.open_kinds)
         return world
 
-    def _pools(self, n_pools: int) -> np.ndarray:
+    def _pools(self, n_upper: int, n_pools: int) -> np.ndarray:
         pool = np.zeros(n_pools, POOL)
         pool["oldest"] = pool["newest"] = NONE
         pool["capacity"][: len(self.engines)] = [engine.kv_blocks for engine in self.engines]
-        pool["capacity"][len(self.engines) :] = self.tree_tokens // self.block_size
+        pool["capacity"][len(self.engines) : n_upper] = self.tree_tokens // self.block_size
+        if self.tier is not None:
+            pool["capacity"][n_upper:] = self.tier.blocks
         return pool
+
+    def _links(self) -> np.ndarray:
+        """Two an instance: down to the tier, and up from it."""
+        links = np.zeros(2 * len(self.engines) if self.tier is not None else 0, LINK)
+        for name in ("current", "queue_head", "queue_tail"):
+            links[name] = NONE
+        if self.tier is not None:
+            links["latency_s"] = self.tier.latency_s
+            links["bytes_per_s"][0::2] = self.tier.down_bytes_per_s
+            links["bytes_per_s"][1::2] = self.tier.up_bytes_per_s
+        return links
 
     def _first_events(self, faults: np.ndarray | None) -> list[tuple[float, int, int]]:
         """(time, kind, id) of everything that is known to happen from the start."""

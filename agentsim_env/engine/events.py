@@ -17,8 +17,9 @@ from agentsim_env.engine.jit import compiled
     EDGE_DONE,
     TURN_READY,
     CONTROL_TICK,
+    TRANSFER_END,
     ITERATION_END,
-) = range(9)
+) = range(10)
 
 VIEW_TICK, STEAL_TICK = range(2)  # ids of CONTROL_TICK
 

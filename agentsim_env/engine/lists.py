@@ -36,6 +36,7 @@ def new_slot(state, turn):
     slot.generated = 0
     slot.locked = NONE
     slot.heap_at = NONE
+    slot.transfer = NONE
     return s
 
 

@@ -12,7 +12,9 @@ from agentsim_env.engine.residency import drop_all
 from agentsim_env.engine.router import place, refresh_view, settle
 from agentsim_env.engine.rules.steal import steal
 from agentsim_env.engine.state import DECODE, NONE, READY
+from agentsim_env.engine.tiers import store
 from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
+from agentsim_env.engine.transfers import lose_transfers, transfer_end
 
 
 @component(NUMBER, NUMBER)
@@ -109,6 +111,8 @@ def _handle(state, kind, number):
         tool_retry(state, number)
     elif kind == events.CONTROL_TICK:
         _control_tick(state, number)
+    elif kind == events.TRANSFER_END:
+        transfer_end(state, number)
     elif kind == events.INSTANCE_DOWN:
         _instance_down(state, number)
     elif kind == events.INSTANCE_UP:
@@ -135,6 +139,9 @@ def _end_turn(state, i, s):
     state.instance[i].outstanding_tokens -= slot.target
     state.instance[i].turns += 1
     state.instance[i].output_tokens += state.turn[t].output_tokens
+    if state.world[0].write_through:
+        computed = state.turn[t].prompt_tokens + state.turn[t].output_tokens - 1
+        store(state, i, state.turn[t].segment, computed // state.world[0].block_size)
     free_slot(state, s)
     state.turn_run[t].end_s = state.world[0].now_s
     start_edges(state, t)
@@ -167,6 +174,8 @@ def _instance_down(state, i):
     now_s = state.world[0].now_s
     if instance.running:
         _lose_iteration(state, i)
+    if instance.lower != NONE:
+        lose_transfers(state, i)
     while instance.waiting_head != NONE:
         s = instance.waiting_head
         leave_waiting(state, i, s)

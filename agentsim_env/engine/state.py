@@ -62,6 +62,10 @@ WORLD = np.dtype(
         ("plan_head", "i4"),  # instances that are to form an iteration now, first in first out
         ("plan_tail", "i4"),
         ("last_routed", "i4"),  # instance that the last turn was sent to
+        ("n_transfers", "i4"),  # transfer records ever used
+        ("free_transfer", "i4"),  # head of the list of free transfer records
+        ("transfers", "i8"),  # transfers asked for so far
+        ("lost_stores", "i4"),  # copies to a lower tier that found no place there
         ("n_events", "i4"),  # entries of the event heap
         ("n_due", "i4"),  # entries of the heap of running instances
         ("n_slots", "i4"),  # slots ever used; those in the free list are below it
@@ -74,6 +78,7 @@ WORLD = np.dtype(
         ("route_tail", "i4"),
         ("parked_head", "i4"),  # turns for which no instance is up
         ("parked_tail", "i4"),
+        ("write_through", "i1"),  # what a turn leaves is copied to the lower tier at once
         ("keep_tree", "i1"),  # the router remembers what it sent where (approximate prefix tree)
     ],
     align=True,
@@ -133,6 +138,7 @@ SLOT = np.dtype(
         ("generated", "i4"),  # output tokens when the present state began
         ("locked", "i4"),  # deepest resident record of its path that the turn locks
         ("heap_at", "i4"),  # place in the instance's finish heap
+        ("transfer", "i4"),  # transfer that brings its prefix up; NONE for none
     ],
     align=True,
 )
@@ -174,6 +180,9 @@ INSTANCE = np.dtype(
         ("hit_tokens", "i8"),
         ("asked_tokens", "i8"),  # prompt tokens asked for, minus what preemption left undone: hit + computed
         ("evicted_blocks", "i8"),
+        ("loaded_blocks", "i8"),  # blocks brought up from lower tiers
+        ("stored_blocks", "i8"),  # blocks copied to lower tiers
+        ("block_bytes", "f8"),  # KV of one block, on all GPUs of the instance together
         ("peak_blocks", "i4"),  # most blocks in use
         ("preemptions", "i4"),
         ("turns", "i4"),  # turns that ended here
@@ -183,6 +192,8 @@ INSTANCE = np.dtype(
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
+        ("lower", "i4"),  # pool of the tier below its HBM; NONE for none
+        ("link", "i4"),  # its link to that tier: this one goes down, the next one up
         ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
         ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
         ("waiting_head", "i4"),
@@ -199,7 +210,7 @@ INSTANCE = np.dtype(
 POOL = np.dtype(
     [
         ("capacity", "i4"),  # blocks
-        ("used", "i4"),  # blocks resident or owned
+        ("used", "i4"),  # blocks resident, owned or reserved for what is on its way
         ("idle", "i4"),  # resident blocks that nobody locks
         ("oldest", "i4"),  # idle records, least recently released first
         ("newest", "i4"),
@@ -229,6 +240,37 @@ EVENT = np.dtype([("time_s", "f8"), ("key", "i8")], align=True)  # key = kind <<
 DUE = np.dtype([("time_s", "f8"), ("instance", "i8")], align=True)  # end of its run
 
 FINISH = np.dtype([("finish", "i8"), ("sequence", "i8"), ("slot", "i8")], align=True)
+
+LINK = np.dtype(
+    [
+        ("bytes_per_s", "f8"),
+        ("latency_s", "f8"),
+        ("busy_s", "f8"),  # time in which something was on it, of transfers that ended
+        ("bytes", "f8"),  # moved by transfers that ended
+        ("current", "i4"),  # transfer on it
+        ("queue_head", "i4"),  # transfers that wait for it, in the order in which they are served
+        ("queue_tail", "i4"),
+    ],
+    align=True,
+)
+
+TRANSFER = np.dtype(
+    [
+        ("begun_s", "f8"),
+        ("sequence", "i8"),  # number of the request; smaller is earlier
+        ("instance", "i4"),  # instance at the upper end
+        ("link", "i4"),
+        ("leaf", "i4"),  # leaf of the path that is copied
+        ("blocks", "i4"),  # leading blocks of the path that are to be at its target
+        ("missing", "i4"),  # blocks that it moves
+        ("source", "i4"),  # record that it locks at its source, NONE for none
+        ("held", "i4"),  # record that a load locks at its target, NONE for none
+        ("slot", "i4"),  # waiting turn that it is for; NONE for a copy to the lower tier
+        ("next", "i4"),  # next in the queue of the link, or next free record
+        ("void", "i1"),  # its instance has failed: it ends without effect
+    ],
+    align=True,
+)
 
 TOOL = np.dtype(
     [
@@ -272,12 +314,14 @@ class State(NamedTuple):
     tool: Any  # TOOL [kinds]
     instance: Any  # INSTANCE [N]
     seen: Any  # INSTANCE [N], what the router sees; the instances themselves unless views are delayed
-    pool: Any  # POOL [pools]: HBM of each instance, then the router's tree of each instance
+    pool: Any  # POOL [pools]: HBM of each instance, the router's tree of each instance if it keeps one, lower tiers
     seen_pool: Any  # POOL [pools], likewise
     residue: Any  # i4 [N, block size], decodes by (KV tokens - iteration count) modulo the block size
     finish: Any  # FINISH [N, max sequences], heaps
     slot: Any  # SLOT [most live turns]
     resident: Any  # RESIDENT [most resident records]
+    link: Any  # LINK [links]
+    transfer: Any  # TRANSFER [most transfers]
     event: Any  # EVENT [most events], heap
     due: Any  # DUE [N], heap of the running instances
     profile: Any  # PROFILE [profiles]
@@ -312,6 +356,8 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (FINISH, 2),
     (SLOT, 1),
     (RESIDENT, 1),
+    (LINK, 1),
+    (TRANSFER, 1),
     (EVENT, 1),
     (DUE, 1),
     (PROFILE, 1),

@@ -124,6 +124,26 @@ class RouterTree(Part):
     """Tokens that the tree of one instance remembers, least recently used first out. Default: SGLang's router."""
 
 
+class LowerTier(Part):
+    """A tier below HBM: memory that keeps copies of KV, and the links to it."""
+
+    kind: Literal["dram", "cxl"]
+    """`dram`: memory of a host, for its instances; `cxl`: a pool of memory, for the whole cluster or for each host."""
+
+    capacity_gib: PositiveAmount
+    """Memory for KV: of each host, or of the pool."""
+
+    link_gb_per_s: Amount | None = None
+    """Bandwidth of each GPU's link to it, 1e9 bytes per second and direction; 0: nothing moves; `null`: 80 % of the GPU's link to
+    its host, and of 64 for `cxl` (CXL 2.0 over PCIe 5 x16, Beluga)."""
+
+    latency_s: Amount = 10e-6
+    """Time of a transfer beside that of its bytes."""
+
+    instances_per_host: PositiveNumber | None = None
+    """Instances, in order, that share a host's memory or a pool; `null`: all."""
+
+
 class Cluster(Part):
     """The model that is served, the instances that serve it and the gateway in front of them."""
 
@@ -141,6 +161,9 @@ class Cluster(Part):
 
     view_delay_s: Amount = 0.0
     """How late the router sees the metrics of the instances."""
+
+    lower_tier: LowerTier | None = None
+    """Memory below HBM: what a turn leaves is copied there, and brought up again when it is asked for; `null`: none."""
 
     router_tree: RouterTree = RouterTree()
     """The router's own idea of the caches."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agentsim_env.workload.programs import Programs, Tool
 from tests.engine.random_profiles import random_profile
 from tests.reference.building import WorkloadBuilder
-from tests.reference.description import InstanceSpec, Profile, constant_profile
+from tests.reference.description import InstanceSpec, Profile, TierSpec, constant_profile
 from tests.reference.router import RULES
 
 BLOCK = 16
@@ -27,6 +27,7 @@ class Knobs:
             that can happen does, and no rounding decides it.
         irregular: A turn may have a shorter context than one before it on the same leaf, or end in a shared segment.
         faults: Instances start late, fail and return.
+        tier: There is a tier below HBM.
     """
 
     seed: int
@@ -39,6 +40,7 @@ class Knobs:
     faults: bool
     frontend_s: float
     rule: str
+    tier: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Scenario:
     capacity_limit: int
     frontend_s: float
     warmup: int
+    tier: TierSpec | None
 
 
 KNOBS = st.builds(
@@ -66,6 +69,7 @@ KNOBS = st.builds(
     faults=st.booleans(),
     frontend_s=st.sampled_from([0.0, TICK_S]),
     rule=st.sampled_from(RULES),
+    tier=st.booleans(),
 )
 
 
@@ -83,6 +87,7 @@ def knobs_of(seed: int) -> Knobs:
         faults=bool(rng.random() < 0.4),
         frontend_s=float(rng.choice([0.0, TICK_S])),
         rule=str(rng.choice(RULES)),
+        tier=bool(rng.random() < 0.4),
     )
 
 
@@ -104,6 +109,25 @@ def build(knobs: Knobs) -> Scenario:
         capacity_limit=int(rng.choice([1, 2, 4, 64])),
         frontend_s=knobs.frontend_s,
         warmup=int(rng.integers(0, max(1, knobs.n_programs // 3))),
+        tier=random_tier(knobs, specs) if knobs.tier else None,
+    )
+
+
+def random_tier(knobs: Knobs, specs: list[InstanceSpec]) -> TierSpec:
+    """A tier that may be smaller or larger than HBM; on the grid a block takes a whole number of ticks."""
+    rng = np.random.default_rng([knobs.seed, 2])
+    n = len(specs)
+    choices_s = np.array([0, 1, 4]) * TICK_S if knobs.grid else np.array([0, 1e-4, 3e-3])
+    per_block_s = [float(seconds) for seconds in rng.choice(choices_s, 2)]
+    rates = [1.0 / seconds if seconds else np.inf for seconds in per_block_s]
+    rates = [0.0 if rng.random() < 0.05 else rate for rate in rates]
+    return TierSpec(
+        blocks=max(1, int(max(spec.capacity_blocks for spec in specs) * rng.choice([0.3, 1.0, 4.0]))),
+        down_bytes_per_s=rates[0],
+        up_bytes_per_s=rates[1],
+        latency_s=float(rng.choice([0, 1])) * TICK_S,
+        pool_of=tuple(int(host) for host in (np.arange(n) // 2 if rng.random() < 0.5 else np.zeros(n))),
+        block_bytes=1.0,
     )
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.build import Blueprint, Tier
 from agentsim_env.engine.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import ACTIVE, DONE, FAILED, REJECTED, UNBORN
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT
-from tests.engine.random_scenarios import KNOBS, Knobs, Scenario, build, knobs_of
-from tests.reference.description import InstanceSpec
+from tests.engine.random_scenarios import BLOCK, KNOBS, Knobs, Scenario, build, knobs_of
+from tests.reference.description import InstanceSpec, TierSpec
 from tests.reference.loop import simulate
 from tests.reference.records import INSTANCE, PROGRAM, TURN, Records
 from tests.reference.router import rule
@@ -28,7 +28,7 @@ STATES = {UNBORN: "unborn", ACTIVE: "active", DONE: "done", REJECTED: "rejected"
 
 def reference_records(scenario: Scenario) -> Records:
     route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
-    return simulate(scenario.programs, scenario.specs, route, scenario.frontend_s, scenario.warmup)
+    return simulate(scenario.programs, scenario.specs, route, scenario.frontend_s, scenario.warmup, tier=scenario.tier)
 
 
 def engine_records(scenario: Scenario) -> Records:
@@ -40,6 +40,7 @@ def engine_records(scenario: Scenario) -> Records:
         warmup=scenario.warmup,
         rules={"route_turn": scenario.rule},
         parameters={"route_turn": parameters},
+        tier=tier_of(scenario.tier),
     )
     core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
     assert core.advance() == ENDED
@@ -65,6 +66,8 @@ def engine_records(scenario: Scenario) -> Records:
                 "generated_tokens": instance["decode_tokens"],
                 "peak_blocks": instance["peak_blocks"],
                 "evicted_blocks": instance["evicted_blocks"],
+                "loaded_blocks": instance["loaded_blocks"],
+                "stored_blocks": instance["stored_blocks"],
             },
         ),
         area=float(world["area_busy"]),
@@ -98,6 +101,13 @@ def engine_of(spec: InstanceSpec) -> Engine:
         start_s=spec.start_s,
         failures=spec.failures,
     )
+
+
+def tier_of(spec: TierSpec | None) -> Tier | None:
+    if spec is None:
+        return None
+    rates = (spec.down_bytes_per_s * BLOCK, spec.up_bytes_per_s * BLOCK)  # an engine's block has 16 bytes here
+    return Tier(spec.blocks, *rates, spec.latency_s, spec.pool_of, spec.write_through)
 
 
 def faults_of(specs: list[InstanceSpec]) -> np.ndarray:
@@ -144,6 +154,8 @@ def count(records: Records) -> Counter[str]:
             "decisions": records.decisions,
             "preemptions": int(records.turns["preemptions"].sum()),
             "evicted blocks": int(records.instances["evicted_blocks"].sum()),
+            "loaded blocks": int(records.instances["loaded_blocks"].sum()),
+            "stored blocks": int(records.instances["stored_blocks"].sum()),
             "iterations": int(records.instances["iterations"].sum()),
         }
     )

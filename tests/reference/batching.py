@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.reference.description import InstanceSpec
@@ -51,6 +52,8 @@ class Instance:
 
     Attributes:
         waiting: The queue, head first.
+        reserved: Blocks for prefixes that are on their way up.
+        load: Brings up what a lower tier has of a turn; None without one.
         running: The batch, in order of admission.
         step: The iteration in flight; None if idle.
         cut: A turn has joined: the next iteration begins a new run.
@@ -72,6 +75,10 @@ class Instance:
         self.prefill_tokens = 0
         self.generated_tokens = 0
         self.peak_blocks = 0
+        self.reserved = 0
+        self.loaded_blocks = 0
+        self.stored_blocks = 0
+        self.load: Callable[[Instance, Turn, int, float], bool] | None = None
 
     def can_ever_hold(self, turn: Turn) -> bool:
         tokens = turn.prompt + turn.output
@@ -163,7 +170,8 @@ class Instance:
         if not step.preempted or not self.running:
             self.admit_waiting(step, now)
         self.peak_blocks = max(self.peak_blocks, self.pool.capacity - self.pool.free)
-        assert self.running or not self.waiting, "an idle instance lets turns wait"
+        # Blocks that a transfer keeps are free when it ends, and the instance looks again.
+        assert self.running or not self.waiting or self.load, "an idle instance lets turns wait"
         return step if self.running else None
 
     def schedule_running(self, step: Step) -> None:
@@ -193,12 +201,14 @@ class Instance:
 
     def admit_waiting(self, step: Step, now: float) -> None:
         """Step 2: the head of the queue, while tokens, places and blocks last."""
-        while self.waiting and len(self.running) < self.spec.max_num_seqs:
+        for turn in [turn for turn in self.waiting if not turn.loading]:
             tokens_left = self.spec.max_num_batched_tokens - step.n_tokens
-            turn = self.waiting[0]
-            if tokens_left == 0 or not self.fits(turn):
+            if len(self.running) == self.spec.max_num_seqs or tokens_left == 0 or not self.fits(turn):
                 break
-            self.running.append(self.waiting.pop(0))
+            if self.load is not None and self.load(self, turn, self.match(turn), now):
+                continue
+            self.waiting.remove(turn)
+            self.running.append(turn)
             if math.isnan(turn.scheduled_s):
                 turn.scheduled_s = now
             self.look_up(turn)
@@ -252,6 +262,11 @@ class Instance:
             self.own(turn, 1)
 
     # Blocks of a turn.
+
+    def reserve(self, blocks: int) -> None:
+        """Keep free blocks for what is on its way; a negative number gives them back."""
+        self.pool.own(blocks)
+        self.reserved += blocks
 
     def own(self, turn: Turn, blocks: int) -> None:
         self.pool.own(blocks)

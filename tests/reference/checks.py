@@ -26,7 +26,7 @@ def check_blocks(instance: Instance) -> None:
     assert set(pool.released) | set(pool.locks) == set(pool.resident)
     assert not set(pool.released) & set(pool.locks)
     assert len(set(pool.released)) == len(pool.released)
-    assert pool.owned == sum(turn.owned for turn in instance.running)
+    assert pool.owned == instance.reserved + sum(turn.owned for turn in instance.running)
     for turn in instance.running + instance.waiting:
         check_path(instance, turn)
     for turn in instance.running:

@@ -37,6 +37,19 @@ def constant_profile(**scalars: float) -> Profile:
 
 
 @dataclass(frozen=True)
+class TierSpec:
+    """A tier below HBM: blocks of each pool, bandwidth of each link, and the pool of each instance."""
+
+    blocks: int
+    down_bytes_per_s: float
+    up_bytes_per_s: float
+    latency_s: float
+    pool_of: tuple[int, ...]
+    block_bytes: float
+    write_through: bool = True
+
+
+@dataclass(frozen=True)
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, and its outages as (start, length) in seconds.
 

@@ -15,9 +15,10 @@ class Kind(IntEnum):
     EDGE_DONE = 5
     TURN_READY = 6
     CONTROL_TICK = 7
-    ITERATION_END = 8
+    TRANSFER_END = 8
+    ITERATION_END = 9
     # An iteration boundary inside a run is no event: all that happens at its time comes before it (see loop.py).
-    QUIET_BOUNDARY = 9
+    QUIET_BOUNDARY = 10
 
 
 class Events:

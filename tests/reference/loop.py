@@ -1,15 +1,17 @@
 """The event loop of the reference simulator (semantics, "Time and events", "Routing", "Failures")."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from agentsim_env.workload.programs import Programs
 from tests.reference import checks
 from tests.reference.batching import Instance
-from tests.reference.description import InstanceSpec
+from tests.reference.description import InstanceSpec, TierSpec
 from tests.reference.events import Events, Kind
 from tests.reference.orchestrator import Orchestrator, Program
 from tests.reference.records import Records, collect
 from tests.reference.router import Route, View
+from tests.reference.tiers import Tiers
 from tests.reference.tools import Tools
 from tests.reference.turn import Turn
 
@@ -23,6 +25,7 @@ class ReferenceSimulator:
         route: Chooses an allowed instance for a turn.
         frontend_s: Time in the gateway, from ready to routed.
         debug: Check conservation after every event.
+        tier: Tier below HBM.
     """
 
     def __init__(
@@ -32,11 +35,16 @@ class ReferenceSimulator:
         route: Route,
         frontend_s: float = 0.0,
         debug: bool = False,
+        tier: TierSpec | None = None,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
         self.tools = Tools(programs, frontend_s, self.events, self.orchestrator.waited)
         self.instances = [Instance(spec, programs.block_size) for spec in specs]
+        self.tiers = Tiers(tier, self.instances, self.events) if tier is not None else None
+        if self.tiers is not None:
+            for number, instance in enumerate(self.instances):
+                instance.load = partial(self.tiers.load, number)
         self.route = route
         self.frontend_s = frontend_s
         self.debug = debug
@@ -52,6 +60,7 @@ class ReferenceSimulator:
             Kind.TOOL_RETRY: lambda edge: self.tools.ask(edge, self.now),
             Kind.EDGE_DONE: self.edge_done,
             Kind.TURN_READY: lambda turn: self.turn_ready(self.orchestrator.turns[turn]),
+            Kind.TRANSFER_END: self.transfer_end,
             Kind.ITERATION_END: self.iteration_end,
             Kind.QUIET_BOUNDARY: self.next_iteration,
         }
@@ -138,8 +147,12 @@ class ReferenceSimulator:
             self.join_queue(turn, chosen)
 
     def join_queue(self, turn: Turn, number: int) -> None:
+        self.instances[number].waiting.append(turn)
+        self.look_again(number)
+
+    def look_again(self, number: int) -> None:
+        """The queue of an instance is to be considered: at once if it is idle, else after the iteration in flight."""
         instance = self.instances[number]
-        instance.waiting.append(turn)
         if instance.step is None:
             self.begin_iteration(number)
         elif len(instance.running) < instance.spec.max_num_seqs:
@@ -171,13 +184,24 @@ class ReferenceSimulator:
 
     def next_iteration(self, number: int) -> None:
         for turn in self.instances[number].finish(self.now):
+            if self.tiers is not None and self.tiers.spec.write_through:
+                whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
+                self.tiers.store(number, turn.path, whole, self.now)
             self.turn_ended(turn)
         self.begin_iteration(number)
 
     def instance_down(self, number: int) -> None:
         self.events.cancel(Kind.ITERATION_END, number)
+        if self.tiers is not None:
+            self.tiers.fail(number)
         for turn in self.instances[number].fail(self.now):
             self.place(turn)
+
+    def transfer_end(self, link: int) -> None:
+        assert self.tiers is not None
+        number = self.tiers.end(link, self.now)
+        if number is not None and self.instances[number].waiting:
+            self.look_again(number)
 
     def instance_up(self, number: int) -> None:
         self.instances[number].up = True
@@ -193,8 +217,9 @@ def simulate(
     frontend_s: float = 0.0,
     warmup: int = 0,
     debug: bool = False,
+    tier: TierSpec | None = None,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
-    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug)
+    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, tier)
     simulator.run()
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

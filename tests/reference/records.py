@@ -30,6 +30,8 @@ INSTANCE = np.dtype(
         ("generated_tokens", "i8"),
         ("peak_blocks", "i8"),
         ("evicted_blocks", "i8"),
+        ("loaded_blocks", "i8"),
+        ("stored_blocks", "i8"),
     ]
 )
 
@@ -85,4 +87,6 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
         instance.generated_tokens,
         instance.peak_blocks,
         instance.pool.evicted_blocks,
+        instance.loaded_blocks,
+        instance.stored_blocks,
     )

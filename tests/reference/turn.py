@@ -16,6 +16,7 @@ class Turn:
         decoding: The prefill has ended.
         owned: Blocks that are not published.
         locked: Segments that it locks, a prefix of its path.
+        loading: Its prefix is being brought up.
         asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
     """
 
@@ -39,6 +40,7 @@ class Turn:
     computed_tokens: int = 0
     asked_tokens: int = 0
     preemptions: int = 0
+    loading: bool = False
     instance: int = -1
 
     @property

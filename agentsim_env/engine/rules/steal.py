@@ -77,6 +77,7 @@ def steal(state):
             continue
         s = state.instance[victim].waiting_head
         turn = state.turn[state.slot[s].turn]
-        if turn.prompt_tokens + turn.output_tokens <= state.instance[thief].max_context:
+        fits = turn.prompt_tokens + turn.output_tokens <= state.instance[thief].max_context
+        if fits and state.slot[s].transfer == NONE:
             _move(state, s, victim, thief)
             return

@@ -57,6 +57,7 @@ class Engine:
     max_num_batched_tokens: int = 2048
     max_model_len_tokens: int = 1_000_000
     start_s: float = 0.0
+    kv_bytes_per_token: int = 1
 
 
 class Situation:

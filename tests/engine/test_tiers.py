@@ -1,0 +1,70 @@
+"""A tier below HBM: what is copied there, what comes back, and what it is worth."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agentsim_env import ScenarioError, Simulator
+from tests.small import small
+
+TIGHT = {"cluster.instances.0.kv_blocks": 1500}
+
+
+def simulate(seed: int = 0, **tier: Any) -> Simulator:
+    """The small scenario whose memory is tight, with a lower tier if one is described."""
+    overrides: dict[str, Any] = (
+        {**TIGHT, "cluster.lower_tier": {"kind": "dram", "capacity_gib": 64.0, **tier}} if tier else TIGHT
+    )
+    simulator = Simulator(small("tight", overrides))
+    simulator.reset(seed)
+    simulator.run()
+    return simulator
+
+
+def mean_jct_s(simulator: Simulator) -> float:
+    return float(np.nanmean(simulator.records().programs["jct_s"]))
+
+
+def test_without_bandwidth_it_is_as_if_there_were_no_tier() -> None:
+    assert simulate(link_gb_per_s=0.0).records().content_hash() == simulate().records().content_hash()
+
+
+def test_what_was_evicted_comes_back_and_saves_time() -> None:
+    without, with_tier = simulate(), simulate(link_gb_per_s=50.0)
+    assert with_tier.state.instance["loaded_blocks"].sum() > 0
+    assert with_tier.state.instance["prefill_tokens"].sum() < without.state.instance["prefill_tokens"].sum()
+    assert mean_jct_s(with_tier) < mean_jct_s(without)
+
+
+def test_a_faster_link_is_not_worse() -> None:
+    slow, fast = (
+        np.mean([mean_jct_s(simulate(seed, link_gb_per_s=rate)) for seed in range(4)]) for rate in (0.5, 50.0)
+    )
+    assert fast < slow
+
+
+def test_links_carry_the_bytes_of_what_they_moved() -> None:
+    simulator = simulate(link_gb_per_s=50.0)
+    state = simulator.state
+    block_bytes = state.instance["block_bytes"]
+    loaded = state.instance["loaded_blocks"] * block_bytes
+    assert state.link["bytes"][1::2] == pytest.approx(loaded)
+    assert (state.link["bytes"][0::2] >= state.instance["stored_blocks"] * block_bytes).all()
+    seconds = state.link["bytes"] / state.link["bytes_per_s"]
+    assert (state.link["busy_s"] >= seconds - 1e-9).all()
+
+
+def test_hosts_do_not_share_their_memory() -> None:
+    simulator = simulate(instances_per_host=1)
+    assert len(set(simulator.state.instance["lower"].tolist())) == len(simulator.engines)
+    assert len(set(simulate(instances_per_host=None, latency_s=0.0).state.instance["lower"].tolist())) == 1
+
+
+def test_formats_of_kv_must_agree() -> None:
+    instances = [{"gpu": "L40S", "kv_dtype": "fp8"}, {"gpu": "L40S", "kv_dtype": "bf16"}]
+    scenario = small(
+        "tight", {"cluster.instances": instances, "cluster.lower_tier": {"kind": "cxl", "capacity_gib": 1.0}}
+    )
+    with pytest.raises(ScenarioError, match=r"lower_tier: all instances must keep KV in the same format"):
+        Simulator(scenario)

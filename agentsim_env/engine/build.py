@@ -11,7 +11,7 @@ from agentsim_env.engine import events
 from agentsim_env.engine.decisions import KINDS
 from agentsim_env.engine.directory import FIRST_PLACES
 from agentsim_env.engine.jit import COMPILED
-from agentsim_env.engine.rules import RULES, TABLES
+from agentsim_env.engine.rules.tables import RULES, TABLES
 from agentsim_env.engine.state import (
     DUE,
     EVENT,
@@ -23,6 +23,7 @@ from agentsim_env.engine.state import (
     PROGRAM_RUN,
     RESIDENT,
     SLOT,
+    TENANT,
     TOOL,
     TURN_RUN,
     WORLD,
@@ -200,6 +201,7 @@ class Blueprint:
             holder=np.full(n_segments, NONE, "i4"),
             place=_reserved(max(FIRST_PLACES, 1 << (2 * most_resident - 1).bit_length()), np.dtype("i4")),
             tool=_tools(programs),
+            tenant=np.zeros(len(programs.tenants), TENANT),
             instance=instance,
             seen=instance.copy() if delayed else instance,
             pool=pool,
@@ -226,7 +228,16 @@ class Blueprint:
 
     def _world(self, seed: int) -> np.ndarray:
         world = np.zeros(1, WORLD)
-        for name in ("free_slot", "free_resident", "route_head", "route_tail", "parked_head", "parked_tail", "plan_head", "plan_tail"):
+        for name in (
+            "free_slot",
+            "free_resident",
+            "route_head",
+            "route_tail",
+            "parked_head",
+            "parked_tail",
+            "plan_head",
+            "plan_tail",
+        ):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = NONE

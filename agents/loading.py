@@ -54,7 +54,7 @@ def _from_text(text: str, name: str | None, kind: str) -> Agent:
         return _from_module(module, attribute, name)
     if text == "uniform":
         return RandomAgent(name or text)
-    from agentsim_env.engine.rules import RULES
+    from agentsim_env.engine.rules.tables import RULES
 
     if text in RULES[kind]:
         return RuleAgent(text, kind, name)

@@ -22,7 +22,7 @@ class RuleAgent:
     """
 
     def __init__(self, rule: str, kind: str = "route_turn", name: str | None = None) -> None:
-        from agentsim_env.engine.rules import RULES
+        from agentsim_env.engine.rules.tables import RULES
 
         if rule not in RULES[kind]:
             raise AgentError(f"no rule {rule!r} for {kind}; there are: {', '.join(sorted(RULES[kind]))}")

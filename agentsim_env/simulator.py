@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint, Tier
-from agentsim_env.engine.decisions import ENDED, KINDS, OPEN_KINDS, STUCK, TRUNCATED
+from agentsim_env.engine.decisions import ENDED, KINDS, MORE_ANSWERS, OPEN_KINDS, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.state import State
+from agentsim_env.engine.state import NONE, State
 from agentsim_env.hardware import Engine, resolve
 from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
@@ -31,10 +31,14 @@ class Decision(NamedTuple):
     Attributes:
         kind: Kind of decision.
         time_s: Simulated time.
-        program: Index of the program that it is about.
-        turn: Index of the turn that it is about.
-        mask: Which answers are legal, `bool [candidates]`.
+        program: Index of the program that it is about, -1 if it is about none.
+        turn: Index of the turn that it is about, likewise.
+        mask: Which answers are legal, `bool [answers]`. For `route_turn` an instance each; for `schedule_turn` a place
+            among the candidates each (`decisions.candidates` of the scenario), and one to hold all of them back; for
+            `preempt_turn` a place each.
         default: What the scenario's rule would answer.
+        instance: Index of the instance that it is about, likewise.
+        candidates: Turns to choose from, by index, at most as many as there are places; empty for `route_turn`.
     """
 
     kind: str
@@ -43,6 +47,8 @@ class Decision(NamedTuple):
     turn: int
     mask: np.ndarray
     default: int
+    instance: int
+    candidates: np.ndarray
 
 
 class Snapshot(NamedTuple):
@@ -160,7 +166,7 @@ class Simulator:
         """
         if self._asked < 0:
             raise SimulationError("no decision is pending: call next_decision() first")
-        allowed = self.state.allowed
+        allowed = self._mask()
         if not 0 <= action < len(allowed) or not allowed[action]:
             legal = ", ".join(str(i) for i in np.flatnonzero(allowed))
             raise ValueError(f"{KINDS[self._asked]} = {action} is not legal now; legal are: {legal}")
@@ -180,16 +186,27 @@ class Simulator:
         if asked == STUCK:
             raise SimulationError(stuck_message(self.state))
 
+    def _mask(self) -> np.ndarray:
+        """Legal answers to the pending decision."""
+        kind = KINDS[self._asked]
+        if kind == "route_turn":
+            return np.array(self.state.allowed, bool)
+        n = len(self.state.candidate) + MORE_ANSWERS.get(kind, 0)
+        return np.array(self.state.option[:n], bool)
+
     def _decision(self) -> Decision:
         world, state = self.state.world[0], self.state
-        slot = state.slot[world["asked_slot"]]
+        slot = int(world["asked_slot"])
+        candidates = state.candidate[: 0 if self._asked == ROUTE_TURN else world["n_candidates"]]
         return Decision(
             kind=KINDS[self._asked],
             time_s=float(world["now_s"]),
-            program=int(slot["program"]),
-            turn=int(slot["turn"]),
-            mask=np.array(state.allowed, bool),
+            program=NONE if slot == NONE else int(state.slot["program"][slot]),
+            turn=NONE if slot == NONE else int(state.slot["turn"][slot]),
+            mask=self._mask(),
             default=self.core.default(),
+            instance=int(world["asked_instance"]),
+            candidates=state.slot["turn"][candidates],
         )
 
     @property

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from agentsim_env import load_scenario
-from agentsim_env.engine.rules import RULE_PARAMS, RULES
+from agentsim_env.engine.rules.tables import RULE_PARAMS, RULES
 from agentsim_env.workload.streams import Streams
 from agentsim_env.workload.traces import TraceError
 from agentsim_env.workload.traces.options import ReadOptions

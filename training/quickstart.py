@@ -42,7 +42,7 @@ def quickstart(
     Returns:
         The results of the evaluation.
     """
-    from agentsim_env.engine.rules import RULES
+    from agentsim_env.engine.rules.tables import RULES
 
     if is_run(out):
         console.print(f"Going on with the run in {out}; remove the folder to begin anew.")

@@ -5,9 +5,11 @@
 
 from agentsim_env.engine import events
 from agentsim_env.engine.component import NOTHING, NUMBER, component
+from agentsim_env.engine.decisions import PREEMPT_TURN, SCHEDULE_TURN
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import iterations_begun, run_end_s, time_run
 from agentsim_env.engine.lists import (
+    first_ready,
     join_prefills,
     join_running,
     join_to_plan,
@@ -16,26 +18,20 @@ from agentsim_env.engine.lists import (
     leave_running,
     leave_waiting,
 )
+from agentsim_env.engine.prefix import ceil_blocks, fits, found, hit_tokens, matched
 from agentsim_env.engine.residency import (
     available_blocks,
     deepest,
     depth_blocks,
     evict,
     first_locked,
-    holder_of,
-    idle_on_path,
     lock,
     publish,
     unlock,
 )
-from agentsim_env.engine.state import DECODE, NONE, PREFILL, RUNNING_TURNS, WAITING, WAITING_TURNS
+from agentsim_env.engine.scheduling import ASKED, next_turn, victim
+from agentsim_env.engine.state import DECODE, LOOK_UP, MAKE_ROOM, NONE, PREFILL, TAKE_WAITING, WAITING
 from agentsim_env.engine.tiers import begin_load
-
-
-@compiled
-def _ceil_blocks(tokens, block_size):
-    return (tokens + block_size - 1) // block_size
-
 
 # The finish heap of an instance: decodes by (finish iteration, admission).
 
@@ -152,7 +148,7 @@ def _release(state, i, s, tokens):
     """Publish `tokens` computed tokens of a turn as whole blocks, give up its lock and the blocks that it owns."""
     slot = state.slot[s]
     size = state.world[0].block_size
-    owned = _ceil_blocks(tokens, size) - slot.target // size if slot.state == DECODE else slot.owned
+    owned = ceil_blocks(tokens, size) - slot.target // size if slot.state == DECODE else slot.owned
     state.pool[i].used -= owned
     slot.owned = 0
     held = slot.locked
@@ -212,24 +208,10 @@ def expect(state, i, s):
     r = deepest(state, state.turn[slot.turn].segment, i)
     slot.expected = slot.target - min(depth_blocks(state, r), (slot.target - 1) // size) * size
     held = depth_blocks(state, first_locked(state, r))
-    slot.demand = max(0, _ceil_blocks(slot.target, size) - held)
+    slot.demand = max(0, ceil_blocks(slot.target, size) - held)
 
 
 # Forming an iteration.
-
-
-@compiled
-def _found(state, i, s):
-    """The record to which the cache holds a turn's target, or NONE; what lies behind the target is not the turn's."""
-    slot = state.slot[s]
-    r = deepest(state, state.turn[slot.turn].segment, i)
-    return holder_of(state, r, slot.target // state.world[0].block_size)
-
-
-@compiled
-def _match(state, s, r):
-    """Whole blocks of a turn's target that the path to record `r`, as `_found` gives it, holds."""
-    return min(depth_blocks(state, r), state.slot[s].target // state.world[0].block_size)
 
 
 @compiled
@@ -237,8 +219,8 @@ def _jump(state, i, s):
     """A running prefill skips what others have published of its path in the meantime."""
     slot = state.slot[s]
     size = state.world[0].block_size
-    r = _found(state, i, s)
-    match = _match(state, s, r)
+    r = found(state, i, s)
+    match = matched(state, s, r)
     if match * size <= slot.computed:
         return
     state.pool[i].used -= slot.owned
@@ -246,8 +228,7 @@ def _jump(state, i, s):
     lock(state, r)
     unlock(state, slot.locked)
     slot.locked = r
-    # One token at least is computed: its logits are the next token.
-    hit = min(match, (slot.target - 1) // size) * size
+    hit = hit_tokens(state, s, match)
     if hit > slot.computed:
         _count_hit(state, i, s, hit - slot.computed)
         slot.computed = hit
@@ -266,7 +247,7 @@ def _chunk_blocks(state, s, chunk, match):
     It is -1 where the path has the block that it owns by now.
     """
     slot = state.slot[s]
-    blocks = _ceil_blocks(slot.computed + chunk, state.world[0].block_size)
+    blocks = ceil_blocks(slot.computed + chunk, state.world[0].block_size)
     return max(0, blocks - match) - slot.owned
 
 
@@ -279,7 +260,7 @@ def _begun(state, i, s):
         return 0
     if slot.computed == slot.target:
         return 1
-    return 1 if _match(state, s, _found(state, i, s)) <= slot.computed // size else 0
+    return 1 if matched(state, s, found(state, i, s)) <= slot.computed // size else 0
 
 
 @compiled
@@ -318,27 +299,41 @@ def _running_blocks(state, i):
     s = instance.prefill_head
     while s != NONE:
         chunk = _next_chunk(state, i, s, tokens)
-        blocks += _chunk_blocks(state, s, chunk, _match(state, s, _found(state, i, s)))
+        blocks += _chunk_blocks(state, s, chunk, matched(state, s, found(state, i, s)))
         tokens += chunk
         s = state.slot[s].prefill_next
     return blocks
 
 
 @compiled
-def _schedule_running(state, i):
-    """Step 1: running turns get their tokens and blocks, the last admitted being preempted while blocks are short.
-
-    Returns (tokens scheduled, whether somebody was preempted).
-    """
-    instance = state.instance[i]
-    s = instance.prefill_head
+def _look_up_prefills(state, i):
+    """Step 1a: running prefills skip what they need not compute any more."""
+    s = state.instance[i].prefill_head
     while s != NONE:
         _jump(state, i, s)
         s = state.slot[s].prefill_next
-    preempted = False
+
+
+@compiled
+def _make_room(state, i):
+    """Step 1b: turns are preempted while the running ones lack blocks.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE.
+    """
+    instance = state.instance[i]
     while _running_blocks(state, i) > available_blocks(state, i):
-        _preempt(state, i, instance.running_tail)
-        preempted = True
+        s = victim(state, i)
+        if s == ASKED:
+            return PREEMPT_TURN
+        _preempt(state, i, s)
+        instance.plan_preempted = 1
+    return NONE
+
+
+@compiled
+def _schedule_running(state, i):
+    """Step 1c: running turns get their tokens and blocks."""
+    instance = state.instance[i]
     blocks = _decode_blocks(state, i, 1)
     evict(state, i, blocks)
     state.pool[i].used += blocks
@@ -348,10 +343,10 @@ def _schedule_running(state, i):
     s = instance.prefill_head
     while s != NONE:
         chunk = _next_chunk(state, i, s, tokens)
-        _take_chunk(state, i, s, chunk, _match(state, s, _found(state, i, s)))
+        _take_chunk(state, i, s, chunk, matched(state, s, found(state, i, s)))
         tokens += chunk
         s = state.slot[s].prefill_next
-    return tokens, preempted
+    instance.plan_tokens = tokens
 
 
 @compiled
@@ -359,7 +354,6 @@ def _admit(state, i, s, r, match, tokens):
     """Move the head of the queue into the batch; its path has `match` blocks, down to record `r`. Returns its chunk."""
     instance = state.instance[i]
     slot = state.slot[s]
-    size = state.world[0].block_size
     leave_waiting(state, i, s)
     join_running(state, i, s)
     join_prefills(state, i, s)
@@ -368,7 +362,7 @@ def _admit(state, i, s, r, match, tokens):
     instance.sequence += 1
     lock(state, r)
     slot.locked = r
-    slot.computed = min(match, (slot.target - 1) // size) * size
+    slot.computed = hit_tokens(state, s, match)
     instance.asked_tokens += slot.target
     _count_hit(state, i, s, slot.computed)
     run = state.turn_run[slot.turn]
@@ -380,31 +374,32 @@ def _admit(state, i, s, r, match, tokens):
 
 
 @compiled
-def _schedule_waiting(state, i, tokens):
+def _schedule_waiting(state, i):
     """Step 2: waiting turns join while budget, sequences and blocks for their whole prompt allow.
 
     One whose prefix is below HBM lets it be brought up and does not keep the others waiting.
 
-    Returns the tokens scheduled.
+    Returns the kind of the decision that someone outside has to make first, or NONE.
     """
     instance = state.instance[i]
-    size = state.world[0].block_size
-    s = instance.waiting_head
-    while s != NONE and tokens < instance.max_tokens and instance.n_running < instance.max_num_seqs:
-        slot = state.slot[s]
-        following = slot.next
-        if slot.transfer != NONE:
-            s = following
-            continue
-        r = _found(state, i, s)
-        match = _match(state, s, r)
-        needed = _ceil_blocks(slot.target, size) - match
-        if needed > available_blocks(state, i) - idle_on_path(state, r):
+    while (
+        first_ready(state, i) != NONE
+        and instance.plan_tokens < instance.max_tokens
+        and instance.n_running < instance.max_num_seqs
+    ):
+        s = next_turn(state, i)
+        if s == ASKED:
+            return SCHEDULE_TURN
+        if s == NONE:
             break
-        if instance.lower == NONE or not begin_load(state, i, s, r, match):
-            tokens += _admit(state, i, s, r, match, tokens)
-        s = following
-    return tokens
+        r = found(state, i, s)
+        match = matched(state, s, r)
+        if not fits(state, i, s, r, match):
+            break
+        if instance.lower != NONE and begin_load(state, i, s, r, match):
+            continue
+        instance.plan_tokens += _admit(state, i, s, r, match, instance.plan_tokens)
+    return NONE
 
 
 @compiled
@@ -435,7 +430,7 @@ def _run_blocks(state, i, iterations):
     if chunk > 0:
         size = state.world[0].block_size
         computed = state.slot[state.instance[i].prefill_head].computed
-        blocks += _ceil_blocks(computed + chunk * iterations, size) - _ceil_blocks(computed, size)
+        blocks += ceil_blocks(computed + chunk * iterations, size) - ceil_blocks(computed, size)
     return blocks
 
 
@@ -463,13 +458,22 @@ def plan(state, i):
     the answer, it goes on where it stopped.
     """
     instance = state.instance[i]
-    if instance.stage == RUNNING_TURNS:
-        instance.plan_tokens, instance.plan_preempted = _schedule_running(state, i)
-        instance.stage = WAITING_TURNS
+    if instance.stage == LOOK_UP:
+        _look_up_prefills(state, i)
+        instance.plan_preempted = 0
+        instance.stage = MAKE_ROOM
+    if instance.stage == MAKE_ROOM:
+        asked = _make_room(state, i)
+        if asked != NONE:
+            return asked
+        _schedule_running(state, i)
+        instance.stage = TAKE_WAITING
     # Nothing would wake an instance that has preempted its only turn.
     if not instance.plan_preempted or instance.n_running == 0:
-        instance.plan_tokens = _schedule_waiting(state, i, instance.plan_tokens)
-    instance.stage = RUNNING_TURNS
+        asked = _schedule_waiting(state, i)
+        if asked != NONE:
+            return asked
+    instance.stage = LOOK_UP
     _begin_run(state, i)
     return NONE
 
@@ -505,7 +509,7 @@ def catch_up(state, i, iterations):
     if instance.train_chunk > 0:
         s = instance.prefill_head
         train = instance.train_chunk * more
-        match = _match(state, s, _found(state, i, s))
+        match = matched(state, s, found(state, i, s))
         evict(state, i, blocks + _chunk_blocks(state, s, train, match))
         _take_chunk(state, i, s, train, match)
         state.slot[s].chunk = instance.train_chunk

@@ -11,7 +11,7 @@ from agentsim_env.engine import events
 from agentsim_env.engine.decisions import KINDS
 from agentsim_env.engine.directory import FIRST_PLACES
 from agentsim_env.engine.jit import COMPILED
-from agentsim_env.engine.rules import RULES, TABLES
+from agentsim_env.engine.rules.tables import RULES, TABLES
 from agentsim_env.engine.state import (
     DUE,
     EVENT,
@@ -24,6 +24,7 @@ from agentsim_env.engine.state import (
     PROGRAM_RUN,
     RESIDENT,
     SLOT,
+    TENANT,
     TOOL,
     TRANSFER,
     TURN_RUN,
@@ -231,6 +232,7 @@ class Blueprint:
             holder=np.full(n_segments, NONE, "i4"),
             place=_reserved(max(FIRST_PLACES, 1 << (2 * most_resident - 1).bit_length()), np.dtype("i4")),
             tool=_tools(programs),
+            tenant=np.zeros(len(programs.tenants), TENANT),
             instance=instance,
             seen=instance.copy() if delayed else instance,
             pool=pool,

@@ -23,8 +23,11 @@ KINDS: tuple[str, ...] = (
     SET_PREFILL_BUDGET,
 ) = range(len(KINDS))
 
-OPEN_KINDS: tuple[str, ...] = ("route_turn",)
+OPEN_KINDS: tuple[str, ...] = ("route_turn", "schedule_turn", "preempt_turn")
 """Kinds that an agent outside the engine can be asked to answer."""
+
+MORE_ANSWERS: dict[str, int] = {"schedule_turn": 1}
+"""Answers of a kind that are no candidate; they come behind the last possible candidate. `schedule_turn`: hold."""
 
 # What `advance` returns besides the number of a kind.
 ENDED, TRUNCATED, STUCK = -1, -2, -3

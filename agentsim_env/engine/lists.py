@@ -254,3 +254,22 @@ def leave_to_plan(state):
     world.plan_head = instance.next_to_plan
     if world.plan_head == NONE:
         world.plan_tail = NONE
+
+
+@compiled
+def _ready_from(state, s):
+    while s != NONE and state.slot[s].transfer != NONE:
+        s = state.slot[s].next
+    return s
+
+
+@compiled
+def first_ready(state, i):
+    """The first waiting turn of instance `i` whose prefix is not on its way up, or NONE."""
+    return _ready_from(state, state.instance[i].waiting_head)
+
+
+@compiled
+def next_ready(state, s):
+    """The next such turn behind `s`, or NONE."""
+    return _ready_from(state, state.slot[s].next)

@@ -81,6 +81,7 @@ def _end_program(state, p, how):
     world.n_active -= _counted(state, p)
     if how == DONE:
         world.n_done += 1
+        world.done_service_s += run.service_s
         world.n_counted_done += _counted(state, p)
     else:
         world.n_failed += 1
@@ -134,11 +135,29 @@ def _account(state, t):
 
 
 @compiled
+def _note_service(state, t):
+    """Add the service and the wait of a turn that has ended to all that schedulers look at."""
+    world = state.world[0]
+    turn, turn_run = state.turn[t], state.turn_run[t]
+    run = state.program_run[turn.program]
+    service_s = turn_run.end_s - turn_run.scheduled_s
+    run.service_s += service_s
+    run.wait_s += turn_run.scheduled_s - turn_run.ready_s
+    state.tenant[state.program[turn.program].tenant].service_s += service_s
+    world.ended_service_s += service_s
+    world.turns_ended += 1
+    path_s = turn_run.path_s + service_s
+    for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
+        following = state.turn_run[state.edge[e].target]
+        following.path_s = max(following.path_s, path_s)
+
+
+@compiled
 def turn_ended(state, t):
     """The last token of a turn is out (its tools have been started): update its program."""
     p = state.turn[t].program
     run = state.program_run[p]
-    run.service_s += state.world[0].now_s - state.turn_run[t].scheduled_s
+    _note_service(state, t)
     if _counted(state, p):
         _account(state, t)
     if run.state != ACTIVE:

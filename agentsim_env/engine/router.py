@@ -1,12 +1,13 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
 from agentsim_env.engine.batching import expect, plan, synchronise, wake
-from agentsim_env.engine.decisions import ROUTE_TURN
+from agentsim_env.engine.decisions import PREEMPT_TURN, ROUTE_TURN, SCHEDULE_TURN
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
 from agentsim_env.engine.recent import note_sent
 from agentsim_env.engine.residency import deepest, depth_blocks, remember
 from agentsim_env.engine.rules.route import route
+from agentsim_env.engine.scheduling import default_turn, default_victim
 from agentsim_env.engine.state import NONE, WAITING
 
 DRAWS_BITS = 16
@@ -59,6 +60,7 @@ def settle(state):
         elif (world.open_kinds >> ROUTE_TURN) & 1 and state.slot[s].program >= world.warmup:
             world.asked = ROUTE_TURN
             world.asked_slot = s
+            world.asked_instance = NONE
             return ROUTE_TURN
         else:
             place(state, by_rule(state, s))
@@ -68,6 +70,11 @@ def settle(state):
 @compiled
 def asked_rule(state):
     """What the scenario's rule answers to the pending decision; asking changes nothing that matters."""
+    asked = state.world[0].asked
+    if asked == SCHEDULE_TURN:
+        return default_turn(state)
+    if asked == PREEMPT_TURN:
+        return default_victim(state)
     chances = state.world[0].chances
     answer = by_rule(state, state.world[0].asked_slot)
     state.world[0].chances = chances

@@ -17,8 +17,8 @@ NONE = -1
 UNBORN, HELD, ACTIVE, DONE, REJECTED, FAILED = range(6)
 # States of a live turn (a slot).
 READY, WAITING, PREFILL, DECODE = range(4)
-# Stages of forming an iteration: turns that run, turns that wait, the run that it begins.
-RUNNING_TURNS, WAITING_TURNS = range(2)
+# Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join.
+LOOK_UP, MAKE_ROOM, TAKE_WAITING = range(3)
 
 WORLD = np.dtype(
     [
@@ -35,9 +35,12 @@ WORLD = np.dtype(
         ("tpot_s", "f8"),  # sum of the mean time per output token after the first, likewise
         ("slo_ttft_s", "f8"),  # objectives; inf for none
         ("slo_tpot_s", "f8"),
+        ("ended_service_s", "f8"),  # sum of the service of all turns that have ended, see PROGRAM_RUN
+        ("done_service_s", "f8"),  # sum of the service of all programs that are done
         ("recomputed_tokens", "i8"),  # prefill tokens of counted turns that their programs had had before
         ("seed", "u8"),  # for hash01: chance inside rules
         ("chances", "i8"),  # number of the next draw from hash01
+        ("turns_ended", "i8"),  # turns that have ended
         ("routed", "i8"),  # routing decisions made so far
         ("decisions", "i8"),  # decisions answered from outside so far
         ("next_program", "i4"),  # next open-loop program to arrive
@@ -91,6 +94,7 @@ PROGRAM_RUN = np.dtype(
         ("gap_s", "f8"),  # time since arrival in which the program was not busy
         ("idle_since_s", "f8"),  # start of the current gap
         ("service_s", "f8"),  # execution time of its turns so far (first scheduling to end), for attained-service rules
+        ("wait_s", "f8"),  # time that its ended turns waited, from ready to first scheduling
         ("busy", "i4"),  # turns in the cluster plus tool calls in the queue of a server
         ("turns_left", "i4"),
         ("home", "i4"),  # instance of the program's most recently routed turn
@@ -108,6 +112,7 @@ TURN_RUN = np.dtype(
         ("scheduled_s", "f8"),  # first time in a batch
         ("first_token_s", "f8"),
         ("end_s", "f8"),
+        ("path_s", "f8"),  # service on the longest path of ended turns that leads to it
         ("hit_tokens", "i4"),  # prompt tokens found in the KV cache
         ("computed_tokens", "i4"),  # prefill tokens computed, recomputation after preemption included
         ("pending", "i4"),  # incoming edges not yet done
@@ -283,6 +288,14 @@ TOOL = np.dtype(
     align=True,
 )
 
+TENANT = np.dtype(
+    [
+        ("service_s", "f8"),  # service that its turns have had, those that have ended
+        ("urgency", "f8"),  # scratch of scheduling rules
+    ],
+    align=True,
+)
+
 PROFILE = np.dtype(
     [
         ("overhead_s", "f8"),
@@ -312,6 +325,7 @@ class State(NamedTuple):
     holder: Any  # i4 [S], first resident record of each segment
     place: Any  # i4 [power of two], resident records by (segment, pool), hashed; see engine/directory.py
     tool: Any  # TOOL [kinds]
+    tenant: Any  # TENANT [tenants]
     instance: Any  # INSTANCE [N]
     seen: Any  # INSTANCE [N], what the router sees; the instances themselves unless views are delayed
     pool: Any  # POOL [pools]: HBM of each instance, the router's tree of each instance if it keeps one, lower tiers
@@ -348,6 +362,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
     (TOOL, 1),
+    (TENANT, 1),
     (INSTANCE, 1),
     (INSTANCE, 1),
     (POOL, 1),

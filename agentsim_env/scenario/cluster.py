@@ -134,8 +134,8 @@ class LowerTier(Part):
     """Memory for KV: of each host, or of the pool."""
 
     link_gb_per_s: Amount | None = None
-    """Bandwidth of each GPU's link to it, 1e9 bytes per second and direction; 0: nothing moves; `null`: 80 % of the GPU's link to
-    its host, and of 64 for `cxl` (CXL 2.0 over PCIe 5 x16, Beluga)."""
+    """Bandwidth of each GPU's link to it, 1e9 bytes per second and direction; 0: nothing moves; `null`: 80 % of the
+    GPU's link to its host, and of 64 for `cxl` (CXL 2.0 over PCIe 5 x16, Beluga)."""
 
     latency_s: Amount = 10e-6
     """Time of a transfer beside that of its bytes."""

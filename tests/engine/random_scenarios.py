@@ -11,6 +11,7 @@ from tests.engine.random_profiles import random_profile
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, Profile, TierSpec, constant_profile
 from tests.reference.router import RULES
+from tests.reference.scheduling import SCHEDULES, VICTIMS
 
 BLOCK = 16
 TICK_S = 2.0**-8
@@ -40,7 +41,9 @@ class Knobs:
     faults: bool
     frontend_s: float
     rule: str
-    tier: bool
+    schedule: str = "fcfs"
+    preempt: str = "last_admitted"
+    tier: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Scenario:
     programs: Programs
     specs: list[InstanceSpec]
     rule: str
+    schedule: str
+    preempt: str
     rule_seed: int
     capacity_limit: int
     frontend_s: float
@@ -70,6 +75,8 @@ KNOBS = st.builds(
     frontend_s=st.sampled_from([0.0, TICK_S]),
     rule=st.sampled_from(RULES),
     tier=st.booleans(),
+    schedule=st.sampled_from(sorted(SCHEDULES)),
+    preempt=st.sampled_from(sorted(VICTIMS)),
 )
 
 
@@ -87,6 +94,8 @@ def knobs_of(seed: int) -> Knobs:
         faults=bool(rng.random() < 0.4),
         frontend_s=float(rng.choice([0.0, TICK_S])),
         rule=str(rng.choice(RULES)),
+        schedule=str(rng.choice(["fcfs", *SCHEDULES])),
+        preempt=str(rng.choice(["last_admitted", *VICTIMS])),
         tier=bool(rng.random() < 0.4),
     )
 
@@ -94,7 +103,7 @@ def knobs_of(seed: int) -> Knobs:
 def build(knobs: Knobs) -> Scenario:
     """The scenario that `knobs` stand for."""
     rng = np.random.default_rng(knobs.seed)
-    programs = RandomWorkload(knobs, rng).build()
+    programs = with_tenants(knobs, RandomWorkload(knobs, rng).build())
     last_arrival_s = float(programs.program["arrival_s"][programs.program["after"] < 0].max())
     specs = [random_instance(knobs, rng, programs, last_arrival_s) for _ in range(knobs.n_instances)]
     if knobs.twins:
@@ -105,6 +114,8 @@ def build(knobs: Knobs) -> Scenario:
         programs=programs,
         specs=specs,
         rule=knobs.rule,
+        schedule=knobs.schedule,
+        preempt=knobs.preempt,
         rule_seed=int(rng.integers(2**63)),
         capacity_limit=int(rng.choice([1, 2, 4, 64])),
         frontend_s=knobs.frontend_s,
@@ -285,6 +296,16 @@ class RandomWorkload:
         leaf = self.leaf(system, int(prompts[-1]) + max(outputs))
         for prompt, output in zip(prompts, outputs, strict=True):
             self.work.turn(leaf, int(prompt), output)
+
+
+def with_tenants(knobs: Knobs, programs: Programs) -> Programs:
+    """Three tenants; some programs have deadlines."""
+    rng = np.random.default_rng([knobs.seed, 2])
+    n = len(programs.program)
+    programs.program["tenant"] = rng.integers(0, 3, n)
+    deadlines_s = np.array([snap(knobs, time_s) for time_s in rng.exponential(2.0, n)])
+    programs.program["deadline_s"] = np.where(rng.random(n) < 0.6, deadlines_s, np.inf)
+    return programs._replace(tenants=("a", "b", "c"))
 
 
 def snap(knobs: Knobs, time_s: float) -> float:

@@ -28,7 +28,16 @@ STATES = {UNBORN: "unborn", ACTIVE: "active", DONE: "done", REJECTED: "rejected"
 
 def reference_records(scenario: Scenario) -> Records:
     route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
-    return simulate(scenario.programs, scenario.specs, route, scenario.frontend_s, scenario.warmup, tier=scenario.tier)
+    return simulate(
+        scenario.programs,
+        scenario.specs,
+        route,
+        scenario.frontend_s,
+        scenario.warmup,
+        schedule=scenario.schedule,
+        preempt=scenario.preempt,
+        tier=scenario.tier,
+    )
 
 
 def engine_records(scenario: Scenario) -> Records:
@@ -38,7 +47,7 @@ def engine_records(scenario: Scenario) -> Records:
         block_size=scenario.programs.block_size,
         frontend_s=scenario.frontend_s,
         warmup=scenario.warmup,
-        rules={"route_turn": scenario.rule},
+        rules={"route_turn": scenario.rule, "schedule_turn": scenario.schedule, "preempt_turn": scenario.preempt},
         parameters={"route_turn": parameters},
         tier=tier_of(scenario.tier),
     )

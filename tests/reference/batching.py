@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tests.reference.description import InstanceSpec
 from tests.reference.latency import Line, iteration_time
 from tests.reference.residency import KVPool, blocks_for
+from tests.reference.scheduling import Scheduler
 from tests.reference.turn import Turn
 
 
@@ -32,13 +33,17 @@ class Step:
 
 @dataclass
 class Run:
-    """Iterations of one composition: iteration j takes first_s + growth_s * j."""
+    """Iterations of one composition: iteration j takes first_s + growth_s * j.
+
+    One that has preempted somebody is a run by itself: what it made room for may join the next.
+    """
 
     start_s: float
     first_s: float
     growth_s: float
     composition: tuple[object, ...]
     branch: tuple[str, ...]
+    alone: bool
     j: int = 0
 
     @property
@@ -59,8 +64,9 @@ class Instance:
         cut: A turn has joined: the next iteration begins a new run.
     """
 
-    def __init__(self, spec: InstanceSpec, block_size: int) -> None:
+    def __init__(self, spec: InstanceSpec, block_size: int, scheduler: Scheduler) -> None:
         self.spec = spec
+        self.scheduler = scheduler
         self.block_size = block_size
         self.pool = KVPool(spec.capacity_blocks)
         self.waiting: list[Turn] = []
@@ -99,6 +105,11 @@ class Instance:
             other.step = Step(decodes, prefills)
         return other
 
+    @property
+    def ready(self) -> list[Turn]:
+        """Waiting turns whose prefix is not on its way up."""
+        return [turn for turn in self.waiting if not turn.loading]
+
     # Iterations.
 
     def begin_iteration(self, now: float) -> float | None:
@@ -111,7 +122,7 @@ class Instance:
         if self.run is not None and self.continues_run(self.step, line):
             self.run.j += 1
         else:
-            self.run = Run(now, line.seconds, line.growth_s, self.step.composition, line.branch)
+            self.run = Run(now, line.seconds, line.growth_s, self.step.composition, line.branch, self.step.preempted)
         self.cut = False
         self.began_s = now
         self.iterations += 1
@@ -120,7 +131,7 @@ class Instance:
     def continues_run(self, step: Step, line: Line) -> bool:
         """Whether `step` belongs to the run of the iteration before it."""
         run = self.run
-        if run is None or self.cut or step.preempted or step.jumped:
+        if run is None or run.alone or self.cut or step.preempted or step.jumped:
             return False
         return step.composition == run.composition and line.branch == run.branch
 
@@ -165,23 +176,23 @@ class Instance:
     def form(self, now: float) -> Step | None:
         """The next iteration, its blocks allocated and published; None if there is nothing to compute."""
         step = Step()
-        self.schedule_running(step)
-        # A batch that has preempted its only turn takes it back at once: nothing else would wake the instance.
-        if not step.preempted or not self.running:
+        self.schedule_running(step, now)
+        # A batch that has preempted its only turn takes another at once: nothing else would wake the instance.
+        if not self.running or not (step.preempted or self.continues_run(step, self.time_of(step))):
             self.admit_waiting(step, now)
         self.peak_blocks = max(self.peak_blocks, self.pool.capacity - self.pool.free)
         # Blocks that a transfer keeps are free when it ends, and the instance looks again.
         assert self.running or not self.waiting or self.load, "an idle instance lets turns wait"
         return step if self.running else None
 
-    def schedule_running(self, step: Step) -> None:
-        """Step 1: decodes, then unfinished prefills; preempt from the last admitted while blocks are short."""
+    def schedule_running(self, step: Step, now: float) -> None:
+        """Step 1: decodes, then unfinished prefills; preempt while blocks are short."""
         for turn in self.running:
             if not turn.decoding:
                 step.jumped |= self.look_up(turn)
         plan = self.plan()
         while sum(self.blocks_needed(turn, tokens) for turn, tokens in plan) > self.pool.available:
-            self.preempt(self.running[-1])
+            self.preempt(self.scheduler.victim(self, now))
             step.preempted = True
             plan = self.plan()
         for turn, tokens in plan:
@@ -200,10 +211,13 @@ class Instance:
         return plan
 
     def admit_waiting(self, step: Step, now: float) -> None:
-        """Step 2: the head of the queue, while tokens, places and blocks last."""
-        for turn in [turn for turn in self.waiting if not turn.loading]:
+        """Step 2, at the start of a run: one waiting turn after the other, while tokens, places and blocks last."""
+        while self.ready and len(self.running) < self.spec.max_num_seqs:
             tokens_left = self.spec.max_num_batched_tokens - step.n_tokens
-            if len(self.running) == self.spec.max_num_seqs or tokens_left == 0 or not self.fits(turn):
+            if tokens_left == 0:
+                break
+            turn = self.scheduler.next_turn(self, now)
+            if turn is None or not self.fits(turn):
                 break
             if self.load is not None and self.load(self, turn, self.match(turn), now):
                 continue

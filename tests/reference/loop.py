@@ -11,6 +11,7 @@ from tests.reference.events import Events, Kind
 from tests.reference.orchestrator import Orchestrator, Program
 from tests.reference.records import Records, collect
 from tests.reference.router import Route, View
+from tests.reference.scheduling import Scheduler, service_s
 from tests.reference.tiers import Tiers
 from tests.reference.tools import Tools
 from tests.reference.turn import Turn
@@ -25,6 +26,8 @@ class ReferenceSimulator:
         route: Chooses an allowed instance for a turn.
         frontend_s: Time in the gateway, from ready to routed.
         debug: Check conservation after every event.
+        schedule: Rule that orders the queues of the instances.
+        preempt: Rule that names who leaves a batch.
         tier: Tier below HBM.
     """
 
@@ -35,12 +38,15 @@ class ReferenceSimulator:
         route: Route,
         frontend_s: float = 0.0,
         debug: bool = False,
+        schedule: str = "fcfs",
+        preempt: str = "last_admitted",
         tier: TierSpec | None = None,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
         self.tools = Tools(programs, frontend_s, self.events, self.orchestrator.waited)
-        self.instances = [Instance(spec, programs.block_size) for spec in specs]
+        scheduler = Scheduler(self.orchestrator, schedule, preempt)
+        self.instances = [Instance(spec, programs.block_size, scheduler) for spec in specs]
         self.tiers = Tiers(tier, self.instances, self.events) if tier is not None else None
         if self.tiers is not None:
             for number, instance in enumerate(self.instances):
@@ -105,6 +111,8 @@ class ReferenceSimulator:
     def turn_ended(self, turn: Turn) -> None:
         turn.end_s = self.now
         program = self.program(turn)
+        program.service_s += service_s(turn)
+        program.wait_s += turn.scheduled_s - turn.ready_s
         if program.state == "failed":
             return
         for edge in self.orchestrator.edges(turn):
@@ -217,9 +225,11 @@ def simulate(
     frontend_s: float = 0.0,
     warmup: int = 0,
     debug: bool = False,
+    schedule: str = "fcfs",
+    preempt: str = "last_admitted",
     tier: TierSpec | None = None,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
-    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, tier)
+    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, schedule, preempt, tier)
     simulator.run()
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

@@ -16,6 +16,8 @@ class Program:
         state: "unborn", "active", "done", "rejected" or "failed".
         missing: Incoming edges not yet done, by turn.
         home: Instance of its most recently routed turn, -1 for none.
+        service_s: Sum over its ended turns of the time from first scheduling to end.
+        wait_s: Likewise from ready to first scheduling.
         tool_waits: (from, to) of each wait of one of its tool calls in the queue of a server.
     """
 
@@ -26,6 +28,8 @@ class Program:
     arrival_s: float = math.nan
     end_s: float = math.nan
     home: int = -1
+    service_s: float = 0.0
+    wait_s: float = 0.0
     tool_waits: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -91,6 +95,12 @@ class Orchestrator:
     def edges(self, turn: Turn) -> range:
         row = self.workload.turn[turn.id]
         return range(int(row["first_edge"]), int(row["first_edge"] + row["n_edges"]))
+
+    def parents(self, turn: Turn) -> list[Turn]:
+        """The turns with an edge to `turn`."""
+        siblings = self.programs[turn.program].turns.values()
+        targets = self.workload.edge["target"]
+        return [t for t in siblings if any(targets[edge] == turn.id for edge in self.edges(t))]
 
     def join(self, edge: int) -> Turn | None:
         """An edge is done; its target if that was the last one it waited for."""

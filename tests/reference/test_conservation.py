@@ -12,7 +12,16 @@ from tests.reference.router import rule
 
 def run(scenario: Scenario, debug: bool) -> Records:
     route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
-    return simulate(scenario.programs, scenario.specs, route, scenario.frontend_s, scenario.warmup, debug)
+    return simulate(
+        scenario.programs,
+        scenario.specs,
+        route,
+        scenario.frontend_s,
+        scenario.warmup,
+        debug,
+        scenario.schedule,
+        scenario.preempt,
+    )
 
 
 @given(knobs=KNOBS)

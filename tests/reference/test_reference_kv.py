@@ -3,7 +3,9 @@
 from agentsim_env.workload.programs import Programs
 from tests.reference.batching import Instance
 from tests.reference.building import WorkloadBuilder
+from tests.reference.orchestrator import Orchestrator
 from tests.reference.residency import KVPool, PathSegment
+from tests.reference.scheduling import Scheduler
 from tests.reference.test_reference import independent, instance, run
 from tests.reference.turn import Turn
 
@@ -88,7 +90,7 @@ def test_a_full_hit_computes_its_last_block() -> None:
 
 
 def test_a_turn_locks_its_match_though_it_computes_the_last_block() -> None:
-    engine = Instance(instance(blocks=6, tokens=10), 16)
+    engine = Instance(instance(blocks=6, tokens=10), 16, Scheduler(Orchestrator(independent((0.0, 1, 1)))))
     engine.pool.release(held(engine.pool, (PathSegment(0, 0, 3), PathSegment(1, 3, 2)), 4))
     turn = Turn(id=0, program=0, path=(PathSegment(0, 0, 3), PathSegment(1, 3, 2)), prompt=64, output=1, target=64)
     engine.waiting.append(turn)

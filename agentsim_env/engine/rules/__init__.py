@@ -1,27 +1,4 @@
-"""Compiled answers to decisions, one file a kind."""
+"""Compiled answers to decisions, one file or folder a kind; `tables.py` has them all.
 
-from agentsim_env.engine.rules.route import ROUTE_RULES
-from agentsim_env.engine.rules.table import Rule
-
-TABLES: dict[str, dict[str, Rule]] = {"route_turn": ROUTE_RULES}
-"""The rules of each decision kind that has more than one."""
-
-RULES: dict[str, tuple[str, ...]] = {
-    "admit_program": ("admit",),
-    "route_turn": tuple(ROUTE_RULES),
-    "schedule_turn": ("fcfs",),
-    "retain_kv": ("leave",),
-    "evict_kv": ("lru",),
-    "preempt_turn": ("last_admitted",),
-    "prefetch_kv": ("none",),
-    "set_prefill_budget": ("static",),
-}
-"""Names of the rules of each decision kind."""
-
-RULE_PARAMS: dict[str, dict[str, dict[str, float]]] = {
-    kind: {name: dict(TABLES[kind][name].parameters) if kind in TABLES else {} for name in names}
-    for kind, names in RULES.items()
-}
-"""Parameters of each rule with their defaults."""
-
-__all__ = ["RULES", "RULE_PARAMS", "TABLES", "Rule"]
+Nothing is imported here: the engine calls some rules, which would import it in turn.
+"""

@@ -93,7 +93,7 @@ class Situation:
 
     def _slot(self, s: int, **fields: int) -> None:
         slot = self.state.slot[s : s + 1]
-        for name in ("instance", "next", "previous", "prefill_next", "locked", "heap_at"):
+        for name in ("instance", "next", "previous", "prefill_next", "locked", "heap_at", "transfer"):
             slot[name] = NONE
         for name, value in fields.items():
             slot[name] = value

@@ -1,0 +1,32 @@
+"""Rules that answer `schedule_turn`: which waiting turn joins a batch. One function and one row each.
+
+A rule gets the number of an instance whose queue is not empty and returns the slot of a waiting turn, or NONE to hold
+all of them back for now; docs/scheduling.md has the formulas.
+"""
+
+from agentsim_env.engine.rules.schedule.autellix import atlas, autellix_mlfq, plas
+from agentsim_env.engine.rules.schedule.gate import gate
+from agentsim_env.engine.rules.schedule.oracle import oracle_srpt
+from agentsim_env.engine.rules.schedule.orders import fcfs, least_uncached, program_fcfs, shortest_prompt
+from agentsim_env.engine.rules.schedule.saga import saga_fair
+from agentsim_env.engine.rules.table import Rule, dispatcher
+
+SCHEDULE_RULES: dict[str, Rule] = {
+    "fcfs": Rule(fcfs),
+    "program_fcfs": Rule(program_fcfs),
+    "shortest_prompt": Rule(shortest_prompt),
+    "least_uncached": Rule(least_uncached),
+    "plas": Rule(plas),
+    "atlas": Rule(atlas),
+    "autellix_mlfq": Rule(
+        autellix_mlfq, {"queues": 4.0, "first_quantum_s": 1.0, "quantum_growth": 2.0, "starvation_ratio": 5.0}
+    ),
+    "saga_fair": Rule(saga_fair, {"least_slack_s": 1.0, "most_slack_s": 600.0}),
+    "gate": Rule(gate, {"utilisation_limit": 0.9, "most_tokens": 10_000.0}),
+    "oracle_srpt": Rule(oracle_srpt, oracle=True),
+}
+
+FCFS = list(SCHEDULE_RULES).index("fcfs")
+"""The engine takes the head of the queue without calling a rule."""
+
+schedule = dispatcher("schedule_turn", SCHEDULE_RULES, __file__)

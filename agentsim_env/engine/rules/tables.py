@@ -1,0 +1,31 @@
+"""The tables of all rules, by kind of decision."""
+
+from agentsim_env.engine.rules.preempt import PREEMPT_RULES
+from agentsim_env.engine.rules.route import ROUTE_RULES
+from agentsim_env.engine.rules.schedule import SCHEDULE_RULES
+from agentsim_env.engine.rules.table import Rule
+
+TABLES: dict[str, dict[str, Rule]] = {
+    "route_turn": ROUTE_RULES,
+    "schedule_turn": SCHEDULE_RULES,
+    "preempt_turn": PREEMPT_RULES,
+}
+"""The rules of each decision kind that has more than one."""
+
+RULES: dict[str, tuple[str, ...]] = {
+    "admit_program": ("admit",),
+    "route_turn": tuple(ROUTE_RULES),
+    "schedule_turn": tuple(SCHEDULE_RULES),
+    "retain_kv": ("leave",),
+    "evict_kv": ("lru",),
+    "preempt_turn": tuple(PREEMPT_RULES),
+    "prefetch_kv": ("none",),
+    "set_prefill_budget": ("static",),
+}
+"""Names of the rules of each decision kind."""
+
+RULE_PARAMS: dict[str, dict[str, dict[str, float]]] = {
+    kind: {name: dict(TABLES[kind][name].parameters) if kind in TABLES else {} for name in names}
+    for kind, names in RULES.items()
+}
+"""Parameters of each rule with their defaults."""

@@ -90,6 +90,7 @@ class Simulator:
         source: WorkloadSource | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        self.engines: list[Engine] = _engines(self.scenario)
         # Load is a fraction of the capacity under the scenario's own rules: other rules face the same arrivals.
         self.source = prepare(self.scenario) if source is None else source
         if rules:
@@ -97,7 +98,6 @@ class Simulator:
         for kind in agent_kinds:
             if kind not in OPEN_KINDS:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
-        self.engines: list[Engine] = _engines(self.scenario)
         self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds))
         self.seed = 0
         self._core: Core | None = None

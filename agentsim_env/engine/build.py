@@ -87,6 +87,7 @@ class Blueprint:
         rules: Rule of each decision kind that is not left to its default.
         parameters: Parameters of those rules, where they differ from the default.
         open_kinds: Kinds that are answered from outside.
+        control_period_s: Time between control ticks, where no rule has its own.
         candidates: Candidates of a decision at most, where their number is not fixed.
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
@@ -102,6 +103,7 @@ class Blueprint:
     rules: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     open_kinds: Sequence[str] = ()
+    control_period_s: float = 1.0
     candidates: int = 16
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
@@ -151,11 +153,15 @@ class Blueprint:
     def _rule_number(self, kind: str) -> int:
         return RULES[kind].index(self.rule_of(kind))
 
+    def _parameters_of(self, kind: str) -> dict[str, float]:
+        """Parameters of the rule that answers a kind of decision."""
+        return {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
+
     def _parameter_rows(self) -> np.ndarray:
         rows = np.zeros((len(KINDS), MOST_PARAMETERS))
         for k, kind in enumerate(KINDS):
             if kind in TABLES:
-                values = {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
+                values = self._parameters_of(kind)
                 rows[k, : len(values)] = list(values.values())
         return rows
 
@@ -237,10 +243,19 @@ class Blueprint:
             "parked_tail",
             "plan_head",
             "plan_tail",
+            "arrived_head",
+            "arrived_tail",
+            "held_head",
+            "held_tail",
+            "asked_program",
         ):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = NONE
+        admission = self._parameters_of("admit_program")
+        world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
+        world["admission_period_s"] = admission.get("period_s", self.control_period_s)
+        world["window"] = admission.get("first_window", 0.0)
         world["seed"] = np.uint64(seed % 2**64)
         world["frontend_s"] = self.frontend_s
         world["view_period_s"] = self.view_period_s

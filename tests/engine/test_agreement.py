@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.decisions import ENDED
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.state import ACTIVE, DONE, FAILED, REJECTED, UNBORN
+from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, REJECTED, UNBORN
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT
@@ -23,7 +23,7 @@ from tests.reference.router import rule
 
 N_SCENARIOS = 240
 
-STATES = {UNBORN: "unborn", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
+STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
 
 
 def reference_records(scenario: Scenario) -> Records:
@@ -36,6 +36,8 @@ def reference_records(scenario: Scenario) -> Records:
         scenario.warmup,
         schedule=scenario.schedule,
         preempt=scenario.preempt,
+        admit=scenario.admit,
+        admit_parameters=scenario.admit_parameters,
     )
 
 
@@ -46,8 +48,13 @@ def engine_records(scenario: Scenario) -> Records:
         block_size=scenario.programs.block_size,
         frontend_s=scenario.frontend_s,
         warmup=scenario.warmup,
-        rules={"route_turn": scenario.rule, "schedule_turn": scenario.schedule, "preempt_turn": scenario.preempt},
-        parameters={"route_turn": parameters},
+        rules={
+            "admit_program": scenario.admit,
+            "route_turn": scenario.rule,
+            "schedule_turn": scenario.schedule,
+            "preempt_turn": scenario.preempt,
+        },
+        parameters={"route_turn": parameters, "admit_program": scenario.admit_parameters},
     )
     core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
     assert core.advance() == ENDED
@@ -150,6 +157,7 @@ def count(records: Records) -> Counter[str]:
             "programs": len(records.programs),
             "turns": len(records.turns),
             "decisions": records.decisions,
+            "rejected programs": int((records.programs["state"] == "rejected").sum()),
             "preemptions": int(records.turns["preemptions"].sum()),
             "evicted blocks": int(records.instances["evicted_blocks"].sum()),
             "iterations": int(records.instances["iterations"].sum()),

@@ -99,9 +99,14 @@ def _key(scenario: "Scenario") -> str:
 def _hardware(scenario: "Scenario") -> str:
     """Hash of the latency and the KV capacity of each instance."""
     from agentsim_env.hardware import resolve
+    from agentsim_env.scenario import ScenarioError
 
     digest = hashlib.sha256()
-    for engine in resolve(scenario.cluster):
+    try:
+        engines = resolve(scenario.cluster)
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: {error}") from error
+    for engine in engines:
         numbers = [value for name, value in vars(engine.profile).items() if isinstance(value, (float, np.ndarray))]
         digest.update(np.concatenate([np.atleast_1d(value) for value in [*numbers, float(engine.kv_blocks)]]).tobytes())
     return digest.hexdigest()[:16]

@@ -33,12 +33,12 @@ class Decision(NamedTuple):
         time_s: Simulated time.
         program: Index of the program that it is about, -1 if it is about none.
         turn: Index of the turn that it is about, likewise.
-        mask: Which answers are legal, `bool [answers]`. For `route_turn` an instance each; for `schedule_turn` a place
-            among the candidates each (`decisions.candidates` of the scenario), and one to hold all of them back; for
-            `preempt_turn` a place each.
+        mask: Which answers are legal, `bool [answers]`. For `admit_program` admit, hold and reject; for `route_turn` an
+            instance each; for `schedule_turn` a place among the candidates each (`decisions.candidates` of the
+            scenario), and one to hold all of them back; for `preempt_turn` a place each.
         default: What the scenario's rule would answer.
         instance: Index of the instance that it is about, likewise.
-        candidates: Turns to choose from, by index, at most as many as there are places; empty for `route_turn`.
+        candidates: Turns to choose from, by index, at most as many as there are places; empty for other kinds.
     """
 
     kind: str
@@ -191,6 +191,8 @@ class Simulator:
         kind = KINDS[self._asked]
         if kind == "route_turn":
             return np.array(self.state.allowed, bool)
+        if kind == "admit_program":
+            return np.array(self.state.option[:3], bool)
         n = len(self.state.candidate) + MORE_ANSWERS.get(kind, 0)
         return np.array(self.state.option[:n], bool)
 
@@ -201,7 +203,7 @@ class Simulator:
         return Decision(
             kind=KINDS[self._asked],
             time_s=float(world["now_s"]),
-            program=NONE if slot == NONE else int(state.slot["program"][slot]),
+            program=int(world["asked_program"] if slot == NONE else state.slot["program"][slot]),
             turn=NONE if slot == NONE else int(state.slot["turn"][slot]),
             mask=self._mask(),
             default=self.core.default(),
@@ -295,6 +297,7 @@ def _blueprint(scenario: Scenario, engines: list[Engine], open_kinds: tuple[str,
         rules=rules.by_kind(),
         parameters={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
         open_kinds=open_kinds,
+        control_period_s=scenario.decisions.control_period_s,
         candidates=scenario.decisions.candidates,
         slo_ttft_s=scenario.slo.ttft_s or inf,
         slo_tpot_s=scenario.slo.tpot_s or inf,

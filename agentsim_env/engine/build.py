@@ -110,6 +110,7 @@ class Blueprint:
         rules: Rule of each decision kind that is not left to its default.
         parameters: Parameters of those rules, where they differ from the default.
         open_kinds: Kinds that are answered from outside.
+        control_period_s: Time between control ticks, where no rule has its own.
         candidates: Candidates of a decision at most, where their number is not fixed.
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
@@ -126,6 +127,7 @@ class Blueprint:
     rules: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     open_kinds: Sequence[str] = ()
+    control_period_s: float = 1.0
     candidates: int = 16
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
@@ -177,11 +179,15 @@ class Blueprint:
     def _rule_number(self, kind: str) -> int:
         return RULES[kind].index(self.rule_of(kind))
 
+    def _parameters_of(self, kind: str) -> dict[str, float]:
+        """Parameters of the rule that answers a kind of decision."""
+        return {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
+
     def _parameter_rows(self) -> np.ndarray:
         rows = np.zeros((len(KINDS), MOST_PARAMETERS))
         for k, kind in enumerate(KINDS):
             if kind in TABLES:
-                values = {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
+                values = self._parameters_of(kind)
                 rows[k, : len(values)] = list(values.values())
         return rows
 
@@ -198,6 +204,7 @@ class Blueprint:
             raise ValueError(f"the blocks of the programs have {sizes}")
         route = TABLES["route_turn"][self.rule_of("route_turn")]
         n, n_segments = len(self.engines), len(programs.segment)
+        schedule = TABLES["schedule_turn"][self.rule_of("schedule_turn")]
         # An agent that sees late knows at least what it has sent.
         keep_tree = route.needs_tree or (self.view_period_s > 0 and "route_turn" in self.open_kinds)
         n_upper = 2 * n if keep_tree else n
@@ -227,6 +234,7 @@ class Blueprint:
             segment=programs.segment,
             program_run=_program_runs(programs),
             turn_run=_turn_runs(programs),
+            path_s=np.zeros(len(programs.turn) if schedule.needs_paths else 0),
             edge_next=np.zeros(n_queued, "i4"),
             edge_attempt=np.zeros(n_queued, "i2"),
             holder=np.full(n_segments, NONE, "i4"),
@@ -261,11 +269,15 @@ class Blueprint:
 
     def _world(self, seed: int) -> np.ndarray:
         world = np.zeros(1, WORLD)
-        lists = [f"{name}_{end}" for name in ("route", "parked", "plan") for end in ("head", "tail")]
-        for name in ("free_slot", "free_resident", "free_transfer", *lists):
+        lists = [f"{name}_{end}" for name in ("route", "parked", "plan", "arrived", "held") for end in ("head", "tail")]
+        for name in ("free_slot", "free_resident", "free_transfer", "asked_program", *lists):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = NONE
+        admission = self._parameters_of("admit_program")
+        world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
+        world["admission_period_s"] = admission.get("period_s", self.control_period_s)
+        world["window"] = admission.get("first_window", 0.0)
         world["seed"] = np.uint64(seed % 2**64)
         world["frontend_s"] = self.frontend_s
         world["view_period_s"] = self.view_period_s

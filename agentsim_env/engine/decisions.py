@@ -23,11 +23,14 @@ KINDS: tuple[str, ...] = (
     SET_PREFILL_BUDGET,
 ) = range(len(KINDS))
 
-OPEN_KINDS: tuple[str, ...] = ("route_turn", "schedule_turn", "preempt_turn")
+ADMIT, HOLD, REJECT = range(3)
+"""Answers to `admit_program`."""
+
+OPEN_KINDS: tuple[str, ...] = ("admit_program", "route_turn", "schedule_turn", "preempt_turn")
 """Kinds that an agent outside the engine can be asked to answer."""
 
 MORE_ANSWERS: dict[str, int] = {"schedule_turn": 1}
-"""Answers of a kind that are no candidate; they come behind the last possible candidate. `schedule_turn`: hold."""
+"""Answers besides the candidates, behind the last possible one. `schedule_turn`: hold all of them back."""
 
 # What `advance` returns besides the number of a kind.
 ENDED, TRUNCATED, STUCK = -1, -2, -3

@@ -21,7 +21,7 @@ from agentsim_env.engine.jit import compiled
     ITERATION_END,
 ) = range(10)
 
-VIEW_TICK, STEAL_TICK = range(2)  # ids of CONTROL_TICK
+VIEW_TICK, STEAL_TICK, ADMISSION_TICK = range(3)  # ids of CONTROL_TICK
 
 
 @compiled

@@ -230,6 +230,51 @@ def unpark_all(state):
 
 
 @compiled
+def join_arrived(state, p):
+    """Program `p` is to be asked for."""
+    world = state.world[0]
+    state.program_run[p].next_held = NONE
+    if world.arrived_tail == NONE:
+        world.arrived_head = p
+    else:
+        state.program_run[world.arrived_tail].next_held = p
+    world.arrived_tail = p
+
+
+@compiled
+def leave_arrived(state):
+    """The first of them has been asked for."""
+    world = state.world[0]
+    world.arrived_head = state.program_run[world.arrived_head].next_held
+    if world.arrived_head == NONE:
+        world.arrived_tail = NONE
+
+
+@compiled
+def join_held(state, p):
+    """Program `p` is held behind those that are held already."""
+    world = state.world[0]
+    state.program_run[p].next_held = NONE
+    if world.held_tail == NONE:
+        world.held_head = p
+    else:
+        state.program_run[world.held_tail].next_held = p
+    world.held_tail = p
+    world.n_held += 1
+    world.n_holds += 1
+
+
+@compiled
+def leave_held(state):
+    """The first held program is held no longer."""
+    world = state.world[0]
+    world.held_head = state.program_run[world.held_head].next_held
+    if world.held_head == NONE:
+        world.held_tail = NONE
+    world.n_held -= 1
+
+
+@compiled
 def join_to_plan(state, i):
     """Instance `i` is to form an iteration before the clock goes on."""
     world = state.world[0]

@@ -1,6 +1,7 @@
 """The event loop: advance until the next decision that someone outside wants, or the end."""
 
 from agentsim_env.engine import events
+from agentsim_env.engine.admission import tick
 from agentsim_env.engine.batching import catch_up, end_run, leave_batch, next_ended, requeue
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
@@ -154,6 +155,8 @@ def _control_tick(state, number):
     if number == events.VIEW_TICK:
         refresh_view(state)
         events.push(state, world.now_s + world.view_period_s, events.CONTROL_TICK, number)
+    elif number == events.ADMISSION_TICK:
+        tick(state)
     else:
         steal(state)
         events.push(state, world.now_s + world.steal_period_s, events.CONTROL_TICK, number)

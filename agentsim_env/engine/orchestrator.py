@@ -2,8 +2,8 @@
 
 from agentsim_env.engine import events
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.lists import join_to_route, new_slot
-from agentsim_env.engine.state import ACTIVE, DONE, FAILED, NONE
+from agentsim_env.engine.lists import join_arrived, join_to_route, new_slot
+from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, NONE, REJECTED
 
 
 @compiled
@@ -53,14 +53,35 @@ def leave_busy(state, p):
 
 @compiled
 def arrive(state, p):
-    """A program arrives and is admitted; its root turns pass the gateway."""
+    """A program arrives and asks to be admitted."""
     world = state.world[0]
     run = state.program_run[p]
-    run.state = ACTIVE
+    run.state = HELD
     run.arrived_s = world.now_s
     run.idle_since_s = world.now_s
     world.n_arrived += 1
     world.n_active += _counted(state, p)
+    join_arrived(state, p)
+
+
+@compiled
+def hold(state, p):
+    """A program that has just arrived has to wait, and is busy meanwhile."""
+    state.program_run[p].busy = 1
+    state.world[0].n_busy += _counted(state, p)
+
+
+@compiled
+def let_in(state, p):
+    """A program is admitted; its root turns pass the gateway."""
+    world = state.world[0]
+    run = state.program_run[p]
+    if run.busy > 0:
+        run.busy = 0
+        run.idle_since_s = world.now_s
+        world.n_busy -= _counted(state, p)
+    run.state = ACTIVE
+    world.n_admitted += 1
     program = state.program[p]
     for t in range(program.first_turn, program.first_turn + program.n_turns):
         if state.turn[t].n_parents == 0:
@@ -76,6 +97,9 @@ def _end_program(state, p, how):
         world.n_busy -= _counted(state, p)
     else:
         run.gap_s += world.now_s - run.idle_since_s
+    if run.state == ACTIVE:
+        world.n_admitted -= 1
+        world.ask_held = 1
     run.state = how
     run.end_s = world.now_s
     world.n_active -= _counted(state, p)
@@ -84,13 +108,20 @@ def _end_program(state, p, how):
         world.done_service_s += run.service_s
         world.n_counted_done += _counted(state, p)
     else:
-        world.n_failed += 1
+        world.n_failed += how == FAILED
+        world.n_rejected += how == REJECTED
         world.n_charged += _counted(state, p)
     follower = run.follower
     while follower != NONE:
         arrival_s = world.now_s + state.program[follower].arrival_s
         events.push(state, arrival_s, events.PROGRAM_ARRIVAL, follower)
         follower = state.program_run[follower].sibling
+
+
+@compiled
+def reject(state, p):
+    """A program is turned away."""
+    _end_program(state, p, REJECTED)
 
 
 @compiled
@@ -146,10 +177,10 @@ def _note_service(state, t):
     state.tenant[state.program[turn.program].tenant].service_s += service_s
     world.ended_service_s += service_s
     world.turns_ended += 1
-    path_s = turn_run.path_s + service_s
-    for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
-        following = state.turn_run[state.edge[e].target]
-        following.path_s = max(following.path_s, path_s)
+    if len(state.path_s) > 0:
+        for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
+            following = state.edge[e].target
+            state.path_s[following] = max(state.path_s[following], state.path_s[t] + service_s)
 
 
 @compiled

@@ -32,6 +32,15 @@ def hit_tokens(state, s, match):
 
 
 @compiled
+def uncached_prompt_tokens(state, i, t):
+    """Prompt tokens of a turn that is not there yet which instance `i` would have to prefill, as its cache is now."""
+    size = state.world[0].block_size
+    turn = state.turn[t]
+    blocks = depth_blocks(state, holder_of(state, deepest(state, turn.segment, i), turn.prompt_tokens // size))
+    return turn.prompt_tokens - min(blocks, (turn.prompt_tokens - 1) // size) * size
+
+
+@compiled
 def fits(state, i, s, r, match):
     """Whether the blocks of a turn's whole remaining prompt can be had without touching its own path, down to `r`."""
     needed = ceil_blocks(state.slot[s].target, state.world[0].block_size) - match

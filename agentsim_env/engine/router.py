@@ -1,7 +1,8 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
+from agentsim_env.engine.admission import admissions, rule_for_program
 from agentsim_env.engine.batching import expect, plan, synchronise, wake
-from agentsim_env.engine.decisions import PREEMPT_TURN, ROUTE_TURN, SCHEDULE_TURN
+from agentsim_env.engine.decisions import ADMIT_PROGRAM, PREEMPT_TURN, ROUTE_TURN, SCHEDULE_TURN
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
 from agentsim_env.engine.recent import note_sent
@@ -39,11 +40,15 @@ def by_rule(state, s):
 
 @compiled
 def settle(state):
-    """Form the iterations and route the turns that are due now.
+    """Admit programs, form iterations and route turns, as far as they are due now.
 
     Returns the kind of the decision that someone outside has to make first, or NONE.
     """
     world = state.world[0]
+    if world.arrived_head != NONE or world.ask_held:
+        asked = admissions(state)
+        if asked != NONE:
+            return asked
     while world.plan_head != NONE or world.route_head != NONE:
         if world.plan_head != NONE:
             asked = plan(state, world.plan_head)
@@ -71,6 +76,8 @@ def settle(state):
 def asked_rule(state):
     """What the scenario's rule answers to the pending decision; asking changes nothing that matters."""
     asked = state.world[0].asked
+    if asked == ADMIT_PROGRAM:
+        return rule_for_program(state, state.world[0].asked_program)
     if asked == SCHEDULE_TURN:
         return default_turn(state)
     if asked == PREEMPT_TURN:

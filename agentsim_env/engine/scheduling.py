@@ -26,7 +26,7 @@ def _ask(state, i, kind, n):
     """Put a decision about instance `i` with `n` candidates."""
     world = state.world[0]
     world.asked = kind
-    world.asked_slot = NONE
+    world.asked_program = world.asked_slot = NONE
     world.asked_instance = i
     world.n_candidates = n
     return ASKED

@@ -35,6 +35,10 @@ WORLD = np.dtype(
         ("tpot_s", "f8"),  # sum of the mean time per output token after the first, likewise
         ("slo_ttft_s", "f8"),  # objectives; inf for none
         ("slo_tpot_s", "f8"),
+        ("admission_period_s", "f8"),  # held programs are asked for again so often
+        ("window", "f8"),  # programs that `concur` lets in
+        ("tick_hits", "i8"),  # hit tokens, and tokens asked for, of all instances at its last tick
+        ("tick_tokens", "i8"),
         ("ended_service_s", "f8"),  # sum of the service of all turns that have ended, see PROGRAM_RUN
         ("done_service_s", "f8"),  # sum of the service of all programs that are done
         ("recomputed_tokens", "i8"),  # prefill tokens of counted turns that their programs had had before
@@ -48,6 +52,9 @@ WORLD = np.dtype(
         ("n_busy", "i4"),  # counted programs that are busy now
         ("n_active", "i4"),  # counted programs that have arrived and not ended
         ("n_arrived", "i4"),
+        ("n_admitted", "i4"),  # programs, counted or not, that have been admitted and have not ended
+        ("n_held", "i4"),  # programs that are held at admission
+        ("n_holds", "i4"),  # programs that have ever been held
         ("n_done", "i4"),
         ("n_rejected", "i4"),
         ("n_failed", "i4"),
@@ -58,6 +65,7 @@ WORLD = np.dtype(
         ("longest_context", "i4"),  # largest of the instances' max_context
         ("open_kinds", "i4"),  # bit set of the decision kinds that are answered from outside
         ("asked", "i4"),  # kind of the decision that waits for an answer, NONE if none does
+        ("asked_program", "i4"),  # program that the decision is about, NONE if it is about none
         ("asked_slot", "i4"),  # live turn that the decision is about, NONE if it is about none
         ("asked_instance", "i4"),  # instance that the decision is about, likewise
         ("answer", "i4"),  # answer from outside that the instance being planned has yet to take; NONE: none
@@ -82,6 +90,13 @@ WORLD = np.dtype(
         ("parked_head", "i4"),  # turns for which no instance is up
         ("parked_tail", "i4"),
         ("write_through", "i1"),  # what a turn leaves is copied to the lower tier at once
+        ("arrived_head", "i4"),  # programs that have arrived and have not been asked for, first in first out
+        ("arrived_tail", "i4"),
+        ("held_head", "i4"),  # programs that are held, likewise
+        ("held_tail", "i4"),
+        ("ask_held", "i1"),  # something has changed since the first held program was held
+        ("tick_armed", "i1"),  # an admission tick is due
+        ("admission_ticks", "i1"),  # the admission rule wants ticks
         ("keep_tree", "i1"),  # the router remembers what it sent where (approximate prefix tree)
     ],
     align=True,
@@ -100,6 +115,7 @@ PROGRAM_RUN = np.dtype(
         ("home", "i4"),  # instance of the program's most recently routed turn
         ("follower", "i4"),  # first program of the closed loop that waits for this one
         ("sibling", "i4"),  # next program that waits for the same one
+        ("next_held", "i4"),  # next in the list of programs that have arrived, or are held
         ("state", "i4"),
     ],
     align=True,
@@ -112,7 +128,6 @@ TURN_RUN = np.dtype(
         ("scheduled_s", "f8"),  # first time in a batch
         ("first_token_s", "f8"),
         ("end_s", "f8"),
-        ("path_s", "f8"),  # service on the longest path of ended turns that leads to it
         ("hit_tokens", "i4"),  # prompt tokens found in the KV cache
         ("computed_tokens", "i4"),  # prefill tokens computed, recomputation after preemption included
         ("pending", "i4"),  # incoming edges not yet done
@@ -320,6 +335,7 @@ class State(NamedTuple):
     segment: Any  # SEGMENT [S], the workload
     program_run: Any  # PROGRAM_RUN [P]
     turn_run: Any  # TURN_RUN [T]
+    path_s: Any  # f8 [T], or [0] if no rule asks: service on the longest path of ended turns that leads to a turn
     edge_next: Any  # i4 [E], or [0] without tool servers: next edge in the queue of a tool server
     edge_attempt: Any  # i2 [E], or [0]: attempts begun on a tool server
     holder: Any  # i4 [S], first resident record of each segment
@@ -357,6 +373,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (SEGMENT, 1),
     (PROGRAM_RUN, 1),
     (TURN_RUN, 1),
+    (np.dtype("f8"), 1),
     (np.dtype("i4"), 1),
     (np.dtype("i2"), 1),
     (np.dtype("i4"), 1),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agentsim_env.workload.programs import Programs, Tool
 from tests.engine.random_profiles import random_profile
+from tests.reference.admission import RULES as ADMISSIONS
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, Profile, TierSpec, constant_profile
 from tests.reference.router import RULES
@@ -43,6 +44,7 @@ class Knobs:
     rule: str
     schedule: str = "fcfs"
     preempt: str = "last_admitted"
+    admit: str = "admit"
     tier: bool = False
 
 
@@ -55,6 +57,8 @@ class Scenario:
     rule: str
     schedule: str
     preempt: str
+    admit: str
+    admit_parameters: dict[str, float]
     rule_seed: int
     capacity_limit: int
     frontend_s: float
@@ -77,6 +81,7 @@ KNOBS = st.builds(
     tier=st.booleans(),
     schedule=st.sampled_from(sorted(SCHEDULES)),
     preempt=st.sampled_from(sorted(VICTIMS)),
+    admit=st.sampled_from(sorted(ADMISSIONS)),
 )
 
 
@@ -97,6 +102,7 @@ def knobs_of(seed: int) -> Knobs:
         schedule=str(rng.choice(["fcfs", *SCHEDULES])),
         preempt=str(rng.choice(["last_admitted", *VICTIMS])),
         tier=bool(rng.random() < 0.4),
+        admit=str(rng.choice(["admit", *ADMISSIONS])),
     )
 
 
@@ -116,6 +122,8 @@ def build(knobs: Knobs) -> Scenario:
         rule=knobs.rule,
         schedule=knobs.schedule,
         preempt=knobs.preempt,
+        admit=knobs.admit,
+        admit_parameters=admit_parameters(knobs),
         rule_seed=int(rng.integers(2**63)),
         capacity_limit=int(rng.choice([1, 2, 4, 64])),
         frontend_s=knobs.frontend_s,
@@ -296,6 +304,18 @@ class RandomWorkload:
         leaf = self.leaf(system, int(prompts[-1]) + max(outputs))
         for prompt, output in zip(prompts, outputs, strict=True):
             self.work.turn(leaf, int(prompt), output)
+
+
+def admit_parameters(knobs: Knobs) -> dict[str, float]:
+    """Parameters with which the rule that admits has something to do."""
+    rng = np.random.default_rng([knobs.seed, 3])
+    if knobs.admit == "max_programs":
+        return {"per_instance": float(rng.choice([0.5, 1, 2])), "most_held": float(rng.choice([0, 1, 3, 100]))}
+    if knobs.admit in ("watermark", "gate"):
+        return {"utilisation_limit": float(rng.choice([0.2, 0.5, 0.9]))}
+    if knobs.admit == "concur":
+        return {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
+    return {}
 
 
 def with_tenants(knobs: Knobs, programs: Programs) -> Programs:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from agentsim_env.engine.build import Blueprint, Tier
 from agentsim_env.engine.decisions import ENDED
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.state import ACTIVE, DONE, FAILED, REJECTED, UNBORN
+from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, REJECTED, UNBORN
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT
@@ -23,7 +23,7 @@ from tests.reference.router import rule
 
 N_SCENARIOS = 240
 
-STATES = {UNBORN: "unborn", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
+STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
 
 
 def reference_records(scenario: Scenario) -> Records:
@@ -37,6 +37,8 @@ def reference_records(scenario: Scenario) -> Records:
         schedule=scenario.schedule,
         preempt=scenario.preempt,
         tier=scenario.tier,
+        admit=scenario.admit,
+        admit_parameters=scenario.admit_parameters,
     )
 
 
@@ -47,8 +49,13 @@ def engine_records(scenario: Scenario) -> Records:
         block_size=scenario.programs.block_size,
         frontend_s=scenario.frontend_s,
         warmup=scenario.warmup,
-        rules={"route_turn": scenario.rule, "schedule_turn": scenario.schedule, "preempt_turn": scenario.preempt},
-        parameters={"route_turn": parameters},
+        rules={
+            "admit_program": scenario.admit,
+            "route_turn": scenario.rule,
+            "schedule_turn": scenario.schedule,
+            "preempt_turn": scenario.preempt,
+        },
+        parameters={"route_turn": parameters, "admit_program": scenario.admit_parameters},
         tier=tier_of(scenario.tier),
     )
     core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
@@ -161,6 +168,7 @@ def count(records: Records) -> Counter[str]:
             "programs": len(records.programs),
             "turns": len(records.turns),
             "decisions": records.decisions,
+            "rejected programs": int((records.programs["state"] == "rejected").sum()),
             "preemptions": int(records.turns["preemptions"].sum()),
             "evicted blocks": int(records.instances["evicted_blocks"].sum()),
             "loaded blocks": int(records.instances["loaded_blocks"].sum()),

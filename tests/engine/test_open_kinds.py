@@ -9,9 +9,11 @@ from agentsim_env import Simulator
 from agentsim_env.simulator import Decision
 from tests.small import answer_at_random, small
 
-KINDS = ("schedule_turn", "preempt_turn")
+KINDS = ("admit_program", "schedule_turn", "preempt_turn")
 
 TIGHT: dict[str, Any] = {
+    "rules.admit_program": "watermark",
+    "rules.rule_params.admit_program": {"utilisation_limit": 0.8},
     "rules.schedule_turn": "plas",
     "rules.preempt_turn": "smallest",
     "decisions.candidates": 4,
@@ -52,6 +54,11 @@ def test_decisions_show_their_candidates() -> None:
     default_of(simulator, seen)
     turns = simulator.records().turns
     for decision in seen:
+        if decision.kind == "admit_program":
+            assert decision.program >= 3
+            assert (decision.turn, decision.instance, len(decision.candidates)) == (-1, -1, 0)
+            assert len(decision.mask) == 3
+            continue
         assert 0 <= decision.instance < 2
         assert (decision.program, decision.turn) == (-1, -1)
         n = len(decision.candidates)
@@ -84,14 +91,16 @@ def test_an_agent_that_answers_at_random_keeps_the_books(name: str) -> None:
     assert (instance["asked_tokens"] == instance["hit_tokens"] + instance["prefill_tokens"]).all()
     for column in ("queued_tokens", "expected_tokens", "expected_pairs", "demand_blocks", "outstanding_tokens"):
         assert not instance[column].any(), column
-    done = records.programs["end_s"] == records.programs["end_s"]
-    assert done.all()
+    world = state.world[0]
+    assert (world["n_held"], world["n_admitted"], world["n_busy"], world["n_active"]) == (0, 0, 0, 0)
+    assert (records.programs["end_s"] == records.programs["end_s"]).all()
+    assert world["n_rejected"] > 0
     ended = records.turns["end_s"] == records.turns["end_s"]
     turns = simulator.programs.turn
     assert instance["output_tokens"].sum() == turns["output_tokens"][ended].sum()
 
 
-@pytest.mark.parametrize(("kind", "number"), [("schedule_turn", 50), ("preempt_turn", 1)])
+@pytest.mark.parametrize(("kind", "number"), [("admit_program", 9), ("schedule_turn", 50), ("preempt_turn", 1)])
 def test_snapshots_in_the_middle_of_an_iteration_that_is_being_formed(kind: str, number: int) -> None:
     simulator = asked(KINDS)
     n_of_kind = 0
@@ -122,4 +131,5 @@ def test_warm_up_programs_are_scheduled_by_the_rules() -> None:
     default_of(simulator, seen)
     programs = simulator.programs.turn["program"]
     assert seen
-    assert all((programs[decision.candidates] >= 20).any() for decision in seen)
+    for decision in seen:
+        assert decision.program >= 20 or (programs[decision.candidates] >= 20).any()

@@ -79,11 +79,11 @@ def check_turns(orchestrator: Orchestrator, instances: Sequence[Instance], parke
 
 
 def check_programs(orchestrator: Orchestrator) -> None:
-    """Programs that have arrived = active (busy or in a gap) + done + failed + rejected."""
+    """Programs that have arrived = held + active (busy or in a gap) + done + failed + rejected."""
     programs = orchestrator.programs
     arrived = [program for program in programs if program.arrival_s == program.arrival_s]
-    assert len(arrived) == sum(program.state in ("active", "done", "failed", "rejected") for program in programs)
+    assert len(arrived) == sum(program.state != "unborn" for program in programs)
     for program in arrived:
-        assert (program.state == "active") == (program.end_s != program.end_s)
+        assert (program.state in ("held", "active")) == (program.end_s != program.end_s)
         if program.state == "done":
             assert orchestrator.finished(program)

@@ -3,6 +3,9 @@
 import heapq
 from enum import IntEnum
 
+ADMISSION_TICK = 2
+"""Id of the CONTROL_TICK at which held programs are asked for again."""
+
 
 class Kind(IntEnum):
     """Kinds of events, in the order in which they are handled at equal times."""
@@ -32,6 +35,9 @@ class Events:
 
     def pop(self) -> tuple[float, Kind, int]:
         return heapq.heappop(self.heap)
+
+    def any(self) -> bool:
+        return bool(self.heap)
 
     def any_at(self, time_s: float) -> bool:
         return bool(self.heap) and self.heap[0][0] == time_s

@@ -1,13 +1,15 @@
 """The event loop of the reference simulator (semantics, "Time and events", "Routing", "Failures")."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from agentsim_env.workload.programs import Programs
 from tests.reference import checks
+from tests.reference.admission import Admission
 from tests.reference.batching import Instance
 from tests.reference.description import InstanceSpec, TierSpec
-from tests.reference.events import Events, Kind
+from tests.reference.events import ADMISSION_TICK, Events, Kind
 from tests.reference.orchestrator import Orchestrator, Program
 from tests.reference.records import Records, collect
 from tests.reference.router import Route, View
@@ -28,6 +30,8 @@ class ReferenceSimulator:
         debug: Check conservation after every event.
         schedule: Rule that orders the queues of the instances.
         preempt: Rule that names who leaves a batch.
+        admit: Rule that lets programs in.
+        admit_parameters: Its parameters.
         tier: Tier below HBM.
     """
 
@@ -40,6 +44,8 @@ class ReferenceSimulator:
         debug: bool = False,
         schedule: str = "fcfs",
         preempt: str = "last_admitted",
+        admit: str = "admit",
+        admit_parameters: Mapping[str, float] | None = None,
         tier: TierSpec | None = None,
     ) -> None:
         self.events = Events()
@@ -47,6 +53,9 @@ class ReferenceSimulator:
         self.tools = Tools(programs, frontend_s, self.events, self.orchestrator.waited)
         scheduler = Scheduler(self.orchestrator, schedule, preempt)
         self.instances = [Instance(spec, programs.block_size, scheduler) for spec in specs]
+        self.admission = Admission(self.orchestrator, self.instances, admit, admit_parameters or {})
+        self.ask_held = False
+        self.tick_armed = False
         self.tiers = Tiers(tier, self.instances, self.events) if tier is not None else None
         if self.tiers is not None:
             for number, instance in enumerate(self.instances):
@@ -66,6 +75,7 @@ class ReferenceSimulator:
             Kind.TOOL_RETRY: lambda edge: self.tools.ask(edge, self.now),
             Kind.EDGE_DONE: self.edge_done,
             Kind.TURN_READY: lambda turn: self.turn_ready(self.orchestrator.turns[turn]),
+            Kind.CONTROL_TICK: self.control_tick,
             Kind.TRANSFER_END: self.transfer_end,
             Kind.ITERATION_END: self.iteration_end,
             Kind.QUIET_BOUNDARY: self.next_iteration,
@@ -84,6 +94,7 @@ class ReferenceSimulator:
         while self.events.heap and not self.over():
             self.now, kind, number = self.events.pop()
             self.handlers[kind](number)
+            self.ask_again()
             if self.debug:
                 checks.check(self.orchestrator, self.instances, self.parked)
 
@@ -94,8 +105,50 @@ class ReferenceSimulator:
     # Programs.
 
     def program_arrival(self, number: int) -> None:
-        for turn in self.orchestrator.admit(self.orchestrator.programs[number], self.now):
+        program = self.orchestrator.programs[number]
+        program.arrival_s = self.now
+        program.state = "held"
+        answer = self.admission.ask(program)
+        if answer == "hold":
+            program.held_s = (self.now, math.nan)
+            self.admission.held.append(program)
+            self.arm_tick()
+        else:
+            self.carry_out(program, answer)
+
+    def carry_out(self, program: Program, answer: str) -> None:
+        """Let a program in, or turn it away."""
+        if program.held_s is not None:
+            program.held_s = (program.held_s[0], self.now)
+        if answer == "reject":
+            self.end(program, "rejected")
+            return
+        for turn in self.orchestrator.admit(program):
             self.events.push(self.now + self.frontend_s, Kind.TURN_READY, turn.id)
+        self.arm_tick()
+
+    def ask_again(self) -> None:
+        """If something has changed: ask for those held, in order, until one is held again."""
+        held = self.admission.held
+        while self.ask_held and held:
+            answer = self.admission.ask(held[0])
+            if answer == "hold":
+                break
+            self.carry_out(held.pop(0), answer)
+        self.ask_held = False
+
+    def arm_tick(self) -> None:
+        wanted = self.admission.held or (self.admission.ticks and self.admission.inside)
+        if wanted and not self.tick_armed:
+            self.tick_armed = True
+            self.events.push(self.now + self.admission.period_s, Kind.CONTROL_TICK, ADMISSION_TICK)
+
+    def control_tick(self, _: int) -> None:
+        self.tick_armed = False
+        self.admission.tick()
+        self.ask_held = True
+        if self.events.any():
+            self.arm_tick()
 
     def edge_done(self, edge: int) -> None:
         turn = self.orchestrator.join(edge)
@@ -121,6 +174,7 @@ class ReferenceSimulator:
             self.end(program, "done")
 
     def end(self, program: Program, state: str) -> None:
+        self.ask_held |= program.state == "active"
         program.state = state
         program.end_s = self.now
         for number, delay_s in self.orchestrator.followers(program):
@@ -196,6 +250,7 @@ class ReferenceSimulator:
                 whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
                 self.tiers.store(number, turn.path, whole, self.now)
             self.turn_ended(turn)
+        self.ask_again()
         self.begin_iteration(number)
 
     def instance_down(self, number: int) -> None:
@@ -227,9 +282,12 @@ def simulate(
     debug: bool = False,
     schedule: str = "fcfs",
     preempt: str = "last_admitted",
+    admit: str = "admit",
+    admit_parameters: Mapping[str, float] | None = None,
     tier: TierSpec | None = None,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
-    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, schedule, preempt, tier)
+    rules = (schedule, preempt, admit, admit_parameters)
+    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, tier)
     simulator.run()
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

@@ -13,11 +13,12 @@ class Program:
     """A program and its turns.
 
     Attributes:
-        state: "unborn", "active", "done", "rejected" or "failed".
+        state: "unborn", "held", "active", "done", "rejected" or "failed".
         missing: Incoming edges not yet done, by turn.
         home: Instance of its most recently routed turn, -1 for none.
         service_s: Sum over its ended turns of the time from first scheduling to end.
         wait_s: Likewise from ready to first scheduling.
+        held_s: (from, to) of its wait for admission; no end while it lasts.
         tool_waits: (from, to) of each wait of one of its tool calls in the queue of a server.
     """
 
@@ -30,6 +31,7 @@ class Program:
     home: int = -1
     service_s: float = 0.0
     wait_s: float = 0.0
+    held_s: tuple[float, float] | None = None
     tool_waits: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -40,6 +42,7 @@ class Program:
         """When it was busy, disjoint and in order, cut at its end (at `horizon_s` if it has none)."""
         end_s = horizon_s if math.isnan(self.end_s) else self.end_s
         spans = [(t.ready_s, t.end_s) for t in self.turns.values() if not math.isnan(t.ready_s)] + self.tool_waits
+        spans += [self.held_s] if self.held_s else []
         clipped = sorted((max(a, self.arrival_s), end_s if math.isnan(b) else min(b, end_s)) for a, b in spans)
         union: list[tuple[float, float]] = []
         for start, stop in clipped:
@@ -86,10 +89,9 @@ class Orchestrator:
         rows = self.workload.program
         return [(i, float(row["arrival_s"])) for i, row in enumerate(rows) if row["after"] == program.id]
 
-    def admit(self, program: Program, now: float) -> list[Turn]:
-        """A program has arrived; its root turns."""
+    def admit(self, program: Program) -> list[Turn]:
+        """A program is let in; its root turns."""
         program.state = "active"
-        program.arrival_s = now
         return [turn for turn in program.turns.values() if program.missing[turn.id] == 0]
 
     def edges(self, turn: Turn) -> range:

@@ -21,6 +21,8 @@ def run(scenario: Scenario, debug: bool) -> Records:
         debug,
         scenario.schedule,
         scenario.preempt,
+        scenario.admit,
+        scenario.admit_parameters,
     )
 
 
@@ -31,7 +33,7 @@ def test_conservation_after_every_event(knobs: Knobs) -> None:
     records = run(scenario, debug=True)
     turn = scenario.programs.turn
     finite = records.turns["end_s"] == records.turns["end_s"]
-    assert set(records.programs["state"]) <= {"done", "failed"}
+    assert set(records.programs["state"]) <= {"done", "failed", "rejected"}
     assert (records.programs["gap_s"] > -1e-9).all()
     asked = records.turns["hit_tokens"] + records.turns["computed_tokens"]
     assert (asked >= turn["prompt_tokens"])[finite].all()

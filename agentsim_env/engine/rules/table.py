@@ -14,14 +14,18 @@ class Rule(NamedTuple):
         parameters: Names and defaults of its parameters; the rule reads the k-th as `state.parameter[kind, k]`.
         needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
         steals: Idle instances take waiting turns from loaded ones while this rule routes.
+        ticks: An admission rule that takes stock every so often: its parameter `period_s`.
         oracle: The rule sees the future.
+        needs_paths: The longest path of service that leads to each turn must be kept (`State.path_s`).
     """
 
     answer: Callable[..., Any]
     parameters: Mapping[str, float] = {}
     needs_tree: bool = False
     steals: bool = False
+    ticks: bool = False
     oracle: bool = False
+    needs_paths: bool = False
 
 
 def dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:

@@ -1,11 +1,13 @@
 """The tables of all rules, by kind of decision."""
 
+from agentsim_env.engine.rules.admit import ADMIT_RULES
 from agentsim_env.engine.rules.preempt import PREEMPT_RULES
 from agentsim_env.engine.rules.route import ROUTE_RULES
 from agentsim_env.engine.rules.schedule import SCHEDULE_RULES
 from agentsim_env.engine.rules.table import Rule
 
 TABLES: dict[str, dict[str, Rule]] = {
+    "admit_program": ADMIT_RULES,
     "route_turn": ROUTE_RULES,
     "schedule_turn": SCHEDULE_RULES,
     "preempt_turn": PREEMPT_RULES,
@@ -13,7 +15,7 @@ TABLES: dict[str, dict[str, Rule]] = {
 """The rules of each decision kind that has more than one."""
 
 RULES: dict[str, tuple[str, ...]] = {
-    "admit_program": ("admit",),
+    "admit_program": tuple(ADMIT_RULES),
     "route_turn": tuple(ROUTE_RULES),
     "schedule_turn": tuple(SCHEDULE_RULES),
     "retain_kv": ("leave",),

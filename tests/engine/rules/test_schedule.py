@@ -66,7 +66,7 @@ def test_plas_takes_the_least_attained_service() -> None:
 def test_atlas_takes_the_shortest_critical_path() -> None:
     batch = waiting("atlas")
     batch.programs(service_s=[1.0, 2.0, 3.0])
-    batch.turns(path_s=[1.0, 0.9, 0.5])
+    batch.state.path_s[:] = [1.0, 0.9, 0.5]
     assert batch.next_turn() == 2
 
 

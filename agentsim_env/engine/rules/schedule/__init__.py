@@ -17,7 +17,7 @@ SCHEDULE_RULES: dict[str, Rule] = {
     "shortest_prompt": Rule(shortest_prompt),
     "least_uncached": Rule(least_uncached),
     "plas": Rule(plas),
-    "atlas": Rule(atlas),
+    "atlas": Rule(atlas, needs_paths=True),
     "autellix_mlfq": Rule(
         autellix_mlfq, {"queues": 4.0, "first_quantum_s": 1.0, "quantum_growth": 2.0, "starvation_ratio": 5.0}
     ),

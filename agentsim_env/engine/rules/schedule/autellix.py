@@ -16,7 +16,7 @@ def plas(state, i, s):
 @lowest
 def atlas(state, i, s):
     """ATLAS, for DAGs: the shortest critical path so far, p(c_j) = max over parents k of p(c_k) + t_k."""
-    return state.turn_run[state.slot[s].turn].path_s
+    return state.path_s[state.slot[s].turn]
 
 
 @lowest

@@ -1,0 +1,36 @@
+"""Rules that answer `admit_program`: ADMIT, HOLD or REJECT a program; docs/scheduling.md has the formulas.
+
+A rule gets the number of a program that has arrived or is the first of those held. What it keeps in mind between two
+ticks is in `state.world`; asking it changes nothing.
+"""
+
+from agentsim_env.engine.rules.admit.concur import adapt_window, concur
+from agentsim_env.engine.rules.admit.limits import admit, gate, max_programs, watermark
+from agentsim_env.engine.rules.table import Rule, dispatcher
+
+ADMIT_RULES: dict[str, Rule] = {
+    "admit": Rule(admit),
+    "max_programs": Rule(max_programs, {"per_instance": 16.0, "most_held": 1e9}),
+    "watermark": Rule(watermark, {"utilisation_limit": 0.9}),
+    "gate": Rule(gate, {"utilisation_limit": 0.9}),
+    "concur": Rule(
+        concur,
+        {
+            "period_s": 1.0,
+            "first_window": 16.0,
+            "increase": 1.0,
+            "decrease": 0.7,
+            "low_utilisation": 0.85,
+            "high_hit_rate": 0.9,
+            "high_utilisation": 0.95,
+            "low_hit_rate": 0.8,
+        },
+        ticks=True,
+    ),
+}
+
+CONCUR = list(ADMIT_RULES).index("concur")
+
+admit_by_rule = dispatcher("admit_program", ADMIT_RULES, __file__)
+
+__all__ = ["ADMIT_RULES", "CONCUR", "adapt_window", "admit_by_rule"]

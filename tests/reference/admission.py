@@ -1,0 +1,116 @@
+"""Who comes in, in plain Python (semantics, "Admission")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.reference.batching import Instance
+from tests.reference.orchestrator import Orchestrator, Program
+
+
+@dataclass
+class Admission:
+    """Programs that are held, and the rule that decides about them.
+
+    Attributes:
+        held: Programs that are held, the first to be asked for first.
+        window: Programs that `concur` lets in.
+        seen_tokens: Hit tokens and tokens asked for at its last tick.
+    """
+
+    orchestrator: Orchestrator
+    instances: Sequence[Instance]
+    rule: str = "admit"
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    held: list[Program] = field(default_factory=list)
+    window: float = 16.0
+    seen_tokens: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        self.window = self.parameters.get("first_window", self.window)
+
+    @property
+    def period_s(self) -> float:
+        return self.parameters.get("period_s", 1.0)
+
+    @property
+    def ticks(self) -> bool:
+        """Whether there is something to do at a tick besides asking again."""
+        return self.rule == "concur"
+
+    @property
+    def inside(self) -> int:
+        """Programs that have been admitted and have not ended."""
+        return sum(program.state == "active" for program in self.orchestrator.programs)
+
+    def ask(self, program: Program) -> str:
+        """ "admit", "hold" or "reject"; nobody is held while nobody is inside."""
+        answer = RULES[self.rule](self, program)
+        return "admit" if answer == "hold" and self.inside == 0 else answer
+
+    def overtakes(self, program: Program) -> bool:
+        return bool(self.held) and self.held[0] is not program
+
+    def up(self) -> list[Instance]:
+        return [instance for instance in self.instances if instance.up]
+
+    def utilisation(self) -> float:
+        """Share of the blocks of the instances that are up which running turns hold."""
+        capacity = sum(instance.pool.capacity for instance in self.up())
+        used = sum(instance.pool.locked + instance.pool.owned for instance in self.up())
+        return used / capacity if capacity else 1.0
+
+    def tick(self) -> None:
+        """The window of `concur` follows the cache."""
+        if self.rule != "concur":
+            return
+        hits = sum(turn.hit_tokens for turn in self.orchestrator.turns)
+        tokens = hits + sum(instance.prefill_tokens for instance in self.instances)
+        asked = tokens - self.seen_tokens[1]
+        hit_rate = (hits - self.seen_tokens[0]) / asked if asked else 1.0
+        self.seen_tokens = hits, tokens
+        use = self.utilisation()
+        if use < 0.85 and hit_rate > 0.9:
+            self.window += 1.0 if self.inside + 1 > self.window else 0.0
+        elif use > 0.95 and hit_rate < 0.8:
+            self.window = max(1.0, self.window * 0.7)
+
+
+def max_programs(admission: Admission, program: Program) -> str:
+    most = admission.parameters["per_instance"] * len(admission.up())
+    if not admission.overtakes(program) and admission.inside < most:
+        return "admit"
+    newcomer = program not in admission.held
+    return "reject" if newcomer and len(admission.held) >= admission.parameters["most_held"] else "hold"
+
+
+def watermark(admission: Admission, program: Program) -> str:
+    free = admission.utilisation() < admission.parameters["utilisation_limit"]
+    return "admit" if free and not admission.overtakes(program) else "hold"
+
+
+def gate(admission: Admission, program: Program) -> str:
+    first = min(program.turns.values(), key=lambda turn: turn.id)
+
+    def takes(instance: Instance) -> bool:
+        pool, size = instance.pool, instance.block_size
+        if pool.locked + pool.owned <= admission.parameters["utilisation_limit"] * pool.capacity:
+            return True
+        hit = min(pool.match(first.path, first.prompt // size), (first.prompt - 1) // size) * size
+        return first.prompt - hit <= pool.available * size
+
+    return "admit" if not admission.overtakes(program) and any(map(takes, admission.up())) else "hold"
+
+
+def concur(admission: Admission, program: Program) -> str:
+    return "hold" if admission.overtakes(program) or admission.inside + 1 > admission.window else "admit"
+
+
+RULES: dict[str, Callable[[Admission, Program], str]] = {
+    "admit": lambda admission, program: "admit",
+    "max_programs": max_programs,
+    "watermark": watermark,
+    "gate": gate,
+    "concur": concur,
+}

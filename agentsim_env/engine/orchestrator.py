@@ -25,17 +25,14 @@ def _counted(state, p):
 
 
 @compiled
-def enter_busy(state, p, since_s):
-    """Something of program `p` waits for or is served by the cluster since `since_s`, which may be a little ago."""
+def enter_busy(state, p):
+    """Something of program `p` waits for or is served by the cluster from now on."""
     run = state.program_run[p]
     if run.state != ACTIVE:
         return
     if run.busy == 0:
-        world = state.world[0]
-        start_s = max(since_s, run.idle_since_s)
-        run.gap_s += start_s - run.idle_since_s
-        world.area_busy += (world.now_s - start_s) * _counted(state, p)
-        world.n_busy += _counted(state, p)
+        run.gap_s += state.world[0].now_s - run.idle_since_s
+        state.world[0].n_busy += _counted(state, p)
     run.busy += 1
 
 
@@ -72,6 +69,15 @@ def hold(state, p):
 
 
 @compiled
+def _get_ready(state, t):
+    """All that a turn has waited for is there: it enters the gateway."""
+    world = state.world[0]
+    state.turn_run[t].ready_s = world.now_s
+    enter_busy(state, state.turn[t].program)
+    events.push(state, world.now_s + world.frontend_s, events.TURN_READY, t)
+
+
+@compiled
 def let_in(state, p):
     """A program is admitted; its root turns pass the gateway."""
     world = state.world[0]
@@ -85,7 +91,7 @@ def let_in(state, p):
     program = state.program[p]
     for t in range(program.first_turn, program.first_turn + program.n_turns):
         if state.turn[t].n_parents == 0:
-            events.push(state, world.now_s + world.frontend_s, events.TURN_READY, t)
+            _get_ready(state, t)
 
 
 @compiled
@@ -127,18 +133,13 @@ def reject(state, p):
 @compiled
 def turn_ready(state, t):
     """A turn has passed the gateway: it is to be routed, or its program fails because no instance can ever hold it."""
-    world = state.world[0]
-    p = state.turn[t].program
-    if state.program_run[p].state != ACTIVE:
-        return
-    ready_s = world.now_s - world.frontend_s
-    state.turn_run[t].ready_s = ready_s
-    enter_busy(state, p, ready_s)
     turn = state.turn[t]
-    if turn.prompt_tokens + turn.output_tokens <= world.longest_context:
+    if state.program_run[turn.program].state != ACTIVE:
+        return
+    if turn.prompt_tokens + turn.output_tokens <= state.world[0].longest_context:
         join_to_route(state, new_slot(state, t))
     else:
-        _end_program(state, p, FAILED)
+        _end_program(state, turn.program, FAILED)
 
 
 @compiled
@@ -147,8 +148,8 @@ def edge_done(state, e):
     t = state.edge[e].target
     run = state.turn_run[t]
     run.pending -= 1
-    if run.pending == 0:
-        turn_ready(state, t)
+    if run.pending == 0 and state.program_run[state.turn[t].program].state == ACTIVE:
+        _get_ready(state, t)
 
 
 @compiled

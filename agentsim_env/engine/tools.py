@@ -29,7 +29,7 @@ def _run_without_server(state, e):
     for _ in range(edge.failures):
         done_s += backoff_s
         backoff_s *= 2.0
-    events.push(state, done_s + world.frontend_s, events.EDGE_DONE, e)
+    events.push(state, done_s, events.EDGE_DONE, e)
 
 
 @compiled
@@ -58,7 +58,7 @@ def _ask_for_place(state, e):
     else:
         state.edge_next[tool.queue_tail] = e
     tool.queue_tail = e
-    enter_busy(state, _program_of(state, e), state.world[0].now_s)
+    enter_busy(state, _program_of(state, e))
 
 
 @compiled
@@ -75,7 +75,7 @@ def tool_end(state, e):
         _begin_attempt(state, following)
     attempts = state.edge_attempt[e]
     if attempts > edge.failures:
-        events.push(state, world.now_s + world.frontend_s, events.EDGE_DONE, e)
+        events.push(state, world.now_s, events.EDGE_DONE, e)
     else:
         events.push(state, world.now_s + tool.backoff_s * 2.0 ** (attempts - 1), events.TOOL_RETRY, e)
 

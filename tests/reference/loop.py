@@ -50,7 +50,7 @@ class ReferenceSimulator:
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
-        self.tools = Tools(programs, frontend_s, self.events, self.orchestrator.waited)
+        self.tools = Tools(programs, self.events, self.orchestrator.waited)
         scheduler = Scheduler(self.orchestrator, schedule, preempt)
         self.instances = [Instance(spec, programs.block_size, scheduler) for spec in specs]
         self.admission = Admission(self.orchestrator, self.instances, admit, admit_parameters or {})
@@ -64,6 +64,7 @@ class ReferenceSimulator:
         self.frontend_s = frontend_s
         self.debug = debug
         self.parked: list[Turn] = []
+        self.gateway: list[Turn] = []
         self.now = 0.0
         self.decisions = 0
         self.last_routed = -1
@@ -96,7 +97,7 @@ class ReferenceSimulator:
             self.handlers[kind](number)
             self.ask_again()
             if self.debug:
-                checks.check(self.orchestrator, self.instances, self.parked)
+                checks.check(self.orchestrator, self.instances, self.parked + self.gateway)
 
     def over(self) -> bool:
         ended = all(program.ended for program in self.orchestrator.programs)
@@ -124,7 +125,7 @@ class ReferenceSimulator:
             self.end(program, "rejected")
             return
         for turn in self.orchestrator.admit(program):
-            self.events.push(self.now + self.frontend_s, Kind.TURN_READY, turn.id)
+            self.get_ready(turn)
         self.arm_tick()
 
     def ask_again(self) -> None:
@@ -152,14 +153,20 @@ class ReferenceSimulator:
 
     def edge_done(self, edge: int) -> None:
         turn = self.orchestrator.join(edge)
-        if turn is not None:
-            self.turn_ready(turn)
+        if turn is not None and self.program(turn).state != "failed":
+            self.get_ready(turn)
+
+    def get_ready(self, turn: Turn) -> None:
+        """All that the turn has waited for is there: it enters the gateway."""
+        turn.ready_s = self.now
+        self.gateway.append(turn)
+        self.events.push(self.now + self.frontend_s, Kind.TURN_READY, turn.id)
 
     def turn_ready(self, turn: Turn) -> None:
-        if self.program(turn).state == "failed":
-            return
-        turn.ready_s = self.now - self.frontend_s
-        self.place(turn)
+        """The turn has passed the gateway."""
+        self.gateway.remove(turn)
+        if self.program(turn).state != "failed":
+            self.place(turn)
 
     def turn_ended(self, turn: Turn) -> None:
         turn.end_s = self.now

@@ -20,16 +20,12 @@ class Tools:
 
     Args:
         programs: The workload.
-        frontend_s: Gateway delay, carried by `EDGE_DONE`.
         events: The clock.
         waited: Called with (edge, since, until) when a call has waited in a queue.
     """
 
-    def __init__(
-        self, programs: Programs, frontend_s: float, events: Events, waited: Callable[[int, float, float], None]
-    ) -> None:
+    def __init__(self, programs: Programs, events: Events, waited: Callable[[int, float, float], None]) -> None:
         self.programs = programs
-        self.frontend_s = frontend_s
         self.events = events
         self.waited = waited
         self.servers = [ToolServer(tool.concurrency) for tool in programs.tools]
@@ -52,7 +48,7 @@ class Tools:
         failures = self.failures(edge)
         backoffs_s = sum(self.backoff_s(edge, attempt) for attempt in range(failures))
         done_s = now + self.gap_s(edge) * (failures + 1) + backoffs_s
-        self.events.push(done_s + self.frontend_s, Kind.EDGE_DONE, edge)
+        self.events.push(done_s, Kind.EDGE_DONE, edge)
 
     def ask(self, edge: int, now: float) -> None:
         """Take a free place or the tail of the queue; a retry does so too."""
@@ -75,7 +71,7 @@ class Tools:
         if ended <= self.failures(edge):
             self.events.push(now + self.backoff_s(edge, ended - 1), Kind.TOOL_RETRY, edge)
         else:
-            self.events.push(now + self.frontend_s, Kind.EDGE_DONE, edge)
+            self.events.push(now, Kind.EDGE_DONE, edge)
 
     def run(self, edge: int, now: float) -> None:
         self.server(edge).running.append(edge)

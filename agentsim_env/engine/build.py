@@ -243,6 +243,8 @@ class Blueprint:
             "parked_tail",
             "plan_head",
             "plan_tail",
+            "paused_head",
+            "paused_tail",
             "arrived_head",
             "arrived_tail",
             "held_head",

@@ -56,6 +56,7 @@ class ReferenceSimulator:
         self.frontend_s = frontend_s
         self.debug = debug
         self.parked: list[Turn] = []
+        self.gateway: list[Turn] = []
         self.now = 0.0
         self.decisions = 0
         self.last_routed = -1
@@ -87,7 +88,7 @@ class ReferenceSimulator:
             self.handlers[kind](number)
             self.ask_again()
             if self.debug:
-                checks.check(self.orchestrator, self.instances, self.parked)
+                checks.check(self.orchestrator, self.instances, self.parked + self.gateway)
 
     def over(self) -> bool:
         ended = all(program.ended for program in self.orchestrator.programs)
@@ -99,7 +100,7 @@ class ReferenceSimulator:
         program = self.orchestrator.programs[number]
         program.arrival_s = self.now
         program.state = "held"
-        answer = self.admission.ask(program)
+        answer = self.admission.ask(program, self.now)
         if answer == "hold":
             program.held_s = (self.now, math.nan)
             self.admission.held.append(program)
@@ -114,6 +115,7 @@ class ReferenceSimulator:
         if answer == "reject":
             self.end(program, "rejected")
             return
+        program.acting_since_s = self.now
         for turn in self.orchestrator.admit(program):
             self.events.push(self.now + self.frontend_s, Kind.TURN_READY, turn.id)
         self.arm_tick()
@@ -122,7 +124,7 @@ class ReferenceSimulator:
         """If something has changed: ask for those held, in order, until one is held again."""
         held = self.admission.held
         while self.ask_held and held:
-            answer = self.admission.ask(held[0])
+            answer = self.admission.ask(held[0], self.now)
             if answer == "hold":
                 break
             self.carry_out(held.pop(0), answer)
@@ -137,6 +139,9 @@ class ReferenceSimulator:
     def control_tick(self, _: int) -> None:
         self.tick_armed = False
         self.admission.tick()
+        if self.admission.rule in ("thunder_agent", "mori"):
+            for program in self.admission.take_stock(self.now):
+                self.release(program)
         self.ask_held = True
         if self.events.any():
             self.arm_tick()
@@ -149,13 +154,30 @@ class ReferenceSimulator:
     def turn_ready(self, turn: Turn) -> None:
         if self.program(turn).state == "failed":
             return
-        turn.ready_s = self.now - self.frontend_s
-        self.place(turn)
+        program = self.program(turn)
+        ready_s = self.now - self.frontend_s
+        if not program.live and any(not math.isnan(other.end_s) for other in program.turns.values()):
+            program.acting_s = 0.8 * program.acting_s + ready_s - program.acting_since_s
+        turn.ready_s = ready_s
+        if program.paused and any(instance.can_ever_hold(turn) for instance in self.instances):
+            self.gateway.append(turn)
+        else:
+            self.place(turn)
+
+    def release(self, program: Program) -> None:
+        """A program is paused no longer: its turns that are held at the gateway are routed."""
+        released = [turn for turn in self.gateway if turn.program == program.id]
+        self.gateway = [turn for turn in self.gateway if turn.program != program.id]
+        for turn in released:
+            self.place(turn)
 
     def turn_ended(self, turn: Turn) -> None:
         turn.end_s = self.now
         program = self.program(turn)
         program.service_s += service_s(turn)
+        program.reasoning_s = 0.8 * program.reasoning_s + service_s(turn)
+        if not program.live:
+            program.acting_since_s = self.now
         program.wait_s += turn.scheduled_s - turn.ready_s
         if program.state == "failed":
             return
@@ -168,6 +190,8 @@ class ReferenceSimulator:
         self.ask_held |= program.state == "active"
         program.state = state
         program.end_s = self.now
+        program.paused = False
+        self.release(program)
         for number, delay_s in self.orchestrator.followers(program):
             self.events.push(self.now + delay_s, Kind.PROGRAM_ARRIVAL, number)
 

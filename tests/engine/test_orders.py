@@ -1,5 +1,7 @@
 """What holds for every order of the queue, every victim and every admission, on whole runs."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -39,7 +41,7 @@ def chains(n: int, spacing_s: float, in_turn: bool = False) -> Programs:
     return work.build()
 
 
-def run(programs: Programs, max_num_seqs: int = 8, **rules: str) -> Core:
+def run(programs: Programs, rules: Mapping[str, str], max_num_seqs: int = 8) -> Core:
     engine = Engine(kv_blocks=420, max_num_seqs=max_num_seqs, max_num_batched_tokens=256)
     core = Core(Blueprint([engine], block_size=BLOCK, rules=rules).state(programs))
     assert core.advance() == ENDED
@@ -56,7 +58,7 @@ RULES = [
 @pytest.mark.parametrize(("kind", "rule"), RULES)
 def test_one_program_at_a_time_is_served_alike_by_all(kind: str, rule: str) -> None:
     programs = chains(12, 0.0, in_turn=True)
-    expected, found = run(programs), run(programs, **{kind: rule})
+    expected, found = run(programs, {}), run(programs, {kind: rule})
     for name in TIMES:
         assert (expected.state.turn_run[name] == found.state.turn_run[name]).all()
 
@@ -68,21 +70,21 @@ def crowd() -> Programs:
 
 @pytest.mark.parametrize(("kind", "rule"), RULES)
 def test_every_rule_serves_everybody_and_repeats_itself(crowd: Programs, kind: str, rule: str) -> None:
-    first, second = run(crowd, **{kind: rule}), run(crowd, **{kind: rule})
+    first, second = run(crowd, {kind: rule}), run(crowd, {kind: rule})
     assert changing(first.state) == changing(second.state)
     world = first.state.world[0]
     assert (world["n_done"], world["n_admitted"], world["n_held"], world["n_paused"]) == (60, 0, 0, 0)
     assert first.state.instance["output_tokens"].sum() == crowd.turn["output_tokens"].sum()
 
 
-def jct_s(programs: Programs, max_num_seqs: int = 8, **rules: str) -> np.ndarray:
-    run_ = run(programs, max_num_seqs, **rules).state.program_run
+def jct_s(programs: Programs, rules: Mapping[str, str], max_num_seqs: int = 8) -> np.ndarray:
+    run_ = run(programs, rules, max_num_seqs).state.program_run
     return run_["end_s"] - run_["arrived_s"]
 
 
 @pytest.mark.parametrize(("kind", "seqs"), [("schedule_turn", 8), ("admit_program", 64)])
 def test_every_rule_makes_a_difference(crowd: Programs, kind: str, seqs: int) -> None:
-    means = {rule: float(jct_s(crowd, seqs, **{kind: rule}).mean()) for of, rule in RULES if of == kind}
+    means = {rule: float(jct_s(crowd, {kind: rule}, seqs).mean()) for of, rule in RULES if of == kind}
     if kind == "schedule_turn":
         # Chains have no second path, and there is one tenant without deadlines.
         assert means.pop("atlas") == means["plas"]
@@ -101,18 +103,19 @@ def test_every_victim_makes_a_difference() -> None:
         first = work.turn(leaf, prompt, output)
         work.edge(first, work.turn(leaf, prompt + output + 50, int(rng.integers(100, 500)), 50), gap_s=0.3)
     programs = work.build()
-    means = {rule: float(jct_s(programs, 64, preempt_turn=rule).mean()) for rule in PREEMPT_RULES}
+    means = {rule: float(jct_s(programs, {"preempt_turn": rule}, 64).mean()) for rule in PREEMPT_RULES}
     assert len(set(means.values())) == len(means), means
 
 
 def test_least_attained_service_beats_first_come_first_served(crowd: Programs) -> None:
     """Autellix: PLAS above its multi-level queue above FCFS, where programs differ in length; the oracle above all."""
     order = ["oracle_srpt", "plas", "autellix_mlfq", "fcfs"]
-    means = [float(jct_s(crowd, schedule_turn=rule).mean()) for rule in order]
+    means = [float(jct_s(crowd, {"schedule_turn": rule}).mean()) for rule in order]
     assert means == sorted(means), dict(zip(order, means, strict=True))
 
 
 def test_the_oldest_program_first_keeps_the_longest_short(crowd: Programs) -> None:
     """Program FCFS is for the tail: programs of twelve turns do not fall behind with every turn."""
     long = crowd.program["n_turns"] == 12
-    assert jct_s(crowd, schedule_turn="program_fcfs")[long].mean() < jct_s(crowd, schedule_turn="plas")[long].mean()
+    oldest, least = (jct_s(crowd, {"schedule_turn": rule}) for rule in ("program_fcfs", "plas"))
+    assert oldest[long].mean() < least[long].mean()

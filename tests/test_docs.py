@@ -18,15 +18,24 @@ from training.evaluate import evaluate
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-@pytest.mark.parametrize("rule", RULES["route_turn"])
-def test_each_routing_rule_is_explained_with_its_parameters(rule: str) -> None:
-    text = (DOCS / "routers.md").read_text()
+PAGES = {"route_turn": "routers.md"} | dict.fromkeys(
+    ("schedule_turn", "preempt_turn", "admit_program"), "scheduling.md"
+)
+
+
+@pytest.mark.parametrize(("kind", "rule"), [(kind, rule) for kind in PAGES for rule in RULES[kind]])
+def test_each_rule_is_explained_with_its_parameters(kind: str, rule: str) -> None:
+    text = (DOCS / PAGES[kind]).read_text()
+    if f"\n## {kind}\n" in text:
+        text = text.split(f"\n## {kind}\n")[1].split("\n## ")[0]
     found = re.search(rf"\*\*`{rule}`\*\*.*?(?=\n\n(?:\*\*`|##)|\Z)", text, re.DOTALL)
-    assert found, f"{rule} has no paragraph in docs/routers.md"
+    assert found, f"{kind} {rule} has no paragraph in docs/{PAGES[kind]}"
     shown = found[0].replace(",", "")
-    for name, default in RULE_PARAMS["route_turn"].get(rule, {}).items():
+    for name, default in RULE_PARAMS[kind].get(rule, {}).items():
         assert f"`{name}`" in shown or name in shown, f"{rule}: {name} is not explained"
-        assert re.search(rf"(?<![\d.]){default:g}(?![\d])", shown), f"{rule}: the default of {name} is not {default:g}"
+        assert re.search(rf"(?<![\d.]){default:.10g}(?![\d])", shown), (
+            f"{rule}: the default of {name} is not {default:.10g}"
+        )
 
 
 def example(page: str, beginning: str) -> ModuleType:

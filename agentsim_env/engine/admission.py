@@ -6,7 +6,7 @@ from agentsim_env.engine.decisions import ADMIT, ADMIT_PROGRAM, HOLD, REJECT
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_held, leave_arrived, leave_held
 from agentsim_env.engine.orchestrator import hold, let_in, reject
-from agentsim_env.engine.rules.admit import CONCUR, adapt_window, admit_by_rule
+from agentsim_env.engine.rules.admit import CONCUR, MORI, THUNDER_AGENT, adapt_window, admit_by_rule, take_stock
 from agentsim_env.engine.state import NONE
 
 
@@ -95,9 +95,12 @@ def tick(state):
     """The rule takes stock, those held are asked for again."""
     world = state.world[0]
     world.tick_armed = 0
-    if state.rule[ADMIT_PROGRAM] == CONCUR:
+    rule = state.rule[ADMIT_PROGRAM]
+    if rule == CONCUR:
         adapt_window(state)
+    elif rule in (THUNDER_AGENT, MORI):
+        take_stock(state, rule == MORI)
     world.ask_held = 1
     # Where nothing else is left to happen, no tick will change that.
-    if world.n_events > 0 or world.n_due > 0 or world.next_program < len(state.program):
+    if world.route_head != NONE or world.n_events > 0 or world.n_due > 0 or world.next_program < len(state.program):
         arm_tick(state)

@@ -269,7 +269,11 @@ class Blueprint:
 
     def _world(self, seed: int) -> np.ndarray:
         world = np.zeros(1, WORLD)
-        lists = [f"{name}_{end}" for name in ("route", "parked", "plan", "arrived", "held") for end in ("head", "tail")]
+        lists = [
+            f"{name}_{end}"
+            for name in ("route", "parked", "plan", "arrived", "held", "paused")
+            for end in ("head", "tail")
+        ]
         for name in ("free_slot", "free_resident", "free_transfer", "asked_program", *lists):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE

@@ -215,6 +215,34 @@ def park(state, s):
 
 
 @compiled
+def join_paused(state, s):
+    """Keep a turn of a paused program at the gateway."""
+    world = state.world[0]
+    state.slot[s].next = NONE
+    if world.paused_tail == NONE:
+        world.paused_head = s
+    else:
+        state.slot[world.paused_tail].next = s
+    world.paused_tail = s
+
+
+@compiled
+def release_paused(state, p):
+    """The turns of program `p` that were kept there are to be routed, in order."""
+    world = state.world[0]
+    s = world.paused_head
+    world.paused_head = NONE
+    world.paused_tail = NONE
+    while s != NONE:
+        after = state.slot[s].next
+        if state.slot[s].program == p:
+            join_to_route(state, s)
+        else:
+            join_paused(state, s)
+        s = after
+
+
+@compiled
 def unpark_all(state):
     """All parked turns are to be routed again, in order."""
     world = state.world[0]

@@ -2,7 +2,7 @@
 
 from agentsim_env.engine import events
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.lists import join_arrived, join_to_route, new_slot
+from agentsim_env.engine.lists import join_arrived, join_paused, join_to_route, new_slot, release_paused
 from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, NONE, REJECTED
 
 
@@ -87,11 +87,65 @@ def let_in(state, p):
         run.idle_since_s = world.now_s
         world.n_busy -= _counted(state, p)
     run.state = ACTIVE
+    run.acting_since_s = world.now_s
     world.n_admitted += 1
     program = state.program[p]
     for t in range(program.first_turn, program.first_turn + program.n_turns):
         if state.turn[t].n_parents == 0:
             _get_ready(state, t)
+
+
+PAST_WEIGHT = 0.8
+"""Weight of the turns before the last one in `acting_s` and `reasoning_s`: they count like five turns."""
+
+
+@compiled
+def idleness(state, p):
+    """Share of a program's recent time in which it had no turn in the cluster, waits not counted."""
+    run = state.program_run[p]
+    acting_s = run.acting_s
+    if run.live == 0:
+        acting_s += state.world[0].now_s - run.acting_since_s
+    return acting_s / (acting_s + run.reasoning_s) if acting_s > 0.0 else 0.0
+
+
+@compiled
+def pause(state, p):
+    """Turns of a program that become ready are held at the gateway from now on."""
+    state.program_run[p].paused = 1
+    state.world[0].n_paused += 1
+    state.world[0].n_pauses += 1
+
+
+@compiled
+def resume(state, p):
+    """Undo `pause`: what was held is to be routed."""
+    state.program_run[p].paused = 0
+    state.world[0].n_paused -= 1
+    release_paused(state, p)
+
+
+@compiled
+def _enter_cluster(state, t):
+    """A turn of its program is there from now on."""
+    turn = state.turn[t]
+    run = state.program_run[turn.program]
+    if run.live == 0 and run.turns_left < state.program[turn.program].n_turns:
+        run.acting_s = PAST_WEIGHT * run.acting_s + state.turn_run[t].ready_s - run.acting_since_s
+    run.live += 1
+    run.context_tokens = max(run.context_tokens, turn.prompt_tokens)
+
+
+@compiled
+def _leave_cluster(state, t, service_s):
+    """It has ended, after so much service."""
+    turn = state.turn[t]
+    run = state.program_run[turn.program]
+    run.reasoning_s = PAST_WEIGHT * run.reasoning_s + service_s
+    run.live -= 1
+    run.context_tokens = max(run.context_tokens, turn.prompt_tokens + turn.output_tokens)
+    if run.live == 0:
+        run.acting_since_s = state.world[0].now_s
 
 
 @compiled
@@ -106,6 +160,8 @@ def _end_program(state, p, how):
     if run.state == ACTIVE:
         world.n_admitted -= 1
         world.ask_held = 1
+        if run.paused:
+            resume(state, p)
     run.state = how
     run.end_s = world.now_s
     world.n_active -= _counted(state, p)
@@ -134,10 +190,15 @@ def reject(state, p):
 def turn_ready(state, t):
     """A turn has passed the gateway: it is to be routed, or its program fails because no instance can ever hold it."""
     turn = state.turn[t]
-    if state.program_run[turn.program].state != ACTIVE:
+    run = state.program_run[turn.program]
+    if run.state != ACTIVE:
         return
     if turn.prompt_tokens + turn.output_tokens <= state.world[0].longest_context:
-        join_to_route(state, new_slot(state, t))
+        _enter_cluster(state, t)
+        if run.paused:
+            join_paused(state, new_slot(state, t))
+        else:
+            join_to_route(state, new_slot(state, t))
     else:
         _end_program(state, turn.program, FAILED)
 
@@ -174,6 +235,7 @@ def _note_service(state, t):
     run = state.program_run[turn.program]
     service_s = turn_run.end_s - turn_run.scheduled_s
     run.service_s += service_s
+    _leave_cluster(state, t, service_s)
     run.wait_s += turn_run.scheduled_s - turn_run.ready_s
     state.tenant[state.program[turn.program].tenant].service_s += service_s
     world.ended_service_s += service_s

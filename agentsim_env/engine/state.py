@@ -54,6 +54,8 @@ WORLD = np.dtype(
         ("n_arrived", "i4"),
         ("n_admitted", "i4"),  # programs, counted or not, that have been admitted and have not ended
         ("n_held", "i4"),  # programs that are held at admission
+        ("n_paused", "i4"),  # programs that are paused
+        ("n_pauses", "i4"),  # times that a program has been paused
         ("n_holds", "i4"),  # programs that have ever been held
         ("n_done", "i4"),
         ("n_rejected", "i4"),
@@ -90,6 +92,8 @@ WORLD = np.dtype(
         ("parked_head", "i4"),  # turns for which no instance is up
         ("parked_tail", "i4"),
         ("write_through", "i1"),  # what a turn leaves is copied to the lower tier at once
+        ("paused_head", "i4"),  # turns of paused programs, at the gateway
+        ("paused_tail", "i4"),
         ("arrived_head", "i4"),  # programs that have arrived and have not been asked for, first in first out
         ("arrived_tail", "i4"),
         ("held_head", "i4"),  # programs that are held, likewise
@@ -108,10 +112,16 @@ PROGRAM_RUN = np.dtype(
         ("end_s", "f8"),  # end of the last turn, rejection or failure; NaN before
         ("gap_s", "f8"),  # time since arrival in which the program was not busy
         ("idle_since_s", "f8"),  # start of the current gap
+        ("acting_since_s", "f8"),  # since when none of its turns is in the cluster
+        ("acting_s", "f8"),  # time without a turn there, and service; what is past fades with every turn
+        ("reasoning_s", "f8"),
         ("service_s", "f8"),  # execution time of its turns so far (first scheduling to end), for attained-service rules
         ("wait_s", "f8"),  # time that its ended turns waited, from ready to first scheduling
         ("busy", "i4"),  # turns in the cluster plus tool calls in the queue of a server
         ("turns_left", "i4"),
+        ("live", "i4"),  # turns in the cluster or at the gateway
+        ("context_tokens", "i4"),  # longest context so far
+        ("paused", "i4"),  # its turns are held at the gateway
         ("home", "i4"),  # instance of the program's most recently routed turn
         ("follower", "i4"),  # first program of the closed loop that waits for this one
         ("sibling", "i4"),  # next program that waits for the same one

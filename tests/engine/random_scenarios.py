@@ -315,6 +315,9 @@ def admit_parameters(knobs: Knobs) -> dict[str, float]:
         return {"utilisation_limit": float(rng.choice([0.2, 0.5, 0.9]))}
     if knobs.admit == "concur":
         return {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
+    if knobs.admit in ("thunder_agent", "mori"):
+        tokens = {"period_s": float(rng.choice([2, 5, 20])) * TICK_S, "buffer_tokens": float(rng.choice([0, 100, 700]))}
+        return tokens | ({"half_life_s": float(rng.choice([0.05, 1.0]))} if knobs.admit == "thunder_agent" else {})
     return {}
 
 

@@ -26,6 +26,7 @@ class Admission:
     held: list[Program] = field(default_factory=list)
     window: float = 16.0
     seen_tokens: tuple[int, int] = (0, 0)
+    now: float = 0.0
 
     def __post_init__(self) -> None:
         self.window = self.parameters.get("first_window", self.window)
@@ -37,15 +38,16 @@ class Admission:
     @property
     def ticks(self) -> bool:
         """Whether there is something to do at a tick besides asking again."""
-        return self.rule == "concur"
+        return self.rule in ("concur", "thunder_agent", "mori")
 
     @property
     def inside(self) -> int:
         """Programs that have been admitted and have not ended."""
         return sum(program.state == "active" for program in self.orchestrator.programs)
 
-    def ask(self, program: Program) -> str:
+    def ask(self, program: Program, now: float) -> str:
         """ "admit", "hold" or "reject"; nobody is held while nobody is inside."""
+        self.now = now
         answer = RULES[self.rule](self, program)
         return "admit" if answer == "hold" and self.inside == 0 else answer
 
@@ -60,6 +62,50 @@ class Admission:
         capacity = sum(instance.pool.capacity for instance in self.up())
         used = sum(instance.pool.locked + instance.pool.owned for instance in self.up())
         return used / capacity if capacity else 1.0
+
+    # Pausing.
+
+    @property
+    def capacity_tokens(self) -> int:
+        return sum(instance.pool.capacity * instance.block_size for instance in self.up())
+
+    def demand(self, program: Program, now: float) -> float:
+        """Tokens that a program counts with."""
+        tokens = program.context + self.parameters["buffer_tokens"]
+        if program.live or self.rule == "mori":
+            return tokens
+        return tokens * 2.0 ** (-(now - program.acting_since_s) / self.parameters["half_life_s"])
+
+    def unpaused(self) -> list[Program]:
+        return [p for p in self.orchestrator.programs if p.state == "active" and not p.paused]
+
+    def to_resume(self, now: float) -> Program | None:
+        paused = [program for program in self.orchestrator.programs if program.paused]
+        rank = self.rank(now)
+        return min(paused, key=lambda program: (not program.live, rank(program)), default=None)
+
+    def rank(self, now: float) -> Callable[[Program], float]:
+        return lambda p: p.idleness(now) if self.rule == "mori" else p.context
+
+    def take_stock(self, now: float) -> list[Program]:
+        """Pause programs or resume them; those resumed."""
+        total = sum(self.demand(program, now) for program in self.unpaused())
+        if total > self.capacity_tokens:
+            sign = -1 if self.rule == "mori" else 1
+            rank = self.rank(now)
+            for program in sorted(self.unpaused(), key=lambda p: (bool(p.live), sign * rank(p)))[:-1]:
+                if total > self.capacity_tokens:
+                    total -= self.demand(program, now)
+                    program.paused = True
+            return []
+        resumed = []
+        while (program := self.to_resume(now)) is not None:
+            total += self.demand(program, now)
+            if total > self.capacity_tokens and self.unpaused():
+                break
+            program.paused = False
+            resumed.append(program)
+        return resumed
 
     def tick(self) -> None:
         """The window of `concur` follows the cache."""
@@ -107,10 +153,22 @@ def concur(admission: Admission, program: Program) -> str:
     return "hold" if admission.overtakes(program) or admission.inside + 1 > admission.window else "admit"
 
 
+def pausing(admission: Admission, program: Program) -> str:
+    now = admission.now
+    first_back = admission.to_resume(now)
+    if admission.overtakes(program) or (first_back is not None and first_back.live):
+        return "hold"
+    total = sum(admission.demand(inside, now) for inside in admission.unpaused())
+    prompt = min(program.turns.values(), key=lambda turn: turn.id).prompt + admission.parameters["buffer_tokens"]
+    return "admit" if total + prompt <= admission.capacity_tokens else "hold"
+
+
 RULES: dict[str, Callable[[Admission, Program], str]] = {
     "admit": lambda admission, program: "admit",
     "max_programs": max_programs,
     "watermark": watermark,
     "gate": gate,
     "concur": concur,
+    "thunder_agent": pausing,
+    "mori": pausing,
 }

@@ -70,7 +70,7 @@ def check_turns(orchestrator: Orchestrator, instances: Sequence[Instance], parke
     places += [turn.id for turn in parked]
     assert len(set(places)) == len(places)
     for turn in orchestrator.turns:
-        live = turn.ready_s == turn.ready_s and turn.end_s != turn.end_s
+        live = turn.here and turn.end_s != turn.end_s
         assert (turn.id in places) == live or (live and orchestrator.programs[turn.program].state == "failed")
         if turn.end_s == turn.end_s:
             assert turn.generated == turn.output

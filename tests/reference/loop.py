@@ -109,7 +109,7 @@ class ReferenceSimulator:
         program = self.orchestrator.programs[number]
         program.arrival_s = self.now
         program.state = "held"
-        answer = self.admission.ask(program)
+        answer = self.admission.ask(program, self.now)
         if answer == "hold":
             program.held_s = (self.now, math.nan)
             self.admission.held.append(program)
@@ -124,6 +124,7 @@ class ReferenceSimulator:
         if answer == "reject":
             self.end(program, "rejected")
             return
+        program.acting_since_s = self.now
         for turn in self.orchestrator.admit(program):
             self.get_ready(turn)
         self.arm_tick()
@@ -132,7 +133,7 @@ class ReferenceSimulator:
         """If something has changed: ask for those held, in order, until one is held again."""
         held = self.admission.held
         while self.ask_held and held:
-            answer = self.admission.ask(held[0])
+            answer = self.admission.ask(held[0], self.now)
             if answer == "hold":
                 break
             self.carry_out(held.pop(0), answer)
@@ -147,6 +148,9 @@ class ReferenceSimulator:
     def control_tick(self, _: int) -> None:
         self.tick_armed = False
         self.admission.tick()
+        if self.admission.rule in ("thunder_agent", "mori"):
+            for program in self.admission.take_stock(self.now):
+                self.release(program)
         self.ask_held = True
         if self.events.any():
             self.arm_tick()
@@ -159,19 +163,37 @@ class ReferenceSimulator:
     def get_ready(self, turn: Turn) -> None:
         """All that the turn has waited for is there: it enters the gateway."""
         turn.ready_s = self.now
-        self.gateway.append(turn)
+        turn.arriving = True
         self.events.push(self.now + self.frontend_s, Kind.TURN_READY, turn.id)
 
     def turn_ready(self, turn: Turn) -> None:
         """The turn has passed the gateway."""
-        self.gateway.remove(turn)
-        if self.program(turn).state != "failed":
+        program = self.program(turn)
+        if program.state == "failed":
+            return
+        was_live = bool(program.live)
+        turn.arriving = False
+        if not was_live and any(not math.isnan(other.end_s) for other in program.turns.values()):
+            program.acting_s = 0.8 * program.acting_s + turn.ready_s - program.acting_since_s
+        if program.paused and any(instance.can_ever_hold(turn) for instance in self.instances):
+            self.gateway.append(turn)
+        else:
+            self.place(turn)
+
+    def release(self, program: Program) -> None:
+        """A program is paused no longer: its turns that are held at the gateway are routed."""
+        released = [turn for turn in self.gateway if turn.program == program.id]
+        self.gateway = [turn for turn in self.gateway if turn.program != program.id]
+        for turn in released:
             self.place(turn)
 
     def turn_ended(self, turn: Turn) -> None:
         turn.end_s = self.now
         program = self.program(turn)
         program.service_s += service_s(turn)
+        program.reasoning_s = 0.8 * program.reasoning_s + service_s(turn)
+        if not program.live:
+            program.acting_since_s = self.now
         program.wait_s += turn.scheduled_s - turn.ready_s
         if program.state == "failed":
             return
@@ -184,6 +206,8 @@ class ReferenceSimulator:
         self.ask_held |= program.state == "active"
         program.state = state
         program.end_s = self.now
+        program.paused = False
+        self.release(program)
         for number, delay_s in self.orchestrator.followers(program):
             self.events.push(self.now + delay_s, Kind.PROGRAM_ARRIVAL, number)
 

@@ -19,6 +19,9 @@ class Program:
         service_s: Sum over its ended turns of the time from first scheduling to end.
         wait_s: Likewise from ready to first scheduling.
         held_s: (from, to) of its wait for admission; no end while it lasts.
+        paused: Its turns are held at the gateway.
+        acting_since_s: Since when none of its turns is in the cluster.
+        acting_s, reasoning_s: Time without a turn there and service, of the past less and less.
         tool_waits: (from, to) of each wait of one of its tool calls in the queue of a server.
     """
 
@@ -31,8 +34,28 @@ class Program:
     home: int = -1
     service_s: float = 0.0
     wait_s: float = 0.0
+    paused: bool = False
+    acting_since_s: float = 0.0
+    acting_s: float = 0.0
+    reasoning_s: float = 0.0
     held_s: tuple[float, float] | None = None
     tool_waits: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def live(self) -> list[Turn]:
+        """Turns that have passed the gateway and have not ended."""
+        return [t for t in self.turns.values() if t.here and math.isnan(t.end_s)]
+
+    @property
+    def context(self) -> int:
+        """Tokens of the longest context so far."""
+        seen = [t for t in self.turns.values() if t.here]
+        return max((t.prompt + (0 if math.isnan(t.end_s) else t.output) for t in seen), default=0)
+
+    def idleness(self, now: float) -> float:
+        """Share of its recent time without a turn."""
+        acting_s = self.acting_s + (0.0 if self.live else now - self.acting_since_s)
+        return acting_s / (acting_s + self.reasoning_s) if acting_s > 0 else 0.0
 
     @property
     def ended(self) -> bool:

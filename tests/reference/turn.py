@@ -17,6 +17,7 @@ class Turn:
         owned: Blocks that are not published.
         locked: Segments that it locks, a prefix of its path.
         loading: Its prefix is being brought up.
+        arriving: It is ready and passes the gateway.
         asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
     """
 
@@ -41,7 +42,13 @@ class Turn:
     asked_tokens: int = 0
     preemptions: int = 0
     loading: bool = False
+    arriving: bool = False
     instance: int = -1
+
+    @property
+    def here(self) -> bool:
+        """It is ready and has passed the gateway."""
+        return not math.isnan(self.ready_s) and not self.arriving
 
     @property
     def kv_tokens(self) -> int:

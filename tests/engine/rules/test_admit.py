@@ -1,6 +1,7 @@
 """Each admission rule against cases computed by hand; docs/scheduling.md has the formulas. An iteration takes 10 ms."""
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ import pytest
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.decisions import ADMIT, ADMIT_PROGRAM, ENDED, HOLD, REJECT
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.rules.admit import adapt_window
-from agentsim_env.engine.state import DONE, REJECTED
+from agentsim_env.engine.rules.admit import adapt_window, take_stock
+from agentsim_env.engine.state import ACTIVE, DONE, REJECTED
 from agentsim_env.workload.programs import Programs
 from tests.engine.hand_made import bound, engine
 from tests.reference.building import WorkloadBuilder
 
 adapt = bound(adapt_window)
+stock = bound(take_stock)
 
 
 def alone(*shapes: tuple[float, int, int], after: Mapping[int, int] | None = None) -> Programs:
@@ -198,3 +200,134 @@ def test_answers_and_their_mask() -> None:
     assert core.advance(HOLD) == ADMIT_PROGRAM
     assert core.advance(ADMIT) == ENDED
     assert core.state.program_run["state"].tolist() == [REJECTED, DONE, DONE, DONE]
+
+
+# ThunderAgent and MORI.
+
+
+def contexts(rule: str, *tokens: int, kv_blocks: int = 100, **parameters: float) -> Core:
+    """Programs with contexts of so many tokens that all act since now; a tick is due."""
+    work = WorkloadBuilder()
+    for _ in tokens:
+        work.program(0.0)
+        work.turn(work.segment(100), 100, 10)
+    defaults = {"buffer_tokens": 0.0}
+    blueprint = Blueprint(
+        [engine(kv_blocks=kv_blocks)],
+        rules={"admit_program": rule},
+        parameters={"admit_program": defaults | parameters},
+    )
+    core = Core(blueprint.state(work.build()))
+    run_ = core.state.program_run
+    run_["state"] = ACTIVE
+    run_["context_tokens"] = tokens
+    core.state.world["n_admitted"] = len(tokens)
+    return core
+
+
+def paused(core: Core) -> list[int]:
+    return np.flatnonzero(core.state.program_run["paused"]).tolist()
+
+
+def test_thunder_agent_pauses_the_smallest_that_act_first() -> None:
+    core = contexts("thunder_agent", 500, 300, 900, 200, 400)  # 2,300 tokens for 1,600
+    stock(core.state, False)
+    assert paused(core) == [1, 3, 4]  # 200, 300 and 400 make 1,400 of it
+    core = contexts("thunder_agent", 500, 300, 900, 200, 400)
+    core.state.program_run["live"] = [0, 1, 0, 1, 0]
+    stock(core.state, False)
+    assert paused(core) == [0, 4]  # 400 and 500
+
+
+def test_thunder_agent_forgets_those_that_act_for_long() -> None:
+    core = contexts("thunder_agent", 500, 300, 900, 200, 400, half_life_s=2.0)
+    core.state.world["now_s"] = 10.0
+    core.state.program_run["acting_since_s"] = [6.0, 10.0, 8.0, 10.0, 10.0]
+    stock(core.state, False)
+    assert paused(core) == []  # 125 + 300 + 450 + 200 + 400 = 1,475
+    core.state.program_run["acting_since_s"][2] = 9.9  # 869 instead of 450
+    stock(core.state, False)
+    assert paused(core) == [1, 3]
+
+
+def test_thunder_agent_resumes_those_with_a_turn_first_and_the_smallest() -> None:
+    core = contexts("thunder_agent", 500, 300, 700, 200, 400)
+    core.state.program_run["paused"] = [0, 1, 1, 1, 0]
+    core.state.program_run["live"] = [1, 0, 1, 0, 1]
+    core.state.world["n_paused"] = 3
+    stock(core.state, False)
+    assert paused(core) == [1, 3]  # 900 + 700 fills it
+    core.state.program_run["context_tokens"][2] = 450
+    stock(core.state, False)
+    assert paused(core) == [1]  # + 200, but not + 300
+
+
+def test_pausing_never_leaves_nobody() -> None:
+    core = contexts("thunder_agent", 2000, 3000)
+    stock(core.state, False)
+    assert paused(core) == [0]
+    core.state.program_run["paused"] = 1
+    core.state.world["n_paused"] = 2
+    stock(core.state, False)
+    assert paused(core) == [1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_smallest_first_recomputes_least(seed: int) -> None:
+    """ThunderAgent's lemma: of all sets that free the same sum, the smallest contexts have the least sum of squares."""
+    rng = np.random.default_rng(seed)
+    tokens = (10 * rng.integers(5, 60, 9)).tolist()
+    core = contexts("thunder_agent", *tokens, kv_blocks=int(sum(tokens) * 0.6) // 16)
+    stock(core.state, False)
+    chosen = [tokens[p] for p in paused(core)]
+    assert sum(tokens) - sum(chosen) <= core.state.pool["capacity"][0] * 16
+    for n in range(1, 10):
+        for other in combinations(tokens, n):
+            if sum(other) == sum(chosen):
+                assert sum(c * c for c in other) >= sum(c * c for c in chosen)
+
+
+def test_mori_pauses_the_most_idle_and_resumes_the_least() -> None:
+    core = contexts("mori", 500, 500, 500, 500)
+    run_ = core.state.program_run
+    core.state.world["now_s"] = 10.0
+    run_["acting_since_s"] = [10.0, 9.0, 10.0, 10.0]
+    run_["acting_s"], run_["reasoning_s"] = [3.0, 0.0, 1.0, 0.0], [1.0, 1.0, 3.0, 5.0]
+    # Idleness 3/4, 1/2 (the second that it acts), 1/4, 0; 2,000 tokens for 1,600.
+    stock(core.state, True)
+    assert paused(core) == [0]
+    run_["paused"] = 1
+    core.state.world["n_paused"] = 4
+    stock(core.state, True)
+    assert paused(core) == [0]
+    run_["live"] = [0, 1, 0, 0]  # the call that is going on counts no more, and who has a turn leaves last
+    run_["acting_s"][1] = 9.0
+    run_["paused"] = 0
+    core.state.world["n_paused"] = 0
+    stock(core.state, True)
+    assert paused(core) == [0]
+
+
+def test_a_paused_program_waits_at_the_gateway() -> None:
+    # Contexts of 310 tokens each after the first turns, 700 with the second, in 960.
+    work = WorkloadBuilder()
+    for arrival_s, gap_s, output in ((0.0, 0.2, 90), (0.001, 0.4, 10)):
+        work.program(arrival_s)
+        leaf = work.segment(60)
+        work.edge(work.turn(leaf, 300, 10), work.turn(leaf, 700, output), gap_s=gap_s)
+    blueprint = Blueprint(
+        [engine(kv_blocks=60, max_num_batched_tokens=2048)],
+        rules={"admit_program": "thunder_agent"},
+        parameters={"admit_program": {"period_s": 0.07, "buffer_tokens": 0.0, "half_life_s": 100.0}},
+    )
+    core = Core(blueprint.state(work.build()))
+    assert core.advance() == ENDED
+    assert (core.state.world["n_holds"][0], core.state.world["n_pauses"][0], core.state.world["n_paused"][0]) == (
+        0,
+        1,
+        0,
+    )
+    # The second program, acting at the tick of 0.35, is paused; the first ends at 1.2, the next tick is at 1.26.
+    assert times(core, "ready_s") == [0.0, 0.3, 0.001, 0.51]
+    assert times(core, "routed_s") == [0.0, 0.3, 0.001, 1.26]
+    assert core.state.program_run["gap_s"] == pytest.approx([0.2, 0.4])

@@ -6,6 +6,7 @@ ticks is in `state.world`; asking it changes nothing.
 
 from agentsim_env.engine.rules.admit.concur import adapt_window, concur
 from agentsim_env.engine.rules.admit.limits import admit, gate, max_programs, watermark
+from agentsim_env.engine.rules.admit.pausing import mori, take_stock, thunder_agent
 from agentsim_env.engine.rules.table import Rule, dispatcher
 
 ADMIT_RULES: dict[str, Rule] = {
@@ -27,10 +28,12 @@ ADMIT_RULES: dict[str, Rule] = {
         },
         ticks=True,
     ),
+    "thunder_agent": Rule(thunder_agent, {"period_s": 5.0, "buffer_tokens": 100.0, "half_life_s": 1.0}, ticks=True),
+    "mori": Rule(mori, {"period_s": 5.0, "buffer_tokens": 100.0}, ticks=True),
 }
 
-CONCUR = list(ADMIT_RULES).index("concur")
+CONCUR, THUNDER_AGENT, MORI = (list(ADMIT_RULES).index(name) for name in ("concur", "thunder_agent", "mori"))
 
 admit_by_rule = dispatcher("admit_program", ADMIT_RULES, __file__)
 
-__all__ = ["ADMIT_RULES", "CONCUR", "adapt_window", "admit_by_rule"]
+__all__ = ["ADMIT_RULES", "CONCUR", "MORI", "THUNDER_AGENT", "adapt_window", "admit_by_rule", "take_stock"]

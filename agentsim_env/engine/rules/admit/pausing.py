@@ -1,0 +1,133 @@
+"""Programs that are paused between two turns, so that the contexts of the others fit into memory.
+
+A paused program's next turn is held at the gateway until it is resumed. One that is paused while a turn of it is in
+the cluster ends that turn first.
+"""
+
+import math
+
+from agentsim_env.engine.decisions import ADMIT, ADMIT_PROGRAM, HOLD
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.orchestrator import idleness, pause, resume
+from agentsim_env.engine.rules.admit.limits import must_queue
+from agentsim_env.engine.state import ACTIVE, NONE
+
+PERIOD, BUFFER, HALF_LIFE = range(3)
+
+
+@compiled
+def _capacity_tokens(state):
+    """Tokens of KV that the instances hold which are up."""
+    blocks = 0
+    for i in range(len(state.instance)):
+        blocks += state.pool[i].capacity if state.instance[i].up else 0
+    return blocks * state.world[0].block_size
+
+
+@compiled
+def _demand_tokens(state, p, by_idleness):
+    """Tokens that a program counts with; while it acts (its tools run), less and less under ThunderAgent."""
+    run = state.program_run[p]
+    tokens = run.context_tokens + state.parameter[ADMIT_PROGRAM, BUFFER]
+    if run.live > 0 or by_idleness:
+        return tokens
+    acting_s = state.world[0].now_s - run.acting_since_s
+    return tokens * math.pow(2.0, -acting_s / state.parameter[ADMIT_PROGRAM, HALF_LIFE])
+
+
+@compiled
+def _total_tokens(state, by_idleness):
+    """What all programs count with that are not paused, and how many these are."""
+    total, n = 0.0, 0
+    for p in range(len(state.program)):
+        if state.program_run[p].state == ACTIVE and not state.program_run[p].paused:
+            total += _demand_tokens(state, p, by_idleness)
+            n += 1
+    return total, n
+
+
+@compiled
+def _to_pause(state, by_idleness):
+    """Acting programs before others, and of these the smallest context, or the most idle; NONE if all are paused."""
+    best, best_acts, least = NONE, False, 0.0
+    for p in range(len(state.program)):
+        run = state.program_run[p]
+        if run.state != ACTIVE or run.paused:
+            continue
+        acts = run.live == 0
+        key = -idleness(state, p) if by_idleness else float(run.context_tokens)
+        if best == NONE or (acts and not best_acts) or (acts == best_acts and key < least):
+            best, best_acts, least = p, acts, key
+    return best
+
+
+@compiled
+def _to_resume(state, by_idleness):
+    """Paused programs with a turn before those without, and of these the smallest context, or the least idle."""
+    best, best_acts, least = NONE, False, 0.0
+    for p in range(len(state.program)):
+        run = state.program_run[p]
+        if not run.paused:
+            continue
+        acts = run.live == 0
+        key = idleness(state, p) if by_idleness else float(run.context_tokens)
+        if best == NONE or (best_acts and not acts) or (acts == best_acts and key < least):
+            best, best_acts, least = p, acts, key
+    return best
+
+
+@compiled
+def _answer(state, p, by_idleness):
+    """Admit a program while its first prompt fits beside the others, and no paused one has a turn that waits."""
+    if must_queue(state, p):
+        return HOLD
+    if state.world[0].n_paused > 0 and state.program_run[_to_resume(state, by_idleness)].live > 0:
+        return HOLD
+    prompt = state.turn[state.program[p].first_turn].prompt_tokens + state.parameter[ADMIT_PROGRAM, BUFFER]
+    total, _ = _total_tokens(state, by_idleness)
+    return ADMIT if total + prompt <= _capacity_tokens(state) else HOLD
+
+
+@compiled
+def thunder_agent(state, p):
+    """Contexts of all programs that are not paused fit into memory, checked every `period_s` (ThunderAgent).
+
+    arXiv 2602.13692: sum over those with a turn of c + sum over those that act for t of c 2^(-t / half_life_s) <=
+    capacity, c being the context and `buffer_tokens`. Above it the acting programs are paused, smallest first, then
+    the others; recomputing costs c^2, so that small ones are the cheapest way to free a given sum. Below it they are
+    resumed: those with a turn that waits, new programs, those that act, smallest first. Shared prefixes count with
+    each program.
+    """
+    return _answer(state, p, False)
+
+
+@compiled
+def mori(state, p):
+    """As `thunder_agent`, in the order of idleness and without decay (MORI, 2606.00866).
+
+    Idleness is the share of tool time in tool time and service over the last cycles (five there; here they fade by a
+    fifth each). The most idle are paused, the least idle resumed first. Without its CPU queue: the KV of what is
+    paused is left to the cache.
+    """
+    return _answer(state, p, True)
+
+
+@compiled
+def take_stock(state, by_idleness):
+    """A tick of either rule: pause while the contexts are too many, else resume while they fit."""
+    capacity = _capacity_tokens(state)
+    total, n = _total_tokens(state, by_idleness)
+    if total > capacity:
+        while total > capacity and n > 1:
+            p = _to_pause(state, by_idleness)
+            total -= _demand_tokens(state, p, by_idleness)
+            n -= 1
+            pause(state, p)
+        return
+    while state.world[0].n_paused > 0:
+        p = _to_resume(state, by_idleness)
+        total += _demand_tokens(state, p, by_idleness)
+        if total > capacity and n > 0:
+            return
+        n += 1
+        resume(state, p)

@@ -2,6 +2,7 @@
 
 from agentsim_env.engine.batching import synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.links import free_transfer, take_current
 from agentsim_env.engine.residency import unlock
 from agentsim_env.engine.state import NONE
@@ -25,16 +26,27 @@ def transfer_end(state, k):
     free_transfer(state, x)
 
 
+@compiled
+def _lose(state, x):
+    transfer = state.transfer[x]
+    if transfer.void:
+        return
+    transfer.void = 1
+    unlock(state, transfer.source)
+    if transfer.slot != NONE:
+        unlock(state, transfer.held)
+        state.pool[transfer.instance].used -= transfer.missing
+        state.slot[transfer.slot].transfer = NONE
+
+
 @component(NOTHING, NUMBER)
 def lose_transfers(state, i):
     """Instance `i` fails: what goes to it or comes from it has no effect any more, but stays on its link."""
-    for x in range(state.world[0].n_transfers):
-        transfer = state.transfer[x]
-        if transfer.instance != i or transfer.void:
-            continue
-        transfer.void = 1
-        unlock(state, transfer.source)
-        if transfer.slot != NONE:
-            unlock(state, transfer.held)
-            state.pool[i].used -= transfer.missing
-            state.slot[transfer.slot].transfer = NONE
+    for k in range(state.instance[i].link, state.instance[i].link + 2):
+        link = state.link[k]
+        if link.current != NONE:
+            _lose(state, link.current)
+        x = link.queue_head
+        while x != NONE:
+            _lose(state, x)
+            x = state.transfer[x].next

@@ -27,7 +27,7 @@ class DoNothing(gymnasium.Env[np.ndarray, np.integer]):
         self.observation_space = env.observation_space
         self.action_space = env.action_space
         observation, info = env.reset(seed=0)
-        self._observation, self._info = observation, info
+        self._observation, self._mask = observation, info["action_mask"]
         self._episode_steps, self._left = episode_steps, 0
 
     def reset(
@@ -36,12 +36,12 @@ class DoNothing(gymnasium.Env[np.ndarray, np.integer]):
         """Begins an episode."""
         super().reset(seed=seed)
         self._left = self._episode_steps
-        return self._observation.copy(), dict(self._info)
+        return self._observation.copy(), {"action_mask": self._mask.copy()}
 
     def step(self, action: np.integer) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Does nothing."""
         self._left -= 1
-        return self._observation.copy(), 0.0, self._left == 0, False, dict(self._info)
+        return self._observation.copy(), 0.0, self._left == 0, False, {"action_mask": self._mask.copy()}
 
 
 def do_nothing() -> gymnasium.Env:

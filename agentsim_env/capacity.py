@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.engine.jit import CACHE_FOLDER
+from agentsim_env.engine.jit import CACHE_ROOT, ENGINE_HASH
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
@@ -30,7 +30,7 @@ def capacity_per_s(scenario: "Scenario") -> float:
     Args:
         scenario: Its arrivals, reward, episode and objectives do not matter.
     """
-    path = CACHE_FOLDER.parent.parent / "capacity" / f"{_key(scenario)}.json"
+    path = CACHE_ROOT / "capacity" / f"{_key(scenario)}.json"
     if path.exists():
         return float(json.loads(path.read_text())["capacity_per_s"])
     capacity = max(rate for _, rate in capacity_curve(scenario))
@@ -93,7 +93,7 @@ def _key(scenario: "Scenario") -> str:
             "episode": {"programs": 1, "warmup_programs": 0, "time_limit_s": None},
         },
     )
-    return f"{neutral.content_hash()[:24]}-{_hardware(neutral)}-{CACHE_FOLDER.name}"
+    return f"{neutral.content_hash()[:24]}-{_hardware(neutral)}-{ENGINE_HASH}"
 
 
 def _hardware(scenario: "Scenario") -> str:

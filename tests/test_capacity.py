@@ -17,7 +17,7 @@ from tests.small import small
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache; returns the folder of its capacities."""
-    monkeypatch.setattr(capacity, "CACHE_FOLDER", tmp_path / "numba" / "0123456789abcdef")
+    monkeypatch.setattr(capacity, "CACHE_ROOT", tmp_path)
     return tmp_path / "capacity"
 
 

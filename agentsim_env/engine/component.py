@@ -11,7 +11,7 @@ import numba
 from llvmlite import binding
 from numba import types
 
-from agentsim_env.engine.jit import COMPILED, announce_compilation, cached
+from agentsim_env.engine.jit import COMPILED, cached
 from agentsim_env.engine.pointer import STATE
 
 NOTHING, NUMBER = types.void, types.int64
@@ -39,13 +39,10 @@ def component(returns: Any, *arguments: Any) -> Callable[[Callable[..., Any]], C
 
 def link() -> None:
     """Compile the components declared so far, or load them from the cache, and make them known by their names."""
-    if not _waiting:
-        return
-    announce_compilation()
-    with cached():
-        while _waiting:
-            symbol, signature, function = _waiting[0]
+    while _waiting:
+        symbol, signature, function = _waiting[0]
+        with cached(function.__code__.co_filename):
             code = numba.cfunc(signature, cache=True, error_model="numpy")(function)
-            binding.add_symbol(symbol, code.address)
-            _linked.append(code)
-            del _waiting[0]
+        binding.add_symbol(symbol, code.address)
+        _linked.append(code)
+        del _waiting[0]

@@ -19,6 +19,7 @@ from agentsim_env.engine.state import (
     INSTANCE,
     LINK,
     NONE,
+    PIN,
     POOL,
     PROFILE,
     PROGRAM_RUN,
@@ -32,6 +33,9 @@ from agentsim_env.engine.state import (
     State,
 )
 from agentsim_env.workload.programs import Programs
+
+PIN_GRID_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Lengths of a pin that an agent may choose from: around the gaps of tools."""
 
 MOST_PARAMETERS = 16
 """Parameters that a rule may have."""
@@ -112,6 +116,7 @@ class Blueprint:
         open_kinds: Kinds that are answered from outside.
         control_period_s: Time between control ticks, where no rule has its own.
         candidates: Candidates of a decision at most, where their number is not fixed.
+        pin_grid_s: How long an agent may pin what a turn leaves.
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
         tier: Tier below HBM, if there is one.
@@ -129,6 +134,7 @@ class Blueprint:
     open_kinds: Sequence[str] = ()
     control_period_s: float = 1.0
     candidates: int = 16
+    pin_grid_s: Sequence[float] = PIN_GRID_S
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
     tier: Tier | None = None
@@ -162,7 +168,7 @@ class Blueprint:
         rows = np.zeros(len(self.engines), INSTANCE)
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-        rows["due_at"] = rows["lower"] = NONE
+        rows["due_at"] = rows["lower"] = rows["pin"] = NONE
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
             row["max_num_seqs"] = engine.max_num_seqs
@@ -249,9 +255,12 @@ class Blueprint:
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
             slot=_reserved(live, SLOT),
             resident=_reserved(most_resident, RESIDENT),
+            pin=_reserved(len(programs.turn) if world["retains"] else 0, PIN),
+            ended=np.zeros(int(instance["max_num_seqs"].max()) if world["retains"] else 0, "i4"),
+            pin_grid_s=np.array(self.pin_grid_s, float),
             link=self._links(),
             transfer=_reserved(len(programs.turn) + live if self.tier is not None else 0, TRANSFER),
-            event=_heap(events_at, live + len(events_at) + 2 * n + 4),
+            event=_heap(events_at, live + len(events_at) + 2 * n + 4 + (len(programs.turn) if world["retains"] else 0)),
             due=np.zeros(n, DUE),
             profile=self._profile,  # type: ignore[attr-defined]
             by_tokens=self._by_tokens,  # type: ignore[attr-defined]
@@ -274,7 +283,7 @@ class Blueprint:
             for name in ("route", "parked", "plan", "arrived", "held", "paused")
             for end in ("head", "tail")
         ]
-        for name in ("free_slot", "free_resident", "free_transfer", "asked_program", *lists):
+        for name in ("free_slot", "free_resident", "free_pin", "free_transfer", "asked_program", *lists):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = NONE
@@ -282,6 +291,9 @@ class Blueprint:
         world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
         world["admission_period_s"] = admission.get("period_s", self.control_period_s)
         world["window"] = admission.get("first_window", 0.0)
+        world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
+        world["firm_pins"] = self._parameters_of("retain_kv").get("firm", 0.0) != 0.0
+        world["n_pin_times"] = len(self.pin_grid_s)
         world["seed"] = np.uint64(seed % 2**64)
         world["frontend_s"] = self.frontend_s
         world["view_period_s"] = self.view_period_s
@@ -294,7 +306,7 @@ class Blueprint:
 
     def _pools(self, n_upper: int, n_pools: int) -> np.ndarray:
         pool = np.zeros(n_pools, POOL)
-        pool["oldest"] = pool["newest"] = NONE
+        pool["oldest"] = pool["newest"] = pool["last_expired"] = NONE
         pool["capacity"][: len(self.engines)] = [engine.kv_blocks for engine in self.engines]
         pool["capacity"][len(self.engines) : n_upper] = self.tree_tokens // self.block_size
         if self.tier is not None:
@@ -378,7 +390,7 @@ def _program_runs(programs: Programs) -> np.ndarray:
     runs["end_s"] = np.nan
     runs["arrived_s"] = np.nan
     runs["turns_left"] = programs.program["n_turns"]
-    runs["home"] = runs["follower"] = runs["sibling"] = NONE
+    runs["home"] = runs["follower"] = runs["sibling"] = runs["pin"] = NONE
     for p in np.flatnonzero(programs.program["after"] >= 0)[::-1]:
         first = programs.program["after"][p]
         runs["sibling"][p] = runs["follower"][first]

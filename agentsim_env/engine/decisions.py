@@ -26,6 +26,10 @@ KINDS: tuple[str, ...] = (
 ADMIT, HOLD, REJECT = range(3)
 """Answers to `admit_program`."""
 
+LEAVE, DROP, TO_DRAM, TO_CXL, PIN = range(5)
+"""Answers to `retain_kv`; PIN + k: pin for entry k of the scenario's grid, and behind the grid, for rules only, for
+`world.pin_s`."""
+
 OPEN_KINDS: tuple[str, ...] = ("admit_program", "route_turn", "schedule_turn", "preempt_turn")
 """Kinds that an agent outside the engine can be asked to answer."""
 

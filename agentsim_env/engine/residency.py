@@ -140,6 +140,10 @@ def _new_record(state, segment, pool, blocks):
     record.pool = pool
     record.blocks = blocks
     record.locks = 0
+    record.pins = 0
+    record.uses = 0
+    record.program = NONE
+    record.expired = 0
     record.parent = NONE
     record.children = 0
     record.previous_holder = NONE

@@ -75,6 +75,11 @@ WORLD = np.dtype(
         ("plan_head", "i4"),  # instances that are to form an iteration now, first in first out
         ("plan_tail", "i4"),
         ("last_routed", "i4"),  # instance that the last turn was sent to
+        ("pin_s", "f8"),  # how long the retention rule pins, where its answer is an exact time
+        ("n_pin_times", "i4"),  # entries of `pin_grid_s`
+        ("n_ended", "i4"),  # entries of `ended`
+        ("n_pins", "i4"),  # pins ever used
+        ("free_pin", "i4"),  # head of the list of free pins
         ("n_transfers", "i4"),  # transfer records ever used
         ("free_transfer", "i4"),  # head of the list of free transfer records
         ("transfers", "i8"),  # transfers asked for so far
@@ -91,6 +96,8 @@ WORLD = np.dtype(
         ("route_tail", "i4"),
         ("parked_head", "i4"),  # turns for which no instance is up
         ("parked_tail", "i4"),
+        ("retains", "i1"),  # what becomes of the KV of a turn that ends is decided: not everything is just left
+        ("firm_pins", "i1"),  # pins give way to running turns only, unless nothing runs
         ("write_through", "i1"),  # what a turn leaves is copied to the lower tier at once
         ("paused_head", "i4"),  # turns of paused programs, at the gateway
         ("paused_tail", "i4"),
@@ -123,6 +130,7 @@ PROGRAM_RUN = np.dtype(
         ("context_tokens", "i4"),  # longest context so far
         ("paused", "i4"),  # its turns are held at the gateway
         ("home", "i4"),  # instance of the program's most recently routed turn
+        ("pin", "i4"),  # first of its pins
         ("follower", "i4"),  # first program of the closed loop that waits for this one
         ("sibling", "i4"),  # next program that waits for the same one
         ("next_held", "i4"),  # next in the list of programs that have arrived, or are held
@@ -210,11 +218,17 @@ INSTANCE = np.dtype(
         ("hit_tokens", "i8"),
         ("asked_tokens", "i8"),  # prompt tokens asked for, minus what preemption left undone: hit + computed
         ("evicted_blocks", "i8"),
+        ("dropped_blocks", "i8"),  # blocks given up by `retain_kv`
         ("loaded_blocks", "i8"),  # blocks brought up from lower tiers
         ("stored_blocks", "i8"),  # blocks copied to lower tiers
         ("block_bytes", "f8"),  # KV of one block, on all GPUs of the instance together
         ("peak_blocks", "i4"),  # most blocks in use
         ("preemptions", "i4"),
+        ("pins_made", "i4"),
+        ("pins_used", "i4"),  # ended by a turn that they were for
+        ("pins_expired", "i4"),
+        ("pins_broken", "i4"),  # given up under pressure
+        ("pin", "i4"),  # first of its pins
         ("turns", "i4"),  # turns that ended here
         ("run_length", "i4"),  # iterations of the run
         ("run_scheduled", "i4"),  # of these, scheduled in the state so far
@@ -241,9 +255,11 @@ POOL = np.dtype(
     [
         ("capacity", "i4"),  # blocks
         ("used", "i4"),  # blocks resident, owned or reserved for what is on its way
-        ("idle", "i4"),  # resident blocks that nobody locks
-        ("oldest", "i4"),  # idle records, least recently released first
+        ("idle", "i4"),  # resident blocks that nobody locks or pins
+        ("pinned", "i4"),  # resident blocks that are pinned and that nobody locks
+        ("oldest", "i4"),  # idle records: those whose pin has expired, then least recently released first
         ("newest", "i4"),
+        ("last_expired", "i4"),  # the last of them whose pin has expired; NONE for none
     ],
     align=True,
 )
@@ -255,12 +271,29 @@ RESIDENT = np.dtype(
         ("pool", "i4"),  # NONE for a free record
         ("blocks", "i4"),  # leading blocks of the segment that the pool holds
         ("locks", "i4"),  # turns that lock it, plus locked children
+        ("pins", "i4"),  # pins on it, plus pinned children
+        ("uses", "i4"),  # stays of turns in a batch that locked it and have ended
+        ("program", "i4"),  # program of the last of them; NONE for none
+        ("expired", "i1"),  # its pin has expired, and nobody has locked it since
         ("parent", "i4"),  # record of the parent segment in the same pool
         ("children", "i4"),  # resident children
         ("older", "i4"),  # neighbours among the idle records of the pool
         ("newer", "i4"),
         ("next_holder", "i4"),  # neighbours among the records of the same segment
         ("previous_holder", "i4"),
+    ],
+    align=True,
+)
+
+PIN = np.dtype(
+    [
+        ("expiry_s", "f8"),  # deadline
+        ("turn", "i4"),  # turn that left what is pinned; NONE for a free record
+        ("instance", "i4"),
+        ("record", "i4"),  # deepest record that it pins
+        ("next", "i4"),  # neighbours among the pins of the instance; next free record
+        ("previous", "i4"),
+        ("next_of_program", "i4"),  # next among the pins of the program
     ],
     align=True,
 )
@@ -360,6 +393,9 @@ class State(NamedTuple):
     finish: Any  # FINISH [N, max sequences], heaps
     slot: Any  # SLOT [most live turns]
     resident: Any  # RESIDENT [most resident records]
+    pin: Any  # PIN [most pins]
+    ended: Any  # i4 [most turns that end at once], turns that have ended and whose KV is to be decided about
+    pin_grid_s: Any  # f8 [G], how long a pin may last
     link: Any  # LINK [links]
     transfer: Any  # TRANSFER [most transfers]
     event: Any  # EVENT [most events], heap
@@ -398,6 +434,9 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (FINISH, 2),
     (SLOT, 1),
     (RESIDENT, 1),
+    (PIN, 1),
+    (np.dtype("i4"), 1),
+    (np.dtype("f8"), 1),
     (LINK, 1),
     (TRANSFER, 1),
     (EVENT, 1),

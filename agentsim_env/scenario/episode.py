@@ -1,8 +1,8 @@
 """The length of an episode, the service-level objectives, and how decisions are put to agents."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from agentsim_env.scenario.base import Part, PositiveAmount, PositiveNumber, WholeNumber
 from agentsim_env.scenario.problems import not_allowed
@@ -49,3 +49,14 @@ class Decisions(Part):
 
     control_period_s: PositiveAmount = 1.0
     """Time between control ticks."""
+
+    pin_grid_s: Annotated[tuple[PositiveAmount, ...], Field(strict=False, min_length=1, max_length=16)] = (
+        0.25,
+        0.5,
+        1.0,
+        2.0,
+        5.0,
+        10.0,
+        30.0,
+    )
+    """How long an agent may pin what a turn leaves behind."""

@@ -1,7 +1,9 @@
 """The tables of all rules, by kind of decision."""
 
 from agentsim_env.engine.rules.admit import ADMIT_RULES
+from agentsim_env.engine.rules.evict import EVICT_RULES
 from agentsim_env.engine.rules.preempt import PREEMPT_RULES
+from agentsim_env.engine.rules.retain import RETAIN_RULES
 from agentsim_env.engine.rules.route import ROUTE_RULES
 from agentsim_env.engine.rules.schedule import SCHEDULE_RULES
 from agentsim_env.engine.rules.table import Rule
@@ -10,6 +12,8 @@ TABLES: dict[str, dict[str, Rule]] = {
     "admit_program": ADMIT_RULES,
     "route_turn": ROUTE_RULES,
     "schedule_turn": SCHEDULE_RULES,
+    "retain_kv": RETAIN_RULES,
+    "evict_kv": EVICT_RULES,
     "preempt_turn": PREEMPT_RULES,
 }
 """The rules of each decision kind that has more than one."""
@@ -18,8 +22,8 @@ RULES: dict[str, tuple[str, ...]] = {
     "admit_program": tuple(ADMIT_RULES),
     "route_turn": tuple(ROUTE_RULES),
     "schedule_turn": tuple(SCHEDULE_RULES),
-    "retain_kv": ("leave",),
-    "evict_kv": ("lru",),
+    "retain_kv": tuple(RETAIN_RULES),
+    "evict_kv": tuple(EVICT_RULES),
     "preempt_turn": tuple(PREEMPT_RULES),
     "prefetch_kv": ("none",),
     "set_prefill_budget": ("static",),

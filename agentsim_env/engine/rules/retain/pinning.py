@@ -1,0 +1,13 @@
+"""Pins of an exact length: what rules answer that work one out."""
+
+from agentsim_env.engine.decisions import LEAVE, PIN
+from agentsim_env.engine.jit import compiled
+
+
+@compiled
+def pin_for(state, seconds):
+    """The answer that pins for so long; no time at all is the answer that leaves the KV."""
+    if not seconds > 0.0:
+        return LEAVE
+    state.world[0].pin_s = seconds
+    return PIN + state.world[0].n_pin_times

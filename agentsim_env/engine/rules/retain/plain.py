@@ -1,0 +1,23 @@
+"""Retention that asks for nothing but its parameters."""
+
+from agentsim_env.engine.decisions import DROP, LEAVE, RETAIN_KV
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.rules.retain.pinning import pin_for
+
+
+@compiled
+def leave(state, t):
+    """What a turn leaves is ordinary cache (vLLM)."""
+    return LEAVE
+
+
+@compiled
+def evict_always(state, t):
+    """What a turn leaves and nobody else holds is given up at once (AgentServeSim's lower baseline)."""
+    return DROP
+
+
+@compiled
+def ttl(state, t):
+    """What a turn leaves is pinned for `tau_s`, the same for every tool."""
+    return pin_for(state, state.parameter[RETAIN_KV, 0])

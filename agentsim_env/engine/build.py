@@ -16,6 +16,7 @@ from agentsim_env.engine.state import (
     DUE,
     EVENT,
     FINISH,
+    GAP,
     INSTANCE,
     LINK,
     NONE,
@@ -36,6 +37,9 @@ from agentsim_env.workload.programs import Programs
 
 PIN_GRID_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Lengths of a pin that an agent may choose from: around the gaps of tools."""
+
+LAST_GAPS = 100
+"""Gaps that are remembered of each tool (Continuum: K = 100)."""
 
 MOST_PARAMETERS = 16
 """Parameters that a rule may have."""
@@ -218,6 +222,7 @@ class Blueprint:
         events_at = self._first_events(faults)
         live = _most_live(programs)
         pool = self._pools(n_upper, n_pools)
+        n_tools = max(1, len(programs.tools))
         n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
         most_resident = min(n_segments * n_pools, int(pool["capacity"].sum())) + 1
         instance = self._instance.copy()  # type: ignore[attr-defined]
@@ -246,6 +251,8 @@ class Blueprint:
             holder=np.full(n_segments, NONE, "i4"),
             place=_reserved(max(FIRST_PLACES, 1 << (2 * most_resident - 1).bit_length()), np.dtype("i4")),
             tool=_tools(programs),
+            gap=np.zeros(n_tools + 1, GAP),
+            last_gaps_s=np.zeros((n_tools + 1, LAST_GAPS)),
             tenant=np.zeros(len(programs.tenants), TENANT),
             instance=instance,
             seen=instance.copy() if delayed else instance,

@@ -1,6 +1,9 @@
 """Program Orchestrator: who has arrived, which turns are ready, when a program is busy, done or failed."""
 
+import numpy as np
+
 from agentsim_env.engine import events
+from agentsim_env.engine.history import note_gap, note_length
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_arrived, join_paused, join_to_route, new_slot, release_paused
 from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, NONE, REJECTED
@@ -169,6 +172,7 @@ def _end_program(state, p, how):
         world.n_done += 1
         world.done_service_s += run.service_s
         world.n_counted_done += _counted(state, p)
+        note_length(state, np.int64(state.program[p].n_turns))
     else:
         world.n_failed += how == FAILED
         world.n_rejected += how == REJECTED
@@ -206,6 +210,7 @@ def turn_ready(state, t):
 @compiled
 def edge_done(state, e):
     """A tool's result has reached the gateway."""
+    note_gap(state, e)
     t = state.edge[e].target
     run = state.turn_run[t]
     run.pending -= 1
@@ -236,7 +241,9 @@ def _note_service(state, t):
     service_s = turn_run.end_s - turn_run.scheduled_s
     run.service_s += service_s
     _leave_cluster(state, t, service_s)
-    run.wait_s += turn_run.scheduled_s - turn_run.ready_s
+    wait_s = turn_run.scheduled_s - turn_run.ready_s
+    run.wait_s += wait_s
+    world.ended_wait_s += wait_s
     state.tenant[state.program[turn.program].tenant].service_s += service_s
     world.ended_service_s += service_s
     world.turns_ended += 1

@@ -41,6 +41,11 @@ WORLD = np.dtype(
         ("tick_tokens", "i8"),
         ("ended_service_s", "f8"),  # sum of the service of all turns that have ended, see PROGRAM_RUN
         ("done_service_s", "f8"),  # sum of the service of all programs that are done
+        ("ended_wait_s", "f8"),  # sum of the waits, from ready to first scheduling, of all turns that have ended
+        ("pairs", "i8"),  # turns k < N of programs done, N turns each: (turns had, turns to come); engine/history.py
+        ("pair_sum", "i8"),  # sum of k, which is that of N - k
+        ("pair_squares", "i8"),  # sum of k squared
+        ("pair_products", "i8"),  # sum of k (N - k)
         ("recomputed_tokens", "i8"),  # prefill tokens of counted turns that their programs had had before
         ("seed", "u8"),  # for hash01: chance inside rules
         ("chances", "i8"),  # number of the next draw from hash01
@@ -346,6 +351,18 @@ TOOL = np.dtype(
     align=True,
 )
 
+GAP = np.dtype(
+    [
+        ("n", "i8"),  # gaps that have ended
+        ("sum_s", "f8"),  # of these
+        ("ema_s", "f8"),  # moving averages, see engine/history.py
+        ("fast_ema_s", "f8"),
+        ("log_mean", "f8"),  # of log seconds, likewise
+        ("log_variance", "f8"),
+    ],
+    align=True,
+)
+
 TENANT = np.dtype(
     [
         ("service_s", "f8"),  # service that its turns have had, those that have ended
@@ -384,6 +401,8 @@ class State(NamedTuple):
     holder: Any  # i4 [S], first resident record of each segment
     place: Any  # i4 [power of two], resident records by (segment, pool), hashed; see engine/directory.py
     tool: Any  # TOOL [kinds]
+    gap: Any  # GAP [kinds + 1], tool gaps that have ended, by tool and, in the last row, of all tools
+    last_gaps_s: Any  # f8 [kinds + 1, 100], the last of these; a ring
     tenant: Any  # TENANT [tenants]
     instance: Any  # INSTANCE [N]
     seen: Any  # INSTANCE [N], what the router sees; the instances themselves unless views are delayed
@@ -425,6 +444,8 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
     (TOOL, 1),
+    (GAP, 1),
+    (np.dtype("f8"), 2),
     (TENANT, 1),
     (INSTANCE, 1),
     (INSTANCE, 1),

@@ -10,6 +10,7 @@ from tests.reference.admission import Admission
 from tests.reference.batching import Instance
 from tests.reference.description import InstanceSpec, TierSpec
 from tests.reference.events import ADMISSION_TICK, Events, Kind
+from tests.reference.history import History
 from tests.reference.orchestrator import Orchestrator, Program
 from tests.reference.records import Records, collect
 from tests.reference.router import Route, View
@@ -50,6 +51,7 @@ class ReferenceSimulator:
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
+        self.history = History()
         self.tools = Tools(programs, self.events, self.orchestrator.waited)
         scheduler = Scheduler(self.orchestrator, schedule, preempt)
         self.instances = [Instance(spec, programs.block_size, scheduler) for spec in specs]
@@ -156,6 +158,8 @@ class ReferenceSimulator:
             self.arm_tick()
 
     def edge_done(self, edge: int) -> None:
+        gap_s = self.now - self.orchestrator.source(edge).end_s
+        self.history.note(int(self.orchestrator.workload.edge["tool"][edge]), gap_s)
         turn = self.orchestrator.join(edge)
         if turn is not None and self.program(turn).state != "failed":
             self.get_ready(turn)
@@ -195,6 +199,7 @@ class ReferenceSimulator:
         if not program.live:
             program.acting_since_s = self.now
         program.wait_s += turn.scheduled_s - turn.ready_s
+        self.history.waits_s.append(turn.scheduled_s - turn.ready_s)
         if program.state == "failed":
             return
         for edge in self.orchestrator.edges(turn):
@@ -204,6 +209,8 @@ class ReferenceSimulator:
 
     def end(self, program: Program, state: str) -> None:
         self.ask_held |= program.state == "active"
+        if state == "done":
+            self.history.lengths.append(len(program.turns))
         program.state = state
         program.end_s = self.now
         program.paused = False

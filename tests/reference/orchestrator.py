@@ -127,6 +127,10 @@ class Orchestrator:
         targets = self.workload.edge["target"]
         return [t for t in siblings if any(targets[edge] == turn.id for edge in self.edges(t))]
 
+    def source(self, edge: int) -> Turn:
+        """The turn that an edge leaves."""
+        return next(turn for turn in self.turns if edge in self.edges(turn))
+
     def join(self, edge: int) -> Turn | None:
         """An edge is done; its target if that was the last one it waited for."""
         turn = self.turns[self.workload.edge["target"][edge]]

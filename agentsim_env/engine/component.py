@@ -14,7 +14,7 @@ from numba import types
 from agentsim_env.engine.jit import COMPILED, cached
 from agentsim_env.engine.pointer import STATE
 
-NOTHING, NUMBER = types.void, types.int64
+NOTHING, NUMBER, SECONDS = types.void, types.int64, types.float64
 
 _waiting: list[tuple[str, Any, Callable[..., Any]]] = []
 _linked: list[Any] = []

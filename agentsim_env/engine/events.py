@@ -6,6 +6,7 @@ event stays behind.
 
 import numpy as np
 
+from agentsim_env.engine.component import NOTHING, NUMBER, SECONDS, component
 from agentsim_env.engine.jit import compiled
 
 (
@@ -24,7 +25,7 @@ from agentsim_env.engine.jit import compiled
 VIEW_TICK, STEAL_TICK, ADMISSION_TICK = range(3)  # ids of CONTROL_TICK
 
 
-@compiled
+@component(NOTHING, SECONDS, NUMBER, NUMBER)
 def push(state, time_s, kind, number):
     """Schedule an event of `kind` for object `number`."""
     heap = state.event
@@ -105,7 +106,7 @@ def _sift_down(state, at, i, time_s):
     _place(state, at, i, time_s)
 
 
-@compiled
+@component(NOTHING, NUMBER, SECONDS)
 def set_due(state, i, time_s):
     """The run of instance `i` ends at `time_s`; replaces an earlier announcement."""
     instance = state.instance[i]
@@ -120,7 +121,7 @@ def set_due(state, i, time_s):
         _sift_up(state, instance.due_at, i, time_s)
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def clear_due(state, i):
     """Instance `i` has no iteration in flight any more."""
     at = state.instance[i].due_at

@@ -2,11 +2,12 @@
 
 from agentsim_env.engine import events
 from agentsim_env.engine.admission import tick
-from agentsim_env.engine.batching import catch_up, end_run, leave_batch, next_ended, requeue
-from agentsim_env.engine.component import NUMBER, component
+from agentsim_env.engine.batching import catch_up, end_run, next_ended
+from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import iterations_begun
+from agentsim_env.engine.leaving import leave_batch, requeue
 from agentsim_env.engine.lists import free_slot, join_to_plan, join_to_route, leave_waiting, unpark_all
 from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
 from agentsim_env.engine.residency import drop_all
@@ -16,33 +17,6 @@ from agentsim_env.engine.state import DECODE, NONE, READY
 from agentsim_env.engine.tiers import store
 from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
 from agentsim_env.engine.transfers import lose_transfers, transfer_end
-
-
-@component(NUMBER, NUMBER)
-def advance(state, action):
-    """Answer the pending decision with `action`, if there is one, and run until the next.
-
-    Returns the number of the decision kind that is asked, or ENDED, TRUNCATED or STUCK (nothing is left to happen
-    although programs have not ended).
-    """
-    world = state.world[0]
-    if world.asked != NONE:
-        _answer(state, action)
-    while True:
-        asked = settle(state)
-        if asked != NONE:
-            return asked
-        if world.n_done + world.n_rejected + world.n_failed == len(state.program) and world.n_due == 0:
-            return ENDED
-        _skip_followers(state)
-        kind, number, time_s = _peek(state)
-        if kind == NONE:
-            return STUCK
-        if time_s > world.time_limit_s:
-            integrate(state, world.time_limit_s)
-            return TRUNCATED
-        integrate(state, time_s)
-        _handle(state, kind, number)
 
 
 @compiled
@@ -170,7 +144,7 @@ def _instance_up(state, i):
     unpark_all(state)
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def _instance_down(state, i):
     """The iteration in flight and all KV are lost; the turns of the instance are routed again."""
     instance = state.instance[i]
@@ -220,3 +194,30 @@ def _send_back(state, i, s):
     state.slot[s].instance = NONE
     state.slot[s].state = READY
     join_to_route(state, s)
+
+
+@component(NUMBER, NUMBER)
+def advance(state, action):
+    """Answer the pending decision with `action`, if there is one, and run until the next.
+
+    Returns the number of the decision kind that is asked, or ENDED, TRUNCATED or STUCK (nothing is left to happen
+    although programs have not ended).
+    """
+    world = state.world[0]
+    if world.asked != NONE:
+        _answer(state, action)
+    while True:
+        asked = settle(state)
+        if asked != NONE:
+            return asked
+        if world.n_done + world.n_rejected + world.n_failed == len(state.program) and world.n_due == 0:
+            return ENDED
+        _skip_followers(state)
+        kind, number, time_s = _peek(state)
+        if kind == NONE:
+            return STUCK
+        if time_s > world.time_limit_s:
+            integrate(state, world.time_limit_s)
+            return TRUNCATED
+        integrate(state, time_s)
+        _handle(state, kind, number)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from agentsim_env.engine import events
+from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.history import note_gap, note_length
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_arrived, join_paused, join_to_route, new_slot, release_paused
@@ -151,7 +152,7 @@ def _leave_cluster(state, t, service_s):
         run.acting_since_s = state.world[0].now_s
 
 
-@compiled
+@component(NOTHING, NUMBER, NUMBER)
 def _end_program(state, p, how):
     """Close the books of a program and start the one that waits for it in a closed loop."""
     world = state.world[0]
@@ -190,7 +191,7 @@ def reject(state, p):
     _end_program(state, p, REJECTED)
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def turn_ready(state, t):
     """A turn has passed the gateway: it is to be routed, or its program fails because no instance can ever hold it."""
     turn = state.turn[t]
@@ -253,7 +254,7 @@ def _note_service(state, t):
             state.path_s[following] = max(state.path_s[following], state.path_s[t] + service_s)
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def turn_ended(state, t):
     """The last token of a turn is out (its tools have been started): update its program."""
     p = state.turn[t].program

@@ -1,9 +1,11 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
 from agentsim_env.engine.admission import admissions, rule_for_program
-from agentsim_env.engine.batching import expect, plan, synchronise, wake
+from agentsim_env.engine.batching import plan, synchronise, wake
+from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import ADMIT_PROGRAM, PREEMPT_TURN, ROUTE_TURN, SCHEDULE_TURN
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
 from agentsim_env.engine.recent import note_sent
 from agentsim_env.engine.residency import deepest, depth_blocks, remember
@@ -39,6 +41,41 @@ def by_rule(state, s):
 
 
 @compiled
+def _keep_in_mind(state, i, s):
+    """The router notes what it sends to instance `i`: the prompt in its tree, and the prefill that this takes by it."""
+    slot = state.slot[s]
+    turn = state.turn[slot.turn]
+    size = state.world[0].block_size
+    pool = len(state.instance) + i
+    cached = min(depth_blocks(state, deepest(state, turn.segment, pool)), (slot.target - 1) // size) * size
+    note_sent(state, i, slot.target - cached, cached)
+    remember(state, turn.segment, pool, turn.prompt_tokens // size)
+
+
+@component(NOTHING, NUMBER)
+def place(state, i):
+    """Send the first turn to be routed to instance `i`."""
+    world = state.world[0]
+    s = leave_to_route(state)
+    slot = state.slot[s]
+    run = state.turn_run[slot.turn]
+    slot.instance = i
+    slot.state = WAITING
+    run.instance = i
+    run.routed_s = world.now_s
+    world.routed += 1
+    world.last_routed = i
+    state.program_run[slot.program].home = i
+    state.instance[i].outstanding_tokens += slot.target
+    if world.keep_tree:
+        _keep_in_mind(state, i, s)
+    synchronise(state, i)
+    expect(state, i, s)
+    join_waiting(state, i, s)
+    wake(state, i)
+
+
+@component(NUMBER)
 def settle(state):
     """Admit programs, form iterations and route turns, as far as they are due now.
 
@@ -86,41 +123,6 @@ def asked_rule(state):
     answer = by_rule(state, state.world[0].asked_slot)
     state.world[0].chances = chances
     return answer
-
-
-@compiled
-def _keep_in_mind(state, i, s):
-    """The router notes what it sends to instance `i`: the prompt in its tree, and the prefill that this takes by it."""
-    slot = state.slot[s]
-    turn = state.turn[slot.turn]
-    size = state.world[0].block_size
-    pool = len(state.instance) + i
-    cached = min(depth_blocks(state, deepest(state, turn.segment, pool)), (slot.target - 1) // size) * size
-    note_sent(state, i, slot.target - cached, cached)
-    remember(state, turn.segment, pool, turn.prompt_tokens // size)
-
-
-@compiled
-def place(state, i):
-    """Send the first turn to be routed to instance `i`."""
-    world = state.world[0]
-    s = leave_to_route(state)
-    slot = state.slot[s]
-    run = state.turn_run[slot.turn]
-    slot.instance = i
-    slot.state = WAITING
-    run.instance = i
-    run.routed_s = world.now_s
-    world.routed += 1
-    world.last_routed = i
-    state.program_run[slot.program].home = i
-    state.instance[i].outstanding_tokens += slot.target
-    if world.keep_tree:
-        _keep_in_mind(state, i, s)
-    synchronise(state, i)
-    expect(state, i, s)
-    join_waiting(state, i, s)
-    wake(state, i)
 
 
 @compiled

@@ -1,9 +1,10 @@
 """Work stealing between instances (SAGA): one whose queue is empty takes the oldest waiting turn of a loaded one."""
 
-from agentsim_env.engine.batching import expect, synchronise, wake
+from agentsim_env.engine.batching import synchronise, wake
 from agentsim_env.engine.chance import chance
 from agentsim_env.engine.component import NOTHING, component
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_waiting
 from agentsim_env.engine.rules.saga import load
 from agentsim_env.engine.state import NONE

@@ -38,6 +38,16 @@ def capacity_per_s(scenario: "Scenario") -> float:
     return capacity
 
 
+def with_rate(scenario: "Scenario") -> "Scenario":
+    """The scenario with its load spelled out as a rate: whatever its rules become, its programs arrive as before."""
+    from agentsim_env.scenario import load_scenario
+
+    load = getattr(scenario.workload.arrivals, "load", None)
+    if load is None:
+        return scenario
+    return load_scenario(scenario, {"workload.arrivals.rate_per_s": load * capacity_per_s(scenario)})
+
+
 def capacity_curve(scenario: "Scenario") -> list[tuple[int, float]]:
     """(programs in progress, programs completed per second), until the rate has passed its top."""
     curve: list[tuple[int, float]] = []

@@ -12,6 +12,7 @@ from agentsim_env.engine.state import NONE, State
 from agentsim_env.hardware import Engine, resolve
 from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
+from agentsim_env.scenario.bundle import bundle_of
 from agentsim_env.scenario.cluster import LowerTier
 from agentsim_env.scenario.registries import rule_parameters
 from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
@@ -76,7 +77,8 @@ class Simulator:
 
     Args:
         scenario: A scenario, or the name or path of one.
-        rules: Rules that replace the scenario's, by kind of decision.
+        bundle: Bundle whose rules replace all of the scenario's; see `agentsim_env.scenario.bundles`.
+        rules: Rules that replace the scenario's or the bundle's, by kind of decision.
         agent_kinds: Kinds of decision that are answered from outside, through `next_decision` and `apply`.
         source: Where workloads come from, instead of the scenario's own (see `agentsim_env.workload.prepare`).
     """
@@ -85,6 +87,7 @@ class Simulator:
         self,
         scenario: Scenario | str | None = None,
         *,
+        bundle: str | None = None,
         rules: Mapping[str, str] | None = None,
         agent_kinds: Collection[str] = (),
         source: WorkloadSource | None = None,
@@ -93,6 +96,8 @@ class Simulator:
         self.engines: list[Engine] = _engines(self.scenario)
         # Load is a fraction of the capacity under the scenario's own rules: other rules face the same arrivals.
         self.source = prepare(self.scenario) if source is None else source
+        if bundle is not None:
+            self.scenario = load_scenario(self.scenario, {"rules.bundle": bundle})
         if rules:
             self.scenario = _with_rules(self.scenario, rules)
         for kind in agent_kinds:
@@ -243,6 +248,7 @@ class Simulator:
             "scenario_hash": self.scenario.content_hash(),
             "seed": self.seed,
             "rules": self.scenario.rules.by_kind(),
+            "bundle": bundle_of(self.scenario.rules),
             "agent_kinds": list(self.blueprint.open_kinds),
             "warmup_programs": self.scenario.episode.warmup_programs,
             "slo": self.scenario.slo.model_dump(exclude_none=True),

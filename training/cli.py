@@ -72,6 +72,9 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario. Can be repeated."),
 ]
 Trace = Annotated[Path | None, typer.Option(help="Trace whose programs take the place of the scenario's.")]
+Bundle = Annotated[
+    str | None, typer.Option("--bundle", "-b", metavar="NAME", help="Rules of a published system, for the scenario's.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of held-out seeds.")]
 
@@ -99,6 +102,7 @@ def train(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
+    bundle: Bundle = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
     envs: Annotated[int | None, typer.Option(min=1, help="Environments side by side.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
@@ -132,6 +136,7 @@ def train(
             scenario=scenario,
             overrides=overrides or (),
             trace=trace,
+            bundle=bundle,
             steps=steps,
             envs=envs,
             seed=seed,
@@ -162,6 +167,7 @@ def evaluate(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
+    bundle: Bundle = None,
     seeds: Seeds = 20,
     jobs: Jobs = 1,
     reference: Annotated[str | None, typer.Option(help="Agent that the others are compared with.")] = None,
@@ -179,6 +185,7 @@ def evaluate(
         scenario=scenario,
         overrides=overrides or (),
         trace=trace,
+        bundle=bundle,
         environment=environment,
         seeds=seeds,
         reference=reference,
@@ -201,6 +208,7 @@ def simulate(
     rule: Annotated[
         list[str] | None, typer.Option(metavar="KIND=NAME", help="Rule for a kind of decision. Can be repeated.")
     ] = None,
+    bundle: Bundle = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the workload.")] = 0,
     out: Annotated[Path | None, typer.Option(callback=_folder, help="Folder for the records.")] = None,
 ) -> None:
@@ -208,7 +216,7 @@ def simulate(
     from agentsim_env.metrics.report import print_report
     from training.simulate import simulate as run
 
-    records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), seed)
+    records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), bundle, seed)
     print_report(records)
     if out is not None:
         records.save(out)
@@ -262,6 +270,14 @@ def rules() -> None:
     from training.listings import print_rules
 
     print_rules(_console())
+
+
+@app.command()
+def bundles() -> None:
+    """List the bundles: rules of published systems by name."""
+    from training.listings import print_bundles
+
+    print_bundles(_console())
 
 
 @app.command()

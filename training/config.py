@@ -56,6 +56,7 @@ def create_run(
     scenario: Any = None,
     overrides: Sequence[str] = (),
     trace: str | Path | None = None,
+    bundle: str | None = None,
     steps: int | None = None,
     envs: int | None = None,
     seed: int = 0,
@@ -73,6 +74,7 @@ def create_run(
         scenario: Name, path or scenario; None for the default.
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
+        bundle: Bundle whose rules answer the other kinds of decision.
         steps: Decisions to learn from; by default the hyper-parameter `n_timesteps`.
         envs: Environments side by side; by default the hyper-parameter `n_envs`.
         seed: Seed of the run.
@@ -89,7 +91,7 @@ def create_run(
         TrainingError: Something does not exist or is out of range.
     """
     environments.find_environment(environment)
-    loaded = environments.load(scenario, overrides, trace)
+    loaded = environments.load(scenario, overrides, trace, bundle)
     values = load_hyperparameters(environment, algo, hyper)
     given_steps, given_envs = int(values.pop("n_timesteps")), int(values.pop("n_envs"))
     steps = given_steps if steps is None else steps

@@ -49,7 +49,7 @@ def make_environment(name: str, scenario: "Scenario") -> "gymnasium.Env":
     return gymnasium.make(find_environment(name).id, scenario=scenario, disable_env_checker=True)
 
 
-def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None) -> "Scenario":
+def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None, bundle: str | None = None) -> "Scenario":
     """Loads a scenario, with the programs of a trace in the place of its own if there is one.
 
     Args:
@@ -57,6 +57,7 @@ def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None) ->
         overrides: Changes, as `load_scenario` takes them; they come after the trace.
         trace: File or folder of a trace. Its programs arrive as the scenario says, not at the recorded times, and its
             name goes behind that of the scenario.
+        bundle: Bundle whose rules replace those of the scenario. Programs arrive as they do under the scenario's own.
     """
     from agentsim_env.scenario import load_scenario
 
@@ -67,4 +68,14 @@ def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None) ->
         scenario = load_scenario(scenario)
         named = f"{scenario.name}-{path.stem}"
         scenario = load_scenario(scenario, {"name": named, "workload.trace": {"path": str(path)}})
-    return load_scenario(scenario, overrides)
+    loaded = load_scenario(scenario, overrides)
+    return loaded if bundle is None else _with_bundle(loaded, bundle)
+
+
+def _with_bundle(scenario: "Scenario", bundle: str) -> "Scenario":
+    from agentsim_env.capacity import with_rate
+    from agentsim_env.scenario import load_scenario
+    from agentsim_env.scenario.bundle import find_bundle
+
+    find_bundle(bundle)  # an unknown name is refused before a capacity is measured
+    return load_scenario(with_rate(scenario), {"rules.bundle": bundle})

@@ -46,6 +46,7 @@ def evaluate(
     scenario: Any = None,
     overrides: Sequence[str] = (),
     trace: str | Path | None = None,
+    bundle: str | None = None,
     environment: str = "routing",
     seeds: int | Sequence[int] = 20,
     reference: str | None = None,
@@ -59,6 +60,7 @@ def evaluate(
         scenario: Name, path or scenario; None for the default.
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
+        bundle: Bundle whose rules answer the other kinds of decision.
         environment: Name of the environment, which says what kind of decision the agents answer.
         seeds: The seeds, or how many of the test seeds.
         reference: Name of the agent that the others are compared with; by default the scenario's own rule if it is
@@ -81,7 +83,7 @@ def evaluate(
     kind = find_environment(environment).kind
     made = [make_agent(agent, kind) for agent in agents]
     names = _names(made)
-    contest = Contest(environment, load(scenario, overrides, trace), tuple(agents) if jobs > 1 else tuple(made))
+    contest = Contest(environment, load(scenario, overrides, trace, bundle), tuple(agents) if jobs > 1 else tuple(made))
     reference = _reference(reference, names, made, contest.scenario, kind)
     played = dict(_play_all(contest, seeds, jobs, console))
     return Results(environment, contest.scenario, names, seeds, reference, [played[seed] for seed in seeds])

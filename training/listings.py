@@ -30,3 +30,17 @@ def print_rules(console: Console) -> None:
             shown = ", ".join(f"{key}={value:g}" for key, value in parameters.items())
             table.add_row(kind if index == 0 else "", name, shown)
     console.print(table)
+
+
+def print_bundles(console: Console) -> None:
+    """Prints the bundles with the rules in which they differ from the stock one."""
+    from agentsim_env.scenario.bundle import STOCK, bundles, find_bundle, rules_of
+
+    stock = rules_of(STOCK).by_kind()
+    table = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
+    for name in bundles():
+        rules = rules_of(name).by_kind()
+        shown = ", ".join(f"{kind}={rule}" for kind, rule in rules.items() if name == STOCK or rule != stock[kind])
+        description = " ".join(find_bundle(name).description.split())
+        table.add_row(f"[bold]{name}[/]", f"{description}\n[dim]{shown}[/]")
+    console.print(table)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentsim_env import Scenario, Simulator, load_scenario
+from agentsim_env.scenario.bundle import find_bundle
 from agentsim_env.scenario.errors import suggestion
 from agentsim_env.workload import Programs, prepare
 from training.errors import TrainingError
@@ -19,6 +20,7 @@ def simulate(
     trace: Path | None = None,
     skip_bad_lines: bool = False,
     rules: Sequence[str] = (),
+    bundle: str | None = None,
     seed: int = 0,
 ) -> "Records":
     """Runs one episode.
@@ -29,7 +31,8 @@ def simulate(
         trace: Trace to replay: all its programs, at their own times if it has any and the overrides say nothing of
             arrivals, else as those of the scenario.
         skip_bad_lines: Whether broken lines of the trace are skipped instead of being an error.
-        rules: `kind=name` strings.
+        rules: `kind=name` strings; they come over the bundle.
+        bundle: Bundle whose rules replace those of the scenario.
         seed: Seed of the episode.
 
     Returns:
@@ -41,6 +44,8 @@ def simulate(
         TrainingError: A rule or an option is not one that there is.
     """
     given = dict(_pair(rule) for rule in rules)
+    if bundle is not None:
+        find_bundle(bundle)
     if trace is None:
         if skip_bad_lines:
             raise TrainingError("--skip-bad-lines goes with --trace; in a scenario it is workload.trace.skip_bad_lines")
@@ -50,7 +55,7 @@ def simulate(
     else:
         raise TrainingError(f"--trace {trace}: no such file or folder")
     # Load is a fraction of the capacity under the scenario's own rules, so the source is made before they change.
-    simulator = Simulator(loaded, rules=given, source=prepare(loaded))
+    simulator = Simulator(loaded, bundle=bundle, rules=given, source=prepare(loaded))
     simulator.reset(seed)
     simulator.run()
     return simulator.records()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from agentsim_env.scenario import registries
+from agentsim_env.scenario.bundle import bundles
 from agentsim_env.scenario.rules import KINDS
 from agentsim_env.scenario.schema import Scenario
 
@@ -10,6 +11,12 @@ _EXTENDS = {
     "type": "string",
     "title": "Extends",
     "description": "Scenario that this one changes: a name of the library or a path relative to this file.",
+}
+
+_BUNDLE = {
+    "type": "string",
+    "title": "Bundle",
+    "description": "Bundle whose rules answer every kind of decision, but for those given beside it.",
 }
 
 
@@ -27,6 +34,8 @@ def json_schema() -> dict[str, Any]:
 def file_schema() -> dict[str, Any]:
     """The schema of a scenario file: it may extend another one, so that no field is required."""
     schema = _without_required(json_schema())
+    rules = schema["$defs"]["Rules"]
+    rules["properties"] = {"bundle": {**_BUNDLE, "enum": list(bundles())}, **rules["properties"]}
     return {**schema, "properties": {"extends": _EXTENDS, **schema["properties"]}}
 
 

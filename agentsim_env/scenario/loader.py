@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agentsim_env.scenario.bundle import bundles, rules_as_data
 from agentsim_env.scenario.errors import ScenarioError, suggestion
 from agentsim_env.scenario.explain import explain
-from agentsim_env.scenario.layers import Layer, merge
+from agentsim_env.scenario.layers import Layer, child, merge
 from agentsim_env.scenario.overrides import Overrides, layer, pairs
 from agentsim_env.scenario.schema import PROSE, Scenario
 from agentsim_env.scenario.strict_yaml import line_of, parse
@@ -44,13 +45,14 @@ def load_scenario(
         >>> scenario.cluster.n_instances
         8
     """
-    layers = _layers(source)
+    layers = [part for below in _layers(source) for part in _unbundled(below)]
     data: Any = {}
     for below in layers:
         data = merge(data, below.data)
     for label, path, value in pairs(overrides):
-        layers.append(layer(data, label, path, value))
-        data = merge(data, layers[-1].data)
+        for part in _unbundled(layer(data, label, path, value)):
+            layers.append(part)
+            data = merge(data, part.data)
     data = _with_trace_path(data, Path())
     try:
         return Scenario.model_validate(data)
@@ -66,6 +68,23 @@ def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[La
         return _with_bases(Layer("scenario", {"name": "unnamed", **source}), Path(), ())
     path = _find(DEFAULT if source is None else source, Path(), "scenario")
     return _read(path, ())
+
+
+def _unbundled(layer: Layer) -> list[Layer]:
+    """A layer that names a bundle as three: no rules, those of the bundle, and what else the layer says."""
+    rules = child(layer.data, "rules")
+    if not isinstance(rules, dict) or "bundle" not in rules:
+        return [layer]
+    rest = {key: value for key, value in rules.items() if key != "bundle"}
+    above = layer._replace(data={**layer.data, "rules": rest})
+    name = rules["bundle"]
+    if name is None:
+        return [above]
+    if name not in bundles():
+        where = layer.where(["rules", "bundle"])
+        raise ScenarioError(f"{where}: rules.bundle = {name!r}: unknown bundle{suggestion(name, bundles())}")
+    cleared = layer._replace(data={"rules": None})
+    return [cleared, layer._replace(data={"rules": rules_as_data(name)}), above]
 
 
 def _find(source: str | Path, folder: Path, asked_by: str) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agentsim_env.scenario import registries
+from agentsim_env.scenario.bundle import STOCK, bundles, find_bundle
 from agentsim_env.scenario.json_schema import file_schema, json_schema
 from agentsim_env.scenario.loader import DEFAULT, library, load_scenario
 from agentsim_env.scenario.rules import KINDS
@@ -33,6 +34,8 @@ A name of the library or the path of a file goes wherever a scenario is asked fo
   key by key; lists are replaced as a whole; `null` takes a value away, so that the field's default holds again. A field
   that excludes another takes its place (`rate_per_s` and `load`, `mix` and `trace`), and a new `process` replaces the
   whole of `arrivals`. `name`, `description` and `knee` are not inherited.
+* **rules.bundle** names the rules of a published system: they answer every kind of decision. Rules and parameters
+  beside it, or in a layer above, come over them.
 * **--set path=value** lays one value over a scenario in the same way, from the command line:
   `--set cluster.instances.0.count=8 --set workload.arrivals.load=0.7`. Values are YAML.
 * Units are in the names: `_s` seconds, `_tokens` tokens, `_per_s` per second.
@@ -68,7 +71,7 @@ def markdown() -> str:
     parts = schema["$defs"]
     sections = [_INTRODUCTION, "\n".join(_library()), "## Fields\n", _section("Scenario", schema, parts)]
     sections += [_section(name, parts[name], parts) for name in _in_order(schema)]
-    return "\n".join([*sections, "\n".join(_rule_parameters())])
+    return "\n".join([*sections, "\n".join(_rule_parameters()), "\n".join(_bundles())])
 
 
 def _rule_parameters() -> Iterator[str]:
@@ -80,6 +83,17 @@ def _rule_parameters() -> Iterator[str]:
             parameters = registries.rule_parameters(kind, rule)
             if parameters:
                 yield f"| `{kind}` | `{rule}` | `{_flow(dict(parameters))}` |"
+    yield ""
+
+
+def _bundles() -> Iterator[str]:
+    yield "### Bundles\n"
+    yield f"`rules: {{bundle: NAME}}`, `--bundle NAME`, `Simulator(bundle=NAME)`. What is left out is as in `{STOCK}`.\n"
+    yield "| name | what it is | rules |"
+    yield "|---|---|---|"
+    for name in bundles():
+        bundle = find_bundle(name)
+        yield f"| `{name}` | {_one_line(bundle.description)} | `{_flow(bundle.rules)}` |"
     yield ""
 
 

@@ -88,7 +88,7 @@ def _rule_parameters() -> Iterator[str]:
 
 def _bundles() -> Iterator[str]:
     yield "### Bundles\n"
-    yield f"`rules: {{bundle: NAME}}`, `--bundle NAME`, `Simulator(bundle=NAME)`. What is left out is as in `{STOCK}`.\n"
+    yield f"`rules: {{bundle: NAME}}`, `--bundle NAME`, `Simulator(bundle=NAME)`; the rest is as in `{STOCK}`.\n"
     yield "| name | what it is | rules |"
     yield "|---|---|---|"
     for name in bundles():

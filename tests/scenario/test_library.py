@@ -25,6 +25,13 @@ def test_it_has_the_scenarios_that_the_documentation_names() -> None:
         "deep_research",
         "bursty",
         "claude_code_70b",
+        "pressure_2",
+        "pressure_1",
+        "pressure_0.5",
+        "pressure_0.25",
+        "swe_agents_70b",
+        "coding_teams",
+        "slow_tools",
     } <= set(library())
 
 
@@ -37,9 +44,29 @@ def test_each_is_valid_and_says_what_it_is(name: str) -> None:
     assert scenario.episode.programs
 
 
-@pytest.mark.parametrize("name", library())
+LADDER = ("pressure_2", "pressure_1", "pressure_0.5", "pressure_0.25")
+AS_PUBLISHED = ("swe_agents_70b",)
+
+
+@pytest.mark.parametrize("name", sorted(set(library()) - {*LADDER, *AS_PUBLISHED}))
 def test_each_gives_the_load_as_a_fraction_of_capacity(name: str) -> None:
     assert getattr(load_scenario(name).workload.arrivals, "load", None)
+
+
+def test_on_the_ladder_nothing_but_the_memory_changes() -> None:
+    rungs = [load_scenario(name) for name in LADDER]
+    memory = [rung.cluster.instances[0].kv_blocks for rung in rungs]
+    assert all(size is not None for size in memory)
+    assert [memory[0] // size for size in memory if size] == [1, 2, 4, 8]
+    alike = [load_scenario(rung, ["cluster.instances.0.kv_blocks=1000"]).content_hash() for rung in rungs]
+    assert len(set(alike)) == 1
+
+
+def test_every_context_fits_on_the_last_rung() -> None:
+    scenario = load_scenario(LADDER[-1])
+    programs = prepare(scenario).draw(0)
+    most_tokens = 16 * (scenario.cluster.instances[0].kv_blocks or 0)
+    assert (programs.turn["prompt_tokens"] + programs.turn["output_tokens"]).max() <= most_tokens
 
 
 @pytest.mark.parametrize("name", library())

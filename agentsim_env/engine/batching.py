@@ -6,7 +6,7 @@
 from agentsim_env.engine import events
 from agentsim_env.engine.chunks import chunk_blocks, take_chunk
 from agentsim_env.engine.component import NOTHING, NUMBER, component
-from agentsim_env.engine.decodes import begin_decode, decode_blocks
+from agentsim_env.engine.decodes import begin_decode, decode_blocks, decoding
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import iterations_begun, run_end_s, time_run
 from agentsim_env.engine.lists import (
@@ -14,12 +14,13 @@ from agentsim_env.engine.lists import (
     leave_prefills,
 )
 from agentsim_env.engine.mixed import form_mixed
+from agentsim_env.engine.prefill_first import form_prefill_first
 from agentsim_env.engine.prefix import ceil_blocks, found, matched
 from agentsim_env.engine.residency import (
     available_blocks,
     evict,
 )
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.state import NONE, PREFILL_FIRST
 
 
 @compiled
@@ -77,7 +78,7 @@ def plan(state, i):
     Returns the kind of the decision that someone outside has to make first, or NONE when it is done. Called again with
     the answer, it goes on where it stopped.
     """
-    asked = form_mixed(state, i)
+    asked = form_prefill_first(state, i) if state.instance[i].mode == PREFILL_FIRST else form_mixed(state, i)
     if asked != NONE:
         return asked
     _begin_run(state, i)
@@ -90,7 +91,6 @@ def _begin_run(state, i):
     world = state.world[0]
     instance = state.instance[i]
     if instance.plan_tokens == 0:
-        instance.iteration -= 1
         instance.running = 0
         events.clear_due(state, i)
         return
@@ -178,7 +178,7 @@ def next_ended(state, i):
 def end_run(state, i):
     """The run of instance `i` has ended: everything that it scheduled is computed."""
     instance = state.instance[i]
-    decodes = instance.n_decode
+    decodes = decoding(state, i)
     catch_up(state, i, instance.run_length)
     instance.busy_s += state.world[0].now_s - instance.run_base_s
     instance.decode_tokens += decodes * instance.run_length

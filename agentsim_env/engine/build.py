@@ -19,6 +19,7 @@ from agentsim_env.engine.state import (
     GAP,
     INSTANCE,
     LINK,
+    MODES,
     NONE,
     PIN,
     POOL,
@@ -55,6 +56,7 @@ class EngineLike(Protocol):
     max_model_len_tokens: int
     start_s: float
     kv_bytes_per_token: float
+    mode: str
 
 
 def _at(points: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -150,6 +152,9 @@ class Blueprint:
             if not any(engine.profile is known for known in profiles):
                 profiles.append(engine.profile)
         max_tokens = max(engine.max_num_batched_tokens for engine in self.engines)
+        if any(engine.mode == "prefill_first" for engine in self.engines):
+            # A whole prompt may be above the budget of an iteration.
+            max_tokens = max(max_tokens, *(self._max_context(engine) for engine in self.engines))
         max_seqs = max(engine.max_num_seqs for engine in self.engines)
         rows = [_latency_rows(profile, max_tokens, max_seqs) for profile in profiles]
         set_ = object.__setattr__
@@ -175,12 +180,17 @@ class Blueprint:
         rows["due_at"] = rows["lower"] = rows["pin"] = NONE
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
+            row["mode"] = MODES.index(engine.mode)
             row["max_num_seqs"] = engine.max_num_seqs
             row["max_tokens"] = engine.max_num_batched_tokens
-            row["max_context"] = min(engine.max_model_len_tokens, engine.kv_blocks * self.block_size)
+            row["max_context"] = self._max_context(engine)
             row["up"] = engine.start_s <= 0
             row["block_bytes"] = engine.kv_bytes_per_token * self.block_size
         return rows
+
+    def _max_context(self, engine: Any) -> int:
+        """Longest prompt and output that fit an engine."""
+        return min(engine.max_model_len_tokens, engine.kv_blocks * self.block_size)
 
     def rule_of(self, kind: str) -> str:
         """Name of the rule that answers a kind of decision."""

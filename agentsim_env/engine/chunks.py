@@ -2,7 +2,7 @@
 
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.prefix import ceil_blocks, found, hit_tokens, matched
+from agentsim_env.engine.prefix import ceil_blocks, fits, found, hit_tokens, matched
 from agentsim_env.engine.residency import (
     depth_blocks,
     evict,
@@ -10,6 +10,7 @@ from agentsim_env.engine.residency import (
     publish,
     unlock,
 )
+from agentsim_env.engine.state import PREFILL_FIRST
 
 
 @compiled
@@ -88,3 +89,25 @@ def next_chunk(state, i, s, tokens):
     """Tokens that a prefill takes beside `tokens` others: what the budget leaves of its target."""
     slot = state.slot[s]
     return min(slot.target - slot.computed, state.instance[i].max_tokens - tokens)
+
+
+@compiled
+def first_chunk(state, i, s, match):
+    """Tokens that a waiting turn takes in the iteration being formed if it joins now; 0 if it has to wait.
+
+    `match` blocks of its path are found. Where prompts are not cut, a whole one; one above the budget goes alone.
+    """
+    instance = state.instance[i]
+    rest = state.slot[s].target - hit_tokens(state, s, match)
+    left = instance.max_tokens - instance.plan_tokens
+    if instance.mode != PREFILL_FIRST:
+        return min(rest, left)
+    return rest if rest <= left or instance.plan_tokens == 0 else 0
+
+
+@compiled
+def joins_now(state, i, s):
+    """Whether a waiting turn could join the batch of instance `i` in the iteration being formed."""
+    r = found(state, i, s)
+    match = matched(state, s, r)
+    return fits(state, i, s, r, match) and first_chunk(state, i, s, match) > 0

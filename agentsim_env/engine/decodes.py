@@ -96,6 +96,12 @@ def _find_longest(state, i, leaving):
 
 
 @compiled
+def decoding(state, i):
+    """Decodes that take part in the iteration in flight."""
+    return 0 if state.instance[i].prefills_only else state.instance[i].n_decode
+
+
+@compiled
 def decode_blocks(state, i, iterations):
     """New blocks that the decodes of instance `i` need in the next `iterations` iterations."""
     instance = state.instance[i]

@@ -17,7 +17,7 @@ PER_SEQ, PURE, PURE_PER_KV, MIXED, MIXED_PER_KV = range(5)
 def decode_lines(state, i, mixed):
     """Decode attention of the next iteration of instance `i` and its growth per iteration, seconds."""
     instance = state.instance[i]
-    n = instance.n_decode
+    n = 0 if instance.prefills_only else instance.n_decode
     if n == 0:
         return 0.0, 0.0
     row = state.by_seqs[instance.profile, n]
@@ -57,11 +57,12 @@ def time_run(state, i, iterations):
     profile = state.profile[instance.profile]
     prefill_s, prefill_growth, tokens, longest_prefill, sequences = prefill_lines(state, i)
     decode_s, decode_growth = decode_lines(state, i, sequences > 0)
-    tokens += instance.n_decode
-    sequences += instance.n_decode
-    serial = profile.serial_mixed_s if sequences > instance.n_decode else profile.serial_pure_s
+    decodes = 0 if instance.prefills_only else instance.n_decode
+    tokens += decodes
+    sequences += decodes
+    serial = profile.serial_mixed_s if sequences > decodes else profile.serial_pure_s
     base = state.by_tokens[instance.profile, tokens, DENSE] + state.by_seqs[instance.profile, sequences, PER_SEQ]
-    longest_decode = instance.longest + instance.iteration if instance.n_decode > 0 else 0
+    longest_decode = instance.longest + instance.iteration if decodes > 0 else 0
 
     first = base + decode_s + prefill_s
     slope = decode_growth + prefill_growth
@@ -70,7 +71,7 @@ def time_run(state, i, iterations):
         base + serial * longest_decode,
         profile.cpu_s + profile.cpu_per_seq_s * sequences + profile.cpu_per_token_s * tokens,
     )
-    other_slopes = (serial * instance.train_chunk, serial if instance.n_decode > 0 else 0.0, 0.0)
+    other_slopes = (serial * instance.train_chunk, serial if decodes > 0 else 0.0, 0.0)
     for k in range(3):
         if other_firsts[k] > first or (other_firsts[k] == first and other_slopes[k] > slope):
             first, slope = other_firsts[k], other_slopes[k]
@@ -79,7 +80,7 @@ def time_run(state, i, iterations):
         iterations = _until_crossed(first, slope, base + decode_s + prefill_s, attention_slope, iterations)
         for k in range(3):
             iterations = _until_crossed(first, slope, other_firsts[k], other_slopes[k], iterations)
-    has_chunk = sequences > instance.n_decode
+    has_chunk = sequences > decodes
     instance.run_first_s = profile.overhead_s + first + (profile.chunk_overhead_s if has_chunk else 0.0)
     instance.run_slope_s = slope
     return iterations

@@ -177,7 +177,7 @@ def _lose_iteration(state, i):
         slot = state.slot[s]
         was_decode = slot.state == DECODE
         leave_batch(state, i, s)
-        if was_decode:
+        if was_decode and not instance.prefills_only:
             slot.generated -= 1
         instance.asked_tokens -= slot.target - slot.computed
         state.turn_run[slot.turn].preemptions += 1

@@ -48,13 +48,6 @@ def fits(state, i, s, r, match):
 
 
 @compiled
-def fits_now(state, i, s):
-    """Whether instance `i` could take a waiting turn, as far as blocks go."""
-    r = found(state, i, s)
-    return fits(state, i, s, r, matched(state, s, r))
-
-
-@compiled
 def uncached_tokens(state, i, s):
     """Tokens that a waiting turn would have to prefill on instance `i`, as its cache is now."""
     return state.slot[s].target - hit_tokens(state, s, matched(state, s, found(state, i, s)))

@@ -4,10 +4,10 @@ The scenario's rules answer inside the engine. Where a decision is open, someone
 `len(state.candidate)` candidates; what the rule would take is always among them.
 """
 
+from agentsim_env.engine.chunks import joins_now
 from agentsim_env.engine.decisions import PREEMPT_TURN, SCHEDULE_TURN
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import first_ready, next_ready
-from agentsim_env.engine.prefix import fits_now
 from agentsim_env.engine.rules.preempt import LAST_ADMITTED, preempt
 from agentsim_env.engine.rules.schedule import FCFS, schedule
 from agentsim_env.engine.state import NONE
@@ -109,7 +109,7 @@ def _put_next_turn(state, i):
     state.option[hold] = state.instance[i].n_running > 0
     legal = state.option[hold]
     for k in range(n):
-        state.option[k] = fits_now(state, i, state.candidate[k])
+        state.option[k] = joins_now(state, i, state.candidate[k])
         legal += state.option[k]
     return legal > 1
 

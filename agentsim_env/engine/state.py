@@ -17,6 +17,9 @@ NONE = -1
 UNBORN, HELD, ACTIVE, DONE, REJECTED, FAILED = range(6)
 # States of a live turn (a slot).
 READY, WAITING, PREFILL, DECODE = range(4)
+# How an instance forms its iterations (mode of an instance in a scenario).
+MODES = ("mixed", "prefill_first")
+MIXED_MODE, PREFILL_FIRST = range(len(MODES))
 # Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join.
 LOOK_UP, MAKE_ROOM, TAKE_WAITING = range(3)
 
@@ -210,7 +213,8 @@ INSTANCE = np.dtype(
         ("recent_at_s", "f8"),  # when that was last brought up to date
         ("kv_tokens", "i8"),  # KV tokens of all decodes after the iterations scheduled so far
         ("longest", "i8"),  # largest of the decodes' (KV tokens - iteration count)
-        ("iteration", "i8"),  # iterations scheduled so far
+        ("iteration", "i8"),  # iterations scheduled so far, but for those that left the decodes out
+        ("prefill_iterations", "i8"),  # iterations that left the decodes out
         ("sequence", "i8"),  # admissions so far
         ("outstanding_tokens", "i8"),  # targets of all waiting and running turns
         ("queued_tokens", "i8"),  # targets of the waiting turns
@@ -238,6 +242,8 @@ INSTANCE = np.dtype(
         ("run_length", "i4"),  # iterations of the run
         ("run_scheduled", "i4"),  # of these, scheduled in the state so far
         ("train_chunk", "i4"),  # the run carries one prefill that takes this many tokens each iteration; 0: none
+        ("mode", "i1"),  # see MODES
+        ("prefills_only", "i1"),  # the iteration in flight leaves the decodes out
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration

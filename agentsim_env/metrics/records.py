@@ -254,7 +254,7 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
     rows["up_s"] = instance["up_s"] + np.where(instance["up"] == 1, now_s - instance["up_since_s"], 0.0)
     rows["busy_s"] = instance["busy_s"]
     rows["utilisation"] = instance["busy_s"] / np.maximum(rows["up_s"], np.finfo(float).tiny)
-    rows["iterations"] = instance["iteration"]
+    rows["iterations"] = instance["iteration"] + instance["prefill_iterations"]
     for name in ("turns", "prefill_tokens", "decode_tokens", "hit_tokens", "asked_tokens", "preemptions"):
         rows[name] = instance[name]
     for name in ("evicted_blocks", "loaded_blocks", "stored_blocks", "peak_blocks"):

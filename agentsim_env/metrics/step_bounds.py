@@ -47,7 +47,7 @@ class Fleet(NamedTuple):
     """The different engines of a cluster, as arrays for compiled code; E engines.
 
     Attributes:
-        max_tokens: Token budget of an iteration, `i8 [E]`.
+        max_tokens: Most tokens in an iteration, `i8 [E]`.
         max_context: Longest prompt + output, `i8 [E]`.
         scalar: `StepBounds.scalars`, `sequences_s`, `pair_s`, `chunk_token_s`, `f8 [E, 7]`.
         dense: `StepBounds.dense_s`, padded, `f8 [E, tokens]`.
@@ -66,13 +66,23 @@ def fleet(engines: Sequence["Engine"], block_size: int) -> Fleet:
     kinds = dict.fromkeys(
         (
             engine.profile,
-            engine.max_num_batched_tokens,
+            _most_tokens(engine, block_size),
             engine.max_num_seqs,
-            min(engine.max_model_len_tokens, engine.kv_blocks * block_size),
+            _max_context(engine, block_size),
         )
         for engine in engines
     )
     return _fleet(tuple(kinds))
+
+
+def _max_context(engine: "Engine", block_size: int) -> int:
+    return min(engine.max_model_len_tokens, engine.kv_blocks * block_size)
+
+
+def _most_tokens(engine: "Engine", block_size: int) -> int:
+    """Most tokens in one of its iterations; a whole prompt may be above the budget."""
+    whole = _max_context(engine, block_size) if engine.mode == "prefill_first" else 0
+    return max(engine.max_num_batched_tokens, whole)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -99,7 +109,7 @@ def step_bounds(profile: Any, max_tokens: int, max_seqs: int) -> StepBounds:
 
     Args:
         profile: Its latency tables (`agentsim_env.hardware.Profile`).
-        max_tokens: Token budget of its iterations.
+        max_tokens: Most tokens in one of its iterations.
         max_seqs: Most turns in its batch.
     """
     tokens, sequences = np.arange(1.0, max_tokens + 1), np.arange(1.0, max_seqs + 1)

@@ -9,7 +9,7 @@ from agentsim_env.scenario import registries
 from agentsim_env.scenario.base import Amount, Part, PositiveAmount, PositiveNumber, Text
 from agentsim_env.scenario.problems import not_allowed, not_known
 
-SIMULATED_MODES = ("mixed",)
+SIMULATED_MODES = ("mixed", "prefill_first")
 
 
 class Failure(Part):
@@ -41,13 +41,15 @@ class Instance(Part):
     """Type of the KV cache; `auto`: bf16, whatever the type of the weights."""
 
     mode: Literal["mixed", "prefill_first", "two_lanes", "prefill", "decode"] = "mixed"
-    """How prefills and decodes share the engine. Simulated today: `mixed`, chunked prefill beside decodes."""
+    """How prefills and decodes share the engine: `mixed`, chunks of prefills beside decodes (vLLM v1); `prefill_first`,
+    whole prompts that stop the decodes (llama.cpp, vLLM before v1). The others are not simulated yet."""
 
     max_num_seqs: PositiveNumber = 256
     """Turns in the running batch at most."""
 
     max_num_batched_tokens: PositiveNumber = 2048
-    """Token budget of an iteration, at least `max_num_seqs`: a decode takes one, a prefill chunk takes the rest."""
+    """Token budget of an iteration, at least `max_num_seqs`: a decode takes one, a prefill chunk takes the rest. With
+    `prefill_first` as many whole prompts as it holds, or one that is longer."""
 
     max_model_len_tokens: PositiveNumber | None = None
     """Longest context, prompt and output together, that the instance accepts; `null`: what the model allows."""

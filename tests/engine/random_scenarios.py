@@ -1,6 +1,6 @@
 """Random small clusters and workloads, made to press on memory, on ties and on everything that can interrupt a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,7 @@ from tests.reference.scheduling import SCHEDULES, VICTIMS
 
 BLOCK = 16
 TICK_S = 2.0**-8
+MODES = ("mixed", "prefill_first", "some")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Knobs:
         irregular: A turn may have a shorter context than one before it on the same leaf, or end in a shared segment.
         faults: Instances start late, fail and return.
         tier: There is a tier below HBM.
+        modes: Modes of the instances: all `mixed`, all `prefill_first`, or some of each.
     """
 
     seed: int
@@ -46,6 +48,7 @@ class Knobs:
     preempt: str = "last_admitted"
     admit: str = "admit"
     tier: bool = False
+    modes: str = "mixed"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ KNOBS = st.builds(
     schedule=st.sampled_from(sorted(SCHEDULES)),
     preempt=st.sampled_from(sorted(VICTIMS)),
     admit=st.sampled_from(sorted(ADMISSIONS)),
+    modes=st.sampled_from(MODES),
 )
 
 
@@ -103,7 +107,13 @@ def knobs_of(seed: int) -> Knobs:
         preempt=str(rng.choice(["last_admitted", *VICTIMS])),
         tier=bool(rng.random() < 0.4),
         admit=str(rng.choice(["admit", *ADMISSIONS])),
+        modes=modes_of(seed),
     )
+
+
+def modes_of(seed: int) -> str:
+    """One scenario in four has instances that are not `mixed`."""
+    return str(np.random.default_rng([seed, 41]).choice(MODES, p=[0.75, 0.15, 0.1]))
 
 
 def build(knobs: Knobs) -> Scenario:
@@ -116,6 +126,7 @@ def build(knobs: Knobs) -> Scenario:
         specs = [
             InstanceSpec(**{**vars(specs[0]), "start_s": spec.start_s, "failures": spec.failures}) for spec in specs
         ]
+    specs = with_modes(knobs, specs)
     return Scenario(
         programs=programs,
         specs=specs,
@@ -148,6 +159,15 @@ def random_tier(knobs: Knobs, specs: list[InstanceSpec]) -> TierSpec:
         pool_of=tuple(int(host) for host in (np.arange(n) // 2 if rng.random() < 0.5 else np.zeros(n))),
         block_bytes=1.0,
     )
+
+
+def with_modes(knobs: Knobs, specs: list[InstanceSpec]) -> list[InstanceSpec]:
+    """The instances with their modes."""
+    rng = np.random.default_rng([knobs.seed, 42])
+    first = [knobs.modes == "prefill_first" or (knobs.modes == "some" and rng.random() < 0.5) for _ in specs]
+    return [
+        replace(spec, mode="prefill_first") if is_first else spec for spec, is_first in zip(specs, first, strict=True)
+    ]
 
 
 class RandomWorkload:

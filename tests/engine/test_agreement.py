@@ -77,7 +77,7 @@ def engine_records(scenario: Scenario) -> Records:
             INSTANCE,
             {
                 "busy_s": instance["busy_s"],
-                "iterations": instance["iteration"],
+                "iterations": instance["iteration"] + instance["prefill_iterations"],
                 "prefill_tokens": instance["prefill_tokens"],
                 "generated_tokens": instance["decode_tokens"],
                 "peak_blocks": instance["peak_blocks"],
@@ -116,6 +116,7 @@ def engine_of(spec: InstanceSpec) -> Engine:
         estimated=False,
         start_s=spec.start_s,
         failures=spec.failures,
+        mode=spec.mode,
     )
 
 

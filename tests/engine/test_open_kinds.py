@@ -20,9 +20,9 @@ TIGHT: dict[str, Any] = {
 }
 
 
-def asked(kinds: tuple[str, ...], seed: int = 4, **rules: str) -> Simulator:
+def asked(kinds: tuple[str, ...], seed: int = 4, mode: str = "mixed", **rules: str) -> Simulator:
     """A simulator of few blocks, whose decisions of these kinds are open."""
-    changes = {**TIGHT, **{f"rules.{kind}": rule for kind, rule in rules.items()}}
+    changes = {**TIGHT, **{f"rules.{kind}": rule for kind, rule in rules.items()}, "cluster.instances.0.mode": mode}
     simulator = Simulator(small("tight", changes), agent_kinds=kinds)
     simulator.reset(seed)
     return simulator
@@ -46,6 +46,24 @@ def test_the_rules_own_answers_change_nothing(kinds: tuple[str, ...], schedule: 
     seen: list[Decision] = []
     assert default_of(asked(kinds, schedule_turn=schedule), seen) == closed.records().content_hash()
     assert {decision.kind for decision in seen} == set(kinds)
+
+
+@pytest.mark.parametrize("schedule", ["fcfs", "shortest_prompt"])
+def test_the_rules_own_answers_change_nothing_where_prompts_are_whole(schedule: str) -> None:
+    closed = asked((), mode="prefill_first", schedule_turn=schedule)
+    closed.run()
+    assert closed.records().content_hash() != _mixed(schedule)
+    seen: list[Decision] = []
+    opened = asked(KINDS, mode="prefill_first", schedule_turn=schedule)
+    assert default_of(opened, seen) == closed.records().content_hash()
+    assert {decision.kind for decision in seen} == set(KINDS)
+
+
+def _mixed(schedule: str) -> str:
+    """Records of the same episode on a `mixed` instance."""
+    mixed = asked((), schedule_turn=schedule)
+    mixed.run()
+    return mixed.records().content_hash()
 
 
 def test_decisions_show_their_candidates() -> None:

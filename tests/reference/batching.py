@@ -176,14 +176,37 @@ class Instance:
     def form(self, now: float) -> Step | None:
         """The next iteration, its blocks allocated and published; None if there is nothing to compute."""
         step = Step()
-        self.schedule_running(step, now)
-        # A batch that has preempted its only turn takes another at once: nothing else would wake the instance.
-        if not self.running or not (step.preempted or self.continues_run(step, self.time_of(step))):
-            self.admit_waiting(step, now)
+        if self.spec.mode == "prefill_first":
+            self.form_prefill_first(step, now)
+        else:
+            self.form_mixed(step, now)
         self.peak_blocks = max(self.peak_blocks, self.pool.capacity - self.pool.free)
         # Blocks that a transfer keeps are free when it ends, and the instance looks again.
         assert self.running or not self.waiting or self.load, "an idle instance lets turns wait"
         return step if self.running else None
+
+    def form_mixed(self, step: Step, now: float) -> None:
+        """Decodes and chunks of prefills side by side."""
+        self.schedule_running(step, now)
+        # A batch that has preempted its only turn takes another at once: nothing else would wake the instance.
+        if not self.running or not (step.preempted or self.continues_run(step, self.time_of(step))):
+            self.admit_waiting(step, now)
+
+    def form_prefill_first(self, step: Step, now: float) -> None:
+        """Whole prompts; if there is none to admit, decodes."""
+        if not self.decodes_go_on():
+            self.admit_waiting(step, now)
+        if not step.prefills:
+            self.schedule_running(step, now)
+            if not self.running:
+                self.admit_waiting(step, now)
+
+    def decodes_go_on(self) -> bool:
+        """Whether another iteration of all decodes would belong to the run."""
+        if not self.running or sum(self.blocks_needed(turn, 1) for turn in self.running) > self.pool.available:
+            return False
+        step = Step(decodes=list(self.running))
+        return self.continues_run(step, self.time_of(step))
 
     def schedule_running(self, step: Step, now: float) -> None:
         """Step 1: decodes, then unfinished prefills; preempt while blocks are short."""
@@ -214,13 +237,19 @@ class Instance:
         """Step 2, at the start of a run: one waiting turn after the other, while tokens, places and blocks last."""
         while self.ready and len(self.running) < self.spec.max_num_seqs:
             tokens_left = self.spec.max_num_batched_tokens - step.n_tokens
-            if tokens_left == 0:
+            if tokens_left <= 0:
                 break
             turn = self.scheduler.next_turn(self, now)
             if turn is None or not self.fits(turn):
                 break
             if self.load is not None and self.load(self, turn, self.match(turn), now):
                 continue
+            if self.spec.mode == "prefill_first":
+                # A whole prompt, or one that is longer than the budget alone.
+                whole = turn.target - self.hit(turn)
+                if step.prefills and whole > tokens_left:
+                    break
+                tokens_left = whole
             self.waiting.remove(turn)
             self.running.append(turn)
             if math.isnan(turn.scheduled_s):
@@ -238,15 +267,17 @@ class Instance:
         """Blocks found for the turn; one that its tokens do not fill cannot be found."""
         return self.pool.match(turn.path, turn.target // self.block_size)
 
+    def hit(self, turn: Turn) -> int:
+        """Tokens of the turn that need not be computed; one at least is: its logits are the next token."""
+        return min(self.match(turn), (turn.target - 1) // self.block_size) * self.block_size
+
     def look_up(self, turn: Turn) -> bool:
         """Lock what is found of the turn's path and skip what need not be computed; whether it jumped ahead."""
         match = self.match(turn)
         self.pool.lock(turn.path, turn.locked, match)
         if match * self.block_size > turn.computed and turn.owned:
             self.own(turn, -turn.owned)  # the path now has the block that it was filling
-        # One token at least is computed: its logits are the next token.
-        hit = min(match, (turn.target - 1) // self.block_size) * self.block_size
-        skipped = max(0, hit - turn.computed)
+        skipped = max(0, self.hit(turn) - turn.computed)
         turn.computed += skipped
         turn.hit_tokens += skipped
         return skipped > 0

@@ -52,9 +52,21 @@ def check_tokens(instance: Instance) -> None:
         assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens + turn.computed
     for turn in instance.waiting:
         assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens
-    assert instance.step is None or instance.step.n_tokens <= instance.spec.max_num_batched_tokens
+    check_step(instance)
     assert len(instance.running) <= instance.spec.max_num_seqs
     assert (instance.step is None) == (not instance.running)
+
+
+def check_step(instance: Instance) -> None:
+    """An iteration keeps to the budget, and where prefills come first holds whole prompts, or decodes."""
+    step = instance.step
+    if step is None:
+        return
+    prompt_alone = instance.spec.mode == "prefill_first" and len(step.prefills) == 1
+    assert step.n_tokens <= instance.spec.max_num_batched_tokens or prompt_alone
+    if instance.spec.mode == "prefill_first":
+        assert not step.prefills or not step.decodes
+        assert all(cached + chunk == turn.target for turn, chunk, cached in step.prefills)
 
 
 def check_run(instance: Instance) -> None:

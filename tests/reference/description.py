@@ -51,7 +51,7 @@ class TierSpec:
 
 @dataclass(frozen=True)
 class InstanceSpec:
-    """One instance: limits, latency, when it first comes up, and its outages as (start, length) in seconds.
+    """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
     Outages do not overlap and none begins before `start_s`.
     """
@@ -63,6 +63,7 @@ class InstanceSpec:
     profile: Profile
     start_s: float = 0.0
     failures: tuple[tuple[float, float], ...] = ()
+    mode: str = "mixed"
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

@@ -27,7 +27,7 @@ CASES = {
         "cluster.instances.0.gpu_memory_utilization = 90: must be less than or equal to 1"
     ),
     "cluster.instances.0.mode=two_lanes": (
-        "cluster.instances.0.mode = 'two_lanes': unknown mode (declared, not simulated yet); allowed: mixed"
+        "cluster.instances.0.mode = 'two_lanes': unknown mode (declared, not simulated yet); allowed: mixed, prefill_first"
     ),
     "cluster.instances.0.mode=mix": "cluster.instances.0.mode = 'mix': not one of the allowed values; did you mean mixed?",
     "cluster.instances.0.max_num_batched_tokens=100": (

@@ -1,0 +1,66 @@
+"""Waiting turns that join the batch of an instance."""
+
+from agentsim_env.engine.chunks import count_hit, first_chunk, take_chunk
+from agentsim_env.engine.decisions import SCHEDULE_TURN
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.lists import first_ready, join_prefills, join_running, leave_waiting
+from agentsim_env.engine.prefix import fits, found, hit_tokens, matched
+from agentsim_env.engine.residency import lock
+from agentsim_env.engine.scheduling import ASKED, next_turn
+from agentsim_env.engine.state import NONE, PREFILL
+from agentsim_env.engine.tiers import begin_load
+
+
+@compiled
+def _admit(state, i, s, r, match, chunk):
+    """Move a waiting turn into the batch for `chunk` tokens; its path has `match` blocks, down to record `r`."""
+    instance = state.instance[i]
+    slot = state.slot[s]
+    leave_waiting(state, i, s)
+    join_running(state, i, s)
+    join_prefills(state, i, s)
+    slot.state = PREFILL
+    slot.sequence = instance.sequence
+    instance.sequence += 1
+    lock(state, r)
+    slot.locked = r
+    slot.computed = hit_tokens(state, s, match)
+    instance.asked_tokens += slot.target
+    count_hit(state, i, s, slot.computed)
+    run = state.turn_run[slot.turn]
+    if run.scheduled_s != run.scheduled_s:
+        run.scheduled_s = state.world[0].now_s
+    take_chunk(state, i, s, chunk, match)
+    instance.plan_tokens += chunk
+
+
+@compiled
+def schedule_waiting(state, i):
+    """Waiting turns join while budget, sequences and blocks for their whole prompt allow.
+
+    One whose prefix is below HBM lets it be brought up and does not keep the others waiting.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE.
+    """
+    instance = state.instance[i]
+    while (
+        first_ready(state, i) != NONE
+        and instance.plan_tokens < instance.max_tokens
+        and instance.n_running < instance.max_num_seqs
+    ):
+        s = next_turn(state, i)
+        if s == ASKED:
+            return SCHEDULE_TURN
+        if s == NONE:
+            break
+        r = found(state, i, s)
+        match = matched(state, s, r)
+        if not fits(state, i, s, r, match):
+            break
+        if instance.lower != NONE and begin_load(state, i, s, r, match):
+            continue
+        chunk = first_chunk(state, i, s, match)
+        if chunk == 0:
+            break
+        _admit(state, i, s, r, match, chunk)
+    return NONE

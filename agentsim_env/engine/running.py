@@ -1,0 +1,73 @@
+"""The turns in the batch of an instance: room and tokens for each of them in the next iteration."""
+
+from agentsim_env.engine.chunks import chunk_blocks, jump, next_chunk, take_chunk
+from agentsim_env.engine.decisions import PREEMPT_TURN
+from agentsim_env.engine.decodes import decode_blocks
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.leaving import preempt
+from agentsim_env.engine.prefix import found, matched
+from agentsim_env.engine.residency import (
+    available_blocks,
+    evict,
+)
+from agentsim_env.engine.scheduling import ASKED, victim
+from agentsim_env.engine.state import NONE
+
+
+@compiled
+def _running_blocks(state, i):
+    """Blocks that all running turns of instance `i` need for the next iteration."""
+    instance = state.instance[i]
+    blocks = decode_blocks(state, i, 1)
+    tokens = instance.n_decode
+    s = instance.prefill_head
+    while s != NONE:
+        chunk = next_chunk(state, i, s, tokens)
+        blocks += chunk_blocks(state, s, chunk, matched(state, s, found(state, i, s)))
+        tokens += chunk
+        s = state.slot[s].prefill_next
+    return blocks
+
+
+@compiled
+def look_up_prefills(state, i):
+    """Step 1a: running prefills skip what they need not compute any more."""
+    s = state.instance[i].prefill_head
+    while s != NONE:
+        jump(state, i, s)
+        s = state.slot[s].prefill_next
+
+
+@compiled
+def make_room(state, i):
+    """Step 1b: turns are preempted while the running ones lack blocks.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE.
+    """
+    instance = state.instance[i]
+    while _running_blocks(state, i) > available_blocks(state, i):
+        s = victim(state, i)
+        if s == ASKED:
+            return PREEMPT_TURN
+        preempt(state, i, s)
+        instance.plan_preempted = 1
+    return NONE
+
+
+@compiled
+def schedule_running(state, i):
+    """Step 1c: running turns get their tokens and blocks."""
+    instance = state.instance[i]
+    blocks = decode_blocks(state, i, 1)
+    evict(state, i, blocks)
+    state.pool[i].used += blocks
+    instance.iteration += 1
+    instance.kv_tokens += instance.n_decode
+    tokens = instance.n_decode
+    s = instance.prefill_head
+    while s != NONE:
+        chunk = next_chunk(state, i, s, tokens)
+        take_chunk(state, i, s, chunk, matched(state, s, found(state, i, s)))
+        tokens += chunk
+        s = state.slot[s].prefill_next
+    instance.plan_tokens = tokens

@@ -1,12 +1,13 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
 from agentsim_env.engine.admission import admissions, rule_for_program
-from agentsim_env.engine.batching import plan, synchronise, wake
+from agentsim_env.engine.batching import synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import ADMIT_PROGRAM, PREEMPT_TURN, ROUTE_TURN, SCHEDULE_TURN
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
+from agentsim_env.engine.plan import plan
 from agentsim_env.engine.recent import note_sent
 from agentsim_env.engine.residency import deepest, depth_blocks, remember
 from agentsim_env.engine.rules.route import route

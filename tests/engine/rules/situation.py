@@ -58,6 +58,7 @@ class Engine:
     max_model_len_tokens: int = 1_000_000
     start_s: float = 0.0
     kv_bytes_per_token: int = 1
+    mode: str = "mixed"
 
 
 class Situation:

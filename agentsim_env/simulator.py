@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.decisions import ENDED, KINDS, MORE_ANSWERS, OPEN_KINDS, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import NONE, State
 from agentsim_env.hardware import Engine, resolve
+from agentsim_env.lower_memory import lower_memory
 from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
-from agentsim_env.scenario.cluster import LowerTier
 from agentsim_env.scenario.registries import rule_parameters
 from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
 from agentsim_env.workload.recorded import Recorded
@@ -308,46 +308,5 @@ def _blueprint(scenario: Scenario, engines: list[Engine], open_kinds: tuple[str,
         pin_grid_s=scenario.decisions.pin_grid_s,
         slo_ttft_s=scenario.slo.ttft_s or inf,
         slo_tpot_s=scenario.slo.tpot_s or inf,
-        tier=_tier(scenario, engines),
-    )
-
-
-CXL_GB_PER_S = 64.0
-"""A GPU's link to a CXL 2.0 pool: PCIe 5 x16 (Beluga)."""
-
-LINK_EFFICIENCY = 0.8
-"""What copies of KV reach of a link's nominal rate: 25.3 of 32 GB/s on PCIe 4 (TokenCake, Fig. 17), 54 of 64 on PCIe 5
-(H20, host to device)."""
-
-
-def _link_bytes_per_s(tier: LowerTier, engine: Engine) -> float:
-    """Bandwidth between an instance, all its GPUs together, and the tier below."""
-    if tier.link_gb_per_s is not None:
-        return tier.link_gb_per_s * 1e9 * engine.tp
-    if tier.kind == "cxl":
-        return LINK_EFFICIENCY * CXL_GB_PER_S * 1e9 * engine.tp
-    return LINK_EFFICIENCY * engine.host_link_bytes_per_s
-
-
-def _tier(scenario: Scenario, engines: list[Engine]) -> Tier | None:
-    """The tier below HBM as the engine wants it."""
-    given = scenario.cluster.lower_tier
-    if given is None:
-        return None
-    sizes = {engine.kv_bytes_per_token for engine in engines}
-    if len(sizes) > 1:
-        found = ", ".join(f"{size:,}" for size in sorted(sizes))
-        raise ScenarioError(
-            f"{scenario.name}: cluster.lower_tier: all instances must keep KV in the same format, and a token takes"
-            f" {found} bytes"
-        )
-    rates = [_link_bytes_per_s(given, engine) for engine in engines]
-    group = given.instances_per_host or len(engines)
-    block_bytes = sizes.pop() * scenario.cluster.block_size_tokens
-    return Tier(
-        blocks=int(given.capacity_gib * 2**30 // block_bytes),
-        down_bytes_per_s=rates,
-        up_bytes_per_s=rates,
-        latency_s=given.latency_s,
-        pool_of=[i // group for i in range(len(engines))],
+        **lower_memory(scenario, engines),
     )

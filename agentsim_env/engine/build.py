@@ -13,6 +13,7 @@ from agentsim_env.engine.directory import FIRST_PLACES
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules.tables import RULES, TABLES
 from agentsim_env.engine.state import (
+    CXL,
     DUE,
     EVENT,
     FINISH,
@@ -20,6 +21,7 @@ from agentsim_env.engine.state import (
     INSTANCE,
     LINK,
     MODES,
+    NO_COPIES,
     NONE,
     PIN,
     POOL,
@@ -28,10 +30,12 @@ from agentsim_env.engine.state import (
     RESIDENT,
     SLOT,
     TENANT,
+    TIER,
     TOOL,
     TRANSFER,
     TURN_RUN,
     WORLD,
+    WRITE_THROUGH,
     State,
 )
 from agentsim_env.workload.programs import Programs
@@ -89,20 +93,24 @@ class Tier(NamedTuple):
     """A tier below HBM.
 
     Attributes:
+        level: `DRAM` or `CXL`, see `agentsim_env.engine.state`.
         blocks: Capacity of each of its pools.
+        pool_of: Pool of each instance, counted from 0: its host, or 0 for all.
         down_bytes_per_s: Bandwidth from an instance to it, one for all or one each.
         up_bytes_per_s: Bandwidth from it to an instance, likewise.
         latency_s: Of each transfer.
-        pool_of: Pool of each instance, counted from 0: its host, or 0 for all.
-        write_through: What a turn leaves is copied to it at once.
+        from_above_bytes_per_s: Bandwidth from a pool of the tier above to it.
+        by_priority: Its links serve the most urgent first, not the first that came.
     """
 
+    level: int
     blocks: int
+    pool_of: Sequence[int]
     down_bytes_per_s: float | Sequence[float]
     up_bytes_per_s: float | Sequence[float]
-    latency_s: float
-    pool_of: Sequence[int]
-    write_through: bool = True
+    latency_s: float = 0.0
+    from_above_bytes_per_s: float = 0.0
+    by_priority: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,9 @@ class Blueprint:
         pin_grid_s: How long an agent may pin what a turn leaves.
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
-        tier: Tier below HBM, if there is one.
+        tiers: Tiers below HBM, the upper one first.
+        write_policy: `NO_COPIES`, `WRITE_THROUGH` or `WRITE_BACK`, see `agentsim_env.engine.state`.
+        staging_bytes: Of each pool, for what is written back.
     """
 
     engines: Sequence[Any]
@@ -143,7 +153,9 @@ class Blueprint:
     pin_grid_s: Sequence[float] = PIN_GRID_S
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
-    tier: Tier | None = None
+    tiers: Sequence[Tier] = ()
+    write_policy: int = WRITE_THROUGH
+    staging_bytes: float = 4 * 2**30
 
     def __post_init__(self) -> None:
         """Prepare the parts that all states share."""
@@ -177,7 +189,7 @@ class Blueprint:
         rows = np.zeros(len(self.engines), INSTANCE)
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-        rows["due_at"] = rows["lower"] = rows["pin"] = NONE
+        rows["due_at"] = rows["pin"] = NONE
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
             row["mode"] = MODES.index(engine.mode)
@@ -228,21 +240,20 @@ class Blueprint:
         # An agent that sees late knows at least what it has sent.
         keep_tree = route.needs_tree or (self.view_period_s > 0 and "route_turn" in self.open_kinds)
         n_upper = 2 * n if keep_tree else n
-        n_pools = n_upper + (max(self.tier.pool_of) + 1 if self.tier is not None else 0)
+        below = lower_pools(self.tiers, n_upper)
         events_at = self._first_events(faults)
         live = _most_live(programs)
-        pool = self._pools(n_upper, n_pools)
+        pool = self._pools(n_upper, below)
         n_tools = max(1, len(programs.tools))
         n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
-        most_resident = min(n_segments * n_pools, int(pool["capacity"].sum())) + 1
+        most_resident = min(n_segments * len(pool), int(pool["capacity"].sum())) + 1
         instance = self._instance.copy()  # type: ignore[attr-defined]
-        if self.tier is not None:
-            instance["lower"] = n_upper + np.array(self.tier.pool_of)
-            instance["link"] = 2 * np.arange(n)
+        tier, link = self._ways(below)
         delayed = self.view_period_s > 0
         world = self._world(seed)
         world["keep_tree"] = keep_tree
-        world["write_through"] = self.tier is not None and self.tier.write_through
+        world["has_tiers"] = len(self.tiers) > 0
+        world["write_policy"] = self.write_policy if self.tiers else NO_COPIES
         world["n_events"] = len(events_at)
         world["n_places"] = FIRST_PLACES
         world["longest_context"] = instance["max_context"].max()
@@ -268,6 +279,7 @@ class Blueprint:
             seen=instance.copy() if delayed else instance,
             pool=pool,
             seen_pool=pool.copy() if delayed else pool,
+            tier=tier,
             residue=np.zeros((n, self.block_size), "i4"),
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
             slot=_reserved(live, SLOT),
@@ -275,9 +287,11 @@ class Blueprint:
             pin=_reserved(len(programs.turn) if world["retains"] else 0, PIN),
             ended=np.zeros(int(instance["max_num_seqs"].max()) if world["retains"] else 0, "i4"),
             pin_grid_s=np.array(self.pin_grid_s, float),
-            link=self._links(),
-            transfer=_reserved(len(programs.turn) + live if self.tier is not None else 0, TRANSFER),
-            event=_heap(events_at, live + len(events_at) + 2 * n + 4 + (len(programs.turn) if world["retains"] else 0)),
+            link=link,
+            transfer=_reserved(self._most_transfers(pool, programs, live), TRANSFER),
+            event=_heap(
+                events_at, live + len(events_at) + len(link) + 4 + (len(programs.turn) if world["retains"] else 0)
+            ),
             due=np.zeros(n, DUE),
             profile=self._profile,  # type: ignore[attr-defined]
             by_tokens=self._by_tokens,  # type: ignore[attr-defined]
@@ -321,25 +335,65 @@ class Blueprint:
         world["open_kinds"] = sum(1 << KINDS.index(kind) for kind in self.open_kinds)
         return world
 
-    def _pools(self, n_upper: int, n_pools: int) -> np.ndarray:
+    def _pools(self, n_upper: int, below: Sequence[np.ndarray]) -> np.ndarray:
+        n, n_pools = len(self.engines), max([n_upper, *(int(pools.max()) + 1 for pools in below)])
         pool = np.zeros(n_pools, POOL)
         pool["oldest"] = pool["newest"] = pool["last_expired"] = NONE
-        pool["capacity"][: len(self.engines)] = [engine.kv_blocks for engine in self.engines]
-        pool["capacity"][len(self.engines) : n_upper] = self.tree_tokens // self.block_size
-        if self.tier is not None:
-            pool["capacity"][n_upper:] = self.tier.blocks
+        pool["capacity"][:n] = [engine.kv_blocks for engine in self.engines]
+        pool["capacity"][n:n_upper] = self.tree_tokens // self.block_size
+        for tier, pools in zip(self.tiers, below, strict=True):
+            pool["capacity"][pools] = tier.blocks
+        if self.tiers:
+            pool["staging_blocks"] = self.staging_bytes // self._block_bytes
         return pool
 
-    def _links(self) -> np.ndarray:
-        """Two an instance: down to the tier, and up from it."""
-        links = np.zeros(2 * len(self.engines) if self.tier is not None else 0, LINK)
+    @property
+    def _block_bytes(self) -> float:
+        """KV of one block; alike for all engines where they exchange any."""
+        return self.engines[0].kv_bytes_per_token * self.block_size
+
+    def _ways(self, below: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The tiers below each pool, and the links to them: two for each instance and tier, down and up.
+
+        Then, where there are two tiers, one for each pool of the upper one, down to the lower one.
+        """
+        n = len(self.engines)
+        tier = np.zeros((max((int(pools.max()) + 1 for pools in below), default=0), 2), TIER)
+        for name in TIER.names or ():
+            tier[name] = NONE
+        links: list[np.ndarray] = []
+        for given, pools in zip(self.tiers, below, strict=True):
+            first = sum(map(len, links))
+            tier["pool"][:n, given.level] = pools
+            tier["down"][:n, given.level] = first + 2 * np.arange(n)
+            tier["up"][:n, given.level] = first + 2 * np.arange(n) + 1
+            links.append(self._links(2 * n, given))
+            links[-1]["bytes_per_s"][0::2] = given.down_bytes_per_s
+            links[-1]["bytes_per_s"][1::2] = given.up_bytes_per_s
+        if len(self.tiers) == 2:
+            upper, lower = np.unique(below[0]), dict(zip(below[0], below[1], strict=True))
+            tier["pool"][upper, CXL] = [lower[pool] for pool in upper]
+            tier["down"][upper, CXL] = sum(map(len, links)) + np.arange(len(upper))
+            links.append(self._links(len(upper), self.tiers[1]))
+            links[-1]["bytes_per_s"] = self.tiers[1].from_above_bytes_per_s
+        return tier, np.concatenate(links) if links else np.zeros(0, LINK)
+
+    def _links(self, n: int, given: Tier) -> np.ndarray:
+        """Links of a tier on which nothing is yet."""
+        links = np.zeros(n, LINK)
         for name in ("current", "queue_head", "queue_tail"):
             links[name] = NONE
-        if self.tier is not None:
-            links["latency_s"] = self.tier.latency_s
-            links["bytes_per_s"][0::2] = self.tier.down_bytes_per_s
-            links["bytes_per_s"][1::2] = self.tier.up_bytes_per_s
+        links["latency_s"] = given.latency_s
+        links["block_bytes"] = self._block_bytes
+        links["by_priority"] = given.by_priority
         return links
+
+    def _most_transfers(self, pool: np.ndarray, programs: Programs, live: int) -> int:
+        """Upper bound on transfers at once: copies of what turns leave, loads of those that wait, what is staged."""
+        if not self.tiers:
+            return 0
+        per_tier = 2 * len(programs.turn) + live
+        return per_tier * len(self.tiers) + int(np.minimum(pool["staging_blocks"], pool["capacity"]).sum())
 
     def _first_events(self, faults: np.ndarray | None) -> list[tuple[float, int, int]]:
         """(time, kind, id) of everything that is known to happen from the start."""
@@ -352,6 +406,15 @@ class Blueprint:
         if TABLES["route_turn"][self.rule_of("route_turn")].steals:
             known.append((STEAL_PERIOD_S, events.CONTROL_TICK, events.STEAL_TICK))
         return known
+
+
+def lower_pools(tiers: Sequence[Tier], first: int) -> list[np.ndarray]:
+    """Pool of each instance in each tier, where those of the first tier are numbered from `first` on."""
+    below: list[np.ndarray] = []
+    for tier in tiers:
+        below.append(first + np.array(tier.pool_of))
+        first = int(below[-1].max()) + 1
+    return below
 
 
 OTHER_ANSWERS = 32

@@ -1,13 +1,13 @@
-"""Links between tiers: each moves one transfer at a time, the others wait in its queue, first in first out."""
+"""Links between pools: each moves one transfer at a time, the others wait in its queue."""
 
 from agentsim_env.engine import events
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.state import BEHIND, NONE
 
 
 @compiled
-def new_transfer(state, i, link, leaf, blocks):
-    """A record for a copy of the first `blocks` blocks of a path, over a link of instance `i`."""
+def new_transfer(state, link, leaf, first, blocks, missing):
+    """A record for a copy of the blocks `first` to `blocks` of a path over a link, which moves `missing` blocks."""
     world = state.world[0]
     x = world.free_transfer
     if x == NONE:
@@ -18,16 +18,17 @@ def new_transfer(state, i, link, leaf, blocks):
     transfer = state.transfer[x]
     transfer.sequence = world.transfers
     world.transfers += 1
-    transfer.instance = i
     transfer.link = link
     transfer.leaf = leaf
+    transfer.first = first
     transfer.blocks = blocks
-    transfer.missing = 0
-    transfer.source = NONE
-    transfer.held = NONE
-    transfer.slot = NONE
-    transfer.next = NONE
-    transfer.void = 0
+    transfer.missing = missing
+    transfer.source = transfer.held = transfer.slot = transfer.sibling = transfer.next = NONE
+    transfer.reserved = 0
+    transfer.leader = x
+    transfer.left = 1
+    transfer.urgency = BEHIND
+    transfer.staged = transfer.demotes = transfer.done = transfer.void = 0
     return x
 
 
@@ -35,24 +36,47 @@ def new_transfer(state, i, link, leaf, blocks):
 def free_transfer(state, x):
     """Give a transfer record back."""
     world = state.world[0]
-    state.transfer[x].instance = NONE
     state.transfer[x].next = world.free_transfer
     world.free_transfer = x
 
 
 @compiled
 def enqueue(state, x):
-    """Put a transfer at the tail of the queue of its link; an idle link begins at once."""
+    """Put a transfer into the queue of its link, behind those that are not less urgent; an idle link begins at once."""
     transfer = state.transfer[x]
     link = state.link[transfer.link]
     if link.current == NONE:
         begin(state, x)
         return
-    if link.queue_tail == NONE:
+    before = link.queue_tail
+    if link.by_priority and before != NONE and state.transfer[before].urgency > transfer.urgency:
+        before = _last_as_urgent(state, link.queue_head, transfer.urgency)
+    _insert(state, transfer.link, before, x)
+
+
+@compiled
+def _last_as_urgent(state, head, urgency):
+    """The last transfer of a queue in order that is at least so urgent, or NONE."""
+    last = NONE
+    x = head
+    while x != NONE and state.transfer[x].urgency <= urgency:
+        last = x
+        x = state.transfer[x].next
+    return last
+
+
+@compiled
+def _insert(state, k, before, x):
+    """Put a transfer into the queue of link `k` behind another one, or, for NONE, at its head."""
+    link = state.link[k]
+    if before == NONE:
+        state.transfer[x].next = link.queue_head
         link.queue_head = x
     else:
-        state.transfer[link.queue_tail].next = x
-    link.queue_tail = x
+        state.transfer[x].next = state.transfer[before].next
+        state.transfer[before].next = x
+    if link.queue_tail == before:
+        link.queue_tail = x
 
 
 @compiled
@@ -61,9 +85,9 @@ def begin(state, x):
     transfer = state.transfer[x]
     link = state.link[transfer.link]
     now_s = state.world[0].now_s
-    n_bytes = transfer.missing * state.instance[transfer.instance].block_bytes
     transfer.begun_s = now_s
     link.current = x
+    n_bytes = transfer.missing * link.block_bytes
     events.push(state, now_s + (link.latency_s + n_bytes / link.bytes_per_s), events.TRANSFER_END, transfer.link)
 
 
@@ -74,7 +98,7 @@ def take_current(state, k):
     x = link.current
     transfer = state.transfer[x]
     link.busy_s += state.world[0].now_s - transfer.begun_s
-    link.bytes += transfer.missing * state.instance[transfer.instance].block_bytes
+    link.bytes += transfer.missing * link.block_bytes
     link.current = NONE
     following = link.queue_head
     if following != NONE:

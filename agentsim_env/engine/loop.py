@@ -13,8 +13,8 @@ from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_
 from agentsim_env.engine.residency import drop_all
 from agentsim_env.engine.router import place, refresh_view, settle
 from agentsim_env.engine.rules.steal import steal
-from agentsim_env.engine.state import DECODE, NONE, READY
-from agentsim_env.engine.tiers import store
+from agentsim_env.engine.state import DECODE, NONE, READY, WRITE_THROUGH
+from agentsim_env.engine.stores import store
 from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
 from agentsim_env.engine.transfers import lose_transfers, transfer_end
 
@@ -114,7 +114,7 @@ def _end_turn(state, i, s):
     state.instance[i].outstanding_tokens -= slot.target
     state.instance[i].turns += 1
     state.instance[i].output_tokens += state.turn[t].output_tokens
-    if state.world[0].write_through:
+    if state.world[0].write_policy == WRITE_THROUGH:
         computed = state.turn[t].prompt_tokens + state.turn[t].output_tokens - 1
         store(state, i, state.turn[t].segment, computed // state.world[0].block_size)
     free_slot(state, s)
@@ -151,7 +151,7 @@ def _instance_down(state, i):
     now_s = state.world[0].now_s
     if instance.running:
         _lose_iteration(state, i)
-    if instance.lower != NONE:
+    if state.world[0].has_tiers:
         lose_transfers(state, i)
     while instance.waiting_head != NONE:
         s = instance.waiting_head

@@ -126,7 +126,7 @@ def unlock(state, r):
 
 
 @compiled
-def _new_record(state, segment, pool, blocks):
+def new_record(state, segment, pool, blocks):
     """An idle record without a parent yet."""
     world = state.world[0]
     r = world.free_resident
@@ -138,6 +138,7 @@ def _new_record(state, segment, pool, blocks):
     record = state.resident[r]
     record.segment = segment
     record.pool = pool
+    record.first = 0
     record.blocks = blocks
     record.locks = 0
     record.pins = 0
@@ -204,7 +205,7 @@ def publish(state, leaf, pool, blocks):
     if r != NONE:
         _grow(state, r, wanted)
         return r
-    lowest = _new_record(state, segment, pool, wanted)
+    lowest = new_record(state, segment, pool, wanted)
     below = lowest
     segment = state.segment[segment].parent
     while segment != NONE:
@@ -213,7 +214,7 @@ def publish(state, leaf, pool, blocks):
         if known:
             _grow(state, r, state.segment[segment].n_blocks)
         else:
-            r = _new_record(state, segment, pool, state.segment[segment].n_blocks)
+            r = new_record(state, segment, pool, state.segment[segment].n_blocks)
         state.resident[below].parent = r
         state.resident[r].children += 1
         if known:

@@ -22,6 +22,12 @@ MODES = ("mixed", "prefill_first")
 MIXED_MODE, PREFILL_FIRST = range(len(MODES))
 # Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join.
 LOOK_UP, MAKE_ROOM, TAKE_WAITING = range(3)
+# Tiers below HBM, the upper one first.
+DRAM, CXL = range(2)
+# What becomes of KV on its own: a copy is made when a turn ends, when HBM gives it up, or never.
+NO_COPIES, WRITE_THROUGH, WRITE_BACK = range(3)
+# Classes of transfers, the most urgent first: a turn waits, a turn is expected, nobody waits.
+DEMAND, AHEAD, BEHIND = range(3)
 
 WORLD = np.dtype(
     [
@@ -91,7 +97,6 @@ WORLD = np.dtype(
         ("n_transfers", "i4"),  # transfer records ever used
         ("free_transfer", "i4"),  # head of the list of free transfer records
         ("transfers", "i8"),  # transfers asked for so far
-        ("lost_stores", "i4"),  # copies to a lower tier that found no place there
         ("n_events", "i4"),  # entries of the event heap
         ("n_due", "i4"),  # entries of the heap of running instances
         ("n_slots", "i4"),  # slots ever used; those in the free list are below it
@@ -106,7 +111,8 @@ WORLD = np.dtype(
         ("parked_tail", "i4"),
         ("retains", "i1"),  # what becomes of the KV of a turn that ends is decided: not everything is just left
         ("firm_pins", "i1"),  # pins give way to running turns only, unless nothing runs
-        ("write_through", "i1"),  # what a turn leaves is copied to the lower tier at once
+        ("has_tiers", "i1"),  # there is somewhere to bring a prefix from
+        ("write_policy", "i1"),  # NO_COPIES, WRITE_THROUGH or WRITE_BACK
         ("paused_head", "i4"),  # turns of paused programs, at the gateway
         ("paused_tail", "i4"),
         ("arrived_head", "i4"),  # programs that have arrived and have not been asked for, first in first out
@@ -230,6 +236,8 @@ INSTANCE = np.dtype(
         ("dropped_blocks", "i8"),  # blocks given up by `retain_kv`
         ("loaded_blocks", "i8"),  # blocks brought up from lower tiers
         ("stored_blocks", "i8"),  # blocks copied to lower tiers
+        ("demoted_blocks", "i8"),  # blocks given up because their copy below has been asked for and is there
+        ("lost_blocks", "i8"),  # blocks that were to be copied and found no place: below, or in the staging buffer
         ("block_bytes", "f8"),  # KV of one block, on all GPUs of the instance together
         ("peak_blocks", "i4"),  # most blocks in use
         ("preemptions", "i4"),
@@ -247,8 +255,6 @@ INSTANCE = np.dtype(
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
-        ("lower", "i4"),  # pool of the tier below its HBM; NONE for none
-        ("link", "i4"),  # its link to that tier: this one goes down, the next one up
         ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
         ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
         ("waiting_head", "i4"),
@@ -271,6 +277,17 @@ POOL = np.dtype(
         ("oldest", "i4"),  # idle records: those whose pin has expired, then least recently released first
         ("newest", "i4"),
         ("last_expired", "i4"),  # the last of them whose pin has expired; NONE for none
+        ("staging_blocks", "i4"),  # room for what is written back: it has left the pool and waits for its link
+        ("staged_blocks", "i4"),  # of these, in use
+    ],
+    align=True,
+)
+
+TIER = np.dtype(
+    [
+        ("pool", "i4"),  # NONE for none
+        ("down", "i4"),  # link to it
+        ("up", "i4"),  # link from it; NONE for none
     ],
     align=True,
 )
@@ -292,6 +309,12 @@ RESIDENT = np.dtype(
         ("newer", "i4"),
         ("next_holder", "i4"),  # neighbours among the records of the same segment
         ("previous_holder", "i4"),
+        # In lower tiers only, where a record has room for any run of blocks of its segment; see engine/shelf.py.
+        ("first", "i4"),  # first block that it has room for
+        ("ready", "i4"),  # first block that has arrived
+        ("ready_end", "i4"),  # end of the run of blocks that have arrived
+        ("arriving", "i2"),  # transfers on their way into it
+        ("torn", "i1"),  # one of them was lost
     ],
     align=True,
 )
@@ -317,13 +340,15 @@ FINISH = np.dtype([("finish", "i8"), ("sequence", "i8"), ("slot", "i8")], align=
 
 LINK = np.dtype(
     [
-        ("bytes_per_s", "f8"),
+        ("bytes_per_s", "f8"),  # 0: nothing is sent
         ("latency_s", "f8"),
+        ("block_bytes", "f8"),  # KV of one block
         ("busy_s", "f8"),  # time in which something was on it, of transfers that ended
         ("bytes", "f8"),  # moved by transfers that ended
         ("current", "i4"),  # transfer on it
         ("queue_head", "i4"),  # transfers that wait for it, in the order in which they are served
         ("queue_tail", "i4"),
+        ("by_priority", "i1"),  # the most urgent class goes first, within one the first that was asked for
     ],
     align=True,
 )
@@ -332,16 +357,26 @@ TRANSFER = np.dtype(
     [
         ("begun_s", "f8"),
         ("sequence", "i8"),  # number of the request; smaller is earlier
-        ("instance", "i4"),  # instance at the upper end
+        ("source_pool", "i4"),
+        ("target_pool", "i4"),
         ("link", "i4"),
         ("leaf", "i4"),  # leaf of the path that is copied
-        ("blocks", "i4"),  # leading blocks of the path that are to be at its target
+        ("first", "i4"),  # blocks of the path from this one ...
+        ("blocks", "i4"),  # ... up to here (not included) are to be at its target
         ("missing", "i4"),  # blocks that it moves
-        ("source", "i4"),  # record that it locks at its source, NONE for none
+        ("source", "i4"),  # HBM record that it locks at its source, NONE for none
         ("held", "i4"),  # record that a load locks at its target, NONE for none
-        ("slot", "i4"),  # waiting turn that it is for; NONE for a copy to the lower tier
+        ("reserved", "i4"),  # blocks that a load keeps free at its target
+        ("slot", "i4"),  # waiting turn that it is for; NONE for none
+        ("leader", "i4"),  # first transfer of the load that it belongs to; itself where it is alone
+        ("sibling", "i4"),  # next transfer of the same load
+        ("left", "i4"),  # of a leader: transfers of the load that have not ended
         ("next", "i4"),  # next in the queue of the link, or next free record
-        ("void", "i1"),  # its instance has failed: it ends without effect
+        ("urgency", "i1"),  # DEMAND, AHEAD or BEHIND
+        ("staged", "i1"),  # its blocks are in the staging buffer of its source
+        ("demotes", "i1"),  # HBM gives up what it has copied
+        ("done", "i1"),  # it has ended, others of its load have not
+        ("void", "i1"),  # an instance has failed: it ends without effect
     ],
     align=True,
 )
@@ -414,6 +449,7 @@ class State(NamedTuple):
     seen: Any  # INSTANCE [N], what the router sees; the instances themselves unless views are delayed
     pool: Any  # POOL [pools]: HBM of each instance, the router's tree of each instance if it keeps one, lower tiers
     seen_pool: Any  # POOL [pools], likewise
+    tier: Any  # TIER [pools, 2], tiers below each pool
     residue: Any  # i4 [N, block size], decodes by (KV tokens - iteration count) modulo the block size
     finish: Any  # FINISH [N, max sequences], heaps
     slot: Any  # SLOT [most live turns]
@@ -457,6 +493,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (INSTANCE, 1),
     (POOL, 1),
     (POOL, 1),
+    (TIER, 2),
     (np.dtype("i4"), 2),
     (FINISH, 2),
     (SLOT, 1),

@@ -1,98 +1,161 @@
-"""Tiers below HBM: copies of what turns leave, and prefixes that are brought up again.
+"""Prefixes that come up: each part of it from the fastest place that has it.
 
-A lower tier is a pool like that of an instance, shared by the instances of its host (DRAM) or by all (CXL). Transfers
-overlap with compute and take effect at their end. While one runs, its source is locked; a load has its blocks reserved.
+A load is a chain of transfers, one for each place; the first of them leads. Its blocks are reserved in HBM, and what
+HBM has of the prefix and what the places have is locked. They take effect together, when the last one has ended.
 """
 
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.links import enqueue, new_transfer
-from agentsim_env.engine.residency import (
-    deepest,
-    depth_blocks,
-    evict,
-    holder_of,
-    lock,
-    publish,
-    remember,
-    unlock,
-)
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.links import enqueue, free_transfer, new_transfer
+from agentsim_env.engine.residency import evict, lock, publish, unlock
+from agentsim_env.engine.shelf import lock_part, reach, unlock_part
+from agentsim_env.engine.state import CXL, DEMAND, DRAM, NONE
 
 
 @compiled
-def store(state, i, leaf, blocks):
-    """Copy the first `blocks` blocks of a path, which HBM of instance `i` holds, to the tier below."""
-    instance = state.instance[i]
-    if instance.lower == NONE or blocks <= 0 or state.link[instance.link].bytes_per_s == 0.0:
-        return
-    missing = blocks - depth_blocks(state, deepest(state, leaf, instance.lower))
-    if missing <= 0:
-        return
-    x = new_transfer(state, i, instance.link, leaf, blocks)
-    transfer = state.transfer[x]
-    transfer.missing = missing
-    transfer.source = holder_of(state, deepest(state, leaf, i), blocks)
-    lock(state, transfer.source)
-    enqueue(state, x)
+def _add(state, load, x):
+    """Add a transfer to a load, NONE for a new one; returns the leader."""
+    if load == NONE:
+        return x
+    last = load
+    while state.transfer[last].sibling != NONE:
+        last = state.transfer[last].sibling
+    state.transfer[last].sibling = x
+    state.transfer[x].leader = load
+    state.transfer[load].left += 1
+    return load
 
 
 @compiled
-def end_store(state, x):
-    """A copy has arrived below; if it finds no place there, it is lost."""
-    transfer = state.transfer[x]
-    i = transfer.instance
-    unlock(state, transfer.source)
-    pool = state.instance[i].lower
-    before = depth_blocks(state, deepest(state, transfer.leaf, pool))
-    remember(state, transfer.leaf, pool, transfer.blocks)
-    after = depth_blocks(state, deepest(state, transfer.leaf, pool))
-    if after < transfer.blocks:
-        state.world[0].lost_stores += 1
-    state.instance[i].stored_blocks += max(0, after - before)
+def _from_tier(state, i, level, leaf, at, most):
+    """A transfer from a tier that goes on with a path whose first `at` blocks are had, to `most` at most, or NONE."""
+    tier = state.tier[i, level]
+    if tier.pool == NONE or state.link[tier.up].bytes_per_s == 0.0:
+        return NONE
+    end = min(reach(state, leaf, tier.pool, at), most)
+    if end <= at:
+        return NONE
+    x = new_transfer(state, tier.up, leaf, at, end, end - at)
+    state.transfer[x].source_pool = tier.pool
+    state.transfer[x].target_pool = i
+    lock_part(state, leaf, tier.pool, at, end)
+    return x
+
+
+@compiled
+def _gather(state, i, leaf, match, most):
+    """Transfers that bring the blocks from `match` to `most` of a path to HBM, as far as they are there; the leader."""
+    load = NONE
+    at = match
+    for level in range(DRAM, CXL + 1):
+        x = _from_tier(state, i, level, leaf, at, most) if at < most else NONE
+        if x != NONE:
+            at = state.transfer[x].blocks
+            load = _add(state, load, x)
+    return load
+
+
+@compiled
+def _end_of(state, load):
+    """The blocks of its path that there are when a load has ended."""
+    x = load
+    while state.transfer[x].sibling != NONE:
+        x = state.transfer[x].sibling
+    return state.transfer[x].blocks
+
+
+@compiled
+def _set_out(state, load, i, r, urgency):
+    """Reserve HBM for a load and put its transfers on their way; HBM has its path down to record `r`."""
+    leader = state.transfer[load]
+    leader.held = r
+    leader.reserved = _end_of(state, load) - leader.first
+    lock(state, r)
+    evict(state, i, leader.reserved)
+    state.pool[i].used += leader.reserved
+    state.instance[i].peak_blocks = max(state.instance[i].peak_blocks, state.pool[i].used)
+    x = load
+    while x != NONE:
+        following = state.transfer[x].sibling
+        state.transfer[x].urgency = urgency
+        enqueue(state, x)
+        x = following
 
 
 @component(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def begin_load(state, i, s, r, match):
-    """Bring up what the tier below has of a waiting turn's prefix beyond the `match` blocks down to record `r`.
+    """Bring up what other places have of a waiting turn's prefix beyond the `match` blocks down to record `r`.
 
     The caller has made sure that the whole prompt finds room. Returns 1, or 0 if there is nothing to bring up.
     """
-    instance = state.instance[i]
     slot = state.slot[s]
-    leaf = state.turn[slot.turn].segment
     # The block of the last token is not worth a transfer: one token is computed in any case.
     most = (slot.target - 1) // state.world[0].block_size
-    source = deepest(state, leaf, instance.lower)
-    blocks = min(depth_blocks(state, source), most)
-    if blocks <= match or state.link[instance.link + 1].bytes_per_s == 0.0:
+    load = _gather(state, i, state.turn[slot.turn].segment, match, most)
+    if load == NONE:
         return 0
-    x = new_transfer(state, i, instance.link + 1, leaf, blocks)
-    transfer = state.transfer[x]
-    transfer.missing = blocks - match
-    transfer.source = holder_of(state, source, blocks)
-    transfer.held = r
-    transfer.slot = s
-    slot.transfer = x
-    lock(state, transfer.source)
-    lock(state, r)
-    evict(state, i, transfer.missing)
-    state.pool[i].used += transfer.missing
-    instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
-    enqueue(state, x)
+    state.transfer[load].slot = s
+    slot.transfer = load
+    _set_out(state, load, i, r, DEMAND)
     return 1
 
 
 @compiled
-def end_load(state, x):
-    """A prefix has arrived in HBM, where it is ordinary cache until its turn is admitted."""
+def _release(state, x):
+    """A transfer of a load does not need its source any more."""
     transfer = state.transfer[x]
-    i = transfer.instance
-    state.pool[i].used -= transfer.missing
-    unlock(state, transfer.source)
-    lowest = publish(state, transfer.leaf, i, transfer.blocks)
+    unlock_part(state, transfer.leaf, transfer.source_pool, transfer.first, transfer.blocks)
+
+
+@compiled
+def _arrive(state, load):
+    """All of a prefix is in HBM, where it is ordinary cache until its turn is admitted."""
+    leader = state.transfer[load]
+    i = leader.target_pool
+    state.pool[i].used -= leader.reserved
+    lowest = publish(state, leader.leaf, i, _end_of(state, load))
     lock(state, lowest)
-    unlock(state, transfer.held)
+    unlock(state, leader.held)
     unlock(state, lowest)
-    state.instance[i].loaded_blocks += transfer.missing
-    state.slot[transfer.slot].transfer = NONE
+    state.instance[i].loaded_blocks += leader.reserved
+    if leader.slot != NONE:
+        state.slot[leader.slot].transfer = NONE
+
+
+@compiled
+def end_part_of_load(state, x):
+    """A transfer of a load has ended; whether that was the last one, and the prefix has arrived."""
+    load = state.transfer[x].leader
+    leader = state.transfer[load]
+    void = leader.void
+    if not void:
+        _release(state, x)
+    state.transfer[x].done = 1
+    leader.left -= 1
+    if leader.left > 0:
+        return False
+    if not void:
+        _arrive(state, load)
+    x = load
+    while x != NONE:
+        following = state.transfer[x].sibling
+        free_transfer(state, x)
+        x = following
+    return not void
+
+
+@compiled
+def lose_load(state, x):
+    """One end of a transfer has failed: its load has no effect any more."""
+    load = state.transfer[x].leader
+    leader = state.transfer[load]
+    x = load
+    while x != NONE:
+        if not state.transfer[x].done:
+            _release(state, x)
+        state.transfer[x].void = 1
+        x = state.transfer[x].sibling
+    unlock(state, leader.held)
+    state.pool[leader.target_pool].used -= leader.reserved
+    if leader.slot != NONE:
+        state.slot[leader.slot].transfer = NONE

@@ -1,52 +1,66 @@
-"""What happens when a transfer ends, and when the instance of a transfer fails."""
+"""What happens when a transfer ends, and when an instance fails."""
 
 from agentsim_env.engine.batching import synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.links import free_transfer, take_current
-from agentsim_env.engine.residency import unlock
 from agentsim_env.engine.state import NONE
-from agentsim_env.engine.tiers import end_load, end_store
+from agentsim_env.engine.stores import end_copy, lose_copy
+from agentsim_env.engine.tiers import end_part_of_load, lose_load
+
+
+@compiled
+def _touch(state, pool):
+    """Bring a pool that is about to change up to now, if it is the HBM of an instance."""
+    if pool < len(state.instance):
+        synchronise(state, pool)
+
+
+@compiled
+def _look_again(state, pool):
+    """Something in a pool has changed: the instance that it belongs to, if it does, looks at its queue."""
+    if pool < len(state.instance) and state.instance[pool].n_waiting > 0:
+        wake(state, pool)
 
 
 @component(NOTHING, NUMBER)
 def transfer_end(state, k):
     """What was on link `k` has arrived; the instance looks at its queue again."""
-    i = state.transfer[state.link[k].current].instance
-    synchronise(state, i)
-    x = take_current(state, k)
-    transfer = state.transfer[x]
-    if not transfer.void:
-        if transfer.slot == NONE:
-            end_store(state, x)
-        else:
-            end_load(state, x)
-        if state.instance[i].n_waiting > 0:
-            wake(state, i)
+    x = state.link[k].current
+    source, target = state.transfer[x].source_pool, state.transfer[x].target_pool
+    _touch(state, source)
+    _touch(state, target)
+    take_current(state, k)
+    if target < len(state.instance):
+        if end_part_of_load(state, x):
+            _look_again(state, target)
+        return
+    end_copy(state, x)
+    if not state.transfer[x].void and not state.transfer[x].staged:
+        _look_again(state, source)
     free_transfer(state, x)
 
 
 @compiled
-def _lose(state, x):
+def _lose(state, x, i):
+    """Instance `i` fails: the transfer, if it goes to it or comes from it, has no effect any more."""
     transfer = state.transfer[x]
     if transfer.void:
         return
-    transfer.void = 1
-    unlock(state, transfer.source)
-    if transfer.slot != NONE:
-        unlock(state, transfer.held)
-        state.pool[transfer.instance].used -= transfer.missing
-        state.slot[transfer.slot].transfer = NONE
+    if transfer.target_pool == i:
+        lose_load(state, x)
+    elif transfer.source_pool == i:
+        lose_copy(state, x)
 
 
 @component(NOTHING, NUMBER)
 def lose_transfers(state, i):
     """Instance `i` fails: what goes to it or comes from it has no effect any more, but stays on its link."""
-    for k in range(state.instance[i].link, state.instance[i].link + 2):
+    for k in range(len(state.link)):
         link = state.link[k]
         if link.current != NONE:
-            _lose(state, link.current)
+            _lose(state, link.current, i)
         x = link.queue_head
         while x != NONE:
-            _lose(state, x)
+            _lose(state, x, i)
             x = state.transfer[x].next

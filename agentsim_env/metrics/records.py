@@ -71,8 +71,10 @@ INSTANCES = np.dtype(
         ("asked_tokens", "i8"),  # hit + computed
         ("preemptions", "i8"),
         ("evicted_blocks", "i8"),
-        ("loaded_blocks", "i8"),  # brought up from the tier below
-        ("stored_blocks", "i8"),  # copied to it
+        ("loaded_blocks", "i8"),  # brought up from the tiers below
+        ("stored_blocks", "i8"),  # copied to them
+        ("demoted_blocks", "i8"),  # given up because a copy that was asked for is below
+        ("lost_blocks", "i8"),  # were to be copied, and found no place below or in the staging buffer
         ("peak_blocks", "i8"),  # most KV blocks resident or owned at once
         ("capacity_blocks", "i8"),
         ("cost_usd", "f8"),  # time up at the price of all its GPUs
@@ -257,7 +259,7 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
     rows["iterations"] = instance["iteration"] + instance["prefill_iterations"]
     for name in ("turns", "prefill_tokens", "decode_tokens", "hit_tokens", "asked_tokens", "preemptions"):
         rows[name] = instance[name]
-    for name in ("evicted_blocks", "loaded_blocks", "stored_blocks", "peak_blocks"):
+    for name in ("evicted_blocks", "loaded_blocks", "stored_blocks", "demoted_blocks", "lost_blocks", "peak_blocks"):
         rows[name] = instance[name]
     rows["capacity_blocks"] = state.pool["capacity"][: len(instance)]
     rows["cost_usd"] = rows["up_s"] / 3600.0 * [engine.price_per_hour for engine in engines]

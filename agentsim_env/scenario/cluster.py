@@ -126,8 +126,18 @@ class RouterTree(Part):
     """Tokens that the tree of one instance remembers, least recently used first out. Default: SGLang's router."""
 
 
-class LowerTier(Part):
-    """A tier below HBM: memory that keeps copies of KV, and the links to it."""
+class LinkRates(Part):
+    """Bandwidth of a link whose directions differ."""
+
+    down: Amount
+    """From HBM, 1e9 bytes per second."""
+
+    up: Amount
+    """To HBM, 1e9 bytes per second."""
+
+
+class Tier(Part):
+    """A tier below HBM: memory that keeps KV, and the links to it."""
 
     kind: Literal["dram", "cxl"]
     """`dram`: memory of a host, for its instances; `cxl`: a pool of memory, for the whole cluster or for each host."""
@@ -135,12 +145,19 @@ class LowerTier(Part):
     capacity_gib: PositiveAmount
     """Memory for KV: of each host, or of the pool."""
 
-    link_gb_per_s: Amount | None = None
-    """Bandwidth of each GPU's link to it, 1e9 bytes per second and direction; 0: nothing moves; `null`: 80 % of the
-    GPU's link to its host, and of 64 for `cxl` (CXL 2.0 over PCIe 5 x16, Beluga)."""
+    link_gb_per_s: Amount | LinkRates | None = None
+    """Bandwidth of each GPU's link to it, 1e9 bytes per second: one number for both directions, or `down` and `up`; 0:
+    nothing moves; `null`: 80 % of the GPU's link to its host, and of 64 for `cxl` (CXL 2.0 over PCIe 5 x16, Beluga)."""
+
+    host_link_gb_per_s: Amount | None = None
+    """Bandwidth from each pool of the tier above to this one, 1e9 bytes per second; `null`: 80 % of 64 (`cxl`)."""
 
     latency_s: Amount = 10e-6
     """Time of a transfer beside that of its bytes."""
+
+    queue: Literal["fifo", "priority"] = "fifo"
+    """Which transfer a link takes next: the first that came, or what a waiting turn needs before what is brought up
+    ahead of its use, and this before copies that go down."""
 
     instances_per_host: PositiveNumber | None = None
     """Instances, in order, that share a host's memory or a pool; `null`: all."""
@@ -164,8 +181,16 @@ class Cluster(Part):
     view_delay_s: Amount = 0.0
     """How late the router sees the metrics of the instances."""
 
-    lower_tier: LowerTier | None = None
-    """Memory below HBM: what a turn leaves is copied there, and brought up again when it is asked for; `null`: none."""
+    tiers: Annotated[tuple[Tier, ...], Field(max_length=2, strict=False)] = ()
+    """Memory below HBM, `dram` before `cxl`: what is there of a turn's context is brought up when it is asked for."""
+
+    write_policy: Literal["write_through", "write_back", "none"] = "write_through"
+    """When KV is copied to the tiers on its own: to all of them when a turn ends; to the first when HBM evicts it, and
+    from there to the second when the first does; or never, but for what rules and agents send down."""
+
+    staging_gib: Amount = 4.0
+    """Memory of each instance, and of each pool that evicts into another, for what is written back and waits for its
+    link; what finds it full is dropped."""
 
     router_tree: RouterTree = RouterTree()
     """The router's own idea of the caches."""
@@ -174,6 +199,22 @@ class Cluster(Part):
     @classmethod
     def _model_is_known(cls, model: str) -> str:
         return registries.known_model(model)
+
+    @model_validator(mode="after")
+    def _tiers_are_in_order(self) -> Self:
+        kinds = [tier.kind for tier in self.tiers]
+        if kinds not in (["dram", "cxl"], ["dram"], ["cxl"], []):
+            raise not_allowed("one tier of a kind at most, dram before cxl", kinds, ["tiers"])
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_have_one_pool(self) -> Self:
+        if len(self.tiers) == 2:
+            upper, lower = (tier.instances_per_host or self.n_instances for tier in self.tiers)
+            if lower % upper and lower < self.n_instances:
+                reason = f"must be a multiple of {upper}: all instances of a host share one pool of the tier below"
+                raise not_allowed(reason, lower, ["tiers", 1, "instances_per_host"])
+        return self
 
     @property
     def n_instances(self) -> int:

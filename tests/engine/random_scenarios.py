@@ -10,7 +10,7 @@ from agentsim_env.workload.programs import Programs, Tool
 from tests.engine.random_profiles import random_profile
 from tests.reference.admission import RULES as ADMISSIONS
 from tests.reference.building import WorkloadBuilder
-from tests.reference.description import InstanceSpec, Profile, TierSpec, constant_profile
+from tests.reference.description import InstanceSpec, MemorySpec, Profile, TierSpec, constant_profile
 from tests.reference.router import RULES
 from tests.reference.scheduling import SCHEDULES, VICTIMS
 
@@ -66,7 +66,7 @@ class Scenario:
     capacity_limit: int
     frontend_s: float
     warmup: int
-    tier: TierSpec | None
+    memory: MemorySpec | None
 
 
 KNOBS = st.builds(
@@ -139,25 +139,40 @@ def build(knobs: Knobs) -> Scenario:
         capacity_limit=int(rng.choice([1, 2, 4, 64])),
         frontend_s=knobs.frontend_s,
         warmup=int(rng.integers(0, max(1, knobs.n_programs // 3))),
-        tier=random_tier(knobs, specs) if knobs.tier else None,
+        memory=random_memory(knobs, specs) if knobs.tier else None,
     )
 
 
-def random_tier(knobs: Knobs, specs: list[InstanceSpec]) -> TierSpec:
-    """A tier that may be smaller or larger than HBM; on the grid a block takes a whole number of ticks."""
+def random_memory(knobs: Knobs, specs: list[InstanceSpec]) -> MemorySpec:
+    """One tier or two, which may be smaller or larger than HBM; on the grid a block takes a whole number of ticks."""
     rng = np.random.default_rng([knobs.seed, 2])
+    first = random_tier(knobs, specs, "dram", rng)
+    more = np.random.default_rng([knobs.seed, 5])
+    kind = str(more.choice(["dram", "cxl", "both", "both"]))
+    tiers = [replace(first, kind="dram" if kind == "both" else kind, by_priority=bool(more.random() < 0.5))]
+    if kind == "both":
+        second = random_tier(knobs, specs, "cxl", more)
+        together = int(more.choice([1, 2]))
+        pools = tuple(pool // together for pool in first.pool_of)
+        down = second.down_bytes_per_s
+        tiers.append(replace(second, pool_of=pools, from_above_bytes_per_s=down, by_priority=bool(more.random() < 0.5)))
+    policy = str(more.choice(["write_through", "write_through", "none"]))
+    return MemorySpec(tuple(tiers), 1.0, policy, staging_blocks=int(more.choice([0, 2, 10, 1000])))
+
+
+def random_tier(knobs: Knobs, specs: list[InstanceSpec], kind: str, rng: np.random.Generator) -> TierSpec:
     n = len(specs)
     choices_s = np.array([0, 1, 4]) * TICK_S if knobs.grid else np.array([0, 1e-4, 3e-3])
     per_block_s = [float(seconds) for seconds in rng.choice(choices_s, 2)]
     rates = [1.0 / seconds if seconds else np.inf for seconds in per_block_s]
     rates = [0.0 if rng.random() < 0.05 else rate for rate in rates]
     return TierSpec(
+        kind,
         blocks=max(1, int(max(spec.capacity_blocks for spec in specs) * rng.choice([0.3, 1.0, 4.0]))),
         down_bytes_per_s=rates[0],
         up_bytes_per_s=rates[1],
         latency_s=float(rng.choice([0, 1])) * TICK_S,
         pool_of=tuple(int(host) for host in (np.arange(n) // 2 if rng.random() < 0.5 else np.zeros(n))),
-        block_bytes=1.0,
     )
 
 

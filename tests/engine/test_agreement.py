@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,24 @@ from hypothesis import HealthCheck, given, settings
 from agentsim_env.engine.build import Blueprint, Tier
 from agentsim_env.engine.decisions import ENDED
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, REJECTED, UNBORN
+from agentsim_env.engine.state import (
+    ACTIVE,
+    CXL,
+    DONE,
+    DRAM,
+    FAILED,
+    HELD,
+    NO_COPIES,
+    REJECTED,
+    UNBORN,
+    WRITE_BACK,
+    WRITE_THROUGH,
+)
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT
 from tests.engine.random_scenarios import BLOCK, KNOBS, Knobs, Scenario, build, knobs_of
-from tests.reference.description import InstanceSpec, TierSpec
+from tests.reference.description import InstanceSpec, MemorySpec
 from tests.reference.loop import simulate
 from tests.reference.records import INSTANCE, PROGRAM, TURN, Records
 from tests.reference.router import rule
@@ -36,7 +49,7 @@ def reference_records(scenario: Scenario) -> Records:
         scenario.warmup,
         schedule=scenario.schedule,
         preempt=scenario.preempt,
-        tier=scenario.tier,
+        memory=scenario.memory,
         admit=scenario.admit,
         admit_parameters=scenario.admit_parameters,
     )
@@ -56,7 +69,7 @@ def engine_records(scenario: Scenario) -> Records:
             "preempt_turn": scenario.preempt,
         },
         parameters={"route_turn": parameters, "admit_program": scenario.admit_parameters},
-        tier=tier_of(scenario.tier),
+        **memory_of(scenario.memory),
     )
     core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
     assert core.advance() == ENDED
@@ -84,6 +97,8 @@ def engine_records(scenario: Scenario) -> Records:
                 "evicted_blocks": instance["evicted_blocks"],
                 "loaded_blocks": instance["loaded_blocks"],
                 "stored_blocks": instance["stored_blocks"],
+                "demoted_blocks": instance["demoted_blocks"],
+                "lost_blocks": instance["lost_blocks"],
             },
         ),
         area=float(world["area_busy"]),
@@ -120,11 +135,25 @@ def engine_of(spec: InstanceSpec) -> Engine:
     )
 
 
-def tier_of(spec: TierSpec | None) -> Tier | None:
+def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
     if spec is None:
-        return None
-    rates = (spec.down_bytes_per_s * BLOCK, spec.up_bytes_per_s * BLOCK)  # an engine's block has 16 bytes here
-    return Tier(spec.blocks, *rates, spec.latency_s, spec.pool_of, spec.write_through)
+        return {}
+    tiers = [
+        Tier(
+            {"dram": DRAM, "cxl": CXL}[tier.kind],
+            tier.blocks,
+            tier.pool_of,
+            # An engine's block has 16 bytes here.
+            tier.down_bytes_per_s * BLOCK,
+            tier.up_bytes_per_s * BLOCK,
+            tier.latency_s,
+            tier.from_above_bytes_per_s * BLOCK,
+            tier.by_priority,
+        )
+        for tier in spec.tiers
+    ]
+    policy = {"none": NO_COPIES, "write_through": WRITE_THROUGH, "write_back": WRITE_BACK}[spec.policy]
+    return {"tiers": tiers, "write_policy": policy, "staging_bytes": spec.staging_blocks * BLOCK}
 
 
 def faults_of(specs: list[InstanceSpec]) -> np.ndarray:
@@ -174,6 +203,7 @@ def count(records: Records) -> Counter[str]:
             "evicted blocks": int(records.instances["evicted_blocks"].sum()),
             "loaded blocks": int(records.instances["loaded_blocks"].sum()),
             "stored blocks": int(records.instances["stored_blocks"].sum()),
+            "lost blocks": int(records.instances["lost_blocks"].sum()),
             "iterations": int(records.instances["iterations"].sum()),
         }
     )

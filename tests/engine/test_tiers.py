@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agentsim_env import ScenarioError, Simulator
+from agentsim_env.engine.state import DRAM
 from tests.small import small
 
 TIGHT = {"cluster.instances.0.kv_blocks": 1500}
@@ -14,7 +15,7 @@ TIGHT = {"cluster.instances.0.kv_blocks": 1500}
 def simulate(seed: int = 0, **tier: Any) -> Simulator:
     """The small scenario whose memory is tight, with a lower tier if one is described."""
     overrides: dict[str, Any] = (
-        {**TIGHT, "cluster.lower_tier": {"kind": "dram", "capacity_gib": 64.0, **tier}} if tier else TIGHT
+        {**TIGHT, "cluster.tiers": [{"kind": "dram", "capacity_gib": 64.0, **tier}]} if tier else TIGHT
     )
     simulator = Simulator(small("tight", overrides))
     simulator.reset(seed)
@@ -57,14 +58,12 @@ def test_links_carry_the_bytes_of_what_they_moved() -> None:
 
 def test_hosts_do_not_share_their_memory() -> None:
     simulator = simulate(instances_per_host=1)
-    assert len(set(simulator.state.instance["lower"].tolist())) == len(simulator.engines)
-    assert len(set(simulate(instances_per_host=None, latency_s=0.0).state.instance["lower"].tolist())) == 1
+    assert len(set(simulator.state.tier["pool"][:2, DRAM].tolist())) == len(simulator.engines)
+    assert len(set(simulate(instances_per_host=None, latency_s=0.0).state.tier["pool"][:2, DRAM].tolist())) == 1
 
 
 def test_formats_of_kv_must_agree() -> None:
     instances = [{"gpu": "L40S", "kv_dtype": "fp8"}, {"gpu": "L40S", "kv_dtype": "bf16"}]
-    scenario = small(
-        "tight", {"cluster.instances": instances, "cluster.lower_tier": {"kind": "cxl", "capacity_gib": 1.0}}
-    )
-    with pytest.raises(ScenarioError, match=r"lower_tier: all instances must keep KV in the same format"):
+    scenario = small("tight", {"cluster.instances": instances, "cluster.tiers": [{"kind": "cxl", "capacity_gib": 1.0}]})
+    with pytest.raises(ScenarioError, match=r"tiers: all instances must keep KV in the same format"):
         Simulator(scenario)

@@ -84,6 +84,8 @@ class Instance:
         self.reserved = 0
         self.loaded_blocks = 0
         self.stored_blocks = 0
+        self.demoted_blocks = 0
+        self.lost_blocks = 0
         self.load: Callable[[Instance, Turn, int, float], bool] | None = None
 
     def can_ever_hold(self, turn: Turn) -> bool:

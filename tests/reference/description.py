@@ -38,15 +38,26 @@ def constant_profile(**scalars: float) -> Profile:
 
 @dataclass(frozen=True)
 class TierSpec:
-    """A tier below HBM: blocks of each pool, bandwidth of each link, and the pool of each instance."""
+    """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links."""
 
+    kind: str
     blocks: int
+    pool_of: tuple[int, ...]
     down_bytes_per_s: float
     up_bytes_per_s: float
     latency_s: float
-    pool_of: tuple[int, ...]
+    from_above_bytes_per_s: float = 0.0
+    by_priority: bool = False
+
+
+@dataclass(frozen=True)
+class MemorySpec:
+    """The tiers, `dram` before `cxl`, and when copies are made: `none`, `write_through` or `write_back`."""
+
+    tiers: tuple[TierSpec, ...]
     block_bytes: float
-    write_through: bool = True
+    policy: str = "write_through"
+    staging_blocks: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from agentsim_env.workload.programs import Programs
 from tests.reference import checks
 from tests.reference.admission import Admission
 from tests.reference.batching import Instance
-from tests.reference.description import InstanceSpec, TierSpec
+from tests.reference.description import InstanceSpec, MemorySpec
 from tests.reference.events import ADMISSION_TICK, Events, Kind
 from tests.reference.history import History
 from tests.reference.orchestrator import Orchestrator, Program
@@ -33,7 +33,7 @@ class ReferenceSimulator:
         preempt: Rule that names who leaves a batch.
         admit: Rule that lets programs in.
         admit_parameters: Its parameters.
-        tier: Tier below HBM.
+        memory: Tiers below HBM.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ReferenceSimulator:
         preempt: str = "last_admitted",
         admit: str = "admit",
         admit_parameters: Mapping[str, float] | None = None,
-        tier: TierSpec | None = None,
+        memory: MemorySpec | None = None,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
@@ -58,10 +58,11 @@ class ReferenceSimulator:
         self.admission = Admission(self.orchestrator, self.instances, admit, admit_parameters or {})
         self.ask_held = False
         self.tick_armed = False
-        self.tiers = Tiers(tier, self.instances, self.events) if tier is not None else None
+        self.tiers = Tiers(memory, programs, self.instances, self.events) if memory is not None else None
         if self.tiers is not None:
             for number, instance in enumerate(self.instances):
                 instance.load = partial(self.tiers.load, number)
+                instance.pool.evicting = partial(self.evicting, number)
         self.route = route
         self.frontend_s = frontend_s
         self.debug = debug
@@ -100,6 +101,8 @@ class ReferenceSimulator:
             self.ask_again()
             if self.debug:
                 checks.check(self.orchestrator, self.instances, self.parked + self.gateway)
+                if self.tiers is not None:
+                    self.tiers.check()
 
     def over(self) -> bool:
         ended = all(program.ended for program in self.orchestrator.programs)
@@ -284,7 +287,7 @@ class ReferenceSimulator:
 
     def next_iteration(self, number: int) -> None:
         for turn in self.instances[number].finish(self.now):
-            if self.tiers is not None and self.tiers.spec.write_through:
+            if self.tiers is not None and self.tiers.spec.policy == "write_through":
                 whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
                 self.tiers.store(number, turn.path, whole, self.now)
             self.turn_ended(turn)
@@ -297,6 +300,10 @@ class ReferenceSimulator:
             self.tiers.fail(number)
         for turn in self.instances[number].fail(self.now):
             self.place(turn)
+
+    def evicting(self, number: int, segment: int, begin: int, end: int) -> None:
+        assert self.tiers is not None
+        self.tiers.evicted(number, segment, begin, end, self.now)
 
     def transfer_end(self, link: int) -> None:
         assert self.tiers is not None
@@ -322,10 +329,10 @@ def simulate(
     preempt: str = "last_admitted",
     admit: str = "admit",
     admit_parameters: Mapping[str, float] | None = None,
-    tier: TierSpec | None = None,
+    memory: MemorySpec | None = None,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
     rules = (schedule, preempt, admit, admit_parameters)
-    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, tier)
+    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, memory)
     simulator.run()
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

@@ -32,6 +32,8 @@ INSTANCE = np.dtype(
         ("evicted_blocks", "i8"),
         ("loaded_blocks", "i8"),
         ("stored_blocks", "i8"),
+        ("demoted_blocks", "i8"),
+        ("lost_blocks", "i8"),
     ]
 )
 
@@ -89,4 +91,6 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
         instance.pool.evicted_blocks,
         instance.loaded_blocks,
         instance.stored_blocks,
+        instance.demoted_blocks,
+        instance.lost_blocks,
     )

@@ -1,6 +1,7 @@
 """KV blocks of one instance (semantics, "Segments, blocks, hits")."""
 
 import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
 from agentsim_env.workload.programs import Programs
@@ -34,12 +35,14 @@ class KVPool:
         resident: Leading blocks held, by segment; a segment that holds none is absent.
         locks: Running turns that lock a segment, by segment; absent at none.
         released: Idle segments, least recently released first.
+        evicting: Told (segment, from, to) before blocks are evicted; None on a copy.
         owned: Blocks of running turns that are not published.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.evicted_blocks = 0
+        self.evicting: Callable[[int, int, int], None] | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -55,6 +58,7 @@ class KVPool:
         other = copy.copy(self)
         other.resident, other.locks = dict(self.resident), dict(self.locks)
         other.released = list(self.released)
+        other.evicting = None
         return other
 
     @property
@@ -106,6 +110,8 @@ class KVPool:
         while self.free < blocks:
             segment = self.released[0]
             taken = min(blocks - self.free, self.resident[segment])
+            if self.evicting is not None:
+                self.evicting(segment, self.resident[segment] - taken, self.resident[segment])
             self.resident[segment] -= taken
             self.free += taken
             self.evicted_blocks += taken

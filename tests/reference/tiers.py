@@ -1,155 +1,338 @@
-"""A tier below HBM and the links to it (semantics, "Tiers and links")."""
+"""Tiers below HBM and what moves between them and the instances (semantics, "Tiers and links")."""
 
 from dataclasses import dataclass, field
 
+from agentsim_env.workload.programs import Programs
 from tests.reference.batching import Instance
-from tests.reference.description import TierSpec
+from tests.reference.description import MemorySpec, TierSpec
 from tests.reference.events import Events, Kind
-from tests.reference.residency import KVPool, Path
+from tests.reference.residency import KVPool, Path, path_to
+from tests.reference.shelf import Shelf
 from tests.reference.turn import Turn
 
 EVERYTHING = 10**9
+DEMAND, AHEAD, BEHIND = range(3)
+
+Source = tuple[str, int]  # ("hbm", instance) or ("dram", pool)
 
 
 @dataclass
-class Transfer:
-    """A copy of the first `blocks` blocks of a path, up for a waiting turn or down for nobody.
-
-    Attributes:
-        missing: Blocks that it moves.
-        source: What it locks where it comes from.
-        held: What a load locks where it goes.
-    """
+class Load:
+    """What is brought up for a waiting turn, from several places; it takes effect when the last one has delivered."""
 
     instance: int
     path: Path
-    blocks: int
-    missing: int
-    turn: Turn | None = None
-    source: list[int] = field(default_factory=list)
+    turn: Turn
+    match: int
+    end: int
+    left: int = 0
     held: list[int] = field(default_factory=list)
     void: bool = False
 
 
-class Link:
-    """One direction between an instance and its tier: a transfer at a time, the others wait in order."""
+@dataclass(eq=False)
+class Transfer:
+    """Blocks `first` to `end` of a path on a link; `missing` of them move.
 
-    def __init__(self, number: int, bytes_per_s: float, spec: TierSpec, events: Events) -> None:
+    Attributes:
+        shelf: The lower pool that it fills, or that a load reads.
+        held: What a copy locks in HBM.
+        load: The load that it is a part of; None for a copy that goes down.
+    """
+
+    source: Source
+    shelf: Shelf
+    path: Path
+    first: int
+    end: int
+    missing: int
+    urgency: int = BEHIND
+    held: list[int] = field(default_factory=list)
+    load: Load | None = None
+    staged: bool = False
+    demotes: bool = False
+    done: bool = False
+    void: bool = False
+
+
+class Link:
+    """One direction between two memories: a transfer at a time, the others wait in order."""
+
+    def __init__(self, number: int, bytes_per_s: float, tier: TierSpec, block_bytes: float, events: Events) -> None:
         self.number = number
         self.bytes_per_s = bytes_per_s
-        self.spec = spec
+        self.tier = tier
+        self.block_bytes = block_bytes
         self.events = events
         self.queue: list[Transfer] = []
+        self.asked_blocks = 0
+        self.moved_blocks = 0
 
     def add(self, transfer: Transfer, now: float) -> None:
-        self.queue.append(transfer)
+        self.asked_blocks += transfer.missing
+        at = len(self.queue)
+        if self.tier.by_priority:
+            # The first one is on the link.
+            while at > 1 and self.queue[at - 1].urgency > transfer.urgency:
+                at -= 1
+        self.queue.insert(at, transfer)
         if len(self.queue) == 1:
             self.begin(now)
 
     def begin(self, now: float) -> None:
-        seconds = self.spec.latency_s + self.queue[0].missing * self.spec.block_bytes / self.bytes_per_s
+        seconds = self.tier.latency_s + self.queue[0].missing * self.block_bytes / self.bytes_per_s
         self.events.push(now + seconds, Kind.TRANSFER_END, self.number)
 
     def end(self, now: float) -> Transfer:
         """The transfer that has ended; the next one begins."""
         ended = self.queue.pop(0)
+        self.moved_blocks += ended.missing
         if self.queue:
             self.begin(now)
         return ended
 
 
+@dataclass
+class Way:
+    """To a pool and back from it."""
+
+    shelf: Shelf
+    down: Link
+    up: Link | None
+
+
 class Tiers:
-    """The pools below HBM and what moves between them and the instances."""
+    """The pools below HBM, and the transfers."""
 
-    def __init__(self, spec: TierSpec, instances: list[Instance], events: Events) -> None:
+    def __init__(self, spec: MemorySpec, programs: Programs, instances: list[Instance], events: Events) -> None:
         self.spec = spec
+        self.programs = programs
         self.instances = instances
-        self.pools = [KVPool(spec.blocks) for _ in range(max(spec.pool_of) + 1)]
         self.links: list[Link] = []
-        for _ in instances:
-            for rate in (spec.down_bytes_per_s, spec.up_bytes_per_s):
-                self.links.append(Link(len(self.links), rate, spec, events))
+        self.ways: dict[tuple[str, int, str], Way] = {}
+        self.staged: dict[Source, int] = {}
+        self.shelves = {tier.kind: [Shelf(tier.blocks) for _ in range(max(tier.pool_of) + 1)] for tier in spec.tiers}
+        for tier in spec.tiers:
+            for i, pool in enumerate(tier.pool_of):
+                down, up = self.link(tier.down_bytes_per_s, tier, events), self.link(tier.up_bytes_per_s, tier, events)
+                self.ways["hbm", i, tier.kind] = Way(self.shelves[tier.kind][pool], down, up)
+        if len(spec.tiers) == 2:
+            upper, lower = spec.tiers
+            for pool in sorted(set(upper.pool_of)):
+                shelf = self.shelves["cxl"][lower.pool_of[upper.pool_of.index(pool)]]
+                down = self.link(lower.from_above_bytes_per_s, lower, events)
+                self.ways["dram", pool, "cxl"] = Way(shelf, down, None)
 
-    def pool(self, number: int) -> KVPool:
-        return self.pools[self.spec.pool_of[number]]
+    def link(self, bytes_per_s: float, tier: TierSpec, events: Events) -> Link:
+        self.links.append(Link(len(self.links), bytes_per_s, tier, self.spec.block_bytes, events))
+        return self.links[-1]
+
+    def way(self, source: Source, kind: str) -> Way | None:
+        """To a tier that is there and whose link down moves something."""
+        way = self.ways.get((*source, kind))
+        return way if way is not None and way.down.bytes_per_s > 0 else None
+
+    # Down.
+
+    def copy(self, source: Source, way: Way, path: Path, first: int, end: int, now: float) -> Transfer | None:
+        """Make room for a part of a path in a tier; the transfer that is to bring it, or None if there is no room."""
+        shelf = way.shelf
+        missing, more = shelf.missing(path, first, end), shelf.growth(path, first, end)
+        shelf.lock(path, first, end)
+        if more > shelf.free + shelf.idle:
+            shelf.unlock(path, first, end)
+            self.lose(source, missing)
+            return None
+        while shelf.free < more:
+            segment, begin, stop = shelf.oldest(more - shelf.free)
+            self.pass_on(shelf, segment, begin, stop, now)
+            shelf.give_up(segment, begin)
+        shelf.expect(path, first, end)
+        return Transfer(source, shelf, path, first, end, missing)
+
+    def lose(self, source: Source, blocks: int) -> None:
+        if source[0] == "hbm":
+            self.instances[source[1]].lost_blocks += blocks
+
+    def pass_on(self, shelf: Shelf, segment: int, begin: int, end: int, now: float) -> None:
+        """What a pool of the upper tier gives up goes to the one below it."""
+        if self.spec.policy == "write_back" and shelf in self.shelves.get("dram", []):
+            source = ("dram", self.shelves["dram"].index(shelf))
+            self.write_back(source, "cxl", segment, shelf.runs[segment].first, begin, end, now)
+
+    def write_back(self, source: Source, kind: str, leaf: int, has: int, begin: int, end: int, now: float) -> None:
+        """Blocks `begin` to `end` of a segment, of which `source` has those from `has` on, are about to be given up."""
+        way = self.way(source, kind)
+        if way is None:
+            return
+        path = path_to(self.programs, leaf)
+        start = path[-1].start
+        run = way.shelf.runs.get(leaf)
+        if run is not None and has <= run.end < begin:
+            begin = run.end
+        missing = way.shelf.missing(path, start + begin, start + end)
+        if not missing:
+            return
+        if self.staged.get(source, 0) + missing > self.spec.staging_blocks:
+            self.lose(source, missing)
+            return
+        transfer = self.copy(source, way, path, start + begin, start + end, now)
+        if transfer is not None:
+            transfer.staged = True
+            self.staged[source] = self.staged.get(source, 0) + missing
+            way.down.add(transfer, now)
+
+    def evicted(self, number: int, segment: int, begin: int, end: int, now: float) -> None:
+        """HBM is about to give up blocks `begin` to `end` of a segment."""
+        if self.spec.policy == "write_back":
+            first = "dram" if self.way(("hbm", number), "dram") else "cxl"
+            self.write_back(("hbm", number), first, segment, 0, begin, end, now)
 
     def store(self, number: int, path: Path, blocks: int, now: float) -> None:
-        """Copy the first `blocks` blocks of a path down."""
-        missing = blocks - self.pool(number).match(path, EVERYTHING)
-        if missing > 0 and self.spec.down_bytes_per_s > 0:
-            transfer = Transfer(number, path, blocks, missing)
-            self.instances[number].pool.lock(path, transfer.source, blocks)
-            self.links[2 * number].add(transfer, now)
+        """Copy the first `blocks` blocks of a path to all tiers."""
+        for kind in ("dram", "cxl"):
+            way = self.way(("hbm", number), kind)
+            if way is not None and blocks > 0 and way.shelf.missing(path, 0, blocks):
+                self.send(number, way, path, blocks, False, now)
+
+    def send(self, number: int, way: Way, path: Path, blocks: int, demotes: bool, now: float) -> None:
+        transfer = self.copy(("hbm", number), way, path, 0, blocks, now)
+        if transfer is not None:
+            transfer.demotes = demotes
+            self.instances[number].pool.lock(path, transfer.held, blocks)
+            way.down.add(transfer, now)
+
+    def demote(self, number: int, path: Path, blocks: int, kind: str, now: float) -> None:
+        """Have the first `blocks` blocks of a path in a tier instead of HBM."""
+        way = self.way(("hbm", number), kind)
+        blocks = min(blocks, self.instances[number].pool.match(path, EVERYTHING))
+        if way is None or blocks <= 0:
+            return
+        if way.shelf.reach(path, 0) >= blocks:
+            self.leave_hbm(number, path, blocks)
+        else:
+            self.send(number, way, path, blocks, True, now)
+
+    def leave_hbm(self, number: int, path: Path, blocks: int) -> None:
+        """Give up the first `blocks` blocks of a path, the deepest segment first, as far as nobody uses them."""
+        instance = self.instances[number]
+        pool: KVPool = instance.pool
+        for segment in reversed([segment for segment in path if segment.start < blocks]):
+            held = pool.resident.get(segment.id, 0)
+            if segment.id not in pool.released or segment.start + held > blocks or self.has_child(pool, segment.id):
+                return
+            pool.resident.pop(segment.id)
+            pool.released.remove(segment.id)
+            pool.free += held
+            instance.demoted_blocks += held
+
+    def has_child(self, pool: KVPool, segment: int) -> bool:
+        return any(self.programs.segment["parent"][other] == segment for other in pool.resident)
+
+    # Up.
 
     def load(self, number: int, instance: Instance, turn: Turn, match: int, now: float) -> bool:
-        """Bring up what the tier has of a waiting turn's prefix beyond `match` blocks; whether there is any.
+        """Bring up what the tiers have of a waiting turn's prefix beyond `match` blocks; whether there is any.
 
         `instance` is instance `number`, or a copy of it on which an iteration is tried: then nothing moves.
         """
         most = (turn.target - 1) // instance.block_size
-        blocks = min(self.pool(number).match(turn.path, EVERYTHING), most)
-        if blocks <= match or self.spec.up_bytes_per_s == 0:
+        load = Load(number, turn.path, turn, match, match)
+        pieces: list[tuple[Link, Transfer]] = []
+        for kind in ("dram", "cxl"):
+            way = self.ways.get(("hbm", number, kind))
+            if way is None or way.up is None or way.up.bytes_per_s == 0 or load.end >= most:
+                continue
+            end = min(way.shelf.reach(turn.path, load.end), most)
+            if end > load.end:
+                blocks = end - load.end
+                transfer = Transfer(("hbm", number), way.shelf, turn.path, load.end, end, blocks, DEMAND, load=load)
+                pieces.append((way.up, transfer))
+                load.end, load.left = end, load.left + 1
+        if not pieces:
             return False
-        transfer = Transfer(number, turn.path, blocks, blocks - match, turn)
-        instance.pool.lock(turn.path, transfer.held, match)
-        instance.pool.make_room(transfer.missing)
-        instance.reserve(transfer.missing)
+        real = instance is self.instances[number]
+        if real:
+            for _, transfer in pieces:
+                transfer.shelf.lock(transfer.path, transfer.first, transfer.end)
+        instance.pool.lock(turn.path, load.held, match)
+        instance.pool.make_room(load.end - match)
+        instance.reserve(load.end - match)
         turn.loading = True
-        if instance is not self.instances[number]:
-            return True
-        self.pool(number).lock(turn.path, transfer.source, blocks)
-        self.links[2 * number + 1].add(transfer, now)
+        if real:
+            for link, transfer in pieces:
+                link.add(transfer, now)
         return True
 
-    def end(self, link: int, now: float) -> int | None:
+    # What has happened.
+
+    def end(self, number: int, now: float) -> int | None:
         """What was on a link has arrived; the instance that is to look at its queue again, if any."""
-        transfer = self.links[link].end(now)
-        if transfer.void:
+        transfer = self.links[number].end(now)
+        if transfer.load is not None:
+            return self.end_part(transfer, transfer.load)
+        transfer.shelf.arrive(transfer.path, transfer.first, transfer.end, transfer.void)
+        if transfer.staged:
+            self.staged[transfer.source] -= transfer.missing
+        if transfer.void or transfer.source[0] != "hbm":
             return None
-        if transfer.turn is None:
-            self.end_store(transfer)
-        else:
-            self.end_load(transfer, transfer.turn)
-        return transfer.instance
+        at = transfer.source[1]
+        self.instances[at].stored_blocks += transfer.missing
+        self.instances[at].pool.release(transfer.held)
+        if transfer.demotes:
+            self.leave_hbm(at, transfer.path, transfer.end)
+        return None if transfer.staged else at
 
-    def end_store(self, transfer: Transfer) -> None:
-        instance = self.instances[transfer.instance]
-        instance.pool.release(transfer.source)
-        pool, path, blocks = self.pool(transfer.instance), transfer.path, transfer.blocks
-        before = pool.match(path, EVERYTHING)
-        held: list[int] = []
-        pool.lock(path, held, before)
-        if max(0, blocks - before) <= pool.available:
-            pool.make_room(max(0, blocks - before))
-            pool.lock(path, held, blocks)
-            pool.publish(path, blocks)
-        pool.release(held)
-        instance.stored_blocks += max(0, pool.match(path, EVERYTHING) - before)
-
-    def end_load(self, transfer: Transfer, turn: Turn) -> None:
-        instance = self.instances[transfer.instance]
-        instance.reserve(-transfer.missing)
-        self.pool(transfer.instance).release(transfer.source)
-        instance.pool.lock(transfer.path, transfer.held, transfer.blocks)
-        instance.pool.publish(transfer.path, transfer.blocks)
-        instance.pool.release(transfer.held)
-        instance.loaded_blocks += transfer.missing
-        turn.loading = False
+    def end_part(self, transfer: Transfer, load: Load) -> int | None:
+        if load.void:
+            return None
+        transfer.shelf.unlock(transfer.path, transfer.first, transfer.end)
+        transfer.done = True
+        load.left -= 1
+        if load.left:
+            return None
+        instance = self.instances[load.instance]
+        instance.reserve(load.match - load.end)
+        instance.pool.lock(load.path, load.held, load.end)
+        instance.pool.publish(load.path, load.end)
+        instance.pool.release(load.held)
+        instance.loaded_blocks += load.end - load.match
+        load.turn.loading = False
+        return load.instance
 
     def fail(self, number: int) -> None:
         """What goes to an instance that fails or comes from it has no effect, but stays on its link."""
-        for link in self.links[2 * number : 2 * number + 2]:
+        for link in self.links:
             for transfer in link.queue:
-                if not transfer.void:
-                    self.lose(transfer)
+                if transfer.load is not None and transfer.load.instance == number and not transfer.load.void:
+                    self.lose_load(transfer.load)
+                elif transfer.load is None and transfer.source == ("hbm", number) and not transfer.void:
+                    transfer.void = True
+                    self.instances[number].pool.release(transfer.held)
 
-    def lose(self, transfer: Transfer) -> None:
-        transfer.void = True
-        instance = self.instances[transfer.instance]
-        if transfer.turn is None:
-            instance.pool.release(transfer.source)
-        else:
-            self.pool(transfer.instance).release(transfer.source)
-            instance.pool.release(transfer.held)
-            instance.reserve(-transfer.missing)
-            transfer.turn.loading = False
+    def lose_load(self, load: Load) -> None:
+        load.void = True
+        for link in self.links:
+            for transfer in link.queue:
+                if transfer.load is load and not transfer.done:
+                    transfer.shelf.unlock(transfer.path, transfer.first, transfer.end)
+        instance = self.instances[load.instance]
+        instance.pool.release(load.held)
+        instance.reserve(load.match - load.end)
+        load.turn.loading = False
+
+    def check(self) -> None:
+        """Blocks of every pool, and what is on every link, are what was put there."""
+        for shelf in (shelf for shelves in self.shelves.values() for shelf in shelves):
+            assert shelf.free >= 0
+            assert all(run.first <= run.ready <= run.ready_end <= run.end for run in shelf.runs.values())
+            assert {segment for segment, run in shelf.runs.items() if not run.locks} == set(shelf.released)
+        for link in self.links:
+            assert link.asked_blocks == link.moved_blocks + sum(transfer.missing for transfer in link.queue)
+        for source, blocks in self.staged.items():
+            staged = [t.missing for link in self.links for t in link.queue if t.staged and t.source == source]
+            assert blocks == sum(staged) <= self.spec.staging_blocks
+        for number, instance in enumerate(self.instances):
+            loads = {id(t.load): t.load for link in self.links for t in link.queue if t.load and not t.load.void}
+            reserved = [load.end - load.match for load in loads.values() if load.instance == number]
+            assert instance.reserved == sum(reserved)

@@ -1,0 +1,68 @@
+"""The tiers below HBM of a scenario, as the engine wants them."""
+
+from typing import Any
+
+from agentsim_env.engine.build import Tier
+from agentsim_env.engine.state import CXL, DRAM, NO_COPIES, WRITE_BACK, WRITE_THROUGH
+from agentsim_env.hardware import Engine
+from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY
+from agentsim_env.scenario import Scenario, ScenarioError
+from agentsim_env.scenario import cluster as described
+
+LEVELS = {"dram": DRAM, "cxl": CXL}
+POLICIES = {"none": NO_COPIES, "write_through": WRITE_THROUGH, "write_back": WRITE_BACK}
+
+
+def lower_memory(scenario: Scenario, engines: list[Engine]) -> dict[str, Any]:
+    """What `Blueprint` has to know of the tiers of a scenario.
+
+    Raises:
+        ScenarioError: If instances that share a tier keep KV in different formats.
+    """
+    cluster = scenario.cluster
+    if not cluster.tiers:
+        return {}
+    block_bytes = _bytes_per_token(scenario, engines) * cluster.block_size_tokens
+    return {
+        "tiers": [_tier(tier, engines, block_bytes) for tier in cluster.tiers],
+        "write_policy": POLICIES[cluster.write_policy],
+        "staging_bytes": cluster.staging_gib * 2**30,
+    }
+
+
+def _bytes_per_token(scenario: Scenario, engines: list[Engine]) -> int:
+    sizes = {engine.kv_bytes_per_token for engine in engines}
+    if len(sizes) > 1:
+        found = ", ".join(f"{size:,}" for size in sorted(sizes))
+        raise ScenarioError(
+            f"{scenario.name}: cluster.tiers: all instances must keep KV in the same format, and a token takes"
+            f" {found} bytes"
+        )
+    return sizes.pop()
+
+
+def _tier(tier: described.Tier, engines: list[Engine], block_bytes: float) -> Tier:
+    group = tier.instances_per_host or len(engines)
+    rates = [_link_bytes_per_s(tier, engine) for engine in engines]
+    from_above = LINK_EFFICIENCY * CXL_GB_PER_S if tier.host_link_gb_per_s is None else tier.host_link_gb_per_s
+    return Tier(
+        level=LEVELS[tier.kind],
+        blocks=int(tier.capacity_gib * 2**30 // block_bytes),
+        pool_of=[i // group for i in range(len(engines))],
+        down_bytes_per_s=[down for down, _ in rates],
+        up_bytes_per_s=[up for _, up in rates],
+        latency_s=tier.latency_s,
+        from_above_bytes_per_s=from_above * 1e9,
+        by_priority=tier.queue == "priority",
+    )
+
+
+def _link_bytes_per_s(tier: described.Tier, engine: Engine) -> tuple[float, float]:
+    """Bandwidth down and up between an instance, all its GPUs together, and a tier."""
+    given = tier.link_gb_per_s
+    if isinstance(given, described.LinkRates):
+        return given.down * 1e9 * engine.tp, given.up * 1e9 * engine.tp
+    if given is not None:
+        return given * 1e9 * engine.tp, given * 1e9 * engine.tp
+    nominal = CXL_GB_PER_S * 1e9 * engine.tp if tier.kind == "cxl" else engine.host_link_bytes_per_s
+    return LINK_EFFICIENCY * nominal, LINK_EFFICIENCY * nominal

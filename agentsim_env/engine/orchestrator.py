@@ -130,6 +130,17 @@ def resume(state, p):
 
 
 @compiled
+def _note_context(state, p, tokens):
+    """The context of a program has grown to so many tokens, if it was not longer before."""
+    run = state.program_run[p]
+    more = tokens - run.context_tokens
+    if more > 0:
+        run.context_tokens = tokens
+        if run.state == ACTIVE:
+            state.world[0].inside_tokens += more
+
+
+@compiled
 def _enter_cluster(state, t):
     """A turn of its program is there from now on."""
     turn = state.turn[t]
@@ -137,7 +148,7 @@ def _enter_cluster(state, t):
     if run.live == 0 and run.turns_left < state.program[turn.program].n_turns:
         run.acting_s = PAST_WEIGHT * run.acting_s + state.turn_run[t].ready_s - run.acting_since_s
     run.live += 1
-    run.context_tokens = max(run.context_tokens, turn.prompt_tokens)
+    _note_context(state, turn.program, turn.prompt_tokens)
 
 
 @compiled
@@ -147,7 +158,7 @@ def _leave_cluster(state, t, service_s):
     run = state.program_run[turn.program]
     run.reasoning_s = PAST_WEIGHT * run.reasoning_s + service_s
     run.live -= 1
-    run.context_tokens = max(run.context_tokens, turn.prompt_tokens + turn.output_tokens)
+    _note_context(state, turn.program, turn.prompt_tokens + turn.output_tokens)
     if run.live == 0:
         run.acting_since_s = state.world[0].now_s
 
@@ -163,6 +174,7 @@ def _end_program(state, p, how):
         run.gap_s += world.now_s - run.idle_since_s
     if run.state == ACTIVE:
         world.n_admitted -= 1
+        world.inside_tokens -= run.context_tokens
         world.ask_held = 1
         if run.paused:
             resume(state, p)
@@ -171,6 +183,7 @@ def _end_program(state, p, how):
     world.n_active -= _counted(state, p)
     if how == DONE:
         world.n_done += 1
+        world.done_tokens += run.context_tokens
         world.done_service_s += run.service_s
         world.n_counted_done += _counted(state, p)
         note_length(state, np.int64(state.program[p].n_turns))

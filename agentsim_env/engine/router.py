@@ -110,7 +110,7 @@ def settle(state):
     return NONE
 
 
-@compiled
+@component(NUMBER)
 def asked_rule(state):
     """What the scenario's rule answers to the pending decision; asking changes nothing that matters."""
     asked = state.world[0].asked

@@ -59,6 +59,8 @@ WORLD = np.dtype(
         ("seed", "u8"),  # for hash01: chance inside rules
         ("chances", "i8"),  # number of the next draw from hash01
         ("turns_ended", "i8"),  # turns that have ended
+        ("inside_tokens", "i8"),  # longest contexts so far, over the programs that are admitted and have not ended
+        ("done_tokens", "i8"),  # longest contexts, over the programs that are done
         ("routed", "i8"),  # routing decisions made so far
         ("decisions", "i8"),  # decisions answered from outside so far
         ("next_program", "i4"),  # next open-loop program to arrive

@@ -6,8 +6,10 @@ Each term is a total over the counted part of the episode, divided so that the s
 
 import numpy as np
 
-from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.jit import COMPILED, compiled, entry
+from agentsim_env.engine.pointer import bind
 from agentsim_env.scenario.reward import Reward
+from agentsim_env.simulator import Simulator
 from agentsim_env.workload import Programs
 
 TERMS: dict[str, str] = {
@@ -93,3 +95,19 @@ def collect(state, books):
             reward += weight * (total - books[0].paid[term])
             books[0].paid[term] = total
     return reward
+
+
+@entry
+def _collect_at(table, books):
+    return collect(bind(table), books)
+
+
+def episode_return(simulator: Simulator) -> float:
+    """Sum of the rewards of the episode so far, whoever has answered its decisions."""
+    scenario = simulator.scenario
+    books = open_books(scenario.reward)
+    price_per_s = sum(engine.price_per_hour for engine in simulator.engines) / 3600.0
+    begin(books, scenario.reward, simulator.programs, scenario.episode.warmup_programs, price_per_s)
+    if COMPILED:
+        return _collect_at(simulator.core.handle, books)
+    return collect(simulator.state, books.view(np.recarray))

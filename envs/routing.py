@@ -1,16 +1,10 @@
 """AgentSim/Routing-v0: which instance takes the next turn."""
 
-import numpy as np
-
-from agentsim_env.engine.entry import Core
-from agentsim_env.engine.jit import COMPILED, compiled, entry
-from agentsim_env.engine.pointer import bind
-from envs import rewards
-from envs.decision_env import DecisionEnv, answer
-from envs.routing_features import FEATURES, observe
+from envs.decision_env import KindEnv
+from envs.routing_features import ROUTE_TURN
 
 
-class RoutingEnv(DecisionEnv):
+class RoutingEnv(KindEnv):
     """Which instance takes the next turn.
 
     ## Description
@@ -107,28 +101,5 @@ class RoutingEnv(DecisionEnv):
     * v0: first version
     """
 
-    kind = "route_turn"
-    feature_names = FEATURES
-
-    def count_actions(self) -> int:
-        """One an instance."""
-        return len(self.simulator.engines)
-
-    def play(self, core: Core, books: np.ndarray, rows: np.ndarray, action: int) -> tuple[int, float]:
-        """See `DecisionEnv.play`."""
-        if COMPILED:
-            return _play_compiled(core.handle, books, rows, action)
-        return _play(core.state, books.view(np.recarray), rows, action)
-
-
-@compiled
-def _play(state, books, rows, action):
-    asked = answer(state, books, action)
-    if asked >= 0:
-        observe(state, rows)
-    return asked, rewards.collect(state, books)
-
-
-@entry
-def _play_compiled(table, books, rows, action):
-    return _play(bind(table), books, rows, action)
+    default_scenario = "coding_agents"
+    question = ROUTE_TURN

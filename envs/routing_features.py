@@ -2,11 +2,14 @@
 
 from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.jit import compiled, entry
+from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.residency import hits
 from agentsim_env.engine.rules.forecast import decode_step_s
 from agentsim_env.engine.rules.look import pending_prefill_tokens
 from agentsim_env.engine.state import NONE
+from envs.question import Question
+from envs.scales import signed, squash
 
 INSTANCE_FEATURES: tuple[str, ...] = (
     "allowed",
@@ -45,12 +48,6 @@ N_INSTANCE_FEATURES = len(INSTANCE_FEATURES)
 
 
 @compiled
-def _squash(x, scale):
-    """From [0, inf) to [0, 1): 1/2 at `scale`."""
-    return x / (x + scale)
-
-
-@compiled
 def observe(state, out):
     """Fill `out` [instances, features] for the turn that is to be routed.
 
@@ -85,16 +82,16 @@ def observe(state, out):
         row[0] = state.allowed[i]
         row[1] = 1.0 if program.home == i else 0.0
         row[2] = cached / slot.target
-        row[3] = _squash(uncached, 4000.0)
-        row[4] = _squash(own_s, 0.3)
-        row[5] = _squash(instance.n_waiting, 4.0)
-        row[6] = _squash(instance.n_running, 16.0)
-        row[7] = _squash(pending, 8000.0)
-        row[8] = _squash(pending_s, 0.6)
-        row[9] = _squash(instance.outstanding_tokens, 400000.0)
+        row[3] = squash(uncached, 4000.0)
+        row[4] = squash(own_s, 0.3)
+        row[5] = squash(instance.n_waiting, 4.0)
+        row[6] = squash(instance.n_running, 16.0)
+        row[7] = squash(pending, 8000.0)
+        row[8] = squash(pending_s, 0.6)
+        row[9] = squash(instance.outstanding_tokens, 400000.0)
         row[10] = locked_share
         row[11] = pool.idle / pool.capacity
-        row[12] = _squash(step_s, 0.02)
+        row[12] = squash(step_s, 0.02)
         row[13] = own_s + pending_s
         row[14] = own_s + pending_s
         row[15] = n_turns
@@ -105,19 +102,22 @@ def observe(state, out):
         locked += locked_share
     for i in range(n):
         row = out[i]
-        row[14] = _signed(row[14] - soonest, 0.3)
-        row[13] = _squash(row[13], 0.6)
-        row[15] = _signed(row[15] - fewest, 4.0)
-        row[16] = _squash(turn.prompt_tokens, 30000.0)
-        row[17] = _squash(turn.new_tokens, 2000.0)
-        row[18] = _squash(slot.turn - state.program[slot.program].first_turn, 10.0)
-        row[19] = _squash(world.now_s - program.arrived_s, 60.0)
+        row[14] = signed(row[14] - soonest, 0.3)
+        row[13] = squash(row[13], 0.6)
+        row[15] = signed(row[15] - fewest, 4.0)
+        row[16] = squash(turn.prompt_tokens, 30000.0)
+        row[17] = squash(turn.new_tokens, 2000.0)
+        row[18] = squash(slot.turn - state.program[slot.program].first_turn, 10.0)
+        row[19] = squash(world.now_s - program.arrived_s, 60.0)
         row[20] = 1.0 if program.home != NONE else 0.0
-        row[21] = _squash(turns / n, 16.0)
+        row[21] = squash(turns / n, 16.0)
         row[22] = locked / n
 
 
-@compiled
-def _signed(x, scale):
-    """From (-inf, inf) to (-1, 1)."""
-    return x / (abs(x) + scale)
+@entry
+def _observe_at(table, out):
+    observe(bind(table), out)
+
+
+ROUTE_TURN = Question("route_turn", FEATURES, lambda simulator: len(simulator.engines), observe, _observe_at)
+"""One answer an instance."""

@@ -5,6 +5,9 @@ from gymnasium.envs.registration import registry
 
 ENVIRONMENTS: dict[str, str] = {
     "AgentSim/Routing-v0": "envs.routing:RoutingEnv",
+    "AgentSim/Admission-v0": "envs.admission:AdmissionEnv",
+    "AgentSim/Scheduling-v0": "envs.scheduling:SchedulingEnv",
+    "AgentSim/Joint-v0": "envs.joint:JointEnv",
 }
 """Id and entry point of every environment."""
 

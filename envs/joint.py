@@ -1,0 +1,168 @@
+"""AgentSim/Joint-v0: several kinds of decision in one environment."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agentsim_env.engine.decisions import KINDS
+from agentsim_env.scenario import Scenario
+from envs.decision_env import DecisionEnv
+from envs.play import FORBIDDEN
+from envs.questions import QUESTIONS
+
+
+class JointEnv(DecisionEnv):
+    """Several kinds of decision in one environment.
+
+    ## Description
+
+    The decisions of all kinds that are named in `kinds`, in the order in which the simulation comes to them: a turn is
+    to be routed, a batch to be filled, a program to be let in. `info["decision_kind"]` says which kind it is. The
+    scenario's rules answer all other kinds.
+
+    ## Observation Space
+
+    A flat `Box(-1, 1, (rows * features,), float32)`; `candidate_shape` is `(rows, features)`, where `rows` is the
+    largest number of answers that a decision of these kinds has. A decision with fewer answers fills the first rows,
+    and the others are 0.
+
+    | Columns | Meaning |
+    |---|---|
+    | `allowed` | the answer is legal |
+    | `asks_KIND`, one a kind | 1 in each row of a decision of this kind, else 0 |
+    | all others | the union of the features of the kinds, in the order of their own environments |
+
+    What a kind does not show is 0. A feature that several kinds have means the same in each, in the same scale; it
+    stands where the first of them has it. `feature_names` lists the columns, `envs.questions.QUESTIONS[kind].features`
+    those that a kind fills. The pages of the kinds explain them. `preempt_turn` has no environment of its own; its rows
+    are the last K admitted turns of the batch:
+
+    | Feature | Meaning | Min | Max |
+    |---|---|---|---|
+    | is_turn, place | the row is a turn; its place over K, the last admitted being 0 | 0 | 1 |
+    | is_decoding | its prefill has ended | 0 | 1 |
+    | age_s, service_s, turns_done | as for scheduling | 0 | 1 |
+    | batch_s | time since it was first in a batch (10 s) | 0 | 1 |
+    | tokens_so_far | prompt and output so far (30,000) | 0 | 1 |
+    | generated_tokens | output so far (300) | 0 | 1 |
+    | context_share | tokens_so_far over what the instance can hold | 0 | 1 |
+    | recompute_s | time to compute all of it again (0.3 s) | 0 | 1 |
+
+    ## Action Space
+
+    `Discrete(rows)`: the row. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is
+    answered by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises
+    `ValueError`.
+
+    ## Rewards
+
+    As in the environments of the kinds: by default minus the integral, since the last decision of any kind, of the
+    number of programs that are held, wait for or are served by the cluster, over (`reward.unit_s` x counted programs),
+    and a charge for programs that are rejected or fail. With the same decisions the return is the same as there.
+
+    ## Starting State
+
+    The first decision of one of the kinds with more than one legal answer for a counted program. `reset(seed=s)` draws
+    the workload of seed `s`; without a seed the environment draws a seed of at least 2^20. The workload does not depend
+    on the actions.
+
+    ## Episode End
+
+    1. Termination: all programs have ended.
+    2. Truncation: `episode.time_limit_s` of simulated time have passed.
+
+    At the end `info` has the flat figures of `envs.episode.episode_metrics`, and no `decision_kind`.
+
+    ## Arguments
+
+    ```python
+    gymnasium.make("AgentSim/Joint-v0", kinds=("route_turn", "schedule_turn"))
+    ```
+
+    | Parameter | Type | Default | Description |
+    |---|---|---|---|
+    | `scenario` | str, path or Scenario | `"coding_agents_pressed"` | what is simulated |
+    | `overrides` | sequence of `path=value` | `()` | changes to it |
+    | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
+    | `kinds` | sequence of kinds or None | `None` | kinds of decision, in any order; None: all |
+
+    `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to
+    run instead of the drawn one.
+
+    ## Version History
+
+    * v0: first version
+    """
+
+    default_scenario = "coding_agents_pressed"
+
+    def __init__(
+        self,
+        scenario: Scenario | str | None = None,
+        overrides: Sequence[str] = (),
+        render_mode: str | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> None:
+        """See the class."""
+        self.kinds = _chosen(kinds)
+        self.feature_names = joint_features(self.kinds)
+        super().__init__(self.kinds, scenario, overrides, render_mode)
+        rows, columns = self.candidate_shape
+        self._tables: dict[str, np.ndarray] = {}
+        self._columns: dict[str, np.ndarray] = {}
+        self._flags: dict[str, int] = {}
+        for kind in self.kinds:
+            question = QUESTIONS[kind]
+            n = question.count_answers(self.simulator)
+            self._tables[kind] = np.zeros((n, len(question.features)), np.float32)
+            self._columns[kind] = np.array([self.feature_names.index(name) for name in question.features])
+            self._flags[kind] = self.feature_names.index(f"asks_{kind}")
+        self._joint = np.zeros((rows, columns), np.float32)
+
+    @property
+    def decision_kind(self) -> str:
+        """Kind of the decision that is pending."""
+        return KINDS[self._asked]
+
+    def _count_actions(self) -> int:
+        return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
+
+    def _observe(self) -> np.ndarray:
+        kind = self.decision_kind
+        table = self._tables[kind]
+        QUESTIONS[kind].fill(self._core, table)
+        joint, n = self._joint, len(table)
+        joint[:] = 0.0
+        joint[:n, self._columns[kind]] = table
+        joint[:n, self._flags[kind]] = 1.0
+        return joint.flatten()
+
+    def _mask(self) -> np.ndarray:
+        n = len(self._tables[self.decision_kind])
+        mask = np.zeros(self._n, np.int8)
+        mask[:n] = QUESTIONS[self.decision_kind].mask(self._core.state, n)
+        return mask
+
+    def _info(self) -> dict[str, Any]:
+        return {**super()._info(), "decision_kind": self.decision_kind}
+
+    def _answer(self, action: int) -> int:
+        return action if action < len(self._tables[self.decision_kind]) else FORBIDDEN
+
+
+def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:
+    """The chosen kinds in the order of the engine."""
+    if kinds is None:
+        return tuple(QUESTIONS)
+    unknown = [kind for kind in kinds if kind not in QUESTIONS]
+    if unknown or not kinds:
+        raise ValueError(f"kinds {tuple(kinds)}: must be some of {', '.join(QUESTIONS)}")
+    return tuple(kind for kind in QUESTIONS if kind in kinds)
+
+
+def joint_features(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Columns of a table that holds decisions of several kinds."""
+    asks = (f"asks_{kind}" for kind in kinds)
+    union = (name for kind in kinds for name in QUESTIONS[kind].features)
+    return tuple(dict.fromkeys(("allowed", *asks, *union)))

@@ -1,0 +1,157 @@
+"""AgentSim/Joint-v0: the table that several kinds of decision share."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents import RuleAgent, candidates_of
+from agents.protocol import bind
+from agentsim_env import Scenario, Simulator
+from agentsim_env.engine.decisions import OPEN_KINDS
+from agentsim_env.registration import ENVIRONMENTS
+from envs.admission import AdmissionEnv
+from envs.decision_env import DecisionEnv, KindEnv
+from envs.joint import JointEnv, joint_features
+from envs.questions import QUESTIONS
+from envs.rewards import episode_return
+from envs.routing import RoutingEnv
+from envs.scheduling import SchedulingEnv
+from tests.small import answer_at_random, small
+
+SINGLE: tuple[type[KindEnv], ...] = (AdmissionEnv, RoutingEnv, SchedulingEnv)
+
+
+def tight(overrides: dict[str, Any] | None = None) -> Scenario:
+    return small("tight", {"decisions.candidates": 4, **(overrides or {})})
+
+
+def test_every_open_kind_is_there() -> None:
+    assert set(QUESTIONS) == set(OPEN_KINDS)
+    assert JointEnv(tight()).kinds == tuple(QUESTIONS)
+    assert {single.question.kind for single in SINGLE} <= set(QUESTIONS)
+
+
+@pytest.mark.parametrize("kinds", [(), ("route_turn", "fly")])
+def test_kinds_must_be_known(kinds: Sequence[str]) -> None:
+    with pytest.raises(ValueError, match="must be some of admit_program, route_turn"):
+        JointEnv(tight(), kinds=kinds)
+
+
+def test_columns_are_the_union() -> None:
+    kinds = ("admit_program", "schedule_turn")
+    names = joint_features(kinds)
+    assert names[:3] == ("allowed", "asks_admit_program", "asks_schedule_turn")
+    assert len(set(names)) == len(names)
+    assert set(names) == set(names[:3]).union(*(QUESTIONS[kind].features for kind in kinds))
+
+
+def test_what_has_one_name_has_one_scale() -> None:
+    scales: dict[str, set[str]] = {}
+    for single in SINGLE:
+        for name, meaning in re.findall(r"^\s*\| \d+ \| (\w+) \| (.*?) \| -?\d \| \d \|$", single.__doc__ or "", re.M):
+            scales.setdefault(name, set()).update(re.findall(r"\(([\d,.]+)(?: s)?\)", meaning) or [""])
+    assert {name: found for name, found in scales.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("single", SINGLE)
+def test_of_one_kind_it_is_that_kinds_environment(single: type[KindEnv]) -> None:
+    alone, joint = single(tight()), JointEnv(tight(), kinds=(single.question.kind,))
+    rng = np.random.default_rng(0)
+    (seen, info), (folded, _) = alone.reset(seed=1), joint.reset(seed=1)
+    columns = [joint.feature_names.index(name) for name in alone.feature_names]
+    over = False
+    while not over:
+        rows = folded.reshape(joint.candidate_shape)
+        assert np.array_equal(rows[:, columns], seen.reshape(alone.candidate_shape))
+        assert (rows[:, joint.feature_names.index(f"asks_{single.question.kind}")] == 1.0).all()
+        assert np.array_equal(joint.action_masks(), info["action_mask"])
+        action = rng.integers(len(info["action_mask"]))
+        seen, reward, over, _, info = alone.step(action)
+        folded, same_reward, *_ = joint.step(action)
+        assert same_reward == reward
+
+
+def test_the_simulator_with_the_same_decisions_leaves_the_same_records() -> None:
+    simulator = Simulator(tight(), agent_kinds=OPEN_KINDS)
+    simulator.reset(seed=3)
+    actions = answer_at_random(simulator, np.random.default_rng(0))
+    env = JointEnv(tight())
+    _, info = env.reset(seed=3)
+    rewards, kinds = [], set()
+    for action in actions:
+        assert info["action_mask"][action]
+        kinds.add(info["decision_kind"])
+        _, reward, *_, info = env.step(action)
+        rewards.append(reward)
+    assert "decision_kind" not in info
+    assert kinds == set(OPEN_KINDS)
+    assert env.simulator.records().content_hash() == simulator.records().content_hash()
+    assert np.sum(rewards) == pytest.approx(episode_return(simulator), abs=1e-9)
+
+
+def test_rows_that_a_kind_does_not_have_are_empty_and_answered_by_the_rule() -> None:
+    env = JointEnv(tight())
+    observation, info = env.reset(seed=0)
+    rule = Simulator(tight())
+    rule.reset(seed=0)
+    rule.run()
+    last = env.candidate_shape[0] - 1
+    refused, over = 0, False
+    while not over:
+        n = QUESTIONS[info["decision_kind"]].count_answers(env.simulator)
+        assert not observation.reshape(env.candidate_shape)[n:].any()
+        assert not info["action_mask"][n:].any()
+        action = last if n <= last else env.simulator.core.default()
+        refused += n <= last
+        observation, _, over, _, info = env.step(action)
+    assert info["refused_actions"] == refused > 50
+    assert env.simulator.records().content_hash() == rule.records().content_hash()
+
+
+@pytest.mark.parametrize("make", [*SINGLE, JointEnv])
+@pytest.mark.parametrize("name", ["tight", "graphs"])
+def test_the_return_of_the_rules_is_the_same_in_every_environment(make: type[DecisionEnv], name: str) -> None:
+    """Rewards are charged at the decisions, however many there are: their sum is that of the episode."""
+    env: Any = make(small(name))  # type: ignore[call-arg, arg-type]
+    agent = RuleAgent("rules")
+    bind(agent, env)
+    observation, info = env.reset(seed=2)
+    total, over = 0.0, False
+    while not over:
+        observation, reward, over, _, info = env.step(agent.act(observation, info))
+        total += reward
+    simulator = Simulator(small(name))
+    simulator.reset(seed=2)
+    simulator.run()
+    summary = simulator.summary()
+    assert env.simulator.records().content_hash() == simulator.records().content_hash()
+    assert total == pytest.approx(episode_return(simulator), abs=1e-9)
+    if summary["programs_done"] == summary["programs"]:
+        unit_s = env.scenario.reward.unit_s
+        assert total == pytest.approx(-(summary["mean_jct_s"] - summary["mean_gap_s"]) / unit_s, abs=1e-6)
+
+
+def test_networks_fold_it() -> None:
+    torch = pytest.importorskip("torch")
+    from agents.networks import CandidateScorer
+    from agents.policies import network_kwargs
+
+    env = JointEnv(tight())
+    candidates = candidates_of(env)
+    assert (candidates.n_rows, candidates.actions_per_row) == (5, 1)
+    scorer = CandidateScorer(**network_kwargs(candidates, width=8))
+    observation, info = env.reset(seed=0)
+    scores = scorer.mask(torch.from_numpy(observation[None]), scorer(torch.from_numpy(observation[None])))
+    assert np.array_equal(scores[0].detach().numpy() > -1e7, info["action_mask"] == 1)
+
+
+def test_default_scenarios_are_in_the_library() -> None:
+    from training.environments import ENVIRONMENTS as NAMES
+    from training.environments import default_scenario, load
+
+    assert {environment.id for environment in NAMES.values()} == set(ENVIRONMENTS)
+    for name in NAMES:
+        assert load(None, environment=name).name == default_scenario(name)

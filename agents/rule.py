@@ -8,6 +8,9 @@ import numpy as np
 
 from agents.errors import AgentError
 
+SCENARIO_RULES = "rules"
+"""The agent of this name answers as the scenario's own rules do."""
+
 
 class RuleAgent:
     """A compiled rule of the simulator.
@@ -16,7 +19,7 @@ class RuleAgent:
     this very rule.
 
     Args:
-        rule: Name of the rule, as in a scenario's `rules`.
+        rule: Name of the rule, as in a scenario's `rules`; `rules` for all rules that the scenario has.
         kind: Kind of decision that it answers.
         name: Name in tables and plots; by default that of the rule.
     """
@@ -24,12 +27,17 @@ class RuleAgent:
     def __init__(self, rule: str, kind: str = "route_turn", name: str | None = None) -> None:
         from agentsim_env.engine.rules.tables import RULES
 
-        if rule not in RULES[kind]:
+        if rule != SCENARIO_RULES and rule not in RULES[kind]:
             raise AgentError(f"no rule {rule!r} for {kind}; there are: {', '.join(sorted(RULES[kind]))}")
         self.rule = rule
         self.kind = kind
         self.name = name or rule
         self._env: Any = None
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """The rules that take the place of the scenario's, by kind of decision."""
+        return {} if self.rule == SCENARIO_RULES else {self.kind: self.rule}
 
     def bind(self, env: gymnasium.Env) -> None:
         """Remembers the environment whose simulator is to be asked.
@@ -38,12 +46,13 @@ class RuleAgent:
             AgentError: The environment's scenario has another rule for this kind of decision.
         """
         inner: Any = env.unwrapped
-        found = getattr(inner.scenario.rules, self.kind)
-        if found != self.rule:
-            raise AgentError(
-                f"the environment's scenario has the rule {found} for {self.kind}:"
-                f" make it with overrides=['rules.{self.kind}={self.rule}']"
-            )
+        for kind, rule in self.rules.items():
+            found = getattr(inner.scenario.rules, kind)
+            if found != rule:
+                raise AgentError(
+                    f"the environment's scenario has the rule {found} for {kind}:"
+                    f" make it with overrides=['rules.{kind}={rule}']"
+                )
         self._env = inner
 
     def reset(self, seed: int) -> None:

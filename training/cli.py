@@ -81,18 +81,31 @@ Seeds = Annotated[int, typer.Option(min=1, help="Number of held-out seeds.")]
 
 @app.command()
 def quickstart(
+    environment: Annotated[str, typer.Argument(help="What to train, as routing.")] = "routing",
     scenario: Scenario = None,
     overrides: Overrides = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
     seeds: Seeds = 20,
     jobs: Jobs = 2,
-    out: Annotated[Path, typer.Option(callback=_folder, help="Folder of the run.")] = Path("runs/quickstart"),
+    out: Annotated[
+        Path | None, typer.Option(callback=_folder, help="Folder of the run; by default runs/quickstart.")
+    ] = None,
 ) -> None:
-    """Train a router with PPO, and compare it with every rule on held-out seeds."""
+    """Train an agent with PPO, a router unless told otherwise, and compare it with every rule on held-out seeds."""
     from training.quickstart import quickstart as start
 
-    start(out, _console(), scenario=scenario, overrides=overrides or (), steps=steps, seed=seed, seeds=seeds, jobs=jobs)
+    start(
+        out or Path("runs/quickstart" if environment == "routing" else f"runs/quickstart-{environment}"),
+        _console(),
+        environment=environment,
+        scenario=scenario,
+        overrides=overrides or (),
+        steps=steps,
+        seed=seed,
+        seeds=seeds,
+        jobs=jobs,
+    )
 
 
 @app.command()
@@ -121,6 +134,7 @@ def train(
 ) -> None:
     """Train an agent."""
     from training.config import create_run, extend, load_run
+    from training.environments import find_environment
     from training.errors import TrainingError
 
     if (environment is None) == (resume is None):
@@ -155,7 +169,10 @@ def train(
         typer.echo(f"Going on from {checkpoint}" if checkpoint else f"{resume} has no checkpoint: beginning anew")
     typer.echo(f"Training in {folder}; if it stops, go on with: agentsim train --resume {folder}")
     run(folder, None if quiet else _console(), device)
-    typer.echo(f"Evaluate it with: agentsim evaluate --agents least_loaded,{folder}")
+    config, loaded = load_run(folder)
+    rule = find_environment(config.environment).default_rule(loaded)
+    where = "" if config.environment == "routing" else f"--environment {config.environment} "
+    typer.echo(f"Evaluate it with: agentsim evaluate {where}--agents {rule},{folder}")
 
 
 @app.command()

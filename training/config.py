@@ -71,7 +71,7 @@ def create_run(
     Args:
         environment: Name of the environment.
         algo: Name of the algorithm.
-        scenario: Name, path or scenario; None for the default.
+        scenario: Name, path or scenario; None for that of the environment.
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
         bundle: Bundle whose rules answer the other kinds of decision.
@@ -91,7 +91,7 @@ def create_run(
         TrainingError: Something does not exist or is out of range.
     """
     environments.find_environment(environment)
-    loaded = environments.load(scenario, overrides, trace, bundle)
+    loaded = environments.load(scenario, overrides, trace, bundle, environment)
     values = load_hyperparameters(environment, algo, hyper)
     given_steps, given_envs = int(values.pop("n_timesteps")), int(values.pop("n_envs"))
     steps = given_steps if steps is None else steps

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from agents.rule import SCENARIO_RULES
+from agentsim_env.engine.decisions import OPEN_KINDS
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -17,15 +19,22 @@ class Environment(NamedTuple):
 
     Attributes:
         id: What it is registered as in Gymnasium.
-        kind: Kind of decision that its agents answer.
+        kinds: Kinds of decision that its agents answer.
     """
 
     id: str
-    kind: str
+    kinds: tuple[str, ...]
+
+    def default_rule(self, scenario: "Scenario") -> str:
+        """Name of what answers in an agent's place in a scenario."""
+        return getattr(scenario.rules, self.kinds[0]) if len(self.kinds) == 1 else SCENARIO_RULES
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
-    "routing": Environment("AgentSim/Routing-v0", "route_turn"),
+    "routing": Environment("AgentSim/Routing-v0", ("route_turn",)),
+    "admission": Environment("AgentSim/Admission-v0", ("admit_program",)),
+    "scheduling": Environment("AgentSim/Scheduling-v0", ("schedule_turn",)),
+    "joint": Environment("AgentSim/Joint-v0", OPEN_KINDS),
 }
 
 
@@ -40,6 +49,18 @@ def find_environment(name: str) -> Environment:
     return ENVIRONMENTS[name]
 
 
+def default_scenario(name: str) -> str:
+    """Scenario of an environment where none is given."""
+    import gymnasium
+    from gymnasium.envs.registration import load_env_creator
+
+    import agentsim_env  # noqa: F401  (registers the environments)
+
+    entry_point = gymnasium.spec(find_environment(name).id).entry_point
+    creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    return creator.default_scenario
+
+
 def make_environment(name: str, scenario: "Scenario") -> "gymnasium.Env":
     """Makes an environment for a scenario, without Gymnasium's checks of every step."""
     import gymnasium
@@ -49,7 +70,13 @@ def make_environment(name: str, scenario: "Scenario") -> "gymnasium.Env":
     return gymnasium.make(find_environment(name).id, scenario=scenario, disable_env_checker=True)
 
 
-def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None, bundle: str | None = None) -> "Scenario":
+def load(
+    scenario: Any,
+    overrides: Any = (),
+    trace: str | Path | None = None,
+    bundle: str | None = None,
+    environment: str | None = None,
+) -> "Scenario":
     """Loads a scenario, with the programs of a trace in the place of its own if there is one.
 
     Args:
@@ -58,9 +85,12 @@ def load(scenario: Any, overrides: Any = (), trace: str | Path | None = None, bu
         trace: File or folder of a trace. Its programs arrive as the scenario says, not at the recorded times, and its
             name goes behind that of the scenario.
         bundle: Bundle whose rules replace those of the scenario. Programs arrive as they do under the scenario's own.
+        environment: Name of the environment whose default scenario it is if none is given.
     """
     from agentsim_env.scenario import load_scenario
 
+    if scenario is None and environment is not None:
+        scenario = default_scenario(environment)
     if trace is not None:
         path = Path(trace).resolve()
         if not path.exists():

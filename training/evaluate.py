@@ -57,7 +57,7 @@ def evaluate(
 
     Args:
         agents: What `agents.make_agent` takes: names of rules, paths, `module:function`, functions, agents.
-        scenario: Name, path or scenario; None for the default.
+        scenario: Name, path or scenario; None for that of the environment.
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
         bundle: Bundle whose rules answer the other kinds of decision.
@@ -80,11 +80,12 @@ def evaluate(
         raise TrainingError("seeds must be given, each once")
     if jobs < 1:
         raise TrainingError(f"jobs must be at least 1, not {jobs}")
-    kind = find_environment(environment).kind
-    made = [make_agent(agent, kind) for agent in agents]
+    found = find_environment(environment)
+    made = [make_agent(agent, found.kinds) for agent in agents]
     names = _names(made)
-    contest = Contest(environment, load(scenario, overrides, trace, bundle), tuple(agents) if jobs > 1 else tuple(made))
-    reference = _reference(reference, names, made, contest.scenario, kind)
+    loaded = load(scenario, overrides, trace, bundle, environment)
+    contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made))
+    reference = _reference(reference, names, made, found.default_rule(loaded))
     played = dict(_play_all(contest, seeds, jobs, console))
     return Results(environment, contest.scenario, names, seeds, reference, [played[seed] for seed in seeds])
 
@@ -99,12 +100,11 @@ def _names(made: Sequence[Agent]) -> tuple[str, ...]:
     return names
 
 
-def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], scenario: Scenario, kind: str) -> str:
+def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], default: str) -> str:
     if wanted is not None:
         if wanted not in names:
             raise TrainingError(f"the reference {wanted!r} is not among the agents: {', '.join(names)}")
         return wanted
-    default = getattr(scenario.rules, kind)
     return next((agent.name for agent in made if isinstance(agent, RuleAgent) and agent.rule == default), names[0])
 
 
@@ -147,14 +147,14 @@ class Player:
     def __init__(self, contest: Contest) -> None:
         self._source = workloads(contest.scenario, TEST)
         self._env = make_environment(contest.environment, contest.scenario)
-        kind = find_environment(contest.environment).kind
-        self._agents = [self._prepared(make_agent(agent, kind), contest.scenario) for agent in contest.agents]
+        kinds = find_environment(contest.environment).kinds
+        self._agents = [self._prepared(make_agent(agent, kinds), contest.scenario) for agent in contest.agents]
 
     def _prepared(self, agent: Agent, scenario: Scenario) -> Agent | Simulator:
         """A rule becomes a simulator that runs by it, any other agent is bound to the environment."""
         if isinstance(agent, RuleAgent):
             # Load is a fraction of the capacity under the scenario's own rules, so its own source draws for all.
-            return Simulator(scenario, rules={agent.kind: agent.rule}, source=self._source)
+            return Simulator(scenario, rules=agent.rules, source=self._source)
         bind(agent, self._env)
         return agent
 

@@ -23,7 +23,7 @@ class Rollout(NamedTuple):
         records_hash: Hash of everything that was recorded.
         jct_s: Job completion time of each counted program that is done, in seconds.
         decisions: Decisions that the agent answered; 0 if the simulator answered them itself.
-        episode_return: Sum of the rewards; None if the simulator ran by itself.
+        episode_return: Sum of the rewards.
     """
 
     metrics: Mapping[str, float]
@@ -31,28 +31,27 @@ class Rollout(NamedTuple):
     records_hash: str
     jct_s: np.ndarray
     decisions: int
-    episode_return: float | None
+    episode_return: float
 
 
 def play(agent: Agent, env: gymnasium.Env, seed: int, programs: "Programs") -> Rollout:
     """Runs an agent through an episode of an environment that it is bound to."""
     agent.reset(seed)
     observation, info = env.reset(seed=seed, options={"programs": programs})
-    episode_return, decisions, ended = 0.0, 0, False
+    decisions, ended = 0, False
     while not ended:
-        observation, reward, terminated, truncated, info = env.step(agent.act(observation, info))
-        episode_return += float(reward)
+        observation, _, terminated, truncated, info = env.step(agent.act(observation, info))
         decisions += 1
         ended = terminated or truncated
     inner: Any = env.unwrapped
-    return _rollout(inner.simulator, decisions, episode_return)
+    return _rollout(inner.simulator, decisions)
 
 
 def simulate(simulator: "Simulator", seed: int, programs: "Programs") -> Rollout:
     """Runs an episode by the simulator's own rules, which takes milliseconds."""
     simulator.reset(seed, programs)
     simulator.run()
-    return _rollout(simulator, 0, None)
+    return _rollout(simulator, 0)
 
 
 def workload_hash(programs: "Programs") -> str:
@@ -64,8 +63,9 @@ def workload_hash(programs: "Programs") -> str:
     return digest.hexdigest()
 
 
-def _rollout(simulator: "Simulator", decisions: int, episode_return: float | None) -> Rollout:
+def _rollout(simulator: "Simulator", decisions: int) -> Rollout:
     from agentsim_env.metrics import summarise
+    from envs.rewards import episode_return
 
     records = simulator.records()
     jct_s = records.counted_programs["jct_s"]
@@ -75,5 +75,5 @@ def _rollout(simulator: "Simulator", decisions: int, episode_return: float | Non
         records_hash=records.content_hash(),
         jct_s=jct_s[~np.isnan(jct_s)],
         decisions=decisions,
-        episode_return=episode_return,
+        episode_return=episode_return(simulator),
     )

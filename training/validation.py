@@ -38,7 +38,7 @@ class Validator:
         self._env = make_environment(config.environment, scenario)
         self._source = workloads(scenario, VALIDATION)
         self._scenario = scenario
-        self._rule = getattr(scenario.rules, find_environment(config.environment).kind)
+        self._rule = find_environment(config.environment).default_rule(scenario)
         self.seeds = VALIDATION.first(config.validation_episodes)
 
     def __call__(self, agent: Agent) -> Validation:
@@ -46,10 +46,10 @@ class Validator:
         bind(agent, self._env)
         rollouts = [play(agent, self._env, seed, self._source.draw(seed)) for seed in self.seeds]
         metrics = {name: fmean(rollout.metrics.get(name, nan) for rollout in rollouts) for name in METRICS}
-        return Validation(fmean(rollout.episode_return or 0.0 for rollout in rollouts), metrics)
+        return Validation(fmean(rollout.episode_return for rollout in rollouts), metrics)
 
     def default_rule(self) -> tuple[str, float]:
-        """Name of the rule that the scenario has for this kind of decision, and its mean JCT in seconds."""
+        """Name of what answers where no agent does, the scenario's rule, and its mean JCT in seconds."""
         simulator = Simulator(self._scenario, source=self._source)
         rollouts = [simulate(simulator, seed, self._source.draw(seed)) for seed in self.seeds]
         return self._rule, fmean(rollout.metrics["mean_jct_s"] for rollout in rollouts)

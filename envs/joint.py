@@ -125,6 +125,10 @@ class JointEnv(DecisionEnv):
         """Kind of the decision that is pending."""
         return KINDS[self._asked]
 
+    def table(self) -> np.ndarray:
+        """What is shown of the pending decision, in the rows and columns of its kind: a view."""
+        return self._tables[self.decision_kind]
+
     def _count_actions(self) -> int:
         return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
 

@@ -49,7 +49,7 @@ def observe(state, out):
     instance = state.instance[i]
     k_most = len(state.candidate)
     out[:, :N_TURN_FEATURES] = 0.0
-    oldest_s, least_s, fewest = 0.0, 1e300, 1e300
+    oldest_s, least_s, fewest = 0.0, 1e30, 1e30
     for k in range(world.n_candidates):
         s = state.candidate[k]
         run = state.program_run[state.slot[s].program]

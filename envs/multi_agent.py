@@ -1,0 +1,178 @@
+"""AgentSim/Joint-v0 with an agent for each kind of decision, or for each instance: a PettingZoo AEC environment."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from agentsim_env.engine.state import NONE
+from agentsim_env.scenario import Scenario
+from envs.joint import JointEnv
+from envs.questions import QUESTIONS
+
+try:
+    from pettingzoo import AECEnv
+    from pettingzoo.utils.wrappers import OrderEnforcingWrapper
+except ImportError as error:
+    raise ImportError("envs.multi_agent needs PettingZoo: pip install 'agentsim-env[multi-agent]'") from error
+
+GATEWAY = "gateway"
+"""The agent of decisions that are about no instance, where each instance is an agent."""
+
+Observation = dict[str, np.ndarray]
+
+
+class JointAEC(AECEnv[str, Observation, int | None]):
+    """Several kinds of decision, each answered by an agent of its own.
+
+    ## Description
+
+    The steps are those of `AgentSim/Joint-v0`: at each, the agent whose decision is pending acts. With
+    `agents="kinds"` there is an agent for each kind, which has the kind's name and sees the kind's own table; with
+    `agents="instances"` there is an agent for each instance, `instance_0` and so on, and one for what is decided in
+    front of them (admission, routing), `gateway`: they see the rows of the joint environment.
+
+    ## Observation Space
+
+    A `Dict` of `observation`, the flat table, and `action_mask`. An agent that is not asked sees zeros and may do
+    nothing. `state()` is the observation of the joint environment.
+
+    ## Action Space
+
+    `Discrete`: the row of the table.
+
+    ## Rewards
+
+    All agents have the same goal: the reward of a step of the joint environment goes to each of them. What an agent
+    has been given since it acted last is in `last()`; over an episode that is the return of the joint environment.
+
+    ## Episode End
+
+    All agents end together.
+
+    Args:
+        scenario: What is simulated; by default that of `AgentSim/Joint-v0`.
+        overrides: `path=value` strings laid over it.
+        render_mode: `"ansi"`, `"rgb_array"` or None.
+        kinds: Kinds of decision; None: all.
+        agents: What has an agent: `"kinds"` or `"instances"`.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "name": "agentsim_joint_v0",
+        "is_parallelizable": False,
+        **JointEnv.metadata,
+    }
+
+    def __init__(
+        self,
+        scenario: Scenario | str | None = None,
+        overrides: Sequence[str] = (),
+        render_mode: str | None = None,
+        kinds: Sequence[str] | None = None,
+        agents: Literal["kinds", "instances"] = "kinds",
+    ) -> None:
+        """See the class."""
+        super().__init__()
+        if agents not in ("kinds", "instances"):
+            raise ValueError(f"agents {agents!r}: must be 'kinds' or 'instances'")
+        self.joint = JointEnv(scenario, overrides, render_mode, kinds)
+        self.render_mode = render_mode
+        self.by_kind = agents == "kinds"
+        n_instances = len(self.joint.simulator.engines)
+        instances = [GATEWAY, *(f"instance_{i}" for i in range(n_instances))]
+        self.possible_agents = list(self.joint.kinds) if self.by_kind else instances
+        shapes = {agent: self._shape(agent) for agent in self.possible_agents}
+        self.action_spaces = {agent: spaces.Discrete(n) for agent, (n, _) in shapes.items()}
+        self.observation_spaces = {agent: _observations(n, columns) for agent, (n, columns) in shapes.items()}
+        self.agents = []
+
+    def _shape(self, agent: str) -> tuple[int, int]:
+        """Rows and columns of what an agent sees."""
+        if not self.by_kind:
+            return self.joint.candidate_shape
+        question = QUESTIONS[agent]
+        return question.count_answers(self.joint.simulator), len(question.features)
+
+    def observation_space(self, agent: str) -> spaces.Space:
+        """Of an agent."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space:
+        """Of an agent."""
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        """Begin an episode; options that the joint environment does not know are other wrappers' business."""
+        known = {name: value for name, value in (options or {}).items() if name in ("window", "programs")}
+        self._seen, info = self.joint.reset(seed=seed, options=known)
+        self._mask = info["action_mask"]
+        self.agents = list(self.possible_agents)
+        self.rewards = dict.fromkeys(self.agents, 0.0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos = {agent: {} for agent in self.agents}
+        self._skip_agent_selection = None
+        self.agent_selection = self._asked()
+
+    def _asked(self) -> str:
+        """The agent whose decision is pending."""
+        if self.by_kind:
+            return self.joint.decision_kind
+        instance = int(self.joint.simulator.state.world["asked_instance"][0])
+        return GATEWAY if instance == NONE else f"instance_{instance}"
+
+    def step(self, action: int | None) -> None:
+        """Answer the pending decision; at the end of the episode every agent steps once more, with None."""
+        agent = self.agent_selection
+        if self.terminations[agent] or self.truncations[agent]:
+            self._was_dead_step(action)
+            return
+        if action is None or not 0 <= int(action) < self.action_spaces[agent].n:
+            raise ValueError(f"action {action!r} of {agent} is outside {self.action_spaces[agent]}")
+        self._seen, reward, terminated, truncated, info = self.joint.step(int(action))
+        self._mask = info.pop("action_mask")
+        self._cumulative_rewards[agent] = 0.0
+        self.rewards = dict.fromkeys(self.agents, reward)
+        self._accumulate_rewards()
+        if terminated or truncated:
+            self.terminations = dict.fromkeys(self.agents, terminated)
+            self.truncations = dict.fromkeys(self.agents, truncated)
+            self.infos = {agent: dict(info) for agent in self.agents}
+            self._deads_step_first()
+        else:
+            self.agent_selection = self._asked()
+
+    def observe(self, agent: str) -> Observation:
+        """What an agent sees now."""
+        n, columns = self._shape(agent)
+        over = self.terminations[agent] or self.truncations[agent]
+        if agent != self.agent_selection or over:
+            return {"observation": np.zeros(n * columns, np.float32), "action_mask": np.zeros(n, np.int8)}
+        seen = self.joint.table() if self.by_kind else self._seen
+        return {"observation": seen.flatten(), "action_mask": self._mask[:n].copy()}
+
+    def state(self) -> np.ndarray:
+        """Observation of the joint environment."""
+        return self._seen.copy()
+
+    def render(self) -> Any:
+        """See `AgentSim/Joint-v0`."""
+        return self.joint.render()
+
+    def close(self) -> None:
+        """Nothing is open."""
+        self.joint.close()
+
+
+def _observations(n: int, columns: int) -> spaces.Dict:
+    return spaces.Dict(
+        observation=spaces.Box(-1.0, 1.0, (n * columns,), np.float32), action_mask=spaces.Box(0, 1, (n,), np.int8)
+    )
+
+
+def env(**arguments: Any) -> OrderEnforcingWrapper:
+    """A `JointAEC` that complains if it is used out of turn, as PettingZoo's own environments do."""
+    return OrderEnforcingWrapper(JointAEC(**arguments))

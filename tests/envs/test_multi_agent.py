@@ -1,0 +1,107 @@
+"""The PettingZoo form of AgentSim/Joint-v0."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agentsim_env import Simulator
+from agentsim_env.engine.decisions import OPEN_KINDS
+from envs.joint import JointEnv
+from envs.rewards import episode_return
+from tests.small import small
+
+pytest.importorskip("pettingzoo")
+from envs.multi_agent import JointAEC, env
+
+TIGHT = {"decisions.candidates": 4}
+FORMS = ("kinds", "instances")
+
+
+def make(agents: Any, **overrides: Any) -> JointAEC:
+    return JointAEC(small("tight", TIGHT | overrides), agents=agents)
+
+
+@pytest.mark.parametrize("agents", FORMS)
+def test_pettingzoo_has_no_complaint(agents: str) -> None:
+    from pettingzoo.test import api_test
+
+    with warnings.catch_warnings():
+        # Recommendations: names with a number, one size for all, arrays instead of the dictionary with a mask that its
+        # own board games have too; and who is not asked has no legal action and sees nothing.
+        for advice in (
+            "We recommend agents to be named",
+            "Agents have different",
+            "Observation space for each agent",
+            "Observation is not a NumPy array",
+            "Action mask numpy array is all zeros",
+            "Observation numpy array is all zeros",
+            "Observations are different shapes",
+        ):
+            warnings.filterwarnings("ignore", advice)
+        api_test(make(agents), num_cycles=400)
+        api_test(env(scenario=small("equal"), agents=agents), num_cycles=400)
+
+
+@pytest.mark.parametrize("agents", FORMS)
+def test_it_is_the_joint_environment(agents: str) -> None:
+    """The same actions lead to the same records, and everybody is given the whole return."""
+    parallel, joint = make(agents), JointEnv(small("tight", TIGHT))
+    rng = np.random.default_rng(0)
+    parallel.reset(seed=1)
+    joint.reset(seed=1)
+    given = dict.fromkeys(parallel.possible_agents, 0.0)
+    acted = set()
+    for agent in parallel.agent_iter():
+        seen, reward, terminated, truncated, _ = parallel.last()
+        given[agent] += reward
+        if terminated or truncated:
+            parallel.step(None)
+            continue
+        assert seen is not None
+        acted.add(agent)
+        assert np.array_equal(seen["action_mask"], joint.action_masks()[: len(seen["action_mask"])])
+        assert agent == (joint.decision_kind if agents == "kinds" else agent)
+        action = int(rng.choice(np.flatnonzero(seen["action_mask"])))
+        parallel.step(action)
+        joint.step(action)
+    assert acted == set(parallel.possible_agents)
+    assert parallel.agents == []
+    assert parallel.joint.simulator.records().content_hash() == joint.simulator.records().content_hash()
+    for total in given.values():
+        assert total == pytest.approx(episode_return(joint.simulator), abs=1e-9)
+
+
+def test_agents_are_kinds_or_instances() -> None:
+    assert make("kinds").possible_agents == [kind for kind in JointEnv(small("tight")).kinds]
+    assert set(make("kinds").possible_agents) == set(OPEN_KINDS)
+    assert make("instances").possible_agents == ["gateway", "instance_0", "instance_1"]
+    with pytest.raises(ValueError, match="must be 'kinds' or 'instances'"):
+        make("turns")
+
+
+def test_who_is_not_asked_sees_nothing() -> None:
+    parallel = make("instances")
+    parallel.reset(seed=0)
+    for agent in parallel.agents:
+        seen = parallel.observe(agent)
+        assert seen["action_mask"].any() == (agent == parallel.agent_selection)
+        assert seen["observation"].any() == (agent == parallel.agent_selection)
+
+
+def test_actions_outside_the_space_raise() -> None:
+    parallel = make("kinds")
+    parallel.reset(seed=0)
+    n = parallel.action_space(parallel.agent_selection).n  # type: ignore[attr-defined]
+    for action in (-1, n, None):
+        with pytest.raises(ValueError, match="is outside Discrete"):
+            parallel.step(action)
+
+
+def test_seeds_are_the_joint_environments() -> None:
+    parallel = make("kinds")
+    parallel.reset(seed=4)
+    simulator = Simulator(small("tight", TIGHT), agent_kinds=OPEN_KINDS)
+    simulator.reset(4)
+    assert np.array_equal(parallel.joint.simulator.programs.program, simulator.programs.program)

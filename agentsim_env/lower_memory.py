@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from agentsim_env.engine.build import Tier
+from agentsim_env.engine.build import Peer, Tier
 from agentsim_env.engine.state import CXL, DRAM, NO_COPIES, WRITE_BACK, WRITE_THROUGH
 from agentsim_env.hardware import Engine
-from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY
+from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY, PEER_GB_PER_S
 from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario import cluster as described
 
@@ -20,23 +20,31 @@ def lower_memory(scenario: Scenario, engines: list[Engine]) -> dict[str, Any]:
         ScenarioError: If instances that share a tier keep KV in different formats.
     """
     cluster = scenario.cluster
-    if not cluster.tiers:
+    if not cluster.tiers and cluster.peer_link is None:
         return {}
     block_bytes = _bytes_per_token(scenario, engines) * cluster.block_size_tokens
     return {
         "tiers": [_tier(tier, engines, block_bytes) for tier in cluster.tiers],
         "write_policy": POLICIES[cluster.write_policy],
         "staging_bytes": cluster.staging_gib * 2**30,
+        "peer": None if cluster.peer_link is None else _peer(cluster.peer_link, engines),
+        "serialized": cluster.transfers == "serialized",
     }
+
+
+def _peer(link: described.PeerLink, engines: list[Engine]) -> Peer:
+    gb_per_s = PEER_GB_PER_S if link.link_gb_per_s is None else link.link_gb_per_s
+    return Peer([gb_per_s * 1e9 * engine.tp for engine in engines], link.latency_s, link.queue == "priority")
 
 
 def _bytes_per_token(scenario: Scenario, engines: list[Engine]) -> int:
     sizes = {engine.kv_bytes_per_token for engine in engines}
     if len(sizes) > 1:
         found = ", ".join(f"{size:,}" for size in sorted(sizes))
+        place = "tiers" if scenario.cluster.tiers else "peer_link"
         raise ScenarioError(
-            f"{scenario.name}: cluster.tiers: all instances must keep KV in the same format, and a token takes"
-            f" {found} bytes"
+            f"{scenario.name}: cluster.{place}: all instances must keep KV in the same format, and a token"
+            f" takes {found} bytes"
         )
     return sizes.pop()
 

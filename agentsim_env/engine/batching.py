@@ -52,17 +52,25 @@ def synchronise(state, i):
 
 
 @component(NOTHING, NUMBER)
-def wake(state, i):
-    """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that it is considered."""
+def cut(state, i):
+    """End the run of an instance, if it is in one, with the iteration in flight."""
     instance = state.instance[i]
-    if not instance.running:
-        join_to_plan(state, i)
-    elif instance.run_length > 1 and instance.train_chunk == 0 and instance.n_running < instance.max_num_seqs:
+    if instance.running and instance.run_length > 1:
         begun = iterations_begun(state, i, state.world[0].now_s)
         if begun < instance.run_length:
             catch_up(state, i, begun)
             instance.run_length = begun
             events.set_due(state, i, run_end_s(state, i, begun))
+
+
+@component(NOTHING, NUMBER)
+def wake(state, i):
+    """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that it is considered."""
+    instance = state.instance[i]
+    if not instance.running:
+        join_to_plan(state, i)
+    elif instance.train_chunk == 0 and instance.n_running < instance.max_num_seqs:
+        cut(state, i)
 
 
 @compiled

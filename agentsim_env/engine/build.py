@@ -113,6 +113,20 @@ class Tier(NamedTuple):
     by_priority: bool = False
 
 
+class Peer(NamedTuple):
+    """Links between the instances.
+
+    Attributes:
+        bytes_per_s: Bandwidth of the link over which an instance gets KV from others, one for all or one each.
+        latency_s: Of each transfer.
+        by_priority: The links serve the most urgent first, not the first that came.
+    """
+
+    bytes_per_s: float | Sequence[float]
+    latency_s: float = 0.0
+    by_priority: bool = False
+
+
 @dataclass(frozen=True)
 class Blueprint:
     """Everything of a simulation that does not depend on the workload.
@@ -136,6 +150,8 @@ class Blueprint:
         tiers: Tiers below HBM, the upper one first.
         write_policy: `NO_COPIES`, `WRITE_THROUGH` or `WRITE_BACK`, see `agentsim_env.engine.state`.
         staging_bytes: Of each pool, for what is written back.
+        peer: Links between instances, if there are any.
+        serialized: Transfers take effect at once, and their time is added to the next iteration.
     """
 
     engines: Sequence[Any]
@@ -156,6 +172,8 @@ class Blueprint:
     tiers: Sequence[Tier] = ()
     write_policy: int = WRITE_THROUGH
     staging_bytes: float = 4 * 2**30
+    peer: Peer | None = None
+    serialized: bool = False
 
     def __post_init__(self) -> None:
         """Prepare the parts that all states share."""
@@ -189,7 +207,7 @@ class Blueprint:
         rows = np.zeros(len(self.engines), INSTANCE)
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-        rows["due_at"] = rows["pin"] = NONE
+        rows["due_at"] = rows["pin"] = rows["peer_link"] = NONE
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
             row["mode"] = MODES.index(engine.mode)
@@ -248,11 +266,14 @@ class Blueprint:
         n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
         most_resident = min(n_segments * len(pool), int(pool["capacity"].sum())) + 1
         instance = self._instance.copy()  # type: ignore[attr-defined]
-        tier, link = self._ways(below)
+        tier, link = self._ways(below, len(pool))
+        if self.peer is not None:
+            instance["peer_link"] = len(link) - n + np.arange(n)
         delayed = self.view_period_s > 0
         world = self._world(seed)
         world["keep_tree"] = keep_tree
-        world["has_tiers"] = len(self.tiers) > 0
+        world["has_links"] = len(link) > 0
+        world["serialized"] = self.serialized
         world["write_policy"] = self.write_policy if self.tiers else NO_COPIES
         world["n_events"] = len(events_at)
         world["n_places"] = FIRST_PLACES
@@ -352,13 +373,14 @@ class Blueprint:
         """KV of one block; alike for all engines where they exchange any."""
         return self.engines[0].kv_bytes_per_token * self.block_size
 
-    def _ways(self, below: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def _ways(self, below: Sequence[np.ndarray], n_pools: int) -> tuple[np.ndarray, np.ndarray]:
         """The tiers below each pool, and the links to them: two for each instance and tier, down and up.
 
-        Then, where there are two tiers, one for each pool of the upper one, down to the lower one.
+        Then, where there are two tiers, one for each pool of the upper one, down to the lower one; and one for what
+        each instance gets from others.
         """
         n = len(self.engines)
-        tier = np.zeros((max((int(pools.max()) + 1 for pools in below), default=0), 2), TIER)
+        tier = np.zeros((n_pools if self.tiers or self.peer is not None else 0, 2), TIER)
         for name in TIER.names or ():
             tier[name] = NONE
         links: list[np.ndarray] = []
@@ -376,10 +398,13 @@ class Blueprint:
             tier["down"][upper, CXL] = sum(map(len, links)) + np.arange(len(upper))
             links.append(self._links(len(upper), self.tiers[1]))
             links[-1]["bytes_per_s"] = self.tiers[1].from_above_bytes_per_s
+        if self.peer is not None:
+            links.append(self._links(n, self.peer))
+            links[-1]["bytes_per_s"] = self.peer.bytes_per_s
         return tier, np.concatenate(links) if links else np.zeros(0, LINK)
 
-    def _links(self, n: int, given: Tier) -> np.ndarray:
-        """Links of a tier on which nothing is yet."""
+    def _links(self, n: int, given: Tier | Peer) -> np.ndarray:
+        """Links on which nothing is yet."""
         links = np.zeros(n, LINK)
         for name in ("current", "queue_head", "queue_tail"):
             links[name] = NONE
@@ -390,10 +415,10 @@ class Blueprint:
 
     def _most_transfers(self, pool: np.ndarray, programs: Programs, live: int) -> int:
         """Upper bound on transfers at once: copies of what turns leave, loads of those that wait, what is staged."""
-        if not self.tiers:
+        if not self.tiers and self.peer is None:
             return 0
         per_tier = 2 * len(programs.turn) + live
-        return per_tier * len(self.tiers) + int(np.minimum(pool["staging_blocks"], pool["capacity"]).sum())
+        return per_tier * len(self.tiers) + live + int(np.minimum(pool["staging_blocks"], pool["capacity"]).sum())
 
     def _first_events(self, faults: np.ndarray | None) -> list[tuple[float, int, int]]:
         """(time, kind, id) of everything that is known to happen from the start."""

@@ -57,7 +57,7 @@ def schedule_waiting(state, i):
         match = matched(state, s, r)
         if not fits(state, i, s, r, match):
             break
-        if state.world[0].has_tiers and begin_load(state, i, s, r, match):
+        if state.world[0].has_links and begin_load(state, i, s, r, match):
             continue
         chunk = first_chunk(state, i, s, match)
         if chunk == 0:

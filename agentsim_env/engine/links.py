@@ -25,6 +25,7 @@ def new_transfer(state, link, leaf, first, blocks, missing):
     transfer.missing = missing
     transfer.source = transfer.held = transfer.slot = transfer.sibling = transfer.next = NONE
     transfer.reserved = 0
+    transfer.payer = NONE
     transfer.leader = x
     transfer.left = 1
     transfer.urgency = BEHIND
@@ -80,15 +81,30 @@ def _insert(state, k, before, x):
 
 
 @compiled
+def transfer_s(state, x):
+    """Time of a transfer on its link: latency plus bytes over bandwidth."""
+    link = state.link[state.transfer[x].link]
+    return link.latency_s + state.transfer[x].missing * link.block_bytes / link.bytes_per_s
+
+
+@compiled
 def begin(state, x):
-    """A transfer takes its link: latency plus bytes over bandwidth."""
+    """A transfer takes its link."""
     transfer = state.transfer[x]
-    link = state.link[transfer.link]
     now_s = state.world[0].now_s
     transfer.begun_s = now_s
-    link.current = x
-    n_bytes = transfer.missing * link.block_bytes
-    events.push(state, now_s + (link.latency_s + n_bytes / link.bytes_per_s), events.TRANSFER_END, transfer.link)
+    state.link[transfer.link].current = x
+    events.push(state, now_s + transfer_s(state, x), events.TRANSFER_END, transfer.link)
+
+
+@compiled
+def charge(state, x):
+    """A serialized transfer takes no time now: the next iteration of the instance that has asked for it waits."""
+    transfer = state.transfer[x]
+    link = state.link[transfer.link]
+    state.instance[transfer.payer].owed_s += transfer_s(state, x)
+    link.busy_s += transfer_s(state, x)
+    link.bytes += transfer.missing * link.block_bytes
 
 
 @compiled

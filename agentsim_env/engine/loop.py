@@ -151,7 +151,7 @@ def _instance_down(state, i):
     now_s = state.world[0].now_s
     if instance.running:
         _lose_iteration(state, i)
-    if state.world[0].has_tiers:
+    if state.world[0].has_links:
         lose_transfers(state, i)
     while instance.waiting_head != NONE:
         s = instance.waiting_head
@@ -170,7 +170,7 @@ def _lose_iteration(state, i):
     now_s = state.world[0].now_s
     begun = iterations_begun(state, i, now_s)
     catch_up(state, i, begun)
-    instance.busy_s += now_s - instance.run_base_s
+    instance.busy_s += max(0.0, now_s - instance.run_base_s)
     instance.decode_tokens += instance.n_decode * (begun - 1)
     while instance.running_head != NONE:
         s = instance.running_head

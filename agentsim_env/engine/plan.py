@@ -75,7 +75,8 @@ def _begin_run(state, i):
         events.clear_due(state, i)
         return
     instance.running = 1
-    instance.run_base_s = world.now_s
+    instance.run_base_s = world.now_s + instance.owed_s
+    instance.owed_s = 0.0
     instance.run_scheduled = 1
     # After a preemption nobody was admitted: the next iteration may look different.
     instance.train_chunk = 0

@@ -113,7 +113,8 @@ WORLD = np.dtype(
         ("parked_tail", "i4"),
         ("retains", "i1"),  # what becomes of the KV of a turn that ends is decided: not everything is just left
         ("firm_pins", "i1"),  # pins give way to running turns only, unless nothing runs
-        ("has_tiers", "i1"),  # there is somewhere to bring a prefix from
+        ("has_links", "i1"),  # KV can be moved between pools
+        ("serialized", "i1"),  # transfers take effect at once, and their time is added to the next iteration
         ("write_policy", "i1"),  # NO_COPIES, WRITE_THROUGH or WRITE_BACK
         ("paused_head", "i4"),  # turns of paused programs, at the gateway
         ("paused_tail", "i4"),
@@ -238,8 +239,10 @@ INSTANCE = np.dtype(
         ("dropped_blocks", "i8"),  # blocks given up by `retain_kv`
         ("loaded_blocks", "i8"),  # blocks brought up from lower tiers
         ("stored_blocks", "i8"),  # blocks copied to lower tiers
+        ("migrated_blocks", "i8"),  # blocks brought from other instances
         ("demoted_blocks", "i8"),  # blocks given up because their copy below has been asked for and is there
         ("lost_blocks", "i8"),  # blocks that were to be copied and found no place: below, or in the staging buffer
+        ("owed_s", "f8"),  # time of serialized transfers that its next iteration has to wait for
         ("block_bytes", "f8"),  # KV of one block, on all GPUs of the instance together
         ("peak_blocks", "i4"),  # most blocks in use
         ("preemptions", "i4"),
@@ -257,6 +260,7 @@ INSTANCE = np.dtype(
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
+        ("peer_link", "i4"),  # link over which it gets blocks from other instances; NONE for none
         ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
         ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
         ("waiting_head", "i4"),
@@ -359,6 +363,7 @@ TRANSFER = np.dtype(
     [
         ("begun_s", "f8"),
         ("sequence", "i8"),  # number of the request; smaller is earlier
+        ("payer", "i4"),  # instance whose next iteration waits for it, if transfers are serialized
         ("source_pool", "i4"),
         ("target_pool", "i4"),
         ("link", "i4"),

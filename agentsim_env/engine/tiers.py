@@ -4,10 +4,11 @@ A load is a chain of transfers, one for each place; the first of them leads. Its
 HBM has of the prefix and what the places have is locked. They take effect together, when the last one has ended.
 """
 
+from agentsim_env.engine.batching import cut, synchronise
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.links import enqueue, free_transfer, new_transfer
-from agentsim_env.engine.residency import evict, lock, publish, unlock
+from agentsim_env.engine.links import charge, enqueue, free_transfer, new_transfer
+from agentsim_env.engine.residency import deepest, evict, hits, holder_of, lock, publish, unlock
 from agentsim_env.engine.shelf import lock_part, reach, unlock_part
 from agentsim_env.engine.state import CXL, DEMAND, DRAM, NONE
 
@@ -43,6 +44,39 @@ def _from_tier(state, i, level, leaf, at, most):
 
 
 @compiled
+def _best_peer(state, i, leaf):
+    """The other instance that holds most of a path, the first of equals."""
+    for j in range(len(state.instance)):
+        synchronise(state, j)
+    hits(state, leaf, 0, state.score)
+    best = NONE
+    for j in range(len(state.instance)):
+        if j != i and (best == NONE or state.score[j] > state.score[best]):
+            best = j
+    return best
+
+
+@compiled
+def _from_peer(state, i, leaf, at, most):
+    """A transfer from the HBM of another instance, likewise; what it reads is locked there, and its run is cut."""
+    link = state.instance[i].peer_link
+    if link == NONE or state.link[link].bytes_per_s == 0.0:
+        return NONE
+    j = _best_peer(state, i, leaf)
+    if j == NONE or state.score[j] <= at:
+        return NONE
+    end = min(int(state.score[j]), most)
+    x = new_transfer(state, link, leaf, at, end, end - at)
+    transfer = state.transfer[x]
+    transfer.source_pool = j
+    transfer.target_pool = i
+    transfer.source = holder_of(state, deepest(state, leaf, j), end)
+    lock(state, transfer.source)
+    cut(state, j)
+    return x
+
+
+@compiled
 def _gather(state, i, leaf, match, most):
     """Transfers that bring the blocks from `match` to `most` of a path to HBM, as far as they are there; the leader."""
     load = NONE
@@ -52,7 +86,8 @@ def _gather(state, i, leaf, match, most):
         if x != NONE:
             at = state.transfer[x].blocks
             load = _add(state, load, x)
-    return load
+    x = _from_peer(state, i, leaf, at, most) if at < most else NONE
+    return _add(state, load, x) if x != NONE else load
 
 
 @compiled
@@ -65,46 +100,13 @@ def _end_of(state, load):
 
 
 @compiled
-def _set_out(state, load, i, r, urgency):
-    """Reserve HBM for a load and put its transfers on their way; HBM has its path down to record `r`."""
-    leader = state.transfer[load]
-    leader.held = r
-    leader.reserved = _end_of(state, load) - leader.first
-    lock(state, r)
-    evict(state, i, leader.reserved)
-    state.pool[i].used += leader.reserved
-    state.instance[i].peak_blocks = max(state.instance[i].peak_blocks, state.pool[i].used)
-    x = load
-    while x != NONE:
-        following = state.transfer[x].sibling
-        state.transfer[x].urgency = urgency
-        enqueue(state, x)
-        x = following
-
-
-@component(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
-def begin_load(state, i, s, r, match):
-    """Bring up what other places have of a waiting turn's prefix beyond the `match` blocks down to record `r`.
-
-    The caller has made sure that the whole prompt finds room. Returns 1, or 0 if there is nothing to bring up.
-    """
-    slot = state.slot[s]
-    # The block of the last token is not worth a transfer: one token is computed in any case.
-    most = (slot.target - 1) // state.world[0].block_size
-    load = _gather(state, i, state.turn[slot.turn].segment, match, most)
-    if load == NONE:
-        return 0
-    state.transfer[load].slot = s
-    slot.transfer = load
-    _set_out(state, load, i, r, DEMAND)
-    return 1
-
-
-@compiled
 def _release(state, x):
     """A transfer of a load does not need its source any more."""
     transfer = state.transfer[x]
-    unlock_part(state, transfer.leaf, transfer.source_pool, transfer.first, transfer.blocks)
+    if transfer.source_pool < len(state.instance):
+        unlock(state, transfer.source)
+    else:
+        unlock_part(state, transfer.leaf, transfer.source_pool, transfer.first, transfer.blocks)
 
 
 @compiled
@@ -117,7 +119,13 @@ def _arrive(state, load):
     lock(state, lowest)
     unlock(state, leader.held)
     unlock(state, lowest)
-    state.instance[i].loaded_blocks += leader.reserved
+    x = load
+    while x != NONE:
+        if state.transfer[x].source_pool < len(state.instance):
+            state.instance[i].migrated_blocks += state.transfer[x].missing
+        else:
+            state.instance[i].loaded_blocks += state.transfer[x].missing
+        x = state.transfer[x].sibling
     if leader.slot != NONE:
         state.slot[leader.slot].transfer = NONE
 
@@ -142,6 +150,47 @@ def end_part_of_load(state, x):
         free_transfer(state, x)
         x = following
     return not void
+
+
+@compiled
+def _set_out(state, load, i, r, urgency):
+    """Reserve HBM for a load and put its transfers on their way; HBM has its path down to record `r`."""
+    leader = state.transfer[load]
+    leader.held = r
+    leader.reserved = _end_of(state, load) - leader.first
+    lock(state, r)
+    evict(state, i, leader.reserved)
+    state.pool[i].used += leader.reserved
+    state.instance[i].peak_blocks = max(state.instance[i].peak_blocks, state.pool[i].used)
+    x = load
+    while x != NONE:
+        following = state.transfer[x].sibling
+        state.transfer[x].urgency = urgency
+        state.transfer[x].payer = i
+        if state.world[0].serialized:
+            charge(state, x)
+            end_part_of_load(state, x)
+        else:
+            enqueue(state, x)
+        x = following
+
+
+@component(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
+def begin_load(state, i, s, r, match):
+    """Bring up what other places have of a waiting turn's prefix beyond the `match` blocks down to record `r`.
+
+    The caller has made sure that the whole prompt finds room. Returns 1, or 0 if there is nothing to bring up.
+    """
+    slot = state.slot[s]
+    # The block of the last token is not worth a transfer: one token is computed in any case.
+    most = (slot.target - 1) // state.world[0].block_size
+    load = _gather(state, i, state.turn[slot.turn].segment, match, most)
+    if load == NONE:
+        return 0
+    state.transfer[load].slot = s
+    slot.transfer = load
+    _set_out(state, load, i, r, DEMAND)
+    return 1
 
 
 @compiled

@@ -32,8 +32,11 @@ def transfer_end(state, k):
     _touch(state, target)
     take_current(state, k)
     if target < len(state.instance):
+        void = state.transfer[x].void
         if end_part_of_load(state, x):
             _look_again(state, target)
+        if not void:
+            _look_again(state, source)
         return
     end_copy(state, x)
     if not state.transfer[x].void and not state.transfer[x].staged:
@@ -42,14 +45,33 @@ def transfer_end(state, k):
 
 
 @compiled
+def _lose_load(state, x, i):
+    """Instance `i` fails, which a load goes to or comes from: the one at the other end looks at its queue."""
+    x = state.transfer[x].leader
+    load, target = x, state.transfer[x].target_pool
+    while x != NONE:
+        _touch(state, state.transfer[x].source_pool)
+        x = state.transfer[x].sibling
+    _touch(state, target)
+    lose_load(state, load)
+    x = load
+    while x != NONE:
+        if state.transfer[x].source_pool != i:
+            _look_again(state, state.transfer[x].source_pool)
+        x = state.transfer[x].sibling
+    if target != i:
+        _look_again(state, target)
+
+
+@compiled
 def _lose(state, x, i):
     """Instance `i` fails: the transfer, if it goes to it or comes from it, has no effect any more."""
     transfer = state.transfer[x]
-    if transfer.void:
+    if transfer.void or (transfer.source_pool != i and transfer.target_pool != i):
         return
-    if transfer.target_pool == i:
-        lose_load(state, x)
-    elif transfer.source_pool == i:
+    if transfer.target_pool < len(state.instance):
+        _lose_load(state, x, i)
+    else:
         lose_copy(state, x)
 
 

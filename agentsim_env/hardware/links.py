@@ -10,6 +10,10 @@ LINK_EFFICIENCY = 0.8
 CXL_GB_PER_S = 64.0
 """A GPU's, or a host's, link to a CXL 2.0 pool: PCIe 5 x16 (Beluga)."""
 
+PEER_GB_PER_S = 18.75
+"""What a GPU gets from another node: 75 % of a 200 Gb/s adapter (KV moves reach 142 of 200 GB/s on eight H800, 164 on
+eight H20)."""
+
 
 def transfer_s(n_bytes: float, gb_per_s: float, latency_s: float = 0.0) -> float:
     """Seconds that `n_bytes` take on a link without anything else on it; infinite without bandwidth."""

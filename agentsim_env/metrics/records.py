@@ -73,6 +73,7 @@ INSTANCES = np.dtype(
         ("evicted_blocks", "i8"),
         ("loaded_blocks", "i8"),  # brought up from the tiers below
         ("stored_blocks", "i8"),  # copied to them
+        ("migrated_blocks", "i8"),  # brought from other instances
         ("demoted_blocks", "i8"),  # given up because a copy that was asked for is below
         ("lost_blocks", "i8"),  # were to be copied, and found no place below or in the staging buffer
         ("peak_blocks", "i8"),  # most KV blocks resident or owned at once
@@ -259,7 +260,15 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
     rows["iterations"] = instance["iteration"] + instance["prefill_iterations"]
     for name in ("turns", "prefill_tokens", "decode_tokens", "hit_tokens", "asked_tokens", "preemptions"):
         rows[name] = instance[name]
-    for name in ("evicted_blocks", "loaded_blocks", "stored_blocks", "demoted_blocks", "lost_blocks", "peak_blocks"):
+    for name in (
+        "evicted_blocks",
+        "loaded_blocks",
+        "stored_blocks",
+        "migrated_blocks",
+        "demoted_blocks",
+        "lost_blocks",
+        "peak_blocks",
+    ):
         rows[name] = instance[name]
     rows["capacity_blocks"] = state.pool["capacity"][: len(instance)]
     rows["cost_usd"] = rows["up_s"] / 3600.0 * [engine.price_per_hour for engine in engines]

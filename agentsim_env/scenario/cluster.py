@@ -163,6 +163,20 @@ class Tier(Part):
     """Instances, in order, that share a host's memory or a pool; `null`: all."""
 
 
+class PeerLink(Part):
+    """Links between instances: what the HBM of another one has of a waiting turn's context is brought over."""
+
+    link_gb_per_s: Amount | None = None
+    """Bandwidth at which each GPU gets KV from other instances, 1e9 bytes per second; 0: nothing moves; `null`: 18.75,
+    75 % of a 200 Gb/s network adapter for each GPU (measured 71 % on H800, 82 % on H20)."""
+
+    latency_s: Amount = 1e-3
+    """Time of a transfer beside that of its bytes. Measured over RDMA: 0.5-2 ms."""
+
+    queue: Literal["fifo", "priority"] = "fifo"
+    """Which transfer a link takes next; see `tiers`."""
+
+
 class Cluster(Part):
     """The model that is served, the instances that serve it and the gateway in front of them."""
 
@@ -191,6 +205,13 @@ class Cluster(Part):
     staging_gib: Amount = 4.0
     """Memory of each instance, and of each pool that evicts into another, for what is written back and waits for its
     link; what finds it full is dropped."""
+
+    peer_link: PeerLink | None = None
+    """Links between instances; `null`: none."""
+
+    transfers: Literal["overlap", "serialized"] = "overlap"
+    """Whether instances compute while KV is moved, or wait: then a transfer takes effect at once, and its time is added
+    before the next iteration of the instance that it is for, as in AgentServeSim."""
 
     router_tree: RouterTree = RouterTree()
     """The router's own idea of the caches."""

@@ -1,6 +1,6 @@
 """States of the engine made by hand, for tests of its parts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numba
@@ -45,7 +45,11 @@ def engine(**changes: Any) -> Engine:
 
 
 def state(
-    segments: Sequence[tuple[int, int]] = ((-1, 8),), n_instances: int = 1, n_events: int = 8, **instance: Any
+    segments: Sequence[tuple[int, int]] = ((-1, 8),),
+    n_instances: int = 1,
+    n_events: int = 8,
+    cluster: Mapping[str, Any] | None = None,
+    **instance: Any,
 ) -> State:
     """A state at time 0.
 
@@ -53,6 +57,7 @@ def state(
         segments: Parent and number of blocks of each segment.
         n_instances: Equal instances.
         n_events: Places for events.
+        cluster: What else the `Blueprint` has.
         instance: What differs from `engine()`.
     """
     work = WorkloadBuilder()
@@ -60,8 +65,8 @@ def state(
         work.segment(n_blocks, parent)
     work.program(0.0)
     work.turn(0, 5, 5)
-    fresh = Blueprint([engine(**instance)] * n_instances).state(work.build())
-    return fresh._replace(event=np.zeros(n_events, EVENT))
+    fresh = Blueprint([engine(**instance)] * n_instances, **(cluster or {})).state(work.build())
+    return fresh._replace(event=np.zeros(n_events, EVENT).view(type(fresh.event)))
 
 
 def bound(function: Callable[..., Any]) -> Callable[..., Any]:

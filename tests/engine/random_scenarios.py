@@ -148,8 +148,10 @@ def random_memory(knobs: Knobs, specs: list[InstanceSpec]) -> MemorySpec:
     rng = np.random.default_rng([knobs.seed, 2])
     first = random_tier(knobs, specs, "dram", rng)
     more = np.random.default_rng([knobs.seed, 5])
-    kind = str(more.choice(["dram", "cxl", "both", "both"]))
+    kind = str(more.choice(["none", "dram", "cxl", "both", "both"]))
     tiers = [replace(first, kind="dram" if kind == "both" else kind, by_priority=bool(more.random() < 0.5))]
+    if kind == "none":
+        tiers = []
     if kind == "both":
         second = random_tier(knobs, specs, "cxl", more)
         together = int(more.choice([1, 2]))
@@ -157,7 +159,10 @@ def random_memory(knobs: Knobs, specs: list[InstanceSpec]) -> MemorySpec:
         down = second.down_bytes_per_s
         tiers.append(replace(second, pool_of=pools, from_above_bytes_per_s=down, by_priority=bool(more.random() < 0.5)))
     policy = str(more.choice(["write_through", "write_through", "none"]))
-    return MemorySpec(tuple(tiers), 1.0, policy, staging_blocks=int(more.choice([0, 2, 10, 1000])))
+    staging = int(more.choice([0, 2, 10, 1000]))
+    peer = replace(random_tier(knobs, specs, "peer", more), by_priority=bool(more.random() < 0.5))
+    peer, serialized = peer if more.random() < 0.5 else None, bool(more.random() < 0.2)
+    return MemorySpec(tuple(tiers), 1.0, policy, staging, peer, serialized)
 
 
 def random_tier(knobs: Knobs, specs: list[InstanceSpec], kind: str, rng: np.random.Generator) -> TierSpec:

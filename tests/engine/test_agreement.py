@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.build import Blueprint, Peer, Tier
 from agentsim_env.engine.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import (
@@ -97,6 +97,7 @@ def engine_records(scenario: Scenario) -> Records:
                 "evicted_blocks": instance["evicted_blocks"],
                 "loaded_blocks": instance["loaded_blocks"],
                 "stored_blocks": instance["stored_blocks"],
+                "migrated_blocks": instance["migrated_blocks"],
                 "demoted_blocks": instance["demoted_blocks"],
                 "lost_blocks": instance["lost_blocks"],
             },
@@ -153,7 +154,14 @@ def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
         for tier in spec.tiers
     ]
     policy = {"none": NO_COPIES, "write_through": WRITE_THROUGH, "write_back": WRITE_BACK}[spec.policy]
-    return {"tiers": tiers, "write_policy": policy, "staging_bytes": spec.staging_blocks * BLOCK}
+    peer = spec.peer
+    return {
+        "tiers": tiers,
+        "write_policy": policy,
+        "staging_bytes": spec.staging_blocks * BLOCK,
+        "peer": Peer(peer.up_bytes_per_s * BLOCK, peer.latency_s, peer.by_priority) if peer is not None else None,
+        "serialized": spec.serialized,
+    }
 
 
 def faults_of(specs: list[InstanceSpec]) -> np.ndarray:
@@ -203,6 +211,7 @@ def count(records: Records) -> Counter[str]:
             "evicted blocks": int(records.instances["evicted_blocks"].sum()),
             "loaded blocks": int(records.instances["loaded_blocks"].sum()),
             "stored blocks": int(records.instances["stored_blocks"].sum()),
+            "migrated blocks": int(records.instances["migrated_blocks"].sum()),
             "lost blocks": int(records.instances["lost_blocks"].sum()),
             "iterations": int(records.instances["iterations"].sum()),
         }

@@ -12,15 +12,18 @@ from tests.small import small
 TIGHT = {"cluster.instances.0.kv_blocks": 1500}
 
 
-def simulate(seed: int = 0, **tier: Any) -> Simulator:
-    """The small scenario whose memory is tight, with a lower tier if one is described."""
-    overrides: dict[str, Any] = (
-        {**TIGHT, "cluster.tiers": [{"kind": "dram", "capacity_gib": 64.0, **tier}]} if tier else TIGHT
-    )
-    simulator = Simulator(small("tight", overrides))
+def run(overrides: dict[str, Any], rules: dict[str, str] | None = None, seed: int = 0) -> Simulator:
+    simulator = Simulator(small("tight", overrides), rules=rules)
     simulator.reset(seed)
     simulator.run()
     return simulator
+
+
+def simulate(seed: int = 0, **tier: Any) -> Simulator:
+    """The small scenario whose memory is tight, with a lower tier if one is described."""
+    return run(
+        {**TIGHT, **({"cluster.tiers": [{"kind": "dram", "capacity_gib": 64.0, **tier}]} if tier else {})}, seed=seed
+    )
 
 
 def mean_jct_s(simulator: Simulator) -> float:
@@ -29,6 +32,59 @@ def mean_jct_s(simulator: Simulator) -> float:
 
 def test_without_bandwidth_it_is_as_if_there_were_no_tier() -> None:
     assert simulate(link_gb_per_s=0.0).records().content_hash() == simulate().records().content_hash()
+
+
+def test_two_tiers_without_bandwidth_are_as_good_as_none() -> None:
+    still = {"capacity_gib": 64.0, "link_gb_per_s": 0.0, "host_link_gb_per_s": 0.0}
+    two = {
+        **TIGHT,
+        "cluster.tiers": [{"kind": "dram", **still}, {"kind": "cxl", **still}],
+        "cluster.peer_link": {"link_gb_per_s": 0.0},
+        "cluster.write_policy": "write_back",
+    }
+    assert run(two).records().content_hash() == simulate().records().content_hash()
+
+
+def test_kv_in_fp8_moves_half_the_bytes() -> None:
+    moved = {}
+    for kv_dtype in ("bf16", "fp8"):
+        simulator = run(
+            {
+                "cluster.instances.0.kv_dtype": kv_dtype,
+                "cluster.tiers": [{"kind": "dram", "capacity_gib": 64.0, "link_gb_per_s": 50.0}],
+                "cluster.instances.0.kv_blocks": 100_000,
+            }
+        )
+        stored = simulator.state.instance["stored_blocks"].sum()
+        moved[kv_dtype] = simulator.state.link["bytes"][0::2].sum() / stored
+    assert moved["bf16"] == 2 * moved["fp8"] == 16 * 128 * 1024  # Llama-3.1-8B: 128 KiB a token
+
+
+def test_directions_may_differ() -> None:
+    tier = simulate(link_gb_per_s={"down": 10.0, "up": 40.0}).state
+    assert tier.link["bytes_per_s"].tolist() == [10e9, 40e9] * 2
+
+
+def test_a_context_comes_from_the_instance_that_has_it() -> None:
+    """Turns are sent around in turn: the cache of the other instance is worth a transfer."""
+    rules = {"route_turn": "round_robin"}
+    alone = run({}, rules)
+    linked = run({"cluster.peer_link": {"link_gb_per_s": 50.0}}, rules)
+    migrated = linked.state.instance["migrated_blocks"]
+    assert alone.state.instance["migrated_blocks"].sum() == 0 < migrated.sum()
+    assert linked.state.link["bytes"] == pytest.approx(migrated * linked.state.link["block_bytes"])
+    assert mean_jct_s(linked) < mean_jct_s(alone)
+
+
+def test_copies_are_free_where_they_overlap_and_cost_their_time_where_they_are_serialized() -> None:
+    """One instance with ample memory: everything is copied down, nothing comes back."""
+    ample: dict[str, Any] = {"cluster.instances.0.count": 1, "cluster.instances.0.kv_blocks": 100_000}
+    ample["cluster.tiers"] = [{"kind": "dram", "capacity_gib": 64.0, "link_gb_per_s": 5.0}]
+    without, overlapped = run({**ample, "cluster.write_policy": "none"}), run(ample)
+    serialized = run({**ample, "cluster.transfers": "serialized"})
+    assert mean_jct_s(overlapped) == mean_jct_s(without) < mean_jct_s(serialized)
+    moved = serialized.state.link["bytes"].sum()
+    assert serialized.state.link["busy_s"].sum() == pytest.approx(moved / 5e9, rel=0.01)
 
 
 def test_what_was_evicted_comes_back_and_saves_time() -> None:

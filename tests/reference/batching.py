@@ -62,6 +62,7 @@ class Instance:
         running: The batch, in order of admission.
         step: The iteration in flight; None if idle.
         cut: A turn has joined: the next iteration begins a new run.
+        owed_s: Time of serialized transfers that the next iteration waits for.
     """
 
     def __init__(self, spec: InstanceSpec, block_size: int, scheduler: Scheduler) -> None:
@@ -84,6 +85,8 @@ class Instance:
         self.reserved = 0
         self.loaded_blocks = 0
         self.stored_blocks = 0
+        self.owed_s = 0.0
+        self.migrated_blocks = 0
         self.demoted_blocks = 0
         self.lost_blocks = 0
         self.load: Callable[[Instance, Turn, int, float], bool] | None = None
@@ -124,16 +127,19 @@ class Instance:
         if self.run is not None and self.continues_run(self.step, line):
             self.run.j += 1
         else:
-            self.run = Run(now, line.seconds, line.growth_s, self.step.composition, line.branch, self.step.preempted)
+            start_s, self.owed_s = now + self.owed_s, 0.0
+            self.run = Run(
+                start_s, line.seconds, line.growth_s, self.step.composition, line.branch, self.step.preempted
+            )
         self.cut = False
-        self.began_s = now
+        self.began_s = max(now, self.run.start_s)
         self.iterations += 1
         return self.run.end_s
 
     def continues_run(self, step: Step, line: Line) -> bool:
         """Whether `step` belongs to the run of the iteration before it."""
         run = self.run
-        if run is None or run.alone or self.cut or step.preempted or step.jumped:
+        if run is None or run.alone or self.cut or self.owed_s > 0 or step.preempted or step.jumped:
             return False
         return step.composition == run.composition and line.branch == run.branch
 
@@ -163,7 +169,7 @@ class Instance:
         """Lose everything; the turns that have to go elsewhere, in order. What was in flight counts as computed."""
         homeless = self.running + self.waiting
         if self.step is not None:
-            self.busy_s += now - self.began_s
+            self.busy_s += max(0.0, now - self.began_s)
         for turn in self.running:
             turn.preemptions += 1
             turn.asked_tokens += turn.computed

@@ -52,12 +52,18 @@ class TierSpec:
 
 @dataclass(frozen=True)
 class MemorySpec:
-    """The tiers, `dram` before `cxl`, and when copies are made: `none`, `write_through` or `write_back`."""
+    """The tiers, `dram` before `cxl`, and when copies are made: `none`, `write_through` or `write_back`.
+
+    Attributes:
+        peer: The link of each instance to the others (its `up_bytes_per_s`); None for none.
+    """
 
     tiers: tuple[TierSpec, ...]
     block_bytes: float
     policy: str = "write_through"
     staging_blocks: int = 0
+    peer: TierSpec | None = None
+    serialized: bool = False
 
 
 @dataclass(frozen=True)

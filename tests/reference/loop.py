@@ -259,6 +259,12 @@ class ReferenceSimulator:
         if instance.step is None:
             self.begin_iteration(number)
         elif len(instance.running) < instance.spec.max_num_seqs:
+            self.end_run(number)
+
+    def end_run(self, number: int) -> None:
+        """The run of an instance, if it is in one, ends with the iteration in flight."""
+        instance = self.instances[number]
+        if instance.step is not None:
             instance.cut = True
             if self.events.cancel(Kind.QUIET_BOUNDARY, number):
                 self.events.push(self.now, Kind.ITERATION_END, number)
@@ -269,6 +275,10 @@ class ReferenceSimulator:
         end_s = self.instances[number].begin_iteration(self.now)
         if end_s is not None:
             self.events.push(end_s, Kind.ITERATION_END, number)
+        if self.tiers is not None:
+            for other in sorted(self.tiers.touched):
+                self.end_run(other)
+            self.tiers.touched.clear()
 
     def iteration_end(self, number: int) -> None:
         """An iteration ends; if its run goes on, whatever else happens at this time happens before its boundary."""
@@ -296,9 +306,10 @@ class ReferenceSimulator:
 
     def instance_down(self, number: int) -> None:
         self.events.cancel(Kind.ITERATION_END, number)
-        if self.tiers is not None:
-            self.tiers.fail(number)
-        for turn in self.instances[number].fail(self.now):
+        others = self.tiers.fail(number) if self.tiers is not None else []
+        homeless = self.instances[number].fail(self.now)
+        self.look_again_at(others)
+        for turn in homeless:
             self.place(turn)
 
     def evicting(self, number: int, segment: int, begin: int, end: int) -> None:
@@ -307,9 +318,13 @@ class ReferenceSimulator:
 
     def transfer_end(self, link: int) -> None:
         assert self.tiers is not None
-        number = self.tiers.end(link, self.now)
-        if number is not None and self.instances[number].waiting:
-            self.look_again(number)
+        self.look_again_at(self.tiers.end(link, self.now))
+
+    def look_again_at(self, numbers: list[int]) -> None:
+        """Something has changed in the memory of these instances: those whose queues are not empty look again."""
+        for number in numbers:
+            if self.instances[number].waiting:
+                self.look_again(number)
 
     def instance_up(self, number: int) -> None:
         self.instances[number].up = True

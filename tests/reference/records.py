@@ -32,6 +32,7 @@ INSTANCE = np.dtype(
         ("evicted_blocks", "i8"),
         ("loaded_blocks", "i8"),
         ("stored_blocks", "i8"),
+        ("migrated_blocks", "i8"),
         ("demoted_blocks", "i8"),
         ("lost_blocks", "i8"),
     ]
@@ -91,6 +92,7 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
         instance.pool.evicted_blocks,
         instance.loaded_blocks,
         instance.stored_blocks,
+        instance.migrated_blocks,
         instance.demoted_blocks,
         instance.lost_blocks,
     )

@@ -23,6 +23,7 @@ def run(scenario: Scenario, debug: bool) -> Records:
         scenario.preempt,
         scenario.admit,
         scenario.admit_parameters,
+        scenario.memory,
     )
 
 

@@ -26,6 +26,7 @@ class Load:
     match: int
     end: int
     left: int = 0
+    pieces: list["Transfer"] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     void: bool = False
 
@@ -35,13 +36,14 @@ class Transfer:
     """Blocks `first` to `end` of a path on a link; `missing` of them move.
 
     Attributes:
-        shelf: The lower pool that it fills, or that a load reads.
-        held: What a copy locks in HBM.
+        source: Where a copy comes from, or whom a load reads that has no shelf.
+        shelf: The lower pool that it fills, or that a load reads; None for the HBM of another instance.
+        held: What it locks in HBM at its source.
         load: The load that it is a part of; None for a copy that goes down.
     """
 
     source: Source
-    shelf: Shelf
+    shelf: Shelf | None
     path: Path
     first: int
     end: int
@@ -80,8 +82,10 @@ class Link:
             self.begin(now)
 
     def begin(self, now: float) -> None:
-        seconds = self.tier.latency_s + self.queue[0].missing * self.block_bytes / self.bytes_per_s
-        self.events.push(now + seconds, Kind.TRANSFER_END, self.number)
+        self.events.push(now + self.seconds(self.queue[0]), Kind.TRANSFER_END, self.number)
+
+    def seconds(self, transfer: Transfer) -> float:
+        return self.tier.latency_s + transfer.missing * self.block_bytes / self.bytes_per_s
 
     def end(self, now: float) -> Transfer:
         """The transfer that has ended; the next one begins."""
@@ -111,6 +115,7 @@ class Tiers:
         self.links: list[Link] = []
         self.ways: dict[tuple[str, int, str], Way] = {}
         self.staged: dict[Source, int] = {}
+        self.touched: set[int] = set()  # instances in which others have locked something: their runs end
         self.shelves = {tier.kind: [Shelf(tier.blocks) for _ in range(max(tier.pool_of) + 1)] for tier in spec.tiers}
         for tier in spec.tiers:
             for i, pool in enumerate(tier.pool_of):
@@ -123,6 +128,9 @@ class Tiers:
                 down = self.link(lower.from_above_bytes_per_s, lower, events)
                 self.ways["dram", pool, "cxl"] = Way(shelf, down, None)
 
+        peer = spec.peer
+        self.peers = [self.link(peer.up_bytes_per_s, peer, events) for _ in instances] if peer is not None else []
+
     def link(self, bytes_per_s: float, tier: TierSpec, events: Events) -> Link:
         self.links.append(Link(len(self.links), bytes_per_s, tier, self.spec.block_bytes, events))
         return self.links[-1]
@@ -134,7 +142,19 @@ class Tiers:
 
     # Down.
 
-    def copy(self, source: Source, way: Way, path: Path, first: int, end: int, now: float) -> Transfer | None:
+    def start(self, transfer: Transfer, link: Link, payer: int, now: float) -> None:
+        """Put a transfer on its way; if transfers are serialized, it is there at once, and its instance pays later."""
+        if not self.spec.serialized:
+            link.add(transfer, now)
+            return
+        link.asked_blocks += transfer.missing
+        link.moved_blocks += transfer.missing
+        self.instances[payer].owed_s += link.seconds(transfer)
+        self.arrived(transfer)
+
+    def copy(
+        self, payer: int, source: Source, way: Way, path: Path, first: int, end: int, now: float
+    ) -> Transfer | None:
         """Make room for a part of a path in a tier; the transfer that is to bring it, or None if there is no room."""
         shelf = way.shelf
         missing, more = shelf.missing(path, first, end), shelf.growth(path, first, end)
@@ -145,7 +165,7 @@ class Tiers:
             return None
         while shelf.free < more:
             segment, begin, stop = shelf.oldest(more - shelf.free)
-            self.pass_on(shelf, segment, begin, stop, now)
+            self.pass_on(payer, shelf, segment, begin, stop, now)
             shelf.give_up(segment, begin)
         shelf.expect(path, first, end)
         return Transfer(source, shelf, path, first, end, missing)
@@ -154,13 +174,15 @@ class Tiers:
         if source[0] == "hbm":
             self.instances[source[1]].lost_blocks += blocks
 
-    def pass_on(self, shelf: Shelf, segment: int, begin: int, end: int, now: float) -> None:
+    def pass_on(self, payer: int, shelf: Shelf, segment: int, begin: int, end: int, now: float) -> None:
         """What a pool of the upper tier gives up goes to the one below it."""
         if self.spec.policy == "write_back" and shelf in self.shelves.get("dram", []):
             source = ("dram", self.shelves["dram"].index(shelf))
-            self.write_back(source, "cxl", segment, shelf.runs[segment].first, begin, end, now)
+            self.write_back(payer, source, "cxl", segment, shelf.runs[segment].first, begin, end, now)
 
-    def write_back(self, source: Source, kind: str, leaf: int, has: int, begin: int, end: int, now: float) -> None:
+    def write_back(
+        self, payer: int, source: Source, kind: str, leaf: int, has: int, begin: int, end: int, now: float
+    ) -> None:
         """Blocks `begin` to `end` of a segment, of which `source` has those from `has` on, are about to be given up."""
         way = self.way(source, kind)
         if way is None:
@@ -176,17 +198,17 @@ class Tiers:
         if self.staged.get(source, 0) + missing > self.spec.staging_blocks:
             self.lose(source, missing)
             return
-        transfer = self.copy(source, way, path, start + begin, start + end, now)
+        transfer = self.copy(payer, source, way, path, start + begin, start + end, now)
         if transfer is not None:
             transfer.staged = True
             self.staged[source] = self.staged.get(source, 0) + missing
-            way.down.add(transfer, now)
+            self.start(transfer, way.down, payer, now)
 
     def evicted(self, number: int, segment: int, begin: int, end: int, now: float) -> None:
         """HBM is about to give up blocks `begin` to `end` of a segment."""
         if self.spec.policy == "write_back":
             first = "dram" if self.way(("hbm", number), "dram") else "cxl"
-            self.write_back(("hbm", number), first, segment, 0, begin, end, now)
+            self.write_back(number, ("hbm", number), first, segment, 0, begin, end, now)
 
     def store(self, number: int, path: Path, blocks: int, now: float) -> None:
         """Copy the first `blocks` blocks of a path to all tiers."""
@@ -196,11 +218,11 @@ class Tiers:
                 self.send(number, way, path, blocks, False, now)
 
     def send(self, number: int, way: Way, path: Path, blocks: int, demotes: bool, now: float) -> None:
-        transfer = self.copy(("hbm", number), way, path, 0, blocks, now)
+        transfer = self.copy(number, ("hbm", number), way, path, 0, blocks, now)
         if transfer is not None:
             transfer.demotes = demotes
             self.instances[number].pool.lock(path, transfer.held, blocks)
-            way.down.add(transfer, now)
+            self.start(transfer, way.down, number, now)
 
     def demote(self, number: int, path: Path, blocks: int, kind: str, now: float) -> None:
         """Have the first `blocks` blocks of a path in a tier instead of HBM."""
@@ -249,73 +271,118 @@ class Tiers:
                 transfer = Transfer(("hbm", number), way.shelf, turn.path, load.end, end, blocks, DEMAND, load=load)
                 pieces.append((way.up, transfer))
                 load.end, load.left = end, load.left + 1
+        piece = self.from_peer(number, turn, load, most)
+        if piece is not None:
+            pieces.append((self.peers[number], piece))
+            load.end, load.left = piece.end, load.left + 1
         if not pieces:
             return False
+        load.pieces = [transfer for _, transfer in pieces]
         real = instance is self.instances[number]
         if real:
-            for _, transfer in pieces:
-                transfer.shelf.lock(transfer.path, transfer.first, transfer.end)
+            for transfer in load.pieces:
+                self.lock_source(transfer)
         instance.pool.lock(turn.path, load.held, match)
         instance.pool.make_room(load.end - match)
         instance.reserve(load.end - match)
         turn.loading = True
         if real:
             for link, transfer in pieces:
-                link.add(transfer, now)
+                self.start(transfer, link, number, now)
         return True
+
+    def from_peer(self, number: int, turn: Turn, load: Load, most: int) -> Transfer | None:
+        """What the instance that holds most of the turn's path can add to a load; of equals the first."""
+        others = [j for j in range(len(self.instances)) if j != number]
+        if not self.peers or self.peers[number].bytes_per_s == 0 or load.end >= most or not others:
+            return None
+        best = max(others, key=lambda j: (self.instances[j].pool.match(turn.path, EVERYTHING), -j))
+        end = min(self.instances[best].pool.match(turn.path, EVERYTHING), most)
+        if end <= load.end:
+            return None
+        return Transfer(("hbm", best), None, turn.path, load.end, end, end - load.end, DEMAND, load=load)
+
+    def lock_source(self, transfer: Transfer) -> None:
+        if transfer.shelf is not None:
+            transfer.shelf.lock(transfer.path, transfer.first, transfer.end)
+        else:
+            self.instances[transfer.source[1]].pool.lock(transfer.path, transfer.held, transfer.end)
+            self.touched.add(transfer.source[1])
+
+    def unlock_source(self, transfer: Transfer) -> None:
+        if transfer.shelf is not None:
+            transfer.shelf.unlock(transfer.path, transfer.first, transfer.end)
+        else:
+            self.instances[transfer.source[1]].pool.release(transfer.held)
 
     # What has happened.
 
-    def end(self, number: int, now: float) -> int | None:
-        """What was on a link has arrived; the instance that is to look at its queue again, if any."""
-        transfer = self.links[number].end(now)
+    def end(self, number: int, now: float) -> list[int]:
+        """What was on a link has arrived; the instances that are to look at their queues again."""
+        return self.arrived(self.links[number].end(now))
+
+    def arrived(self, transfer: Transfer) -> list[int]:
         if transfer.load is not None:
             return self.end_part(transfer, transfer.load)
+        assert transfer.shelf is not None
         transfer.shelf.arrive(transfer.path, transfer.first, transfer.end, transfer.void)
         if transfer.staged:
             self.staged[transfer.source] -= transfer.missing
-        if transfer.void or transfer.source[0] != "hbm":
-            return None
-        at = transfer.source[1]
+        kind, at = transfer.source
+        if transfer.void or kind != "hbm":
+            return []
         self.instances[at].stored_blocks += transfer.missing
         self.instances[at].pool.release(transfer.held)
         if transfer.demotes:
             self.leave_hbm(at, transfer.path, transfer.end)
-        return None if transfer.staged else at
+        return [] if transfer.staged else [at]
 
-    def end_part(self, transfer: Transfer, load: Load) -> int | None:
+    def end_part(self, transfer: Transfer, load: Load) -> list[int]:
         if load.void:
-            return None
-        transfer.shelf.unlock(transfer.path, transfer.first, transfer.end)
+            return []
+        again = [] if transfer.shelf is not None else [transfer.source[1]]
+        self.unlock_source(transfer)
         transfer.done = True
         load.left -= 1
         if load.left:
-            return None
+            return again
         instance = self.instances[load.instance]
         instance.reserve(load.match - load.end)
         instance.pool.lock(load.path, load.held, load.end)
         instance.pool.publish(load.path, load.end)
         instance.pool.release(load.held)
-        instance.loaded_blocks += load.end - load.match
+        for piece in load.pieces:
+            instance.loaded_blocks += piece.missing if piece.shelf is not None else 0
+            instance.migrated_blocks += piece.missing if piece.shelf is None else 0
         load.turn.loading = False
-        return load.instance
+        return [load.instance, *again]
 
-    def fail(self, number: int) -> None:
-        """What goes to an instance that fails or comes from it has no effect, but stays on its link."""
+    def fail(self, number: int) -> list[int]:
+        """What goes to an instance that fails or comes from it has no effect, but stays on its link.
+
+        The instances at the other ends, which are to look at their queues again.
+        """
+        again: list[int] = []
         for link in self.links:
             for transfer in link.queue:
-                if transfer.load is not None and transfer.load.instance == number and not transfer.load.void:
-                    self.lose_load(transfer.load)
-                elif transfer.load is None and transfer.source == ("hbm", number) and not transfer.void:
+                load = transfer.load
+                if load is not None and not load.void and number in (load.instance, self.peer_of(transfer)):
+                    self.lose_load(load)
+                    ends = [self.peer_of(piece) for piece in load.pieces] + [load.instance]
+                    again += [end for end in ends if end not in (None, number)]
+                elif load is None and transfer.source == ("hbm", number) and not transfer.void:
                     transfer.void = True
                     self.instances[number].pool.release(transfer.held)
+        return list(dict.fromkeys(again))
+
+    def peer_of(self, transfer: Transfer) -> int | None:
+        return transfer.source[1] if transfer.shelf is None else None
 
     def lose_load(self, load: Load) -> None:
         load.void = True
-        for link in self.links:
-            for transfer in link.queue:
-                if transfer.load is load and not transfer.done:
-                    transfer.shelf.unlock(transfer.path, transfer.first, transfer.end)
+        for piece in load.pieces:
+            if not piece.done:
+                self.unlock_source(piece)
         instance = self.instances[load.instance]
         instance.pool.release(load.held)
         instance.reserve(load.match - load.end)

@@ -6,7 +6,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.decisions import ENDED, KINDS, MORE_ANSWERS, OPEN_KINDS, ROUTE_TURN, STUCK, TRUNCATED
+from agentsim_env.engine.decisions import (
+    ENDED,
+    EVICT_KV,
+    KINDS,
+    MORE_ANSWERS,
+    OPEN_KINDS,
+    PIN,
+    RETAIN_KV,
+    ROUTE_TURN,
+    STUCK,
+    TARGETS,
+    TRUNCATED,
+)
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import NONE, State
 from agentsim_env.hardware import Engine, resolve
@@ -36,10 +48,13 @@ class Decision(NamedTuple):
         turn: Index of the turn that it is about, likewise.
         mask: Which answers are legal, `bool [answers]`. For `admit_program` admit, hold and reject; for `route_turn` an
             instance each; for `schedule_turn` a place among the candidates each (`decisions.candidates` of the
-            scenario), and one to hold all of them back; for `preempt_turn` a place each.
+            scenario), and one to hold all of them back; for `retain_kv` leave, drop, move to DRAM, move to CXL, and a
+            pin for each time of `decisions.pin_grid_s`; for `evict_kv` drop, move to DRAM and move to CXL for each
+            place; for `preempt_turn` a place each.
         default: What the scenario's rule would answer.
         instance: Index of the instance that it is about, likewise.
-        candidates: Turns to choose from, by index, at most as many as there are places; empty for other kinds.
+        candidates: Turns to choose from, by index, at most as many as there are places; for `evict_kv` segments; empty
+            for other kinds.
     """
 
     kind: str
@@ -198,23 +213,37 @@ class Simulator:
             return np.array(self.state.allowed, bool)
         if kind == "admit_program":
             return np.array(self.state.option[:3], bool)
+        if kind == "retain_kv":
+            return np.array(self.state.option[: PIN + len(self.state.pin_grid_s)], bool)
+        if kind == "evict_kv":
+            return np.array(self.state.option[: TARGETS * len(self.state.candidate)], bool)
         n = len(self.state.candidate) + MORE_ANSWERS.get(kind, 0)
         return np.array(self.state.option[:n], bool)
 
     def _decision(self) -> Decision:
         world, state = self.state.world[0], self.state
         slot = int(world["asked_slot"])
-        candidates = state.candidate[: 0 if self._asked == ROUTE_TURN else world["n_candidates"]]
+        turn = NONE if slot == NONE else int(state.slot["turn"][slot])
+        if self._asked == RETAIN_KV:
+            turn = int(state.ended[world["next_ended"]])
         return Decision(
             kind=KINDS[self._asked],
             time_s=float(world["now_s"]),
             program=int(world["asked_program"] if slot == NONE else state.slot["program"][slot]),
-            turn=NONE if slot == NONE else int(state.slot["turn"][slot]),
+            turn=turn,
             mask=self._mask(),
             default=self.core.default(),
             instance=int(world["asked_instance"]),
-            candidates=state.slot["turn"][candidates],
+            candidates=self._candidates(),
         )
+
+    def _candidates(self) -> np.ndarray:
+        """Turns or segments that the pending decision is about to choose from."""
+        state = self.state
+        if self._asked == ROUTE_TURN:
+            return np.zeros(0, "i4")
+        candidates = state.candidate[: state.world["n_candidates"][0]]
+        return state.resident["segment"][candidates] if self._asked == EVICT_KV else state.slot["turn"][candidates]
 
     @property
     def truncated(self) -> bool:
@@ -309,4 +338,5 @@ def _blueprint(scenario: Scenario, engines: list[Engine], open_kinds: tuple[str,
         slo_ttft_s=scenario.slo.ttft_s or inf,
         slo_tpot_s=scenario.slo.tpot_s or inf,
         **lower_memory(scenario, engines),
+        whole_objects=scenario.cluster.eviction == "objects",
     )

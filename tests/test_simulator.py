@@ -266,7 +266,10 @@ def test_rules_replace_the_scenarios() -> None:
         ({"rules": {"route_turn": "round_robbin"}}, "round_robin"),
         ({"rules": {"route_turns": "round_robin"}}, "route_turns"),
         ({"agent_kinds": ("route_turns",)}, "'route_turns' is not open to agents; open are: admit_program, route_turn"),
-        ({"agent_kinds": ("evict_kv",)}, "'evict_kv' is not open to agents; open are: admit_program, route_turn"),
+        (
+            {"agent_kinds": ("set_prefill_budget",)},
+            "'set_prefill_budget' is not open to agents; open are: admit_program, route_turn",
+        ),
         ({"scenario": "coding_agent"}, "coding_agents"),
     ],
 )

@@ -14,9 +14,7 @@ from agentsim_env.engine.lists import (
     leave_prefills,
 )
 from agentsim_env.engine.prefix import found, matched
-from agentsim_env.engine.residency import (
-    evict,
-)
+from agentsim_env.engine.reclaim import make_room
 from agentsim_env.engine.state import NONE
 
 
@@ -32,11 +30,11 @@ def catch_up(state, i, iterations):
         s = instance.prefill_head
         train = instance.train_chunk * more
         match = matched(state, s, found(state, i, s))
-        evict(state, i, blocks + chunk_blocks(state, s, train, match))
+        make_room(state, i, blocks + chunk_blocks(state, s, train, match))
         take_chunk(state, i, s, train, match)
         state.slot[s].chunk = instance.train_chunk
     else:
-        evict(state, i, blocks)
+        make_room(state, i, blocks)
     state.pool[i].used += blocks
     instance.iteration += more
     instance.kv_tokens += more * instance.n_decode

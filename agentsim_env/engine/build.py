@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from agentsim_env.engine import events
-from agentsim_env.engine.decisions import KINDS
+from agentsim_env.engine.decisions import KINDS, TARGETS
 from agentsim_env.engine.directory import FIRST_PLACES
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules.tables import RULES, TABLES
@@ -35,6 +35,7 @@ from agentsim_env.engine.state import (
     TRANSFER,
     TURN_RUN,
     WORLD,
+    WRITE_BACK,
     WRITE_THROUGH,
     State,
 )
@@ -152,6 +153,7 @@ class Blueprint:
         staging_bytes: Of each pool, for what is written back.
         peer: Links between instances, if there are any.
         serialized: Transfers take effect at once, and their time is added to the next iteration.
+        whole_objects: Eviction gives up whole segments, not as many blocks as are short.
     """
 
     engines: Sequence[Any]
@@ -174,6 +176,7 @@ class Blueprint:
     staging_bytes: float = 4 * 2**30
     peer: Peer | None = None
     serialized: bool = False
+    whole_objects: bool = False
 
     def __post_init__(self) -> None:
         """Prepare the parts that all states share."""
@@ -207,7 +210,7 @@ class Blueprint:
         rows = np.zeros(len(self.engines), INSTANCE)
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-        rows["due_at"] = rows["pin"] = rows["peer_link"] = NONE
+        rows["due_at"] = rows["pin"] = rows["peer_link"] = rows["joining"] = NONE
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
             row["mode"] = MODES.index(engine.mode)
@@ -321,7 +324,7 @@ class Blueprint:
             parameter=self._parameter,  # type: ignore[attr-defined]
             allowed=np.zeros(n, "u1"),
             candidate=np.zeros(self.candidates, "i4"),
-            option=np.zeros(self.candidates + OTHER_ANSWERS, "u1"),
+            option=np.zeros(TARGETS * self.candidates + OTHER_ANSWERS, "u1"),
             score=np.zeros(n),
         )
         if not COMPILED:
@@ -346,6 +349,11 @@ class Blueprint:
         world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
         world["firm_pins"] = self._parameters_of("retain_kv").get("firm", 0.0) != 0.0
         world["n_pin_times"] = len(self.pin_grid_s)
+        by_age = self.rule_of("evict_kv") == DEFAULT_RULES["evict_kv"] and "evict_kv" not in self.open_kinds
+        moves = any(np.any(np.asarray(tier.down_bytes_per_s) > 0) for tier in self.tiers)
+        writes_back = moves and self.write_policy == WRITE_BACK
+        world["timed_eviction"] = not by_age or self.whole_objects or writes_back
+        world["whole_objects"] = self.whole_objects
         world["seed"] = np.uint64(seed % 2**64)
         world["frontend_s"] = self.frontend_s
         world["view_period_s"] = self.view_period_s

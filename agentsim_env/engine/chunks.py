@@ -3,9 +3,9 @@
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import ceil_blocks, fits, found, hit_tokens, matched
+from agentsim_env.engine.reclaim import make_room
 from agentsim_env.engine.residency import (
     depth_blocks,
-    evict,
     lock,
     publish,
     unlock,
@@ -68,7 +68,7 @@ def take_chunk(state, i, s, chunk, match):
     """Schedule the next `chunk` tokens of a prefill: make room, publish whole blocks, own the one begun."""
     slot = state.slot[s]
     size = state.world[0].block_size
-    evict(state, i, chunk_blocks(state, s, chunk, match))
+    make_room(state, i, chunk_blocks(state, s, chunk, match))
     slot.computed += chunk
     slot.chunk = chunk
     state.pool[i].used -= slot.owned

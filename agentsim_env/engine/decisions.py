@@ -30,7 +30,19 @@ LEAVE, DROP, TO_DRAM, TO_CXL, PIN = range(5)
 """Answers to `retain_kv`; PIN + k: pin for entry k of the scenario's grid, and behind the grid, for rules only, for
 `world.pin_s`."""
 
-OPEN_KINDS: tuple[str, ...] = ("admit_program", "route_turn", "schedule_turn", "preempt_turn")
+DROP_KV, DOWN_TO_DRAM, DOWN_TO_CXL = range(3)
+"""Where `evict_kv` sends what it takes: the answer is TARGETS * candidate + target."""
+
+TARGETS = 3
+
+OPEN_KINDS: tuple[str, ...] = (
+    "admit_program",
+    "route_turn",
+    "schedule_turn",
+    "retain_kv",
+    "evict_kv",
+    "preempt_turn",
+)
 """Kinds that an agent outside the engine can be asked to answer."""
 
 MORE_ANSWERS: dict[str, int] = {"schedule_turn": 1}

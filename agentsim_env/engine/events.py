@@ -19,8 +19,9 @@ from agentsim_env.engine.jit import compiled
     TURN_READY,
     CONTROL_TICK,
     TRANSFER_END,
+    PIN_EXPIRY,
     ITERATION_END,
-) = range(10)
+) = range(11)
 
 VIEW_TICK, STEAL_TICK, ADMISSION_TICK = range(3)  # ids of CONTROL_TICK
 

@@ -1,9 +1,11 @@
 """Waiting turns that join the batch of an instance."""
 
-from agentsim_env.engine.chunks import count_hit, first_chunk, take_chunk
+from agentsim_env.engine.chunks import chunk_blocks, count_hit, first_chunk, take_chunk
 from agentsim_env.engine.decisions import SCHEDULE_TURN
+from agentsim_env.engine.eviction import free_up
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import first_ready, join_prefills, join_running, leave_waiting
+from agentsim_env.engine.pins import use_pins
 from agentsim_env.engine.prefix import fits, found, hit_tokens, matched
 from agentsim_env.engine.residency import lock
 from agentsim_env.engine.scheduling import ASKED, next_turn
@@ -12,7 +14,7 @@ from agentsim_env.engine.tiers import begin_load
 
 
 @compiled
-def _admit(state, i, s, r, match, chunk):
+def _join(state, i, s, r, match, chunk):
     """Move a waiting turn into the batch for `chunk` tokens; its path has `match` blocks, down to record `r`."""
     instance = state.instance[i]
     slot = state.slot[s]
@@ -24,14 +26,34 @@ def _admit(state, i, s, r, match, chunk):
     instance.sequence += 1
     lock(state, r)
     slot.locked = r
+    use_pins(state, i, slot.turn)
     slot.computed = hit_tokens(state, s, match)
     instance.asked_tokens += slot.target
     count_hit(state, i, s, slot.computed)
     run = state.turn_run[slot.turn]
     if run.scheduled_s != run.scheduled_s:
         run.scheduled_s = state.world[0].now_s
+    slot.chunk = chunk
+    instance.joining = s
+
+
+@compiled
+def _take_first_chunk(state, i):
+    """Schedule the first tokens of the turn that joins.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE.
+    """
+    instance = state.instance[i]
+    s = instance.joining
+    chunk = state.slot[s].chunk
+    match = matched(state, s, found(state, i, s))
+    asked = free_up(state, i, chunk_blocks(state, s, chunk, match))
+    if asked != NONE:
+        return asked
     take_chunk(state, i, s, chunk, match)
     instance.plan_tokens += chunk
+    instance.joining = NONE
+    return NONE
 
 
 @compiled
@@ -43,6 +65,10 @@ def schedule_waiting(state, i):
     Returns the kind of the decision that someone outside has to make first, or NONE.
     """
     instance = state.instance[i]
+    if instance.joining != NONE:
+        asked = _take_first_chunk(state, i)
+        if asked != NONE:
+            return asked
     while (
         first_ready(state, i) != NONE
         and instance.plan_tokens < instance.max_tokens
@@ -62,5 +88,8 @@ def schedule_waiting(state, i):
         chunk = first_chunk(state, i, s, match)
         if chunk == 0:
             break
-        _admit(state, i, s, r, match, chunk)
+        _join(state, i, s, r, match, chunk)
+        asked = _take_first_chunk(state, i)
+        if asked != NONE:
+            return asked
     return NONE

@@ -14,6 +14,7 @@ from agentsim_env.engine.residency import (
     depth_blocks,
     first_locked,
     lock,
+    note_use,
     publish,
     unlock,
 )
@@ -28,13 +29,15 @@ def _release(state, i, s, tokens):
     owned = ceil_blocks(tokens, size) - slot.target // size if slot.state == DECODE else slot.owned
     state.pool[i].used -= owned
     slot.owned = 0
-    held = slot.locked
+    held = used = slot.locked
     if tokens >= size:
         lowest = publish(state, state.turn[slot.turn].segment, i, tokens // size)
+        used = lowest if depth_blocks(state, lowest) > depth_blocks(state, used) else used
         if lowest != held:
             lock(state, lowest)
             unlock(state, held)
             held = lowest
+    note_use(state, used, slot.program)
     unlock(state, held)
     slot.locked = NONE
 

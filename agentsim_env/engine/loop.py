@@ -10,10 +10,12 @@ from agentsim_env.engine.latency import iterations_begun
 from agentsim_env.engine.leaving import leave_batch, requeue
 from agentsim_env.engine.lists import free_slot, join_to_plan, join_to_route, leave_waiting, unpark_all
 from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
+from agentsim_env.engine.pins import lose_pins
 from agentsim_env.engine.residency import drop_all
+from agentsim_env.engine.retention import expire, note_ended, release_program
 from agentsim_env.engine.router import place, refresh_view, settle
 from agentsim_env.engine.rules.steal import steal
-from agentsim_env.engine.state import DECODE, NONE, READY, WRITE_THROUGH
+from agentsim_env.engine.state import DECODE, FAILED, NONE, READY, WRITE_THROUGH
 from agentsim_env.engine.stores import store
 from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
 from agentsim_env.engine.transfers import lose_transfers, transfer_end
@@ -78,6 +80,7 @@ def _handle(state, kind, number):
         edge_done(state, number)
     elif kind == events.TURN_READY:
         turn_ready(state, number)
+        _release_failed(state, state.turn[number].program)
     elif kind == events.PROGRAM_ARRIVAL:
         arrive(state, number)
     elif kind == events.TOOL_END:
@@ -88,10 +91,19 @@ def _handle(state, kind, number):
         _control_tick(state, number)
     elif kind == events.TRANSFER_END:
         transfer_end(state, number)
+    elif kind == events.PIN_EXPIRY:
+        expire(state, number)
     elif kind == events.INSTANCE_DOWN:
         _instance_down(state, number)
     elif kind == events.INSTANCE_UP:
         _instance_up(state, number)
+
+
+@compiled
+def _release_failed(state, p):
+    """If a program has failed, nothing of it is kept any more."""
+    if state.program_run[p].state == FAILED and state.program_run[p].pin != NONE:
+        release_program(state, p)
 
 
 @compiled
@@ -121,6 +133,8 @@ def _end_turn(state, i, s):
     state.turn_run[t].end_s = state.world[0].now_s
     start_edges(state, t)
     turn_ended(state, t)
+    if state.world[0].retains:
+        note_ended(state, t)
 
 
 @compiled
@@ -157,6 +171,7 @@ def _instance_down(state, i):
         s = instance.waiting_head
         leave_waiting(state, i, s)
         _send_back(state, i, s)
+    lose_pins(state, i)
     drop_all(state, i)
     if instance.up:
         instance.up_s += now_s - instance.up_since_s

@@ -2,7 +2,7 @@
 
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.joining import schedule_waiting
-from agentsim_env.engine.running import look_up_prefills, make_room, schedule_running
+from agentsim_env.engine.running import have_room, look_up_prefills, schedule_running
 from agentsim_env.engine.state import LOOK_UP, MAKE_ROOM, NONE, TAKE_WAITING
 
 
@@ -19,13 +19,14 @@ def form_mixed(state, i):
         instance.plan_preempted = 0
         instance.stage = MAKE_ROOM
     if instance.stage == MAKE_ROOM:
-        asked = make_room(state, i)
+        asked = have_room(state, i)
         if asked != NONE:
             return asked
         schedule_running(state, i)
-        instance.stage = TAKE_WAITING
-    # Nothing would wake an instance that has preempted its only turn.
-    if not instance.plan_preempted or instance.n_running == 0:
+        # Nothing would wake an instance that has preempted its only turn.
+        if not instance.plan_preempted or instance.n_running == 0:
+            instance.stage = TAKE_WAITING
+    if instance.stage == TAKE_WAITING:
         asked = schedule_waiting(state, i)
         if asked != NONE:
             return asked

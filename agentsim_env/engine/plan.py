@@ -11,9 +11,7 @@ from agentsim_env.engine.latency import run_end_s, time_run
 from agentsim_env.engine.mixed import form_mixed
 from agentsim_env.engine.prefill_first import form_prefill_first
 from agentsim_env.engine.prefix import ceil_blocks
-from agentsim_env.engine.residency import (
-    available_blocks,
-)
+from agentsim_env.engine.reclaim import blocks_for_run
 from agentsim_env.engine.state import NONE, PREFILL_FIRST
 
 
@@ -52,7 +50,7 @@ def _run_blocks(state, i, iterations):
 @compiled
 def _leap_within_memory(state, i, iterations):
     """The largest part of a run whose blocks are available; the first iteration has its blocks already."""
-    available = available_blocks(state, i)
+    available = blocks_for_run(state, i)
     if _run_blocks(state, i, iterations - 1) <= available:
         return iterations
     low, high = 0, iterations - 1  # more iterations: `low` fit, `high` do not

@@ -5,7 +5,7 @@ This is the default scheduler of vLLM before v1, without chunked prefill, and wh
 
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.joining import schedule_waiting
-from agentsim_env.engine.running import make_room, schedule_running
+from agentsim_env.engine.running import have_room, schedule_running
 from agentsim_env.engine.state import LOOK_UP, MAKE_ROOM, NONE, TAKE_WAITING
 
 
@@ -24,7 +24,7 @@ def form_prefill_first(state, i):
         instance.stage = TAKE_WAITING
     while True:
         if instance.stage == MAKE_ROOM:
-            asked = make_room(state, i)
+            asked = have_room(state, i)
             if asked != NONE:
                 return asked
             if instance.n_running > 0:

@@ -1,7 +1,8 @@
 """What the cache of an instance holds of a turn's context, and whether the rest of it can be had."""
 
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.residency import available_blocks, deepest, depth_blocks, holder_of, idle_on_path
+from agentsim_env.engine.reclaim import blocks_for_waiting
+from agentsim_env.engine.residency import deepest, depth_blocks, holder_of
 
 
 @compiled
@@ -44,7 +45,7 @@ def uncached_prompt_tokens(state, i, t):
 def fits(state, i, s, r, match):
     """Whether the blocks of a turn's whole remaining prompt can be had without touching its own path, down to `r`."""
     needed = ceil_blocks(state.slot[s].target, state.world[0].block_size) - match
-    return needed <= available_blocks(state, i) - idle_on_path(state, r)
+    return needed <= blocks_for_waiting(state, i, r)
 
 
 @compiled

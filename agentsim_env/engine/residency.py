@@ -44,6 +44,16 @@ def holder_of(state, r, blocks):
 def idle_on_path(state, r):
     """Idle blocks of record `r` and its ancestors: they stop being available when the path is locked."""
     blocks = 0
+    while r != NONE and state.resident[r].locks == 0 and state.resident[r].pins == 0:
+        blocks += state.resident[r].blocks
+        r = state.resident[r].parent
+    return blocks
+
+
+@compiled
+def unlocked_on_path(state, r):
+    """Idle or pinned blocks of record `r` and its ancestors."""
+    blocks = 0
     while r != NONE and state.resident[r].locks == 0:
         blocks += state.resident[r].blocks
         r = state.resident[r].parent
@@ -71,6 +81,13 @@ def available_blocks(state, pool):
 
 
 @compiled
+def pressure(state, i):
+    """Share of the HBM of an instance that is locked, pinned, owned by running turns or reserved."""
+    pool = state.pool[i]
+    return (pool.used - pool.idle) / pool.capacity
+
+
+@compiled
 def _join_idle(state, r):
     """Put a record at the newest end of its pool's idle list."""
     record = state.resident[r]
@@ -87,9 +104,35 @@ def _join_idle(state, r):
 
 
 @compiled
+def _join_expired(state, r):
+    """Put a record behind the last of its pool whose pin has expired: these are evicted before all others."""
+    record = state.resident[r]
+    pool = state.pool[record.pool]
+    before = pool.last_expired
+    after = pool.oldest if before == NONE else state.resident[before].newer
+    record.older, record.newer = before, after
+    if before == NONE:
+        pool.oldest = r
+    else:
+        state.resident[before].newer = r
+    if after == NONE:
+        pool.newest = r
+    else:
+        state.resident[after].older = r
+    pool.last_expired = r
+    record.expired = 1
+    pool.idle += record.blocks
+    record.released_s = state.world[0].now_s
+
+
+@compiled
 def _leave_idle(state, r):
     record = state.resident[r]
     pool = state.pool[record.pool]
+    if record.expired:
+        record.expired = 0
+        if pool.last_expired == r:
+            pool.last_expired = record.older
     if record.older == NONE:
         pool.oldest = record.newer
     else:
@@ -109,19 +152,73 @@ def lock(state, r):
         record.locks += 1
         if record.locks > 1:
             return
-        _leave_idle(state, r)
+        if record.pins > 0:
+            state.pool[record.pool].pinned -= record.blocks
+        else:
+            _leave_idle(state, r)
         r = record.parent
 
 
 @compiled
 def unlock(state, r):
-    """Undo one `lock`; what nobody locks any more becomes idle, the deepest first."""
+    """Undo one `lock`; what nobody locks or pins any more becomes idle, the deepest first."""
     while r != NONE:
         record = state.resident[r]
         record.locks -= 1
         if record.locks > 0:
             return
-        _join_idle(state, r)
+        if record.pins > 0:
+            state.pool[record.pool].pinned += record.blocks
+        else:
+            _join_idle(state, r)
+        r = record.parent
+
+
+@compiled
+def pin_record(state, r):
+    """Pin a record, and with it its ancestors."""
+    while r != NONE:
+        record = state.resident[r]
+        record.pins += 1
+        if record.pins > 1:
+            return
+        if record.locks == 0:
+            _leave_idle(state, r)
+            state.pool[record.pool].pinned += record.blocks
+        r = record.parent
+
+
+@compiled
+def unpin_record(state, r, expired):
+    """Undo one `pin_record`.
+
+    What becomes idle of it because the pin has `expired` is the first to be evicted, as far as nothing else is resident
+    behind it.
+    """
+    below = 0
+    while r != NONE:
+        record = state.resident[r]
+        record.pins -= 1
+        if record.pins > 0:
+            return
+        expired = expired and record.children == below
+        if record.locks == 0:
+            state.pool[record.pool].pinned -= record.blocks
+            if expired:
+                _join_expired(state, r)
+            else:
+                _join_idle(state, r)
+        below = 1
+        r = record.parent
+
+
+@compiled
+def note_use(state, r, p):
+    """A turn of program `p` has used a record and its ancestors in its stay in a batch."""
+    while r != NONE:
+        record = state.resident[r]
+        record.uses += 1
+        record.program = p
         r = record.parent
 
 
@@ -187,8 +284,10 @@ def _grow(state, r, blocks):
         return
     record.blocks = blocks
     state.pool[record.pool].used += more
-    if record.locks == 0:
+    if record.locks == 0 and record.pins == 0:
         state.pool[record.pool].idle += more
+    elif record.locks == 0:
+        state.pool[record.pool].pinned += more
 
 
 @component(NUMBER, NUMBER, NUMBER, NUMBER)
@@ -225,25 +324,43 @@ def publish(state, leaf, pool, blocks):
 
 
 @compiled
+def give_up(state, r, blocks):
+    """Drop up to `blocks` blocks from the tail of an idle record without resident children; returns how many."""
+    record = state.resident[r]
+    if blocks >= record.blocks:
+        taken = record.blocks
+        remove(state, r)
+        return taken
+    record.blocks -= blocks
+    state.pool[record.pool].used -= blocks
+    state.pool[record.pool].idle -= blocks
+    return blocks
+
+
+@compiled
 def evict(state, pool, blocks):
     """Drop idle blocks, least recently released first and from the tail of a segment, until `blocks` are free.
 
-    The caller has checked `available_blocks`.
+    For pools below or beside HBM, where nothing is pinned; the caller has checked `available_blocks`.
     """
     short = blocks - free_blocks(state, pool)
     while short > 0:
-        r = state.pool[pool].oldest
+        short -= give_up(state, state.pool[pool].oldest, short)
+
+
+@compiled
+def drop_path(state, r):
+    """Drop a record and its ancestors as far as they are idle and nothing else stands on them; returns the blocks."""
+    blocks = 0
+    while r != NONE:
         record = state.resident[r]
-        take = min(short, record.blocks)
-        if take == record.blocks:
-            remove(state, r)
-        else:
-            record.blocks -= take
-            state.pool[pool].used -= take
-            state.pool[pool].idle -= take
-        short -= take
-        if pool < len(state.instance):
-            state.instance[pool].evicted_blocks += take
+        if record.locks > 0 or record.pins > 0 or record.children > 0:
+            break
+        blocks += record.blocks
+        above = record.parent
+        remove(state, r)
+        r = above
+    return blocks
 
 
 @compiled

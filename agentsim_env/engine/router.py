@@ -3,13 +3,15 @@
 from agentsim_env.engine.admission import admissions, rule_for_program
 from agentsim_env.engine.batching import synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
-from agentsim_env.engine.decisions import ADMIT_PROGRAM, PREEMPT_TURN, ROUTE_TURN, SCHEDULE_TURN
+from agentsim_env.engine.decisions import ADMIT_PROGRAM, EVICT_KV, PREEMPT_TURN, RETAIN_KV, ROUTE_TURN, SCHEDULE_TURN
+from agentsim_env.engine.eviction import default_eviction
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
 from agentsim_env.engine.plan import plan
 from agentsim_env.engine.recent import note_sent
 from agentsim_env.engine.residency import deepest, depth_blocks, remember
+from agentsim_env.engine.retention import default_retention, release_moved, retain_ended
 from agentsim_env.engine.rules.route import route
 from agentsim_env.engine.scheduling import default_turn, default_victim
 from agentsim_env.engine.state import NONE, WAITING
@@ -67,6 +69,8 @@ def place(state, i):
     world.routed += 1
     world.last_routed = i
     state.program_run[slot.program].home = i
+    if state.program_run[slot.program].pin != NONE:
+        release_moved(state, slot.turn)
     state.instance[i].outstanding_tokens += slot.target
     if world.keep_tree:
         _keep_in_mind(state, i, s)
@@ -78,11 +82,15 @@ def place(state, i):
 
 @component(NUMBER)
 def settle(state):
-    """Admit programs, form iterations and route turns, as far as they are due now.
+    """Decide about the KV of ended turns, admit programs, form iterations and route turns, as far as they are due now.
 
     Returns the kind of the decision that someone outside has to make first, or NONE.
     """
     world = state.world[0]
+    if world.n_ended > 0:
+        asked = retain_ended(state)
+        if asked != NONE:
+            return asked
     if world.arrived_head != NONE or world.ask_held:
         asked = admissions(state)
         if asked != NONE:
@@ -120,6 +128,10 @@ def asked_rule(state):
         return default_turn(state)
     if asked == PREEMPT_TURN:
         return default_victim(state)
+    if asked == RETAIN_KV:
+        return default_retention(state)
+    if asked == EVICT_KV:
+        return default_eviction(state)
     chances = state.world[0].chances
     answer = by_rule(state, state.world[0].asked_slot)
     state.world[0].chances = chances

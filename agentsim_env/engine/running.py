@@ -3,13 +3,11 @@
 from agentsim_env.engine.chunks import chunk_blocks, jump, next_chunk, take_chunk
 from agentsim_env.engine.decisions import PREEMPT_TURN
 from agentsim_env.engine.decodes import decode_blocks
+from agentsim_env.engine.eviction import free_up
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.leaving import preempt
 from agentsim_env.engine.prefix import found, matched
-from agentsim_env.engine.residency import (
-    available_blocks,
-    evict,
-)
+from agentsim_env.engine.reclaim import blocks_for_running, make_room
 from agentsim_env.engine.scheduling import ASKED, victim
 from agentsim_env.engine.state import NONE
 
@@ -39,19 +37,21 @@ def look_up_prefills(state, i):
 
 
 @compiled
-def make_room(state, i):
-    """Step 1b: turns are preempted while the running ones lack blocks.
+def have_room(state, i):
+    """Step 1b: turns are preempted while the running ones lack blocks, and what is idle gives way to them.
 
     Returns the kind of the decision that someone outside has to make first, or NONE.
     """
     instance = state.instance[i]
-    while _running_blocks(state, i) > available_blocks(state, i):
+    while _running_blocks(state, i) > blocks_for_running(state, i):
         s = victim(state, i)
         if s == ASKED:
             return PREEMPT_TURN
         preempt(state, i, s)
         instance.plan_preempted = 1
-    return NONE
+    if not state.world[0].timed_eviction:
+        return NONE
+    return free_up(state, i, _running_blocks(state, i))
 
 
 @compiled
@@ -59,7 +59,7 @@ def schedule_running(state, i):
     """Step 1c: running turns get their tokens and blocks."""
     instance = state.instance[i]
     blocks = decode_blocks(state, i, 1)
-    evict(state, i, blocks)
+    make_room(state, i, blocks)
     state.pool[i].used += blocks
     instance.iteration += 1
     instance.kv_tokens += instance.n_decode

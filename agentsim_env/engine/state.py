@@ -94,6 +94,7 @@ WORLD = np.dtype(
         ("pin_s", "f8"),  # how long the retention rule pins, where its answer is an exact time
         ("n_pin_times", "i4"),  # entries of `pin_grid_s`
         ("n_ended", "i4"),  # entries of `ended`
+        ("next_ended", "i4"),  # of these, decided about
         ("n_pins", "i4"),  # pins ever used
         ("free_pin", "i4"),  # head of the list of free pins
         ("n_transfers", "i4"),  # transfer records ever used
@@ -113,6 +114,8 @@ WORLD = np.dtype(
         ("parked_tail", "i4"),
         ("retains", "i1"),  # what becomes of the KV of a turn that ends is decided: not everything is just left
         ("firm_pins", "i1"),  # pins give way to running turns only, unless nothing runs
+        ("timed_eviction", "i1"),  # it matters when victims are chosen: not by age alone, or copies are made of them
+        ("whole_objects", "i1"),  # eviction gives up whole records
         ("has_links", "i1"),  # KV can be moved between pools
         ("serialized", "i1"),  # transfers take effect at once, and their time is added to the next iteration
         ("write_policy", "i1"),  # NO_COPIES, WRITE_THROUGH or WRITE_BACK
@@ -262,6 +265,7 @@ INSTANCE = np.dtype(
         ("max_tokens", "i4"),  # token budget of an iteration
         ("peer_link", "i4"),  # link over which it gets blocks from other instances; NONE for none
         ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
+        ("joining", "i4"),  # waiting turn that is being taken into the batch, for which room is made; NONE for none
         ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
         ("waiting_head", "i4"),
         ("waiting_tail", "i4"),

@@ -52,7 +52,9 @@ def _lose(state, pool, blocks):
 @compiled
 def _leave_hbm(state, i, r, blocks):
     """Give up record `r` and its ancestors, as far as nobody uses them or more than the first `blocks` blocks."""
-    while r != NONE and state.resident[r].locks == 0 and state.resident[r].children == 0:
+    while r != NONE and state.resident[r].children == 0:
+        if state.resident[r].locks > 0 or state.resident[r].pins > 0:
+            return
         if depth_blocks(state, r) > blocks:
             return
         parent = state.resident[r].parent

@@ -8,7 +8,8 @@ from agentsim_env.engine.batching import cut, synchronise
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.links import charge, enqueue, free_transfer, new_transfer
-from agentsim_env.engine.residency import deepest, evict, hits, holder_of, lock, publish, unlock
+from agentsim_env.engine.reclaim import make_room
+from agentsim_env.engine.residency import deepest, hits, holder_of, lock, publish, unlock
 from agentsim_env.engine.shelf import lock_part, reach, unlock_part
 from agentsim_env.engine.state import CXL, DEMAND, DRAM, NONE
 
@@ -159,7 +160,7 @@ def _set_out(state, load, i, r, urgency):
     leader.held = r
     leader.reserved = _end_of(state, load) - leader.first
     lock(state, r)
-    evict(state, i, leader.reserved)
+    make_room(state, i, leader.reserved)
     state.pool[i].used += leader.reserved
     state.instance[i].peak_blocks = max(state.instance[i].peak_blocks, state.pool[i].used)
     x = load

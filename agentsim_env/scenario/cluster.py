@@ -213,6 +213,9 @@ class Cluster(Part):
     """Whether instances compute while KV is moved, or wait: then a transfer takes effect at once, and its time is added
     before the next iteration of the instance that it is for, as in AgentServeSim."""
 
+    eviction: Literal["blocks", "objects"] = "blocks"
+    """What goes at a time when blocks are needed: as many as are short, from the tail of a segment; or all of it."""
+
     router_tree: RouterTree = RouterTree()
     """The router's own idea of the caches."""
 

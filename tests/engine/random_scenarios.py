@@ -11,6 +11,8 @@ from tests.engine.random_profiles import random_profile
 from tests.reference.admission import RULES as ADMISSIONS
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, MemorySpec, Profile, TierSpec, constant_profile
+from tests.reference.eviction import EVICTIONS
+from tests.reference.retention import RETENTIONS
 from tests.reference.router import RULES
 from tests.reference.scheduling import SCHEDULES, VICTIMS
 
@@ -32,6 +34,7 @@ class Knobs:
         faults: Instances start late, fail and return.
         tier: There is a tier below HBM.
         modes: Modes of the instances: all `mixed`, all `prefill_first`, or some of each.
+        whole_objects: Eviction takes whole segments.
     """
 
     seed: int
@@ -49,6 +52,9 @@ class Knobs:
     admit: str = "admit"
     tier: bool = False
     modes: str = "mixed"
+    retain: str = "leave"
+    evict: str = "lru"
+    whole_objects: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,10 @@ class Scenario:
     frontend_s: float
     warmup: int
     memory: MemorySpec | None
+    retain: str
+    retain_parameters: dict[str, float]
+    evict: str
+    whole_objects: bool
 
 
 KNOBS = st.builds(
@@ -86,12 +96,16 @@ KNOBS = st.builds(
     preempt=st.sampled_from(sorted(VICTIMS)),
     admit=st.sampled_from(sorted(ADMISSIONS)),
     modes=st.sampled_from(MODES),
+    retain=st.sampled_from(sorted(RETENTIONS)),
+    evict=st.sampled_from(sorted(EVICTIONS)),
+    whole_objects=st.booleans(),
 )
 
 
 def knobs_of(seed: int) -> Knobs:
     """Knobs number `seed`."""
     rng = np.random.default_rng([seed, 1])
+    memory = np.random.default_rng([seed, 11])
     return Knobs(
         seed=seed,
         n_instances=int(rng.integers(1, 5)),
@@ -108,6 +122,9 @@ def knobs_of(seed: int) -> Knobs:
         tier=bool(rng.random() < 0.4),
         admit=str(rng.choice(["admit", *ADMISSIONS])),
         modes=modes_of(seed),
+        retain=str(memory.choice(["leave", "ttl", *RETENTIONS])),
+        evict=str(memory.choice(["lru", *EVICTIONS])),
+        whole_objects=bool(memory.random() < 0.3),
     )
 
 
@@ -140,6 +157,10 @@ def build(knobs: Knobs) -> Scenario:
         frontend_s=knobs.frontend_s,
         warmup=int(rng.integers(0, max(1, knobs.n_programs // 3))),
         memory=random_memory(knobs, specs) if knobs.tier else None,
+        retain=knobs.retain,
+        retain_parameters=retain_parameters(knobs),
+        evict=knobs.evict,
+        whole_objects=knobs.whole_objects,
     )
 
 
@@ -358,6 +379,14 @@ def admit_parameters(knobs: Knobs) -> dict[str, float]:
     if knobs.admit in ("thunder_agent", "mori"):
         tokens = {"period_s": float(rng.choice([2, 5, 20])) * TICK_S, "buffer_tokens": float(rng.choice([0, 100, 700]))}
         return tokens | ({"half_life_s": float(rng.choice([0.05, 1.0]))} if knobs.admit == "thunder_agent" else {})
+    return {}
+
+
+def retain_parameters(knobs: Knobs) -> dict[str, float]:
+    """Pins about as long as the gaps and as the iterations, or much longer."""
+    rng = np.random.default_rng([knobs.seed, 12])
+    if knobs.retain == "ttl":
+        return {"tau_s": float(rng.choice([1, 4, 20, 100, 1000, np.inf])) * TICK_S, "firm": float(rng.choice([0, 1]))}
     return {}
 
 

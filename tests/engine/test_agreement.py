@@ -52,6 +52,10 @@ def reference_records(scenario: Scenario) -> Records:
         memory=scenario.memory,
         admit=scenario.admit,
         admit_parameters=scenario.admit_parameters,
+        retain=scenario.retain,
+        retain_parameters=scenario.retain_parameters,
+        evict=scenario.evict,
+        whole_objects=scenario.whole_objects,
     )
 
 
@@ -67,9 +71,16 @@ def engine_records(scenario: Scenario) -> Records:
             "route_turn": scenario.rule,
             "schedule_turn": scenario.schedule,
             "preempt_turn": scenario.preempt,
+            "retain_kv": scenario.retain,
+            "evict_kv": scenario.evict,
         },
-        parameters={"route_turn": parameters, "admit_program": scenario.admit_parameters},
+        parameters={
+            "route_turn": parameters,
+            "admit_program": scenario.admit_parameters,
+            "retain_kv": scenario.retain_parameters,
+        },
         **memory_of(scenario.memory),
+        whole_objects=scenario.whole_objects,
     )
     core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
     assert core.advance() == ENDED
@@ -100,6 +111,10 @@ def engine_records(scenario: Scenario) -> Records:
                 "migrated_blocks": instance["migrated_blocks"],
                 "demoted_blocks": instance["demoted_blocks"],
                 "lost_blocks": instance["lost_blocks"],
+                **{
+                    name: instance[name]
+                    for name in ("dropped_blocks", "pins_made", "pins_used", "pins_expired", "pins_broken")
+                },
             },
         ),
         area=float(world["area_busy"]),
@@ -213,6 +228,11 @@ def count(records: Records) -> Counter[str]:
             "stored blocks": int(records.instances["stored_blocks"].sum()),
             "migrated blocks": int(records.instances["migrated_blocks"].sum()),
             "lost blocks": int(records.instances["lost_blocks"].sum()),
+            "dropped blocks": int(records.instances["dropped_blocks"].sum()),
+            "pins": int(records.instances["pins_made"].sum()),
+            "used pins": int(records.instances["pins_used"].sum()),
+            "expired pins": int(records.instances["pins_expired"].sum()),
+            "broken pins": int(records.instances["pins_broken"].sum()),
             "iterations": int(records.instances["iterations"].sum()),
         }
     )

@@ -66,6 +66,30 @@ def _mixed(schedule: str) -> str:
     return mixed.records().content_hash()
 
 
+RETENTION: dict[str, Any] = {
+    **TIGHT,
+    "cluster.instances.0.kv_blocks": 1500,
+    "decisions.pin_grid_s": [0.25, 0.5, 1.0, 2.0, 5.0],
+}
+
+
+@pytest.mark.parametrize("retain", ["leave", "evict_always", "ttl"])
+@pytest.mark.parametrize("kinds", [("retain_kv",), ("retain_kv", "route_turn", "schedule_turn", "preempt_turn")])
+def test_the_rules_own_retention_changes_nothing(kinds: tuple[str, ...], retain: str) -> None:
+    changes = {**RETENTION, "rules.retain_kv": retain}
+    closed, opened = Simulator(small("tight", changes)), Simulator(small("tight", changes), agent_kinds=kinds)
+    for simulator in (closed, opened):
+        simulator.reset(4)
+    closed.run()
+    seen: list[Decision] = []
+    assert default_of(opened, seen) == closed.records().content_hash()
+    assert {decision.kind for decision in seen} >= {"retain_kv"}
+    for name in ("pins_made", "pins_used", "pins_expired", "pins_broken", "dropped_blocks"):
+        assert opened.state.instance[name].tolist() == closed.state.instance[name].tolist()
+        expected = retain == ("evict_always" if name == "dropped_blocks" else "ttl")
+        assert bool(opened.state.instance[name].sum()) == expected, name
+
+
 def test_decisions_show_their_candidates() -> None:
     simulator = asked(KINDS)
     seen: list[Decision] = []
@@ -94,7 +118,7 @@ def test_decisions_show_their_candidates() -> None:
 
 @pytest.mark.parametrize("name", ["tight", "faulty", "graphs", "cut"])
 def test_an_agent_that_answers_at_random_keeps_the_books(name: str) -> None:
-    simulator = Simulator(small(name, {"decisions.candidates": 3}), agent_kinds=(*KINDS, "route_turn"))
+    simulator = Simulator(small(name, {"decisions.candidates": 3}), agent_kinds=(*KINDS, "route_turn", "retain_kv"))
     simulator.reset(2)
     answer_at_random(simulator, np.random.default_rng(0))
     assert simulator.ended
@@ -103,6 +127,7 @@ def test_an_agent_that_answers_at_random_keeps_the_books(name: str) -> None:
         assert simulator.truncated
         return
     pool, instance = state.pool, state.instance
+    assert not pool["pinned"].any()
     assert (pool["used"] == pool["idle"]).all()  # nothing runs any more: what is held is idle
     held = [state.resident["blocks"][state.resident["pool"] == i].sum() for i in range(len(instance))]
     assert pool["used"][: len(instance)].tolist() == held

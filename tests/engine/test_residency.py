@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from agentsim_env.engine import residency
+from agentsim_env.engine import reclaim, residency
 from agentsim_env.engine.state import NONE, State
 from tests.engine.hand_made import bound, state
 
@@ -21,7 +21,7 @@ available_blocks = bound(residency.available_blocks)
 deepest = bound(residency.deepest)
 depth_blocks = bound(residency.depth_blocks)
 drop_all = bound(residency.drop_all)
-evict = bound(residency.evict)
+evict = bound(reclaim.make_room)
 find = bound(residency.find)
 first_locked = bound(residency.first_locked)
 hits = bound(residency.hits)

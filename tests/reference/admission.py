@@ -60,7 +60,7 @@ class Admission:
     def utilisation(self) -> float:
         """Share of the blocks of the instances that are up which running turns hold."""
         capacity = sum(instance.pool.capacity for instance in self.up())
-        used = sum(instance.pool.locked + instance.pool.owned for instance in self.up())
+        used = sum(instance.pool.used for instance in self.up())
         return used / capacity if capacity else 1.0
 
     # Pausing.
@@ -141,7 +141,7 @@ def gate(admission: Admission, program: Program) -> str:
 
     def takes(instance: Instance) -> bool:
         pool, size = instance.pool, instance.block_size
-        if pool.locked + pool.owned <= admission.parameters["utilisation_limit"] * pool.capacity:
+        if pool.used <= admission.parameters["utilisation_limit"] * pool.capacity:
             return True
         hit = min(pool.match(first.path, first.prompt // size), (first.prompt - 1) // size) * size
         return first.prompt - hit <= pool.available * size

@@ -14,12 +14,19 @@ from tests.reference.turn import Turn
 
 @dataclass
 class Step:
-    """What one iteration computes: decodes and (prefill, chunk, tokens cached before the chunk)."""
+    """What one iteration computes: decodes and (prefill, chunk, tokens cached before the chunk).
+
+    Attributes:
+        preempted: Somebody was preempted for it.
+        jumped: A prefill skips tokens.
+        broke: Pins were broken for it, or victims of eviction chosen by more than their age.
+    """
 
     decodes: list[Turn] = field(default_factory=list)
     prefills: list[tuple[Turn, int, int]] = field(default_factory=list)
     preempted: bool = False
     jumped: bool = False
+    broke: bool = False
 
     @property
     def n_tokens(self) -> int:
@@ -59,6 +66,7 @@ class Instance:
         waiting: The queue, head first.
         reserved: Blocks for prefixes that are on their way up.
         load: Brings up what a lower tier has of a turn; None without one.
+        firm_pins: Waiting turns do not break pins while something runs.
         running: The batch, in order of admission.
         step: The iteration in flight; None if idle.
         cut: A turn has joined: the next iteration begins a new run.
@@ -90,6 +98,7 @@ class Instance:
         self.demoted_blocks = 0
         self.lost_blocks = 0
         self.load: Callable[[Instance, Turn, int, float], bool] | None = None
+        self.firm_pins = False
 
     def can_ever_hold(self, turn: Turn) -> bool:
         tokens = turn.prompt + turn.output
@@ -139,7 +148,7 @@ class Instance:
     def continues_run(self, step: Step, line: Line) -> bool:
         """Whether `step` belongs to the run of the iteration before it."""
         run = self.run
-        if run is None or run.alone or self.cut or self.owed_s > 0 or step.preempted or step.jumped:
+        if run is None or run.alone or self.cut or self.owed_s > 0 or step.preempted or step.jumped or step.broke:
             return False
         return step.composition == run.composition and line.branch == run.branch
 
@@ -222,10 +231,11 @@ class Instance:
             if not turn.decoding:
                 step.jumped |= self.look_up(turn)
         plan = self.plan()
-        while sum(self.blocks_needed(turn, tokens) for turn, tokens in plan) > self.pool.available:
+        while sum(self.blocks_needed(turn, tokens) for turn, tokens in plan) > self.pool.available + self.pool.pinned:
             self.preempt(self.scheduler.victim(self, now))
             step.preempted = True
             plan = self.plan()
+        step.broke |= self.pool.make_room(sum(self.blocks_needed(turn, tokens) for turn, tokens in plan))
         for turn, tokens in plan:
             self.schedule(step, turn, tokens)
 
@@ -263,13 +273,16 @@ class Instance:
             if math.isnan(turn.scheduled_s):
                 turn.scheduled_s = now
             self.look_up(turn)
+            self.pool.use_pins(turn.id)
             self.schedule(step, turn, min(turn.target - turn.computed, tokens_left))
 
     def fits(self, turn: Turn) -> bool:
         """Whether the blocks of the whole remaining prompt can be had without touching the turn's own path."""
         match = self.match(turn)
         missing = blocks_for(turn.target, self.block_size) - match
-        return missing <= self.pool.available - self.pool.idle_on(turn.path, match)
+        if self.firm_pins and self.running:
+            return missing <= self.pool.available - self.pool.idle_on(turn.path, match)
+        return missing <= self.pool.available + self.pool.pinned - self.pool.unlocked_on(turn.path, match)
 
     def match(self, turn: Turn) -> int:
         """Blocks found for the turn; one that its tokens do not fill cannot be found."""
@@ -300,7 +313,7 @@ class Instance:
     def schedule(self, step: Step, turn: Turn, tokens: int) -> None:
         """Give the turn its tokens in this iteration, and their blocks."""
         needed = self.blocks_needed(turn, tokens)
-        self.pool.make_room(needed)
+        step.broke |= self.pool.make_room(needed)
         if turn.decoding:
             self.own(turn, needed)
             step.decodes.append(turn)
@@ -320,6 +333,7 @@ class Instance:
         """Keep free blocks for what is on its way; a negative number gives them back."""
         self.pool.own(blocks)
         self.reserved += blocks
+        self.peak_blocks = max(self.peak_blocks, self.pool.capacity - self.pool.free)
 
     def own(self, turn: Turn, blocks: int) -> None:
         self.pool.own(blocks)
@@ -335,6 +349,8 @@ class Instance:
         self.running.remove(turn)
         self.own(turn, -turn.owned)
         self.publish(turn, turn.kv_tokens)
+        for segment in turn.locked:
+            self.pool.uses[segment] = self.pool.uses.get(segment, 0) + 1
         self.pool.release(turn.locked)
         turn.asked_tokens += turn.target if turn.decoding else turn.computed
 

@@ -21,11 +21,14 @@ def check(orchestrator: Orchestrator, instances: Sequence[Instance], parked: Seq
 
 def check_blocks(instance: Instance) -> None:
     pool = instance.pool
-    assert min(pool.free, pool.idle, pool.locked, pool.owned) >= 0
-    assert pool.free + pool.idle + pool.locked + pool.owned == pool.capacity
-    assert set(pool.released) | set(pool.locks) == set(pool.resident)
-    assert not set(pool.released) & set(pool.locks)
-    assert len(set(pool.released)) == len(pool.released)
+    assert min(pool.free, pool.idle, pool.pinned, pool.locked, pool.owned) >= 0
+    assert pool.free + pool.idle + pool.pinned + pool.locked + pool.owned == pool.capacity
+    assert len(pool.evictable) + len(pool.pinned_segments) + len(pool.locks) == len(pool.resident)
+    assert set(pool.evictable) | pool.pinned_segments | set(pool.locks) == set(pool.resident)
+    for place, segment in enumerate(pool.evictable):
+        assert set(pool.children(segment)) <= set(pool.evictable[:place]), "a parent is behind its children"
+    ended = pool.pins_used + pool.pins_expired + pool.pins_broken
+    assert ended + len(pool.pins) <= pool.pins_made
     assert pool.owned == instance.reserved + sum(turn.owned for turn in instance.running)
     for turn in instance.running + instance.waiting:
         check_path(instance, turn)
@@ -42,8 +45,8 @@ def check_path(instance: Instance, turn: Turn) -> None:
         assert parent.start + parent.length == child.start
         if child.id in pool.resident:
             assert pool.resident[parent.id] == parent.length
-            if parent.id in pool.released:
-                assert pool.released.index(child.id) < pool.released.index(parent.id)
+            if parent.id in pool.evictable:
+                assert pool.evictable.index(child.id) < pool.evictable.index(parent.id)
 
 
 def check_tokens(instance: Instance) -> None:

@@ -65,6 +65,11 @@ class MemorySpec:
     peer: TierSpec | None = None
     serialized: bool = False
 
+    @property
+    def writes_back(self) -> bool:
+        """Whether what is evicted is copied down."""
+        return self.policy == "write_back" and any(tier.down_bytes_per_s > 0 for tier in self.tiers)
+
 
 @dataclass(frozen=True)
 class InstanceSpec:

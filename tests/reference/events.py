@@ -19,9 +19,10 @@ class Kind(IntEnum):
     TURN_READY = 6
     CONTROL_TICK = 7
     TRANSFER_END = 8
-    ITERATION_END = 9
+    PIN_EXPIRY = 9
+    ITERATION_END = 10
     # An iteration boundary inside a run is no event: all that happens at its time comes before it (see loop.py).
-    QUIET_BOUNDARY = 10
+    QUIET_BOUNDARY = 11
 
 
 class Events:

@@ -10,9 +10,12 @@ from tests.reference.admission import Admission
 from tests.reference.batching import Instance
 from tests.reference.description import InstanceSpec, MemorySpec
 from tests.reference.events import ADMISSION_TICK, Events, Kind
+from tests.reference.eviction import EVICTIONS, Look
 from tests.reference.history import History
 from tests.reference.orchestrator import Orchestrator, Program
 from tests.reference.records import Records, collect
+from tests.reference.residency import KVPool
+from tests.reference.retention import Retention
 from tests.reference.router import Route, View
 from tests.reference.scheduling import Scheduler, service_s
 from tests.reference.tiers import Tiers
@@ -34,6 +37,10 @@ class ReferenceSimulator:
         admit: Rule that lets programs in.
         admit_parameters: Its parameters.
         memory: Tiers below HBM.
+        retain: Rule that decides about what turns leave.
+        retain_parameters: Its parameters.
+        evict: Rule that names what is evicted.
+        whole_objects: Eviction takes whole segments.
     """
 
     def __init__(
@@ -48,6 +55,10 @@ class ReferenceSimulator:
         admit: str = "admit",
         admit_parameters: Mapping[str, float] | None = None,
         memory: MemorySpec | None = None,
+        retain: str = "leave",
+        retain_parameters: Mapping[str, float] | None = None,
+        evict: str = "lru",
+        whole_objects: bool = False,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
@@ -56,9 +67,18 @@ class ReferenceSimulator:
         scheduler = Scheduler(self.orchestrator, schedule, preempt)
         self.instances = [Instance(spec, programs.block_size, scheduler) for spec in specs]
         self.admission = Admission(self.orchestrator, self.instances, admit, admit_parameters or {})
+        self.retention = Retention(self.orchestrator, self.instances, self.events, retain, retain_parameters or {})
+        for instance in self.instances:
+            instance.firm_pins = self.retention.parameters.get("firm", 0.0) != 0.0
+        for number, instance in enumerate(self.instances):
+            instance.pool.choose = partial(self.victim, evict, number)
+            instance.pool.whole_objects = whole_objects
+            writes_back = memory is not None and memory.writes_back
+            instance.pool.timed_eviction = evict != "lru" or whole_objects or writes_back
         self.ask_held = False
         self.tick_armed = False
         self.tiers = Tiers(memory, programs, self.instances, self.events) if memory is not None else None
+        self.retention.tiers = self.tiers
         if self.tiers is not None:
             for number, instance in enumerate(self.instances):
                 instance.load = partial(self.tiers.load, number)
@@ -81,6 +101,7 @@ class ReferenceSimulator:
             Kind.TURN_READY: lambda turn: self.turn_ready(self.orchestrator.turns[turn]),
             Kind.CONTROL_TICK: self.control_tick,
             Kind.TRANSFER_END: self.transfer_end,
+            Kind.PIN_EXPIRY: self.pin_expiry,
             Kind.ITERATION_END: self.iteration_end,
             Kind.QUIET_BOUNDARY: self.next_iteration,
         }
@@ -107,6 +128,10 @@ class ReferenceSimulator:
     def over(self) -> bool:
         ended = all(program.ended for program in self.orchestrator.programs)
         return ended and all(instance.step is None for instance in self.instances)
+
+    def victim(self, evict: str, number: int, pool: KVPool) -> int:
+        """The segment that goes from the pool of an instance, or from a copy of it."""
+        return EVICTIONS[evict](Look(pool, number, self.orchestrator, self.now))
 
     # Programs.
 
@@ -217,6 +242,8 @@ class ReferenceSimulator:
         program.state = state
         program.end_s = self.now
         program.paused = False
+        if state == "failed":
+            self.look_again_at(self.retention.failed(program.id))
         self.release(program)
         for number, delay_s in self.orchestrator.followers(program):
             self.events.push(self.now + delay_s, Kind.PROGRAM_ARRIVAL, number)
@@ -247,6 +274,7 @@ class ReferenceSimulator:
             self.last_routed = chosen
             program.home = chosen
             turn.instance, turn.routed_s = chosen, self.now
+            self.look_again_at(self.retention.moved(turn))
             self.join_queue(turn, chosen)
 
     def join_queue(self, turn: Turn, number: int) -> None:
@@ -268,6 +296,16 @@ class ReferenceSimulator:
             instance.cut = True
             if self.events.cancel(Kind.QUIET_BOUNDARY, number):
                 self.events.push(self.now, Kind.ITERATION_END, number)
+
+    def look_again_at(self, numbers: list[int]) -> None:
+        """Something has changed in the memory of these instances: those whose queues are not empty look again."""
+        for number in numbers:
+            if self.instances[number].waiting:
+                self.look_again(number)
+
+    def pin_expiry(self, number: int) -> None:
+        lost = self.retention.expire(self.orchestrator.turns[number])
+        self.look_again_at([] if lost is None else [lost])
 
     # Instances.
 
@@ -296,11 +334,14 @@ class ReferenceSimulator:
         return step is not None and trial.continues_run(step, trial.time_of(step))
 
     def next_iteration(self, number: int) -> None:
-        for turn in self.instances[number].finish(self.now):
+        ended = self.instances[number].finish(self.now)
+        for turn in ended:
             if self.tiers is not None and self.tiers.spec.policy == "write_through":
                 whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
                 self.tiers.store(number, turn.path, whole, self.now)
             self.turn_ended(turn)
+        for turn in ended:
+            self.retention.ended(number, turn, self.now)
         self.ask_again()
         self.begin_iteration(number)
 
@@ -319,12 +360,6 @@ class ReferenceSimulator:
     def transfer_end(self, link: int) -> None:
         assert self.tiers is not None
         self.look_again_at(self.tiers.end(link, self.now))
-
-    def look_again_at(self, numbers: list[int]) -> None:
-        """Something has changed in the memory of these instances: those whose queues are not empty look again."""
-        for number in numbers:
-            if self.instances[number].waiting:
-                self.look_again(number)
 
     def instance_up(self, number: int) -> None:
         self.instances[number].up = True
@@ -345,9 +380,14 @@ def simulate(
     admit: str = "admit",
     admit_parameters: Mapping[str, float] | None = None,
     memory: MemorySpec | None = None,
+    retain: str = "leave",
+    retain_parameters: Mapping[str, float] | None = None,
+    evict: str = "lru",
+    whole_objects: bool = False,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
     rules = (schedule, preempt, admit, admit_parameters)
-    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, memory)
+    kv = (memory, retain, retain_parameters, evict, whole_objects)
+    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, *kv)
     simulator.run()
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

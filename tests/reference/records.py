@@ -35,6 +35,11 @@ INSTANCE = np.dtype(
         ("migrated_blocks", "i8"),
         ("demoted_blocks", "i8"),
         ("lost_blocks", "i8"),
+        ("dropped_blocks", "i8"),
+        ("pins_made", "i8"),
+        ("pins_used", "i8"),
+        ("pins_expired", "i8"),
+        ("pins_broken", "i8"),
     ]
 )
 
@@ -95,4 +100,9 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
         instance.migrated_blocks,
         instance.demoted_blocks,
         instance.lost_blocks,
+        instance.pool.dropped_blocks,
+        instance.pool.pins_made,
+        instance.pool.pins_used,
+        instance.pool.pins_expired,
+        instance.pool.pins_broken,
     )

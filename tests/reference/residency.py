@@ -2,9 +2,11 @@
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from agentsim_env.workload.programs import Programs
+from tests.reference.pins import Pin
 
 
 class PathSegment(NamedTuple):
@@ -29,13 +31,20 @@ def path_to(programs: Programs, leaf: int) -> Path:
 
 
 class KVPool:
-    """`capacity = free + idle + locked + owned`, counted in blocks.
+    """`capacity = free + idle + pinned + locked + owned`, counted in blocks.
 
     Attributes:
         resident: Leading blocks held, by segment; a segment that holds none is absent.
         locks: Running turns that lock a segment, by segment; absent at none.
         released: Idle segments, least recently released first.
         evicting: Told (segment, from, to) before blocks are evicted; None on a copy.
+        expired: Idle segments whose pin has expired; they go before those.
+        pins: By the turn that has left them.
+        parent: Parent of each segment that has been published.
+        uses: Stays in a batch that have locked a segment and have ended, by segment.
+        choose: Names the idle segment that goes, where none has an expired pin; the least recently released by default.
+        whole_objects: A segment that gives up blocks gives up all.
+        timed_eviction: An iteration that needs more than is free begins a new run.
         owned: Blocks of running turns that are not published.
     """
 
@@ -43,6 +52,15 @@ class KVPool:
         self.capacity = capacity
         self.evicted_blocks = 0
         self.evicting: Callable[[int, int, int], None] | None = None
+        self.dropped_blocks = 0
+        self.pins_made = 0
+        self.pins_used = 0
+        self.pins_expired = 0
+        self.pins_broken = 0
+        self.whole_objects = False
+        self.timed_eviction = False
+        self.choose: Callable[[KVPool], int] = lambda pool: pool.released[0]
+        self.parent: dict[int, int] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -52,18 +70,41 @@ class KVPool:
         self.resident: dict[int, int] = {}
         self.locks: dict[int, int] = {}
         self.released: list[int] = []
+        self.expired: list[int] = []
+        self.pins: dict[int, Pin] = {}
+        self.uses: dict[int, int] = {}
 
     def copy(self) -> "KVPool":
         """A copy that can be changed."""
         other = copy.copy(self)
         other.resident, other.locks = dict(self.resident), dict(self.locks)
-        other.released = list(self.released)
+        other.released, other.expired = list(self.released), list(self.expired)
+        other.pins, other.uses = dict(self.pins), dict(self.uses)
         other.evicting = None
         return other
 
     @property
+    def evictable(self) -> list[int]:
+        """Idle segments, in the order in which they are given up."""
+        return self.expired + self.released
+
+    @property
     def idle(self) -> int:
-        return sum(self.resident[segment] for segment in self.released)
+        return sum(self.resident[segment] for segment in self.evictable)
+
+    @property
+    def pinned_segments(self) -> set[int]:
+        """Segments that are pinned and that nobody locks."""
+        return {segment for pin in self.pins.values() for segment in pin.segments} - set(self.locks)
+
+    @property
+    def pinned(self) -> int:
+        return sum(self.resident[segment] for segment in self.pinned_segments)
+
+    @property
+    def used(self) -> int:
+        """What is neither free nor idle."""
+        return self.capacity - self.free - self.idle
 
     @property
     def locked(self) -> int:
@@ -85,15 +126,27 @@ class KVPool:
 
     def idle_on(self, path: Path, blocks: int) -> int:
         """Idle blocks of the segments that a lock on the first `blocks` blocks of `path` takes."""
-        return sum(self.resident[s.id] for s in path if s.start < blocks and s.id in self.released)
+        return sum(self.resident[s.id] for s in path if s.start < blocks and s.id in self.evictable)
+
+    def unlocked_on(self, path: Path, blocks: int) -> int:
+        """Likewise, pinned ones included."""
+        held = [s.id for s in path if s.start < blocks and s.id in self.resident]
+        return sum(self.resident[segment] for segment in held if segment not in self.locks)
+
+    def held_of(self, path: Path, blocks: int) -> tuple[int, ...]:
+        """Segments of the first `blocks` blocks of `path` that are here."""
+        return tuple(s.id for s in path if s.start < blocks and s.id in self.resident)
+
+    def children(self, segment: int) -> list[int]:
+        """What stands on it here."""
+        return [child for child in self.resident if self.parent.get(child) == segment]
 
     def lock(self, path: Path, held: list[int], blocks: int) -> None:
         """Extend a turn's lock `held` to all segments that begin within the first `blocks` blocks of `path`."""
         for segment in path[len(held) :]:
             if segment.start < blocks:
                 self.locks[segment.id] = self.locks.get(segment.id, 0) + 1
-                if segment.id in self.released:
-                    self.released.remove(segment.id)
+                self.leave_idle(segment.id)
                 held.append(segment.id)
 
     def release(self, held: list[int]) -> None:
@@ -103,21 +156,88 @@ class KVPool:
             self.locks[segment] -= 1
             if self.locks[segment] == 0:
                 del self.locks[segment]
-                self.released.append(segment)
+                if segment not in self.pinned_segments:
+                    self.released.append(segment)
 
-    def make_room(self, blocks: int) -> None:
-        """Evict, from the tail of the least recently released segment, until `blocks` are free."""
+    def leave_idle(self, segment: int) -> None:
+        for idle in (self.expired, self.released):
+            if segment in idle:
+                idle.remove(segment)
+
+    # Pins.
+
+    def pin(self, pin: Pin) -> None:
+        """Keep segments; a pin of the same program on the same leaf ends."""
+        earlier = [p for p in self.pins.values() if (p.program, p.leaf) == (pin.program, pin.leaf)]
+        self.pins[pin.turn] = pin
+        self.pins_made += 1
+        for segment in pin.segments:
+            self.leave_idle(segment)
+        for old in sorted(earlier, key=lambda p: -p.made):
+            self.unpin(old.turn)
+
+    def unpin(self, turn: int, expired: bool = False) -> None:
+        """A pin ends: what nobody locks or pins any more is idle, the deepest first.
+
+        If it has expired, that is what goes first, as far as nothing else stands on it.
+        """
+        pin = self.pins.pop(turn)
+        below: list[int] = []
+        for segment in reversed(pin.segments):
+            if any(segment in other.segments for other in self.pins.values()):
+                break
+            expired = expired and self.children(segment) == below
+            below = [segment]
+            if segment not in self.locks:
+                (self.expired if expired else self.released).append(segment)
+
+    def use_pins(self, turn: int) -> None:
+        """A turn joins the batch: what was kept for it has done its work."""
+        for pin in sorted(self.pins.values(), key=lambda p: -p.made):
+            if turn in pin.followers:
+                self.unpin(pin.turn)
+                self.pins_used += 1
+
+    def break_pin(self) -> None:
+        """Give up the pin with the latest deadline of those that free something."""
+        useful = [pin for pin in self.pins.values() if pin.segments[-1] not in self.locks]
+        self.unpin(max(useful, key=lambda pin: (pin.expiry_s, pin.turn)).turn)
+        self.pins_broken += 1
+
+    # Room.
+
+    def drop(self, segments: tuple[int, ...]) -> None:
+        """Give up idle segments of a path, the deepest first, as far as nothing stands on them."""
+        for segment in reversed(segments):
+            if segment not in self.evictable or self.children(segment):
+                break
+            blocks = self.resident[segment]
+            self.forget(segment)
+            self.free += blocks
+            self.dropped_blocks += blocks
+
+    def make_room(self, blocks: int) -> bool:
+        """Evict from the tails of idle segments until `blocks` are free; whether that begins a new run."""
+        broken, evicted = self.pins_broken, self.evicted_blocks
         while self.free < blocks:
-            segment = self.released[0]
-            taken = min(blocks - self.free, self.resident[segment])
+            if not self.evictable:
+                self.break_pin()
+                continue
+            segment = self.expired[0] if self.expired else self.choose(self)
+            taken = self.resident[segment] if self.whole_objects else min(blocks - self.free, self.resident[segment])
             if self.evicting is not None:
                 self.evicting(segment, self.resident[segment] - taken, self.resident[segment])
             self.resident[segment] -= taken
             self.free += taken
             self.evicted_blocks += taken
             if self.resident[segment] == 0:
-                del self.resident[segment]
-                self.released.pop(0)
+                self.forget(segment)
+        return self.pins_broken > broken or (self.timed_eviction and self.evicted_blocks > evicted)
+
+    def forget(self, segment: int) -> None:
+        self.leave_idle(segment)
+        del self.resident[segment]
+        self.uses.pop(segment, None)
 
     def own(self, blocks: int) -> None:
         """Turn free blocks into owned ones; a negative number gives them back."""
@@ -126,6 +246,7 @@ class KVPool:
 
     def publish(self, path: Path, blocks: int) -> None:
         """Make the first `blocks` blocks of a locked path resident, from free blocks where they are not yet."""
+        self.parent.update((child.id, parent.id) for parent, child in pairwise(path))
         for segment in path:
             wanted = min(segment.length, blocks - segment.start)
             missing = wanted - self.resident.get(segment.id, 0)

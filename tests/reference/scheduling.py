@@ -77,7 +77,7 @@ def gate(look: Look) -> Turn | None:
     """In order of ready ms + prompt tokens; while memory is full, those that do not fit are passed by."""
     instance = look.instance
     pool = instance.pool
-    full = pool.locked + pool.owned > UTILISATION_LIMIT * pool.capacity
+    full = pool.used > UTILISATION_LIMIT * pool.capacity
 
     def passes(turn: Turn) -> bool:
         return turn.preemptions > 0 or not full or look.uncached(turn) <= pool.available * instance.block_size

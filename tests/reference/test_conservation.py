@@ -24,6 +24,10 @@ def run(scenario: Scenario, debug: bool) -> Records:
         scenario.admit,
         scenario.admit_parameters,
         scenario.memory,
+        retain=scenario.retain,
+        retain_parameters=scenario.retain_parameters,
+        evict=scenario.evict,
+        whole_objects=scenario.whole_objects,
     )
 
 

@@ -241,10 +241,9 @@ class Tiers:
         pool: KVPool = instance.pool
         for segment in reversed([segment for segment in path if segment.start < blocks]):
             held = pool.resident.get(segment.id, 0)
-            if segment.id not in pool.released or segment.start + held > blocks or self.has_child(pool, segment.id):
+            if segment.id not in pool.evictable or segment.start + held > blocks or self.has_child(pool, segment.id):
                 return
-            pool.resident.pop(segment.id)
-            pool.released.remove(segment.id)
+            pool.forget(segment.id)
             pool.free += held
             instance.demoted_blocks += held
 

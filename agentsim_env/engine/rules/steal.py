@@ -6,6 +6,7 @@ from agentsim_env.engine.component import NOTHING, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_waiting
+from agentsim_env.engine.retention import release_moved
 from agentsim_env.engine.rules.saga import load
 from agentsim_env.engine.state import NONE
 
@@ -60,6 +61,8 @@ def _move(state, s, source, target):
     slot.instance = target
     state.turn_run[slot.turn].instance = target
     state.program_run[slot.program].home = target
+    if state.program_run[slot.program].pin != NONE:
+        release_moved(state, slot.turn)
     expect(state, target, s)
     join_waiting(state, target, s)
     wake(state, target)

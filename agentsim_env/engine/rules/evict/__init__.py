@@ -6,11 +6,12 @@ A rule gets the number of a pool that has idle records and returns one of them t
 expired go first, without asking. One function and one row each.
 """
 
-from agentsim_env.engine.rules.evict.recency import lru
+from agentsim_env.engine.rules.evict.recency import lfu, lru
 from agentsim_env.engine.rules.table import Rule, dispatcher
 
 EVICT_RULES: dict[str, Rule] = {
     "lru": Rule(lru),
+    "lfu": Rule(lfu),
 }
 
 LRU = list(EVICT_RULES).index("lru")

@@ -1,8 +1,10 @@
 """Retention that asks for nothing but its parameters."""
 
-from agentsim_env.engine.decisions import DROP, LEAVE, RETAIN_KV
+from agentsim_env.engine.decisions import DROP, LEAVE, RETAIN_KV, TO_CXL, TO_DRAM
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.rules.retain.pinning import pin_for
+from agentsim_env.engine.state import DRAM
+from agentsim_env.engine.stores import can_store
 
 
 @compiled
@@ -15,6 +17,12 @@ def leave(state, t):
 def evict_always(state, t):
     """What a turn leaves and nobody else holds is given up at once (AgentServeSim's lower baseline)."""
     return DROP
+
+
+@compiled
+def swap(state, t):
+    """What a turn leaves is moved to the first tier below; without one it is left (InferCept's swap, for every gap)."""
+    return TO_DRAM if can_store(state, state.turn_run[t].instance, DRAM) else TO_CXL
 
 
 @compiled

@@ -18,7 +18,7 @@ from training.evaluate import evaluate
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-PAGES = {"route_turn": "routers.md"} | dict.fromkeys(
+PAGES = {"route_turn": "routers.md", "retain_kv": "residency.md"} | dict.fromkeys(
     ("schedule_turn", "preempt_turn", "admit_program"), "scheduling.md"
 )
 

@@ -213,6 +213,13 @@ def unpin_record(state, r, expired):
 
 
 @compiled
+def put_first(state, r):
+    """Let a record and its ancestors, as far as nobody locks or pins them, be evicted before all others."""
+    pin_record(state, r)
+    unpin_record(state, r, True)
+
+
+@compiled
 def note_use(state, r, p):
     """A turn of program `p` has used a record and its ancestors in its stay in a batch."""
     while r != NONE:

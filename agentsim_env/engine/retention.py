@@ -5,7 +5,7 @@ from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import DROP, LEAVE, PIN, RETAIN_KV, TO_CXL, TO_DRAM
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.pins import end_pin, follows, make_pin, pin_of
-from agentsim_env.engine.residency import deepest, drop_path, holder_of
+from agentsim_env.engine.residency import deepest, drop_path, holder_of, put_first
 from agentsim_env.engine.rules.retain import retain
 from agentsim_env.engine.state import ACTIVE, NONE
 from agentsim_env.engine.stores import can_store, demote
@@ -100,11 +100,16 @@ def _by_rule(state, t):
 
 @compiled
 def default_retention(state):
-    """The rule's answer to the pending `retain_kv`; a pin of an exact length is the nearest one of the grid."""
+    """The rule's answer to the pending `retain_kv`.
+
+    A pin of an exact length is the nearest one of the grid, and what is to be evicted first is dropped.
+    """
     world = state.world[0]
     answer = _by_rule(state, ended_turn(state))
     if answer != PIN + world.n_pin_times:
         return answer
+    if world.pin_s <= 0.0:
+        return DROP
     nearest = 0
     for k in range(1, world.n_pin_times):
         if abs(state.pin_grid_s[k] - world.pin_s) < abs(state.pin_grid_s[nearest] - world.pin_s):
@@ -122,7 +127,11 @@ def _carry_out(state, t, r, answer):
         demote(state, i, state.turn[t].segment, left_blocks(state, t), answer - TO_DRAM)
     elif answer >= PIN:
         k = answer - PIN
-        make_pin(state, t, i, r, state.pin_grid_s[k] if k < world.n_pin_times else world.pin_s)
+        seconds = state.pin_grid_s[k] if k < world.n_pin_times else world.pin_s
+        if seconds > 0.0:
+            make_pin(state, t, i, r, seconds)
+        else:
+            put_first(state, r)
 
 
 # Pins that end without being used.
@@ -138,11 +147,22 @@ def _end_pin(state, x, expired):
         wake(state, i)
 
 
+@compiled
+def _is_awaited(state, x):
+    """Whether a turn that follows is in the queue of the instance of a pin."""
+    turn = state.turn[state.pin[x].turn]
+    for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
+        run = state.turn_run[state.edge[e].target]
+        if run.instance == state.pin[x].instance and run.scheduled_s != run.scheduled_s:
+            return True
+    return False
+
+
 @component(NOTHING, NUMBER)
 def expire(state, t):
-    """The deadline of the pin that turn `t` has left, if it is still there."""
+    """The deadline of the pin that turn `t` has left, if it is still there; one that a turn waits for stays."""
     x = pin_of(state, t)
-    if x != NONE:
+    if x != NONE and not _is_awaited(state, x):
         state.instance[state.pin[x].instance].pins_expired += 1
         _end_pin(state, x, True)
 

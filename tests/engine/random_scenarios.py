@@ -12,7 +12,7 @@ from tests.reference.admission import RULES as ADMISSIONS
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, MemorySpec, Profile, TierSpec, constant_profile
 from tests.reference.eviction import EVICTIONS
-from tests.reference.retention import RETENTIONS
+from tests.reference.retain_rules import RETENTIONS
 from tests.reference.router import RULES
 from tests.reference.scheduling import SCHEDULES, VICTIMS
 
@@ -106,7 +106,7 @@ def knobs_of(seed: int) -> Knobs:
     """Knobs number `seed`."""
     rng = np.random.default_rng([seed, 1])
     memory = np.random.default_rng([seed, 11])
-    return Knobs(
+    knobs = Knobs(
         seed=seed,
         n_instances=int(rng.integers(1, 5)),
         n_programs=int(rng.integers(4, 25)),
@@ -117,7 +117,7 @@ def knobs_of(seed: int) -> Knobs:
         faults=bool(rng.random() < 0.4),
         frontend_s=float(rng.choice([0.0, TICK_S])),
         rule=str(rng.choice(RULES)),
-        schedule=str(rng.choice(["fcfs", *SCHEDULES])),
+        schedule=str(rng.choice(["fcfs", *(name for name in SCHEDULES if name != "continuum")])),
         preempt=str(rng.choice(["last_admitted", *VICTIMS])),
         tier=bool(rng.random() < 0.4),
         admit=str(rng.choice(["admit", *ADMISSIONS])),
@@ -126,6 +126,8 @@ def knobs_of(seed: int) -> Knobs:
         evict=str(memory.choice(["lru", *EVICTIONS])),
         whole_objects=bool(memory.random() < 0.3),
     )
+    later = np.random.default_rng([seed, 13])
+    return replace(knobs, schedule="continuum") if later.random() < 0.1 else knobs
 
 
 def modes_of(seed: int) -> str:
@@ -387,6 +389,19 @@ def retain_parameters(knobs: Knobs) -> dict[str, float]:
     rng = np.random.default_rng([knobs.seed, 12])
     if knobs.retain == "ttl":
         return {"tau_s": float(rng.choice([1, 4, 20, 100, 1000, np.inf])) * TICK_S, "firm": float(rng.choice([0, 1]))}
+    firm = {"firm": float(rng.choice([0, 1]))}
+    if knobs.retain == "continuum":
+        return {"first_gap_s": float(rng.choice([1, 20])) * TICK_S, "samples": float(rng.choice([1, 3, 10]))} | firm
+    if knobs.retain in ("continuum_released", "gate"):
+        return {"tau_s": float(rng.choice([4, 20, 100])) * TICK_S, "slow_s": float(rng.choice([2, 10, 40])) * TICK_S}
+    if knobs.retain == "saga_ttl":
+        ranges = {"low_pressure": 0.3, "high_pressure": 0.8, "shrink": float(rng.choice([0.5, 1.0]))}
+        return {"deviations": 1.5, **ranges, "most_s": float(rng.choice([20, 1e6])) * TICK_S} | firm
+    if knobs.retain == "tool_ttl":
+        return {"quantile": float(rng.choice([0.0, 0.5, 0.9]))} | firm
+    if knobs.retain in ("infercept", "oracle_gap"):
+        tokens = {"saturation_tokens": float(rng.choice([0, 16, 100]))}
+        return tokens | ({"margin_s": float(rng.choice([0.001, 1.0]))} if knobs.retain == "oracle_gap" else {})
     return {}
 
 

@@ -67,7 +67,8 @@ class ReferenceSimulator:
         scheduler = Scheduler(self.orchestrator, schedule, preempt)
         self.instances = [Instance(spec, programs.block_size, scheduler) for spec in specs]
         self.admission = Admission(self.orchestrator, self.instances, admit, admit_parameters or {})
-        self.retention = Retention(self.orchestrator, self.instances, self.events, retain, retain_parameters or {})
+        retention = (self.history, frontend_s, retain, retain_parameters or {})
+        self.retention = Retention(self.orchestrator, self.instances, self.events, *retention)
         for instance in self.instances:
             instance.firm_pins = self.retention.parameters.get("firm", 0.0) != 0.0
         for number, instance in enumerate(self.instances):

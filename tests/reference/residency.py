@@ -191,6 +191,13 @@ class KVPool:
             if segment not in self.locks:
                 (self.expired if expired else self.released).append(segment)
 
+    def put_first(self, pin: Pin) -> None:
+        """What a pin would keep goes first instead, as if it had expired."""
+        self.pins[pin.turn] = pin
+        for segment in pin.segments:
+            self.leave_idle(segment)
+        self.unpin(pin.turn, expired=True)
+
     def use_pins(self, turn: int) -> None:
         """A turn joins the batch: what was kept for it has done its work."""
         for pin in sorted(self.pins.values(), key=lambda p: -p.made):

@@ -1,68 +1,18 @@
-"""Rules of `retain_kv` in plain Python, and what is done about their answers (semantics, "Pins")."""
+"""What becomes of the KV that turns leave (semantics, "Pins"); the rules are in `retain_rules`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tests.reference.batching import Instance
 from tests.reference.events import Events, Kind
+from tests.reference.history import History
 from tests.reference.orchestrator import Orchestrator
 from tests.reference.pins import Pin
+from tests.reference.retain_rules import RETENTIONS, Drop, First, Keep, Look, Move
 from tests.reference.tiers import Tiers
 from tests.reference.turn import Turn
-
-
-@dataclass(frozen=True)
-class Leave:
-    """Nothing is done."""
-
-
-@dataclass(frozen=True)
-class Drop:
-    """It is given up."""
-
-
-@dataclass(frozen=True)
-class Keep:
-    """It is pinned."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Move:
-    """It is moved to a tier below, "dram" or "cxl"."""
-
-    kind: str
-
-
-Answer = Leave | Drop | Keep | Move
-
-
-@dataclass
-class Look:
-    """What a rule sees: the turn that has ended, where, all programs, the time, and the rule's parameters."""
-
-    turn: Turn
-    instance: Instance
-    orchestrator: Orchestrator
-    now: float
-    parameters: Mapping[str, float]
-    tiers: tuple[str, ...] = ()
-
-
-def ttl(look: Look) -> Answer:
-    return Keep(look.parameters["tau_s"])
-
-
-RETENTIONS: dict[str, Callable[[Look], Answer]] = {
-    "leave": lambda look: Leave(),
-    "evict_always": lambda look: Drop(),
-    "ttl": ttl,
-    "swap": lambda look: Move(look.tiers[0]) if look.tiers else Leave(),
-}
 
 
 class Retention:
@@ -73,12 +23,16 @@ class Retention:
         orchestrator: Orchestrator,
         instances: Sequence[Instance],
         events: Events,
+        history: History,
+        frontend_s: float,
         rule: str,
         parameters: Mapping[str, float],
     ) -> None:
         self.orchestrator = orchestrator
         self.instances = instances
         self.events = events
+        self.history = history
+        self.frontend_s = frontend_s
         self.rule = rule
         self.parameters = parameters
         self.made = 0
@@ -91,28 +45,37 @@ class Retention:
         kept = instance.pool.held_of(turn.path, (turn.prompt + turn.output - 1) // instance.block_size)
         if program.state != "active" or not self.orchestrator.edges(turn) or not kept:
             return
-        tiers = tuple(kind for kind in ("dram", "cxl") if self.tiers and self.tiers.way(("hbm", number), kind))
-        answer = RETENTIONS[self.rule](Look(turn, instance, self.orchestrator, now, self.parameters, tiers))
+        kinds = tuple(kind for kind in ("dram", "cxl") if self.tiers and self.tiers.way(("hbm", number), kind))
+        look = Look(turn, number, instance, self.orchestrator, self.history, self.frontend_s, self.parameters, kinds)
+        answer = RETENTIONS[self.rule](look)
         if isinstance(answer, Drop):
             instance.pool.drop(kept)
         elif isinstance(answer, Move) and self.tiers is not None:
             whole = (turn.prompt + turn.output - 1) // instance.block_size
             self.tiers.demote(number, turn.path, whole, answer.kind, now)
+        elif isinstance(answer, First):
+            instance.pool.put_first(self.pin_of(turn, kept, now))
         elif isinstance(answer, Keep) and answer.seconds > 0:
             self.pin(instance, turn, kept, now + answer.seconds)
 
-    def pin(self, instance: Instance, turn: Turn, kept: tuple[int, ...], expiry_s: float) -> None:
+    def pin_of(self, turn: Turn, kept: tuple[int, ...], expiry_s: float) -> Pin:
         targets = self.orchestrator.workload.edge["target"]
         followers = tuple(int(targets[edge]) for edge in self.orchestrator.edges(turn))
-        instance.pool.pin(Pin(turn.id, turn.program, turn.path[-1].id, followers, kept, expiry_s, self.made))
+        return Pin(turn.id, turn.program, turn.path[-1].id, followers, kept, expiry_s, self.made)
+
+    def pin(self, instance: Instance, turn: Turn, kept: tuple[int, ...], expiry_s: float) -> None:
+        instance.pool.pin(self.pin_of(turn, kept, expiry_s))
         self.made += 1
         if not math.isinf(expiry_s):
             self.events.push(expiry_s, Kind.PIN_EXPIRY, turn.id)
 
     def expire(self, turn: Turn) -> int | None:
-        """The deadline of a turn's pin; the instance where it still was, if any."""
+        """The deadline of a turn's pin; the instance where it ends, if any: one that a turn waits for stays."""
         pool = self.instances[turn.instance].pool
         if turn.id not in pool.pins:
+            return None
+        followers = [self.orchestrator.turns[follower] for follower in pool.pins[turn.id].followers]
+        if any(t.instance == turn.instance and math.isnan(t.scheduled_s) for t in followers):
             return None
         pool.pins_expired += 1
         pool.unpin(turn.id, expired=True)

@@ -73,6 +73,11 @@ def tokens_left(look: Look, turn: Turn) -> int:
     return sum(int(rows["new_tokens"][i] + rows["output_tokens"][i]) for i in left)
 
 
+def is_pinned(look: Look, turn: Turn) -> bool:
+    """Whether its instance keeps something for it."""
+    return any(turn.id in pin.followers for pin in look.instance.pool.pins.values())
+
+
 def gate(look: Look) -> Turn | None:
     """In order of ready ms + prompt tokens; while memory is full, those that do not fit are passed by."""
     instance = look.instance
@@ -80,10 +85,21 @@ def gate(look: Look) -> Turn | None:
     full = pool.used > UTILISATION_LIMIT * pool.capacity
 
     def passes(turn: Turn) -> bool:
-        return turn.preemptions > 0 or not full or look.uncached(turn) <= pool.available * instance.block_size
+        always = turn.preemptions > 0 or is_pinned(look, turn) or not full
+        return always or look.uncached(turn) <= pool.available * instance.block_size
 
     passing = [turn for turn in instance.ready if passes(turn)]
-    return min(passing, key=lambda turn: turn.ready_s * 1000.0 + min(turn.prompt, MOST_TOKENS), default=None)
+
+    def key(turn: Turn) -> tuple[bool, float]:
+        return not is_pinned(look, turn), turn.ready_s * 1000.0 + min(turn.prompt, MOST_TOKENS)
+
+    return min(passing, key=key, default=None)
+
+
+def continuum(look: Look) -> Turn:
+    """Preempted, pinned, others; by program."""
+    arrival_s = {turn.id: look.program(turn).arrival_s for turn in look.instance.ready}
+    return min(look.instance.ready, key=lambda t: (t.preemptions == 0, not is_pinned(look, t), arrival_s[t.id]))
 
 
 def saga_fair(look: Look) -> Turn:
@@ -122,6 +138,7 @@ SCHEDULES: dict[str, Schedule] = {
     "atlas": lowest(path_s),
     "autellix_mlfq": lowest(level),
     "saga_fair": saga_fair,
+    "continuum": continuum,
     "gate": gate,
     "oracle_srpt": lowest(tokens_left),
 }

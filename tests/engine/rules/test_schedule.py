@@ -2,10 +2,15 @@
 
 import pytest
 
+from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.decisions import ENDED
+from agentsim_env.engine.entry import Core
 from agentsim_env.engine.rules.preempt import PREEMPT_RULES
 from agentsim_env.engine.rules.schedule import SCHEDULE_RULES
 from agentsim_env.engine.state import NONE
+from tests.engine.hand_made import engine
 from tests.engine.rules.batch import Batch, waiting
+from tests.reference.building import WorkloadBuilder
 
 
 @pytest.mark.parametrize("rule", SCHEDULE_RULES)
@@ -210,3 +215,35 @@ def test_of_equal_progress_the_longest_prompt_leaves() -> None:
     assert batch.victim() == 1
     batch.run(0, 1, 2, generated=[7, 8, 7])
     assert batch.victim() == 2
+
+
+# Pins.
+
+
+@pytest.mark.parametrize(("rule", "first"), [("program_fcfs", 1), ("continuum", 3), ("gate", 3)])
+def test_turns_whose_kv_is_pinned_go_first(rule: str, first: int) -> None:
+    """One turn at a time, 10 ms an iteration, pins of 50 ms."""
+    work = WorkloadBuilder()
+    work.program(0.0)
+    leaf = work.segment(20)
+    # Runs until 0.1 s and is back at 0.2 s, when its pin has expired.
+    work.edge(work.turn(leaf, 180, 10), work.turn(leaf, 200, 5), gap_s=0.1)
+    work.program(0.01)
+    leaf = work.segment(40)
+    # Runs until 0.14 s, two iterations of prefill and two more tokens, and is back at 0.15 s; its pin waits with it.
+    work.edge(work.turn(leaf, 390, 3), work.turn(leaf, 400, 5), gap_s=0.01)
+    work.program(0.02)
+    work.turn(work.segment(40), 500, 15)  # runs until 0.3 s
+    blueprint = Blueprint(
+        [engine(max_num_seqs=1)],
+        rules={"schedule_turn": rule, "retain_kv": "ttl"},
+        parameters={"retain_kv": {"tau_s": 0.05}},
+    )
+    core = Core(blueprint.state(work.build()))
+    assert core.advance() == ENDED
+    scheduled_s = core.state.turn_run["scheduled_s"]
+    # Of turns 1 and 3, the second ones, 1 is of the older program and, to the gate, 200 ms + 200 < 150 ms + 400.
+    assert scheduled_s[first] == pytest.approx(0.3)
+    assert scheduled_s[4 - first] > 0.31
+    assert core.state.instance["pins_expired"][0] == 1
+    assert core.state.instance["pins_used"][0] == 1

@@ -4,7 +4,11 @@ A rule gets the number of the turn and returns LEAVE, DROP, TO_DRAM, TO_CXL, or 
 function and one row each. A rule with a parameter `firm` that is not 0 has pins that give way to running turns only.
 """
 
+from agentsim_env.engine.rules.retain.by_tool import gate, saga_ttl, tool_ttl
+from agentsim_env.engine.rules.retain.continuum import continuum, continuum_released
+from agentsim_env.engine.rules.retain.oracle import oracle_gap
 from agentsim_env.engine.rules.retain.plain import evict_always, leave, swap, ttl
+from agentsim_env.engine.rules.retain.waste import infercept
 from agentsim_env.engine.rules.table import Rule, dispatcher
 
 RETAIN_RULES: dict[str, Rule] = {
@@ -12,6 +16,23 @@ RETAIN_RULES: dict[str, Rule] = {
     "evict_always": Rule(evict_always),
     "swap": Rule(swap),
     "ttl": Rule(ttl, {"tau_s": 2.0, "firm": 0.0}),
+    "continuum": Rule(continuum, {"first_gap_s": 1.0, "samples": 100.0, "firm": 0.0}),
+    "continuum_released": Rule(continuum_released, {"tau_s": 2.0, "slow_s": 2.0, "firm": 0.0}),
+    "saga_ttl": Rule(
+        saga_ttl,
+        {
+            "deviations": 1.6448536269514722,
+            "low_pressure": 0.7,
+            "high_pressure": 0.9,
+            "shrink": 0.5,
+            "most_s": 300.0,
+            "firm": 0.0,
+        },
+    ),
+    "tool_ttl": Rule(tool_ttl, {"quantile": 0.9, "firm": 0.0}),
+    "gate": Rule(gate, {"tau_s": 2.0, "slow_s": 3.0, "firm": 0.0}),
+    "infercept": Rule(infercept, {"saturation_tokens": 0.0, "firm": 0.0}),
+    "oracle_gap": Rule(oracle_gap, {"saturation_tokens": 0.0, "margin_s": 0.001, "firm": 0.0}, oracle=True),
 }
 
 retain = dispatcher("retain_kv", RETAIN_RULES, __file__)

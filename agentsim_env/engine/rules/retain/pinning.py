@@ -11,3 +11,10 @@ def pin_for(state, seconds):
         return LEAVE
     state.world[0].pin_s = seconds
     return PIN + state.world[0].n_pin_times
+
+
+@compiled
+def give_up_first(state):
+    """The answer that leaves the KV to be evicted before all else: a pin that has expired as it is made."""
+    state.world[0].pin_s = 0.0
+    return PIN + state.world[0].n_pin_times

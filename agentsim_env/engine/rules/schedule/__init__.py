@@ -5,6 +5,7 @@ all of them back for now; docs/scheduling.md has the formulas.
 """
 
 from agentsim_env.engine.rules.schedule.autellix import atlas, autellix_mlfq, plas
+from agentsim_env.engine.rules.schedule.continuum import continuum
 from agentsim_env.engine.rules.schedule.gate import gate
 from agentsim_env.engine.rules.schedule.oracle import oracle_srpt
 from agentsim_env.engine.rules.schedule.orders import fcfs, least_uncached, program_fcfs, shortest_prompt
@@ -22,6 +23,7 @@ SCHEDULE_RULES: dict[str, Rule] = {
         autellix_mlfq, {"queues": 4.0, "first_quantum_s": 1.0, "quantum_growth": 2.0, "starvation_ratio": 5.0}
     ),
     "saga_fair": Rule(saga_fair, {"least_slack_s": 1.0, "most_slack_s": 600.0}),
+    "continuum": Rule(continuum),
     "gate": Rule(gate, {"utilisation_limit": 0.9, "most_tokens": 10_000.0}),
     "oracle_srpt": Rule(oracle_srpt, oracle=True),
 }

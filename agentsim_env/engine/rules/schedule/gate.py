@@ -5,6 +5,7 @@ from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import first_ready, next_ready
 from agentsim_env.engine.prefix import uncached_tokens
 from agentsim_env.engine.residency import available_blocks
+from agentsim_env.engine.rules.schedule.pinned import is_pinned
 from agentsim_env.engine.state import NONE
 
 MILLISECONDS = 1000.0
@@ -12,8 +13,8 @@ MILLISECONDS = 1000.0
 
 @compiled
 def _passes(state, i, s):
-    """Whether a turn may be admitted at all; one that was preempted always may."""
-    if state.turn_run[state.slot[s].turn].preemptions > 0:
+    """Whether a turn may be admitted at all; one that was preempted or whose KV is pinned always may."""
+    if state.turn_run[state.slot[s].turn].preemptions > 0 or is_pinned(state, i, s):
         return True
     pool = state.pool[i]
     if pool.used - pool.idle <= state.parameter[SCHEDULE_TURN, 0] * pool.capacity:
@@ -23,18 +24,20 @@ def _passes(state, i, s):
 
 @compiled
 def gate(state, i):
-    """The lowest `ready in ms + min(prompt tokens, most_tokens)` among the turns that pass.
+    """The lowest `ready in ms + min(prompt tokens, most_tokens)` among the turns that pass, first of those with a pin.
 
     A turn is held back while the blocks in use exceed `utilisation_limit` of the pool and its uncached tokens exceed
     what is free or idle; others pass it. If all are held back and nothing runs, the head of the queue goes.
     """
-    best, least = NONE, 0.0
+    best, best_pinned, least = NONE, False, 0.0
     s = first_ready(state, i)
     while s != NONE:
         slot = state.slot[s]
         tokens = min(float(state.turn[slot.turn].prompt_tokens), state.parameter[SCHEDULE_TURN, 1])
         key = state.turn_run[slot.turn].ready_s * MILLISECONDS + tokens
-        if (best == NONE or key < least) and _passes(state, i, s):
-            best, least = s, key
+        pinned = is_pinned(state, i, s)
+        first = best == NONE or (pinned and not best_pinned) or (pinned == best_pinned and key < least)
+        if first and _passes(state, i, s):
+            best, best_pinned, least = s, pinned, key
         s = next_ready(state, s)
     return best

@@ -1,0 +1,175 @@
+"""Rules of `retain_kv` in plain Python; docs/residency.md has the formulas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.reference.batching import Instance
+from tests.reference.estimate import chunk_s, prefill_s
+from tests.reference.history import Gaps, History
+from tests.reference.orchestrator import Orchestrator
+from tests.reference.turn import Turn
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Nothing is done."""
+
+
+@dataclass(frozen=True)
+class Drop:
+    """It is given up."""
+
+
+@dataclass(frozen=True)
+class First:
+    """It is the first to go when memory is needed."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """It is pinned; for no time at all it is left."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Move:
+    """It is moved to a tier below, "dram" or "cxl"."""
+
+    kind: str
+
+
+Answer = Leave | Drop | First | Keep | Move
+
+
+@dataclass
+class Look:
+    """What a rule sees: the turn that has ended, where, all programs, past gaps, parameters, and the tiers below."""
+
+    turn: Turn
+    number: int
+    instance: Instance
+    orchestrator: Orchestrator
+    history: History
+    frontend_s: float
+    parameters: Mapping[str, float]
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        return self.turn.prompt + self.turn.output
+
+    @property
+    def tool(self) -> int:
+        """Of the tools called that with the smallest mean gap."""
+        tools = [int(self.orchestrator.workload.edge["tool"][edge]) for edge in self.orchestrator.edges(self.turn)]
+        means = [self.history.mean_gap_s(tool) for tool in tools]
+        return min(zip(tools, means, strict=True), key=lambda pair: -1.0 if pair[1] is None else pair[1])[0]
+
+    @property
+    def gaps(self) -> Gaps | None:
+        """Those of the tool, of all tools if it is new, None if there are none."""
+        gaps = self.history.of(self.tool)
+        gaps = gaps if gaps.seconds else self.history.everything
+        return gaps if gaps.seconds else None
+
+
+def ttl(look: Look) -> Answer:
+    return Keep(look.parameters["tau_s"])
+
+
+def continuum(look: Look) -> Answer:
+    everything, tool = look.history.everything, look.history.of(look.tool)
+    wait_s, reload_s = look.history.mean_wait_s, prefill_s(look.instance.spec, look.tokens, 0)
+    if len(everything.seconds) < look.parameters["samples"]:
+        mean_s = everything.mean_s if everything.seconds else look.parameters["first_gap_s"]
+        benefit_s = wait_s + reload_s
+        return Keep(mean_s * math.log(benefit_s / mean_s) if benefit_s > mean_s > 0 else 0.0)
+    gaps = tool if len(tool.seconds) > look.parameters["samples"] else everything
+    benefit_s = wait_s * look.history.memoryfulness + reload_s
+    worth_s = {tau_s: gaps.share_within(tau_s) * benefit_s - tau_s for tau_s in (0.0, *gaps.last)}
+    return Keep(min(worth_s, key=lambda tau_s: (-worth_s[tau_s], tau_s)))
+
+
+def continuum_released(look: Look) -> Answer:
+    gaps = look.history.of(look.tool)
+    slow = bool(gaps.seconds) and gaps.mean_s > look.parameters["slow_s"]
+    return Leave() if slow else Keep(look.parameters["tau_s"])
+
+
+def saga_ttl(look: Look) -> Answer:
+    if look.gaps is None:
+        return Leave()
+    p, pool = look.parameters, look.instance.pool
+    mean, variance = look.gaps.log_normal()
+    tau_s = min(math.exp(mean + p["deviations"] * math.sqrt(variance)), p["most_s"])
+    over = (pool.used / pool.capacity - p["low_pressure"]) / (p["high_pressure"] - p["low_pressure"])
+    return Keep(tau_s * (1.0 - p["shrink"] * max(0.0, min(1.0, over))))
+
+
+def tool_ttl(look: Look) -> Answer:
+    gaps, quantile = look.gaps, look.parameters["quantile"]
+    if gaps is None:
+        return Leave()
+    if quantile == 0:
+        return Keep(gaps.mean_s)
+    return Keep(min(tau_s for tau_s in gaps.last if gaps.share_within(tau_s) >= quantile))
+
+
+def gate(look: Look) -> Answer:
+    slow = look.history.of(look.tool).average(0.2) > look.parameters["slow_s"]
+    return Leave() if slow else Keep(look.parameters["tau_s"])
+
+
+def discard_waste(look: Look) -> float:
+    """Token-seconds to compute the context again in chunks, each chunk held while those behind it are computed."""
+    spec, running = look.instance.spec, look.instance.running
+    most = spec.max_num_batched_tokens
+    saturation = min(int(look.parameters["saturation_tokens"]) or most, most)
+    one_s, full_s = chunk_s(spec, 1, 0), chunk_s(spec, saturation, 0)
+    per_token_s = (full_s - one_s) / max(1, saturation - 1)
+    fixed_s = one_s - per_token_s
+    chunk = max(saturation - sum(turn.decoding for turn in running), 1)
+    n = math.ceil(look.tokens / chunk) - 1
+    last = look.tokens - n * chunk
+    others = sum(turn.kv_tokens for turn in running)
+    held = (per_token_s * saturation + fixed_s) * (1 + n) * n / 2 * chunk
+    return held + per_token_s * chunk * n * others + per_token_s * last * others
+
+
+def infercept(look: Look) -> Answer:
+    waste = discard_waste(look)
+    gap_s = look.history.mean_gap_s(look.tool) or 0.0
+    return Keep(waste / look.tokens) if look.tokens * gap_s < waste else First()
+
+
+def oracle_gap(look: Look) -> Answer:
+    workload = look.orchestrator.workload
+
+    def tool_s(edge: int) -> float:
+        row = workload.edge[edge]
+        failures = int(row["failures"])
+        return float(row["gap_s"]) * (failures + 1) + workload.tools[row["tool"]].backoff_s * (2.0**failures - 1.0)
+
+    gap_s = min(tool_s(edge) for edge in look.orchestrator.edges(look.turn))
+    if look.tokens * gap_s >= discard_waste(look):
+        return First()
+    return Keep(gap_s + look.frontend_s + look.parameters["margin_s"])
+
+
+RETENTIONS: dict[str, Callable[[Look], Answer]] = {
+    "leave": lambda look: Leave(),
+    "evict_always": lambda look: Drop(),
+    "swap": lambda look: Move(look.kinds[0]) if look.kinds else Leave(),
+    "ttl": ttl,
+    "continuum": continuum,
+    "continuum_released": continuum_released,
+    "saga_ttl": saga_ttl,
+    "tool_ttl": tool_ttl,
+    "gate": gate,
+    "infercept": infercept,
+    "oracle_gap": oracle_gap,
+}

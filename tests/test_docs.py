@@ -18,9 +18,11 @@ from training.evaluate import evaluate
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-PAGES = {"route_turn": "routers.md", "retain_kv": "residency.md"} | dict.fromkeys(
-    ("schedule_turn", "preempt_turn", "admit_program"), "scheduling.md"
-)
+PAGES = {
+    "route_turn": "routers.md",
+    **dict.fromkeys(("schedule_turn", "preempt_turn", "admit_program"), "scheduling.md"),
+    **dict.fromkeys(("retain_kv", "evict_kv"), "residency.md"),
+}
 
 
 @pytest.mark.parametrize(("kind", "rule"), [(kind, rule) for kind in PAGES for rule in RULES[kind]])

@@ -10,6 +10,7 @@ import numpy as np
 from agentsim_env.engine import events
 from agentsim_env.engine.decisions import KINDS, TARGETS
 from agentsim_env.engine.directory import FIRST_PLACES
+from agentsim_env.engine.future import due_after, uses_of
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules.tables import RULES, TABLES
 from agentsim_env.engine.state import (
@@ -273,6 +274,8 @@ class Blueprint:
         if self.peer is not None:
             instance["peer_link"] = len(link) - n + np.arange(n)
         delayed = self.view_period_s > 0
+        ahead = any(TABLES[kind][self.rule_of(kind)].needs_future for kind in TABLES)
+        use_first, use_turn = uses_of(programs) if ahead else (np.zeros(0, "i4"), np.zeros(0, "i4"))
         world = self._world(seed)
         world["keep_tree"] = keep_tree
         world["has_links"] = len(link) > 0
@@ -291,6 +294,10 @@ class Blueprint:
             program_run=_program_runs(programs),
             turn_run=_turn_runs(programs),
             path_s=np.zeros(len(programs.turn) if schedule.needs_paths else 0),
+            due_after_s=due_after(programs) if ahead else np.zeros(0),
+            use_first=use_first,
+            use_turn=use_turn,
+            use_at=use_first[:-1].copy(),
             edge_next=np.zeros(n_queued, "i4"),
             edge_attempt=np.zeros(n_queued, "i2"),
             holder=np.full(n_segments, NONE, "i4"),

@@ -28,7 +28,22 @@ def _default(table):
     return asked_rule(bind(table))
 
 
-FIXED = frozenset({"program", "turn", "edge", "segment", "profile", "by_tokens", "by_seqs", "rule", "parameter"})
+FIXED = frozenset(
+    {
+        "program",
+        "turn",
+        "edge",
+        "segment",
+        "profile",
+        "by_tokens",
+        "by_seqs",
+        "rule",
+        "parameter",
+        "due_after_s",
+        "use_first",
+        "use_turn",
+    }
+)
 """Arrays of the state that no simulation changes; snapshots share them."""
 
 

@@ -225,6 +225,8 @@ def note_use(state, r, p):
     while r != NONE:
         record = state.resident[r]
         record.uses += 1
+        if record.program != NONE and record.program != p:
+            record.shared = 1
         record.program = p
         r = record.parent
 
@@ -246,7 +248,11 @@ def new_record(state, segment, pool, blocks):
     record.blocks = blocks
     record.locks = 0
     record.pins = 0
+    record.entered = world.entries
+    world.entries += 1
+    record.mark = 0
     record.uses = 0
+    record.shared = 0
     record.program = NONE
     record.expired = 0
     record.parent = NONE

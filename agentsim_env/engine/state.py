@@ -91,6 +91,8 @@ WORLD = np.dtype(
         ("plan_head", "i4"),  # instances that are to form an iteration now, first in first out
         ("plan_tail", "i4"),
         ("last_routed", "i4"),  # instance that the last turn was sent to
+        ("entries", "i8"),  # resident records made so far
+        ("marks", "i8"),  # questions for which eviction rules have marked records
         ("pin_s", "f8"),  # how long the retention rule pins, where its answer is an exact time
         ("n_pin_times", "i4"),  # entries of `pin_grid_s`
         ("n_ended", "i4"),  # entries of `ended`
@@ -310,8 +312,12 @@ RESIDENT = np.dtype(
         ("blocks", "i4"),  # leading blocks of the segment that the pool holds
         ("locks", "i4"),  # turns that lock it, plus locked children
         ("pins", "i4"),  # pins on it, plus pinned children
+        ("entered", "i8"),  # number of the record; a later one is larger
+        ("mark", "i8"),  # scratch of eviction rules: the number of the question that `place` belongs to
+        ("place", "i4"),
         ("uses", "i4"),  # stays of turns in a batch that locked it and have ended
         ("program", "i4"),  # program of the last of them; NONE for none
+        ("shared", "i1"),  # they were of more than one program
         ("expired", "i1"),  # its pin has expired, and nobody has locked it since
         ("parent", "i4"),  # record of the parent segment in the same pool
         ("children", "i4"),  # resident children
@@ -450,6 +456,10 @@ class State(NamedTuple):
     path_s: Any  # f8 [T], or [0] if no rule asks: service on the longest path of ended turns that leads to a turn
     edge_next: Any  # i4 [E], or [0] without tool servers: next edge in the queue of a tool server
     edge_attempt: Any  # i2 [E], or [0]: attempts begun on a tool server
+    due_after_s: Any  # f8 [T], or [0] if no rule looks ahead; engine/future.py
+    use_first: Any  # i4 [S + 1], or [0]: uses of segment s are `use_turn[use_first[s]:use_first[s + 1]]`
+    use_turn: Any  # i4 [uses], turns that use a segment, in order
+    use_at: Any  # i4 [S], or [0]: first of them that is not over
     holder: Any  # i4 [S], first resident record of each segment
     place: Any  # i4 [power of two], resident records by (segment, pool), hashed; see engine/directory.py
     tool: Any  # TOOL [kinds]
@@ -494,6 +504,10 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("f8"), 1),
     (np.dtype("i4"), 1),
     (np.dtype("i2"), 1),
+    (np.dtype("f8"), 1),
+    (np.dtype("i4"), 1),
+    (np.dtype("i4"), 1),
+    (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
     (TOOL, 1),

@@ -77,6 +77,7 @@ class Scenario:
     retain_parameters: dict[str, float]
     evict: str
     whole_objects: bool
+    evict_parameters: dict[str, float]
 
 
 KNOBS = st.builds(
@@ -163,6 +164,7 @@ def build(knobs: Knobs) -> Scenario:
         retain_parameters=retain_parameters(knobs),
         evict=knobs.evict,
         whole_objects=knobs.whole_objects,
+        evict_parameters=evict_parameters(knobs),
     )
 
 
@@ -403,6 +405,15 @@ def retain_parameters(knobs: Knobs) -> dict[str, float]:
         tokens = {"saturation_tokens": float(rng.choice([0, 16, 100]))}
         return tokens | ({"margin_s": float(rng.choice([0.001, 1.0]))} if knobs.retain == "oracle_gap" else {})
     return {}
+
+
+def evict_parameters(knobs: Knobs) -> dict[str, float]:
+    """Weights with which each term of a score may decide."""
+    rng = np.random.default_rng([knobs.seed, 15])
+    if knobs.evict == "saga_wa_lru":
+        weights = rng.permutation([0.3, 0.5, 0.2])
+        return {f"{name}_weight": float(w) for name, w in zip(("idle", "reuse", "size"), weights, strict=True)}
+    return {"alpha": float(rng.choice([0.0, 0.5, 2.0]))} if knobs.evict == "marconi" else {}
 
 
 def with_tenants(knobs: Knobs, programs: Programs) -> Programs:

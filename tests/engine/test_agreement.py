@@ -56,6 +56,7 @@ def reference_records(scenario: Scenario) -> Records:
         retain_parameters=scenario.retain_parameters,
         evict=scenario.evict,
         whole_objects=scenario.whole_objects,
+        evict_parameters=scenario.evict_parameters,
     )
 
 
@@ -78,6 +79,7 @@ def engine_records(scenario: Scenario) -> Records:
             "route_turn": parameters,
             "admit_program": scenario.admit_parameters,
             "retain_kv": scenario.retain_parameters,
+            "evict_kv": scenario.evict_parameters,
         },
         **memory_of(scenario.memory),
         whole_objects=scenario.whole_objects,

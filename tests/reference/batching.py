@@ -349,8 +349,7 @@ class Instance:
         self.running.remove(turn)
         self.own(turn, -turn.owned)
         self.publish(turn, turn.kv_tokens)
-        for segment in turn.locked:
-            self.pool.uses[segment] = self.pool.uses.get(segment, 0) + 1
+        self.pool.note_use(turn.locked, turn.program)
         self.pool.release(turn.locked)
         turn.asked_tokens += turn.target if turn.decoding else turn.computed
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.reference.orchestrator import Orchestrator
+from tests.reference.batching import Instance
+from tests.reference.estimate import chunk_s, prefill_s
+from tests.reference.orchestrator import Orchestrator, Program
 from tests.reference.residency import KVPool
+from tests.reference.turn import Turn
 
 
 @dataclass
 class Look:
-    """What a rule sees: the pool of an instance, the number of that, all programs, and the time."""
+    """What a rule sees: the pool of an instance, that and its number, all programs, the time, and its parameters."""
 
     pool: KVPool
     number: int
+    instance: Instance
     orchestrator: Orchestrator
     now: float
+    parameters: Mapping[str, float]
 
     @property
     def candidates(self) -> list[int]:
@@ -32,7 +38,159 @@ def lowest(key: Callable[[Look, int], float]) -> Evict:
     return lambda look: min(look.candidates, key=lambda segment: key(look, segment))
 
 
+def is_shared(look: Look, segment: int) -> bool:
+    return len(set(look.pool.facts[segment].programs)) != 1
+
+
+def owner(look: Look, segment: int) -> Program:
+    return look.orchestrator.programs[look.pool.facts[segment].programs[-1]]
+
+
+def goes_on(look: Look, program: Program) -> float:
+    """Probability that a program has another turn."""
+    ended = sum(not math.isnan(turn.end_s) for turn in look.orchestrator.turns)
+    done = sum(other.state == "done" for other in look.orchestrator.programs)
+    if program.state != "active":
+        return 0.0
+    return 1.0 if program.live or not ended else (ended - done) / ended
+
+
+def idle_s(look: Look, segment: int) -> float:
+    return look.now - look.pool.facts[segment].released_s
+
+
+def saga_wa_lru(look: Look) -> int:
+    p = look.parameters
+    longest_s = max(idle_s(look, segment) for segment in look.candidates)
+    most = max(look.pool.resident[segment] for segment in look.candidates)
+
+    def score(segment: int) -> float:
+        reuse = 1.0 if is_shared(look, segment) else goes_on(look, owner(look, segment))
+        idle = idle_s(look, segment) / longest_s if longest_s else 0.0
+        size = look.pool.resident[segment] / most
+        return p["reuse_weight"] * (1.0 - reuse) + p["size_weight"] * size + p["idle_weight"] * idle
+
+    return max(look.candidates, key=score)
+
+
+def start_tokens(look: Look, segment: int) -> int:
+    return int(look.orchestrator.workload.segment["start_block"][segment]) * look.instance.block_size
+
+
+@lowest
+def pensieve(look: Look, segment: int) -> float:
+    """Time to compute the last block again over idle time."""
+    size, spec = look.instance.block_size, look.instance.spec
+    position = start_tokens(look, segment) + (look.pool.resident[segment] - 1) * size
+    return chunk_s(spec, min(size, spec.max_num_batched_tokens), position) / max(idle_s(look, segment), 1e-6)
+
+
+def marconi(look: Look) -> int:
+    spec = look.instance.spec
+    blocks = look.pool.resident
+    recency = {k: 1.0 / max(idle_s(look, k), 1e-6) for k in look.candidates}
+    saved_s = {
+        k: prefill_s(spec, blocks[k] * look.instance.block_size, start_tokens(look, k)) / blocks[k]
+        for k in look.candidates
+    }
+    newest, most_s = max(recency.values()), max(saved_s.values())
+
+    def value(segment: int) -> float:
+        efficiency = saved_s[segment] / most_s if most_s else 0.0
+        return recency[segment] / newest + look.parameters["alpha"] * efficiency
+
+    return min(look.candidates, key=value)
+
+
+def cached_attention(look: Look) -> int:
+    """What the first turns of the queue do not need, else what only the last of them need."""
+    waiting = look.instance.waiting
+    if not waiting:
+        return look.candidates[0]
+    mean_blocks = sum(turn.target for turn in waiting) / len(waiting) / look.instance.block_size
+    window = waiting[: max(1, int(look.pool.capacity / mean_blocks))]
+
+    def needed(turn: Turn) -> tuple[int, ...]:
+        return look.pool.held_of(turn.path, turn.target // look.instance.block_size)
+
+    def place(segment: int) -> float:
+        return next((k for k, turn in enumerate(window) if segment in needed(turn)), math.inf)
+
+    return max(look.candidates, key=place)
+
+
+@lowest
+def continuum_order(look: Look, segment: int) -> float:
+    """The latest program; those that have ended first, what is shared last."""
+    if is_shared(look, segment):
+        return math.inf
+    program = owner(look, segment)
+    return -program.arrival_s if program.state == "active" else -math.inf
+
+
+# Belady.
+
+
+def tool_s(look: Look, edge: int) -> float:
+    row = look.orchestrator.workload.edge[edge]
+    failures = int(row["failures"])
+    backoff_s = look.orchestrator.workload.tools[row["tool"]].backoff_s
+    return float(row["gap_s"]) * (failures + 1) + backoff_s * (2.0**failures - 1.0)
+
+
+def due_after_s(look: Look, turn: Turn) -> float:
+    """Time from the admission of its program to a turn, at 1/64 s an output token."""
+    orchestrator, due_s = look.orchestrator, 0.0
+    for parent in orchestrator.parents(turn):
+        for edge in orchestrator.edges(parent):
+            if orchestrator.workload.edge["target"][edge] == turn.id:
+                due_s = max(due_s, due_after_s(look, parent) + parent.output / 64 + tool_s(look, edge))
+    return due_s
+
+
+def due_s(look: Look, turn: Turn) -> float:
+    """When a turn that has not ended will be ready."""
+    program = look.orchestrator.programs[turn.program]
+    row = look.orchestrator.workload.program[turn.program]
+    after_s = due_after_s(look, turn)
+    if program.state == "unborn":
+        return (float(row["arrival_s"]) if row["after"] < 0 else look.now + float(row["arrival_s"])) + after_s
+    if program.state == "held":
+        return look.now + after_s
+    if not math.isnan(turn.ready_s):
+        return turn.ready_s
+    last = [t for t in program.turns.values() if t.id < turn.id and not math.isnan(t.ready_s)][-1]
+    before_s = due_after_s(look, last)
+    if math.isnan(last.end_s):
+        return look.now + (after_s - before_s)
+    return max(look.now, last.end_s + (after_s - before_s - last.output / 64))
+
+
+def next_use_s(look: Look, segment: int) -> float:
+    """When the instance is next asked for a segment."""
+
+    def may_use(turn: Turn) -> bool:
+        over = not math.isnan(turn.end_s) or look.orchestrator.programs[turn.program].ended
+        whole = turn.prompt // look.instance.block_size
+        uses = any(part.id == segment and part.start < whole for part in turn.path)
+        return uses and not over and turn.instance in (-1, look.number)
+
+    return min((due_s(look, turn) for turn in look.orchestrator.turns if may_use(turn)), default=math.inf)
+
+
+def oracle_belady(look: Look) -> int:
+    return max(look.candidates, key=lambda segment: next_use_s(look, segment))
+
+
 EVICTIONS: dict[str, Evict] = {
     "lru": lambda look: look.pool.released[0],
-    "lfu": lowest(lambda look, segment: look.pool.uses.get(segment, 0)),
+    "lfu": lowest(lambda look, segment: look.pool.facts[segment].uses),
+    "fifo": lowest(lambda look, segment: look.pool.facts[segment].entered),
+    "largest": lowest(lambda look, segment: -look.pool.resident[segment]),
+    "saga_wa_lru": saga_wa_lru,
+    "pensieve": pensieve,
+    "marconi": marconi,
+    "cached_attention": cached_attention,
+    "continuum_order": continuum_order,
+    "oracle_belady": oracle_belady,
 }

@@ -41,6 +41,7 @@ class ReferenceSimulator:
         retain_parameters: Its parameters.
         evict: Rule that names what is evicted.
         whole_objects: Eviction takes whole segments.
+        evict_parameters: Parameters of that rule.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class ReferenceSimulator:
         retain_parameters: Mapping[str, float] | None = None,
         evict: str = "lru",
         whole_objects: bool = False,
+        evict_parameters: Mapping[str, float] | None = None,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
@@ -71,6 +73,7 @@ class ReferenceSimulator:
         self.retention = Retention(self.orchestrator, self.instances, self.events, *retention)
         for instance in self.instances:
             instance.firm_pins = self.retention.parameters.get("firm", 0.0) != 0.0
+        self.evict_parameters = evict_parameters or {}
         for number, instance in enumerate(self.instances):
             instance.pool.choose = partial(self.victim, evict, number)
             instance.pool.whole_objects = whole_objects
@@ -119,6 +122,8 @@ class ReferenceSimulator:
         """Handle events until all programs have ended and no iteration is in flight, or nothing is left to happen."""
         while self.events.heap and not self.over():
             self.now, kind, number = self.events.pop()
+            for instance in self.instances:
+                instance.pool.now = self.now
             self.handlers[kind](number)
             self.ask_again()
             if self.debug:
@@ -132,7 +137,9 @@ class ReferenceSimulator:
 
     def victim(self, evict: str, number: int, pool: KVPool) -> int:
         """The segment that goes from the pool of an instance, or from a copy of it."""
-        return EVICTIONS[evict](Look(pool, number, self.orchestrator, self.now))
+        instance = self.instances[number]
+        look = Look(pool, number, instance, self.orchestrator, self.now, self.evict_parameters)
+        return EVICTIONS[evict](look)
 
     # Programs.
 
@@ -385,10 +392,11 @@ def simulate(
     retain_parameters: Mapping[str, float] | None = None,
     evict: str = "lru",
     whole_objects: bool = False,
+    evict_parameters: Mapping[str, float] | None = None,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
     rules = (schedule, preempt, admit, admit_parameters)
-    kv = (memory, retain, retain_parameters, evict, whole_objects)
+    kv = (memory, retain, retain_parameters, evict, whole_objects, evict_parameters)
     simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, *kv)
     simulator.run()
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -30,6 +31,23 @@ def path_to(programs: Programs, leaf: int) -> Path:
     return tuple(reversed(path))
 
 
+@dataclass
+class Facts:
+    """What is known of a segment since it is there.
+
+    Attributes:
+        entered: Number of its coming.
+        uses: Stays of turns in a batch that have locked it and have ended.
+        programs: Those of the turns, in order.
+        released_s: When it was last released.
+    """
+
+    entered: int
+    uses: int = 0
+    programs: tuple[int, ...] = ()
+    released_s: float = 0.0
+
+
 class KVPool:
     """`capacity = free + idle + pinned + locked + owned`, counted in blocks.
 
@@ -41,7 +59,9 @@ class KVPool:
         expired: Idle segments whose pin has expired; they go before those.
         pins: By the turn that has left them.
         parent: Parent of each segment that has been published.
-        uses: Stays in a batch that have locked a segment and have ended, by segment.
+        facts: What is known of a segment that is held.
+        made: Segments that have ever come.
+        now: The time, for what is released.
         choose: Names the idle segment that goes, where none has an expired pin; the least recently released by default.
         whole_objects: A segment that gives up blocks gives up all.
         timed_eviction: An iteration that needs more than is free begins a new run.
@@ -57,6 +77,8 @@ class KVPool:
         self.pins_used = 0
         self.pins_expired = 0
         self.pins_broken = 0
+        self.made = 0
+        self.now = 0.0
         self.whole_objects = False
         self.timed_eviction = False
         self.choose: Callable[[KVPool], int] = lambda pool: pool.released[0]
@@ -72,14 +94,15 @@ class KVPool:
         self.released: list[int] = []
         self.expired: list[int] = []
         self.pins: dict[int, Pin] = {}
-        self.uses: dict[int, int] = {}
+        self.facts: dict[int, Facts] = {}
 
     def copy(self) -> "KVPool":
         """A copy that can be changed."""
         other = copy.copy(self)
         other.resident, other.locks = dict(self.resident), dict(self.locks)
         other.released, other.expired = list(self.released), list(self.expired)
-        other.pins, other.uses = dict(self.pins), dict(self.uses)
+        other.pins = dict(self.pins)
+        other.facts = {segment: copy.copy(facts) for segment, facts in self.facts.items()}
         other.evicting = None
         return other
 
@@ -158,11 +181,18 @@ class KVPool:
                 del self.locks[segment]
                 if segment not in self.pinned_segments:
                     self.released.append(segment)
+                    self.facts[segment].released_s = self.now
 
     def leave_idle(self, segment: int) -> None:
         for idle in (self.expired, self.released):
             if segment in idle:
                 idle.remove(segment)
+
+    def note_use(self, segments: list[int], program: int) -> None:
+        """A turn has had these in its stay in a batch."""
+        for segment in segments:
+            self.facts[segment].uses += 1
+            self.facts[segment].programs += (program,)
 
     # Pins.
 
@@ -190,6 +220,7 @@ class KVPool:
             below = [segment]
             if segment not in self.locks:
                 (self.expired if expired else self.released).append(segment)
+                self.facts[segment].released_s = self.now
 
     def put_first(self, pin: Pin) -> None:
         """What a pin would keep goes first instead, as if it had expired."""
@@ -244,7 +275,7 @@ class KVPool:
     def forget(self, segment: int) -> None:
         self.leave_idle(segment)
         del self.resident[segment]
-        self.uses.pop(segment, None)
+        del self.facts[segment]
 
     def own(self, blocks: int) -> None:
         """Turn free blocks into owned ones; a negative number gives them back."""
@@ -258,6 +289,9 @@ class KVPool:
             wanted = min(segment.length, blocks - segment.start)
             missing = wanted - self.resident.get(segment.id, 0)
             if missing > 0:
+                if segment.id not in self.resident:
+                    self.made += 1
+                    self.facts[segment.id] = Facts(self.made, released_s=self.now)
                 self.resident[segment.id] = wanted
                 self.free -= missing
 

@@ -28,6 +28,7 @@ def run(scenario: Scenario, debug: bool) -> Records:
         retain_parameters=scenario.retain_parameters,
         evict=scenario.evict,
         whole_objects=scenario.whole_objects,
+        evict_parameters=scenario.evict_parameters,
     )
 
 

@@ -17,6 +17,7 @@ class Rule(NamedTuple):
         ticks: An admission rule that takes stock every so often: its parameter `period_s`.
         oracle: The rule sees the future.
         needs_paths: The longest path of service that leads to each turn must be kept (`State.path_s`).
+        needs_future: The turns that will use a segment must be known (`engine/future.py`).
     """
 
     answer: Callable[..., Any]
@@ -26,6 +27,7 @@ class Rule(NamedTuple):
     ticks: bool = False
     oracle: bool = False
     needs_paths: bool = False
+    needs_future: bool = False
 
 
 def dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:

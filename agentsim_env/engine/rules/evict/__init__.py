@@ -6,12 +6,24 @@ A rule gets the number of a pool that has idle records and returns one of them t
 expired go first, without asking. One function and one row each.
 """
 
-from agentsim_env.engine.rules.evict.recency import lfu, lru
+from agentsim_env.engine.rules.evict.cost import marconi, pensieve
+from agentsim_env.engine.rules.evict.oracle import oracle_belady
+from agentsim_env.engine.rules.evict.queue import cached_attention, continuum_order
+from agentsim_env.engine.rules.evict.recency import fifo, largest, lfu, lru
+from agentsim_env.engine.rules.evict.saga import saga_wa_lru
 from agentsim_env.engine.rules.table import Rule, dispatcher
 
 EVICT_RULES: dict[str, Rule] = {
     "lru": Rule(lru),
     "lfu": Rule(lfu),
+    "fifo": Rule(fifo),
+    "largest": Rule(largest),
+    "saga_wa_lru": Rule(saga_wa_lru, {"idle_weight": 0.3, "reuse_weight": 0.5, "size_weight": 0.2}),
+    "pensieve": Rule(pensieve),
+    "marconi": Rule(marconi, {"alpha": 1.0}),
+    "cached_attention": Rule(cached_attention),
+    "continuum_order": Rule(continuum_order),
+    "oracle_belady": Rule(oracle_belady, oracle=True, needs_future=True),
 }
 
 LRU = list(EVICT_RULES).index("lru")

@@ -1,7 +1,7 @@
 """Eviction by the time or the number of uses."""
 
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.rules.evict.lowest import lowest
 
 
 @compiled
@@ -10,14 +10,19 @@ def lru(state, pool):
     return state.pool[pool].oldest
 
 
-@compiled
-def lfu(state, pool):
-    """The record that the fewest turns have used, of equals the one released longest ago."""
-    best, least = NONE, 0
-    r = state.pool[pool].oldest
-    while r != NONE:
-        record = state.resident[r]
-        if record.children == 0 and (best == NONE or record.uses < least):
-            best, least = r, record.uses
-        r = record.newer
-    return best
+@lowest
+def lfu(state, pool, r):
+    """The record that the fewest turns have used since it is there (SGLang's `lfu`)."""
+    return state.resident[r].uses
+
+
+@lowest
+def fifo(state, pool, r):
+    """The record that came first, however it has been used since (the baseline of CachedAttention, ATC'24)."""
+    return state.resident[r].entered
+
+
+@lowest
+def largest(state, pool, r):
+    """The record with the most blocks: one that makes the most room."""
+    return -state.resident[r].blocks

@@ -401,6 +401,10 @@ def retain_parameters(knobs: Knobs) -> dict[str, float]:
         return {"deviations": 1.5, **ranges, "most_s": float(rng.choice([20, 1e6])) * TICK_S} | firm
     if knobs.retain == "tool_ttl":
         return {"quantile": float(rng.choice([0.0, 0.5, 0.9]))} | firm
+    if knobs.retain == "tokencake":
+        return {"usage": float(rng.choice([0.1, 0.6])), "window_ratio": float(rng.choice([0.1, 1.0]))}
+    if knobs.retain == "pensieve":
+        return {"low_water": float(rng.choice([0.25, 0.8]))}
     if knobs.retain in ("infercept", "oracle_gap"):
         tokens = {"saturation_tokens": float(rng.choice([0, 16, 100]))}
         return tokens | ({"margin_s": float(rng.choice([0.001, 1.0]))} if knobs.retain == "oracle_gap" else {})

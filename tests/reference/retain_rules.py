@@ -10,6 +10,8 @@ from tests.reference.batching import Instance
 from tests.reference.estimate import chunk_s, prefill_s
 from tests.reference.history import Gaps, History
 from tests.reference.orchestrator import Orchestrator
+from tests.reference.residency import blocks_for
+from tests.reference.tiers import Way
 from tests.reference.turn import Turn
 
 
@@ -47,7 +49,12 @@ Answer = Leave | Drop | First | Keep | Move
 
 @dataclass
 class Look:
-    """What a rule sees: the turn that has ended, where, all programs, past gaps, parameters, and the tiers below."""
+    """What a rule sees: the turn that has ended, where, all programs, past gaps, parameters, and the first tier below.
+
+    Attributes:
+        kind: Of that tier.
+        way: To it and back.
+    """
 
     turn: Turn
     number: int
@@ -56,7 +63,8 @@ class Look:
     history: History
     frontend_s: float
     parameters: Mapping[str, float]
-    kinds: tuple[str, ...] = ()
+    kind: str = ""
+    way: Way | None = None
 
     @property
     def tokens(self) -> int:
@@ -140,10 +148,56 @@ def discard_waste(look: Look) -> float:
     return held + per_token_s * chunk * n * others + per_token_s * last * others
 
 
+def round_trip_s(look: Look, way: Way) -> float:
+    """Time to move the context down and up."""
+    blocks = (look.tokens - 1) // look.instance.block_size
+    links = [link for link in (way.down, way.up) if link is not None]
+    return sum(
+        link.tier.latency_s + blocks * link.block_bytes / link.bytes_per_s if link.bytes_per_s else math.inf
+        for link in links
+    )
+
+
+def swap_waste(look: Look) -> float:
+    """Token-seconds of that, if no more than an iteration's worth is on the link down."""
+    if look.way is None:
+        return math.inf
+    spec, down = look.instance.spec, look.way.down
+    most = spec.max_num_batched_tokens
+    saturation = min(int(look.parameters["saturation_tokens"]) or most, most)
+    queued_s = sum(transfer.missing for transfer in down.queue) * down.block_bytes / down.bytes_per_s
+    return math.inf if queued_s > chunk_s(spec, saturation, 0) else look.tokens * round_trip_s(look, look.way)
+
+
 def infercept(look: Look) -> Answer:
-    waste = discard_waste(look)
+    discarded, swapped = discard_waste(look), swap_waste(look)
     gap_s = look.history.mean_gap_s(look.tool) or 0.0
-    return Keep(waste / look.tokens) if look.tokens * gap_s < waste else First()
+    if look.tokens * gap_s < min(discarded, swapped):
+        return Keep(discarded / look.tokens)
+    return Move(look.kind) if swapped < discarded else First()
+
+
+def tokencake(look: Look) -> Answer:
+    """Moved down if there is room, the tool is slow, memory is in use, and somebody who waits would fit."""
+    instance, pool, p = look.instance, look.instance.pool, look.parameters
+    blocks = (look.tokens - 1) // instance.block_size
+    if look.way is None or look.way.shelf.free + look.way.shelf.idle < blocks or look.gaps is None:
+        return Leave()
+    stall_s = 0.5 * look.gaps.mean_s + 0.5 * look.gaps.average(0.5)
+    idle = pool.idle_on(look.turn.path, blocks)
+
+    def fits(turn: Turn) -> bool:
+        return blocks_for(turn.target, instance.block_size) - instance.match(turn) <= pool.free + idle
+
+    slow = stall_s > p["window_ratio"] * round_trip_s(look, look.way)
+    in_use = pool.used + idle >= p["usage"] * pool.capacity
+    return Move(look.kind) if slow and in_use and any(map(fits, instance.ready)) else Leave()
+
+
+def pensieve(look: Look) -> Answer:
+    pool = look.instance.pool
+    low = pool.free < look.parameters["low_water"] * pool.capacity
+    return Move(look.kind) if look.way is not None and low else Leave()
 
 
 def oracle_gap(look: Look) -> Answer:
@@ -163,7 +217,7 @@ def oracle_gap(look: Look) -> Answer:
 RETENTIONS: dict[str, Callable[[Look], Answer]] = {
     "leave": lambda look: Leave(),
     "evict_always": lambda look: Drop(),
-    "swap": lambda look: Move(look.kinds[0]) if look.kinds else Leave(),
+    "swap": lambda look: Move(look.kind) if look.way else Leave(),
     "ttl": ttl,
     "continuum": continuum,
     "continuum_released": continuum_released,
@@ -171,5 +225,7 @@ RETENTIONS: dict[str, Callable[[Look], Answer]] = {
     "tool_ttl": tool_ttl,
     "gate": gate,
     "infercept": infercept,
+    "tokencake": tokencake,
+    "pensieve": pensieve,
     "oracle_gap": oracle_gap,
 }

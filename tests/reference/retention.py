@@ -46,7 +46,9 @@ class Retention:
         if program.state != "active" or not self.orchestrator.edges(turn) or not kept:
             return
         kinds = tuple(kind for kind in ("dram", "cxl") if self.tiers and self.tiers.way(("hbm", number), kind))
-        look = Look(turn, number, instance, self.orchestrator, self.history, self.frontend_s, self.parameters, kinds)
+        look = Look(turn, number, instance, self.orchestrator, self.history, self.frontend_s, self.parameters)
+        if kinds and self.tiers is not None:
+            look.kind, look.way = kinds[0], self.tiers.way(("hbm", number), kinds[0])
         answer = RETENTIONS[self.rule](look)
         if isinstance(answer, Drop):
             instance.pool.drop(kept)

@@ -6,14 +6,15 @@ import pytest
 
 from agentsim_env.engine.rules.retain import RETAIN_RULES
 from agentsim_env.engine.rules.retain.waste import discard_waste, forward_line, preserve_waste
+from agentsim_env.engine.state import CXL, DRAM, NONE
 from tests.engine.hand_made import bound
-from tests.engine.rules.leaving import FIRST, Leaving
+from tests.engine.rules.leaving import DOWN, FIRST, Leaving
 from tests.engine.rules.situation import Engine
 
 line_of = bound(forward_line)
 
 
-@pytest.mark.parametrize("rule", sorted(set(RETAIN_RULES) - {"leave", "evict_always", "ttl"}))
+@pytest.mark.parametrize("rule", sorted(set(RETAIN_RULES) - {"leave", "evict_always", "swap", "ttl"}))
 def test_without_a_tool_there_is_nothing_to_predict(rule: str) -> None:
     assert Leaving(rule, tools=()).gaps(0.1).pin_s() == 0.0
 
@@ -121,7 +122,7 @@ def test_gate_pins_two_seconds_unless_the_average_is_above_three() -> None:
 # InferCept.
 
 B200_8B, PRO_6000_70B = (2304, 6.775, 0.010746), (1280, 46.3, 0.2569)
-"""Saturation point in tokens, fixed milliseconds and milliseconds a token (shared/reference/policies.md, section 5)."""
+"""Saturation point in tokens, fixed milliseconds and milliseconds a token."""
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,66 @@ def test_infercept_with_a_saturation_of_its_own() -> None:
     small = Engine(max_num_batched_tokens=64)
     over = Leaving("infercept", tokens=300, parameters={"saturation_tokens": 100.0}, engine=small)
     assert over.pin_s() == pytest.approx(0.064 * (64 * 10) / 300)
+
+
+# Tiers.
+
+HALF_A_SECOND = (DRAM, 1000, 1.0)  # 318 blocks take 0.318 s down and as long up
+
+
+def test_swap_moves_everything_that_can_be_moved() -> None:
+    assert Leaving("swap", tier=HALF_A_SECOND).pin_s() == DOWN
+    assert Leaving("swap", tier=(CXL, 1000, 1.0)).pin_s() == DOWN
+
+
+def test_infercept_moves_down_what_is_dearer_to_keep_and_to_compute() -> None:
+    made = Leaving("infercept", tokens=5096, tier=HALF_A_SECOND)
+    discarded_s = 2.048 * (2048 + 4096) / 5096
+    assert made.gaps(0.6).pin_s() == pytest.approx(discarded_s)  # keeping 0.6, moving 0.636, computing 2.47
+    assert made.gaps(0.8).pin_s() == DOWN  # keeping 0.7
+    assert Leaving("infercept", tokens=5096, tier=(DRAM, 1000, 10.0)).gaps(0.7).pin_s() == pytest.approx(discarded_s)
+    assert Leaving("infercept", tokens=5096, tier=(DRAM, 1000, 10.0)).gaps(2.5).pin_s() == FIRST
+
+
+def test_infercept_moves_no_more_than_an_iteration_hides() -> None:
+    made = Leaving("infercept", tokens=5096, tier=HALF_A_SECOND).gaps(0.7)
+    state = made.state
+    # Something is on the link down: 2,048 blocks take as long as an iteration of 2,048 tokens.
+    state.link["current"][0], state.link["queue_head"][0] = 0, 1
+    state.transfer["missing"][:2], state.transfer["next"][1] = [1000, 1048], NONE
+    assert made.pin_s() == DOWN
+    state.transfer["missing"][1] = 1049
+    assert isinstance(made.pin_s(), float)
+
+
+def test_tokencake_moves_down_for_somebody_who_needs_the_room() -> None:
+    def made(gap_s: float = 0.7, tier: tuple[int, int, float] = HALF_A_SECOND) -> Leaving:
+        return Leaving("tokencake", tokens=5096, tier=tier).holds().gaps(gap_s)
+
+    assert made().use(990).wait().pin_s() == DOWN
+    assert made().use(990).pin_s() == 0.0  # nobody waits
+    assert made(gap_s=0.6).use(990).wait().pin_s() == 0.0  # back before it would have been moved down and up
+    assert made(tier=(DRAM, 317, 1.0)).use(990).wait().pin_s() == 0.0  # no room below
+    # 599 blocks in use with the context are less than 0.6 of 1,000
+    assert made().use(599).wait().pin_s() == 0.0
+    assert made().use(600).wait().pin_s() == DOWN
+    # The stall is half the mean and half the fast average: 0.5 x 0.6 + 0.5 x (0.5 x 1.0 + 0.5 x 0.2)
+    assert made(gap_s=1.0).gaps(0.2).use(990).wait().pin_s() == 0.0
+    assert made(gap_s=1.0).gaps(0.4).use(990).wait().pin_s() == DOWN
+
+
+def test_tokencake_leaves_where_nobody_would_fit() -> None:
+    # A waiting turn needs 20 blocks; 12 are free and 6 are given back.
+    made = Leaving("tokencake", tokens=100, tier=HALF_A_SECOND).holds().gaps(0.7).use(988).wait()
+    assert made.pin_s() == 0.0
+    assert made.use(986).pin_s() == DOWN
+
+
+def test_pensieve_moves_down_while_little_is_free() -> None:
+    made = Leaving("pensieve", tier=HALF_A_SECOND)
+    assert made.use(750).pin_s() == 0.0
+    assert made.use(751).pin_s() == DOWN
+    assert Leaving("pensieve").use(751).pin_s() == 0.0
 
 
 # Oracle.

@@ -6,6 +6,7 @@ function and one row each. A rule with a parameter `firm` that is not 0 has pins
 
 from agentsim_env.engine.rules.retain.by_tool import gate, saga_ttl, tool_ttl
 from agentsim_env.engine.rules.retain.continuum import continuum, continuum_released
+from agentsim_env.engine.rules.retain.offload import pensieve, tokencake
 from agentsim_env.engine.rules.retain.oracle import oracle_gap
 from agentsim_env.engine.rules.retain.plain import evict_always, leave, swap, ttl
 from agentsim_env.engine.rules.retain.waste import infercept
@@ -32,6 +33,8 @@ RETAIN_RULES: dict[str, Rule] = {
     "tool_ttl": Rule(tool_ttl, {"quantile": 0.9, "firm": 0.0}),
     "gate": Rule(gate, {"tau_s": 2.0, "slow_s": 3.0, "firm": 0.0}),
     "infercept": Rule(infercept, {"saturation_tokens": 0.0, "firm": 0.0}),
+    "tokencake": Rule(tokencake, {"usage": 0.6, "window_ratio": 1.0}),
+    "pensieve": Rule(pensieve, {"low_water": 0.25}),
     "oracle_gap": Rule(oracle_gap, {"saturation_tokens": 0.0, "margin_s": 0.001, "firm": 0.0}, oracle=True),
 }
 

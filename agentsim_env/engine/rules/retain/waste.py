@@ -1,10 +1,19 @@
 """The least waste of memory (InferCept, ICML'24, arXiv 2402.01869), in token-seconds."""
 
-from agentsim_env.engine.decisions import RETAIN_KV
+import numpy as np
+
+from agentsim_env.engine.decisions import RETAIN_KV, TO_DRAM
 from agentsim_env.engine.estimate import chunk_s
 from agentsim_env.engine.history import mean_gap_s, tool_of
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.rules.retain.cost import context_tokens, instance_of
+from agentsim_env.engine.rules.retain.cost import (
+    context_tokens,
+    first_level,
+    instance_of,
+    queued_s,
+    round_trip_s,
+    whole_blocks,
+)
 from agentsim_env.engine.rules.retain.pinning import give_up_first, pin_for
 from agentsim_env.engine.state import NONE
 
@@ -52,12 +61,18 @@ def running_tokens(state, i):
 
 
 @compiled
+def _saturation(state, i):
+    """Tokens that fill an iteration up: `saturation_tokens`, at most the token budget, for which 0 stands."""
+    most = np.int64(state.instance[i].max_tokens)
+    saturation = min(np.int64(state.parameter[RETAIN_KV, 0]), most)
+    return saturation if saturation > 0 else most
+
+
+@compiled
 def discard_waste_of(state, t):
     """The waste of computing again what turn `t` has left, on its instance as it is now."""
     i = instance_of(state, t)
-    most = state.instance[i].max_tokens
-    saturation = min(int(state.parameter[RETAIN_KV, 0]), most)
-    saturation = saturation if saturation > 0 else most
+    saturation = _saturation(state, i)
     fixed_s, per_token_s = forward_line(state, i, saturation)
     in_flight = state.instance[i].n_decode
     tokens = context_tokens(state, t)
@@ -65,8 +80,22 @@ def discard_waste_of(state, t):
 
 
 @compiled
+def swap_waste_of(state, t):
+    """The waste of moving what turn `t` has left down and up again; infinite without a tier or beyond the budget.
+
+    Transfers overlap with compute here, so that nothing but the context itself is held for them. The budget: what is on
+    the link down and waits for it takes no longer than an iteration at the saturation point.
+    """
+    i = instance_of(state, t)
+    level = first_level(state, i)
+    if level == NONE or queued_s(state, i, level) > chunk_s(state, i, _saturation(state, i), 0):
+        return np.inf
+    return context_tokens(state, t) * round_trip_s(state, i, level, whole_blocks(state, t))
+
+
+@compiled
 def infercept(state, t):
-    """Keep the context if that wastes less than to compute it again: gap x tokens against `discard_waste`.
+    """Whatever wastes least: to keep the context (gap x tokens), to move it down, or to compute it again.
 
     InferCept decides at every iteration and takes the time since the call as the gap. This rule is asked once, as the
     turn ends, and takes the mean gap of the tool (nothing being known, 0). What it keeps, it keeps until the time at
@@ -78,6 +107,9 @@ def infercept(state, t):
         return pin_for(state, 0.0)
     waste = discard_waste_of(state, t)
     tokens = context_tokens(state, t)
-    if preserve_waste(tokens, max(0.0, mean_gap_s(state, tool))) < waste:
+    swapped = swap_waste_of(state, t)
+    if preserve_waste(tokens, max(0.0, mean_gap_s(state, tool))) < min(waste, swapped):
         return pin_for(state, waste / tokens)
+    if swapped < waste:
+        return np.int64(TO_DRAM + first_level(state, instance_of(state, t)))
     return give_up_first(state)

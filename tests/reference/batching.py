@@ -220,7 +220,8 @@ class Instance:
 
     def decodes_go_on(self) -> bool:
         """Whether another iteration of all decodes would belong to the run."""
-        if not self.running or sum(self.blocks_needed(turn, 1) for turn in self.running) > self.pool.available:
+        room = self.pool.free if self.pool.timed_eviction else self.pool.available
+        if not self.running or sum(self.blocks_needed(turn, 1) for turn in self.running) > room:
             return False
         step = Step(decodes=list(self.running))
         return self.continues_run(step, self.time_of(step))

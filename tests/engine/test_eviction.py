@@ -7,6 +7,7 @@ import pytest
 
 from agentsim_env import Simulator
 from agentsim_env.simulator import Decision
+from tests.engine.books import check_blocks
 from tests.engine.test_pins import chain, resident, run
 from tests.reference.building import WorkloadBuilder
 from tests.small import answer_at_random, small
@@ -161,7 +162,10 @@ def test_an_agent_that_answers_everything_at_random_keeps_the_books(tiers: dict[
     kinds = ("admit_program", "route_turn", "schedule_turn", "retain_kv", "evict_kv", "preempt_turn")
     simulator = Simulator(small("tight", {**TIGHT, **tiers}), agent_kinds=kinds)
     simulator.reset(2)
-    answer_at_random(simulator, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    while simulator.next_decision() is not None:
+        check_blocks(simulator.state)
+        answer_at_random(simulator, rng, most=1)
     assert simulator.ended
     pool, n = simulator.state.pool, len(simulator.engines)
     assert not pool["pinned"].any()

@@ -1,0 +1,82 @@
+"""Conservation of blocks in the engine's own arrays, at any moment."""
+
+import numpy as np
+
+from agentsim_env.engine.state import DECODE, NONE, PREFILL, State
+
+
+def check_blocks(state: State) -> None:
+    """`capacity = free + idle + pinned + locked + owned + reserved` on every instance, by their records."""
+    for i in range(len(state.instance)):
+        _check_pool(state, i)
+
+
+def _check_pool(state: State, i: int) -> None:
+    pool = state.pool[i]
+    records = np.flatnonzero((state.resident["pool"] == i) & (state.resident["blocks"] > 0))
+    rows = state.resident[records]
+    locked = rows["locks"] > 0
+    pinned = ~locked & (rows["pins"] > 0)
+    idle = ~locked & ~pinned
+    assert pool["idle"] == rows["blocks"][idle].sum()
+    assert pool["pinned"] == rows["blocks"][pinned].sum()
+    assert pool["used"] == rows["blocks"].sum() + _owned(state, i) + _reserved(state, i)
+    assert 0 <= pool["used"] <= pool["capacity"]
+    order = _idle_list(state, i)
+    assert sorted(order) == sorted(records[idle].tolist())
+    place = {r: k for k, r in enumerate(order)}
+    for r in order:
+        parent = int(state.resident["parent"][r])
+        assert parent not in place or place[parent] > place[r], "a parent is behind its children"
+    n_expired = int(rows["expired"].sum())
+    assert state.resident["expired"][order[:n_expired]].all(), "what has expired is first"
+    assert pool["last_expired"] == (order[n_expired - 1] if n_expired else NONE)
+    _check_pins(state, i)
+
+
+def _idle_list(state: State, i: int) -> list[int]:
+    order, r = [], int(state.pool["oldest"][i])
+    while r != NONE:
+        order.append(r)
+        r = int(state.resident["newer"][r])
+    return order
+
+
+def _owned(state: State, i: int) -> int:
+    """Blocks of the turns in the batch that are not published."""
+    size = int(state.world["block_size"][0])
+    owned, s = 0, int(state.instance["running_head"][i])
+    while s != NONE:
+        slot = state.slot[s]
+        if slot["state"] == DECODE:
+            tokens = slot["target"] - slot["decode_from"] + state.instance["iteration"][i]
+            owned += -(-int(tokens) // size) - int(slot["target"]) // size
+        elif slot["state"] == PREFILL:
+            owned += int(slot["owned"])
+        s = int(slot["next"])
+    return owned
+
+
+def _reserved(state: State, i: int) -> int:
+    """Blocks that are kept for what is on its way."""
+    slots = state.slot[: int(state.world["n_slots"][0])]
+    loading = slots[(slots["instance"] == i) & (slots["transfer"] != NONE) & (slots["turn"] != NONE)]
+    return int(state.transfer["reserved"][loading["transfer"]].sum())
+
+
+def _check_pins(state: State, i: int) -> None:
+    """Each pin holds its path, and those that ended are accounted for."""
+    instance = state.instance[i]
+    x, live = int(instance["pin"]), 0
+    while x != NONE:
+        pin = state.pin[x]
+        assert pin["instance"] == i
+        assert pin["expiry_s"] >= state.world["now_s"][0]
+        r = int(pin["record"])
+        while r != NONE:
+            assert state.resident["pins"][r] > 0
+            assert state.resident["pool"][r] == i
+            r = int(state.resident["parent"][r])
+        live += 1
+        x = int(pin["next"])
+    assert instance["pins_used"] + instance["pins_expired"] + instance["pins_broken"] + live <= instance["pins_made"]

@@ -395,7 +395,10 @@ def retain_parameters(knobs: Knobs) -> dict[str, float]:
     if knobs.retain == "continuum":
         return {"first_gap_s": float(rng.choice([1, 20])) * TICK_S, "samples": float(rng.choice([1, 3, 10]))} | firm
     if knobs.retain in ("continuum_released", "gate"):
-        return {"tau_s": float(rng.choice([4, 20, 100])) * TICK_S, "slow_s": float(rng.choice([2, 10, 40])) * TICK_S}
+        return {
+            "tau_s": float(rng.choice([4, 20, 100])) * TICK_S,
+            "slow_s": float(rng.choice([2, 10, 40])) * TICK_S,
+        } | firm
     if knobs.retain == "saga_ttl":
         ranges = {"low_pressure": 0.3, "high_pressure": 0.8, "shrink": float(rng.choice([0.5, 1.0]))}
         return {"deviations": 1.5, **ranges, "most_s": float(rng.choice([20, 1e6])) * TICK_S} | firm
@@ -406,7 +409,7 @@ def retain_parameters(knobs: Knobs) -> dict[str, float]:
     if knobs.retain == "pensieve":
         return {"low_water": float(rng.choice([0.25, 0.8]))}
     if knobs.retain in ("infercept", "oracle_gap"):
-        tokens = {"saturation_tokens": float(rng.choice([0, 16, 100]))}
+        tokens = {"saturation_tokens": float(rng.choice([0, 16, 100]))} | firm
         return tokens | ({"margin_s": float(rng.choice([0.001, 1.0]))} if knobs.retain == "oracle_gap" else {})
     return {}
 

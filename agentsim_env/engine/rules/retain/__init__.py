@@ -17,8 +17,8 @@ RETAIN_RULES: dict[str, Rule] = {
     "evict_always": Rule(evict_always),
     "swap": Rule(swap),
     "ttl": Rule(ttl, {"tau_s": 2.0, "firm": 0.0}),
-    "continuum": Rule(continuum, {"first_gap_s": 1.0, "samples": 100.0, "firm": 0.0}),
-    "continuum_released": Rule(continuum_released, {"tau_s": 2.0, "slow_s": 2.0, "firm": 0.0}),
+    "continuum": Rule(continuum, {"first_gap_s": 1.0, "samples": 100.0, "firm": 1.0}),
+    "continuum_released": Rule(continuum_released, {"tau_s": 2.0, "slow_s": 2.0, "firm": 1.0}),
     "saga_ttl": Rule(
         saga_ttl,
         {
@@ -32,7 +32,7 @@ RETAIN_RULES: dict[str, Rule] = {
     ),
     "tool_ttl": Rule(tool_ttl, {"quantile": 0.9, "firm": 0.0}),
     "gate": Rule(gate, {"tau_s": 2.0, "slow_s": 3.0, "firm": 0.0}),
-    "infercept": Rule(infercept, {"saturation_tokens": 0.0, "firm": 0.0}),
+    "infercept": Rule(infercept, {"saturation_tokens": 0.0, "firm": 1.0}),
     "tokencake": Rule(tokencake, {"usage": 0.6, "window_ratio": 1.0}),
     "pensieve": Rule(pensieve, {"low_water": 0.25}),
     "oracle_gap": Rule(oracle_gap, {"saturation_tokens": 0.0, "margin_s": 0.001, "firm": 0.0}, oracle=True),

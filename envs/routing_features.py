@@ -4,6 +4,7 @@ from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.estimate import prefill_s
 from agentsim_env.engine.jit import compiled, entry
 from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.prefix import kept_blocks
 from agentsim_env.engine.residency import hits
 from agentsim_env.engine.rules.forecast import decode_step_s
 from agentsim_env.engine.rules.look import pending_prefill_tokens
@@ -61,6 +62,7 @@ def observe(state, out):
     first_pool = n if world.view_period_s > 0.0 else 0
     hits(state, turn.segment, first_pool, state.score)
     most = (slot.target - 1) // world.block_size
+    moved = kept_blocks(state, world.asked_slot)
     soonest = 1e300
     fewest = 1e300
     turns = 0.0
@@ -70,7 +72,7 @@ def observe(state, out):
             synchronise(state, i)
         instance = state.seen[i]
         row = out[i]
-        cached = min(most, int(state.score[i])) * world.block_size
+        cached = min(most, max(int(state.score[i]), moved)) * world.block_size
         uncached = slot.target - cached
         pending = pending_prefill_tokens(state, i)
         own_s = prefill_s(state, i, uncached, cached)

@@ -49,6 +49,21 @@ SMALL: dict[str, dict[str, Any]] = {
         "reward": {"unit_s": 7.0},
         "episode": {"programs": 12, "warmup_programs": 1},
     },
+    # Prefill and decode apart; an instance of either kind fails.
+    "apart": {
+        "extends": "coding_agents",
+        "cluster": {
+            "peer_link": {},
+            "instances": [
+                {"gpu": "H100", "mode": "prefill", "failures": [{"at_s": 4.0, "down_s": 3.0}]},
+                {"gpu": "H100", "mode": "prefill", "kv_blocks": 6000},
+                {"gpu": "H100", "mode": "decode", "failures": [{"at_s": 8.0, "down_s": 2.0}]},
+                {"gpu": "H100", "mode": "decode", "kv_blocks": 6000},
+            ],
+        },
+        "workload": {"arrivals": {"process": "poisson", "rate_per_s": 4.0}},
+        "episode": {"programs": 12, "warmup_programs": 1},
+    },
     # Ends in the middle of everything.
     "cut": {
         "extends": "tool_chat",

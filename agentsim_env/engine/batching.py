@@ -15,7 +15,7 @@ from agentsim_env.engine.lists import (
 )
 from agentsim_env.engine.prefix import found, matched
 from agentsim_env.engine.reclaim import make_room
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.state import NONE, PREFILL_MODE
 
 
 @component(NOTHING, NUMBER, NUMBER)
@@ -73,9 +73,9 @@ def wake(state, i):
 
 @compiled
 def next_ended(state, i):
-    """After a run: the next turn that has all its output, or NONE. Ended prefills come first, in order of admission.
+    """After a run: the next turn that leaves the batch, or NONE. Ended prefills come first, in order of admission.
 
-    Prefills that ended with more to generate begin to decode on the way.
+    It has all its output, or is to decode elsewhere. Other prefills that ended begin to decode on the way.
     """
     instance = state.instance[i]
     s = instance.prefill_head
@@ -86,7 +86,7 @@ def next_ended(state, i):
         run = state.turn_run[slot.turn]
         if run.first_token_s != run.first_token_s:
             run.first_token_s = state.world[0].now_s
-        if slot.generated == state.turn[slot.turn].output_tokens:
+        if slot.generated == state.turn[slot.turn].output_tokens or instance.mode == PREFILL_MODE:
             return s
         leave_prefills(state, i, s)
         begin_decode(state, i, s)

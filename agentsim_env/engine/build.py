@@ -15,6 +15,7 @@ from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules.tables import RULES, TABLES
 from agentsim_env.engine.state import (
     CXL,
+    DECODE_MODE,
     DUE,
     EVENT,
     FINISH,
@@ -212,12 +213,16 @@ class Blueprint:
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
         rows["due_at"] = rows["pin"] = rows["peer_link"] = rows["joining"] = NONE
+        decoding = [self._max_context(engine) for engine in self.engines if engine.mode == "decode"]
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
             row["mode"] = MODES.index(engine.mode)
             row["max_num_seqs"] = engine.max_num_seqs
             row["max_tokens"] = engine.max_num_batched_tokens
             row["max_context"] = self._max_context(engine)
+            if engine.mode == "prefill":
+                # What it prefills has to find a place elsewhere.
+                row["max_context"] = min(row["max_context"], max(decoding))
             row["up"] = engine.start_s <= 0
             row["block_bytes"] = engine.kv_bytes_per_token * self.block_size
         return rows
@@ -283,7 +288,7 @@ class Blueprint:
         world["write_policy"] = self.write_policy if self.tiers else NO_COPIES
         world["n_events"] = len(events_at)
         world["n_places"] = FIRST_PLACES
-        world["longest_context"] = instance["max_context"].max()
+        world["longest_context"] = instance["max_context"][instance["mode"] != DECODE_MODE].max()
         world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
         state = State(
             world=world,
@@ -348,7 +353,7 @@ class Blueprint:
         for name in ("free_slot", "free_resident", "free_pin", "free_transfer", "asked_program", *lists):
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
-        world["last_routed"] = NONE
+        world["last_routed"] = world["last_handed"] = NONE
         admission = self._parameters_of("admit_program")
         world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
         world["admission_period_s"] = admission.get("period_s", self.control_period_s)

@@ -3,6 +3,7 @@
 from agentsim_env.engine.chunks import chunk_blocks, count_hit, first_chunk, take_chunk
 from agentsim_env.engine.decisions import SCHEDULE_TURN
 from agentsim_env.engine.eviction import free_up
+from agentsim_env.engine.handover import let_go
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import first_ready, join_prefills, join_running, leave_waiting
 from agentsim_env.engine.pins import use_pins
@@ -11,6 +12,14 @@ from agentsim_env.engine.residency import lock
 from agentsim_env.engine.scheduling import ASKED, next_turn
 from agentsim_env.engine.state import NONE, PREFILL
 from agentsim_env.engine.tiers import begin_load
+
+
+@compiled
+def _take_over(state, i, s):
+    """A turn from a prefill instance joins: what it finds is no hit, it was computed for it."""
+    state.instance[i].asked_tokens -= state.slot[s].computed
+    state.slot[s].handed = 0
+    let_go(state, s)
 
 
 @compiled
@@ -29,7 +38,10 @@ def _join(state, i, s, r, match, chunk):
     use_pins(state, i, slot.turn)
     slot.computed = hit_tokens(state, s, match)
     instance.asked_tokens += slot.target
-    count_hit(state, i, s, slot.computed)
+    if slot.handed:
+        _take_over(state, i, s)
+    else:
+        count_hit(state, i, s, slot.computed)
     run = state.turn_run[slot.turn]
     if run.scheduled_s != run.scheduled_s:
         run.scheduled_s = state.world[0].now_s

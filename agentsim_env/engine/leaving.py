@@ -8,7 +8,7 @@ from agentsim_env.engine.lists import (
     leave_prefills,
     leave_running,
 )
-from agentsim_env.engine.prefix import ceil_blocks
+from agentsim_env.engine.prefix import ceil_blocks, kept_blocks
 from agentsim_env.engine.residency import (
     deepest,
     depth_blocks,
@@ -86,6 +86,7 @@ def expect(state, i, s):
     slot = state.slot[s]
     size = state.world[0].block_size
     r = deepest(state, state.turn[slot.turn].segment, i)
-    slot.expected = slot.target - min(depth_blocks(state, r), (slot.target - 1) // size) * size
+    cached = max(depth_blocks(state, r), kept_blocks(state, s))
+    slot.expected = slot.target - min(cached, (slot.target - 1) // size) * size
     held = depth_blocks(state, first_locked(state, r))
     slot.demand = max(0, ceil_blocks(slot.target, size) - held)

@@ -35,6 +35,8 @@ def new_slot(state, turn):
     slot.owned = 0
     slot.generated = 0
     slot.locked = NONE
+    slot.kept = NONE
+    slot.handed = 0
     slot.heap_at = NONE
     slot.transfer = NONE
     return s

@@ -5,17 +5,19 @@ from agentsim_env.engine.admission import tick
 from agentsim_env.engine.batching import catch_up, end_run, next_ended
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
+from agentsim_env.engine.handover import hand_over, let_go, route_again
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.latency import iterations_begun
 from agentsim_env.engine.leaving import leave_batch, requeue
-from agentsim_env.engine.lists import free_slot, join_to_plan, join_to_route, leave_waiting, unpark_all
+from agentsim_env.engine.lists import free_slot, join_to_plan, leave_waiting, unpark_all
 from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
+from agentsim_env.engine.orphans import lose_kept
 from agentsim_env.engine.pins import lose_pins
 from agentsim_env.engine.residency import drop_all
 from agentsim_env.engine.retention import expire, note_ended, release_program
 from agentsim_env.engine.router import place, refresh_view, settle
 from agentsim_env.engine.rules.steal import steal
-from agentsim_env.engine.state import DECODE, FAILED, NONE, READY, WRITE_THROUGH
+from agentsim_env.engine.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
 from agentsim_env.engine.stores import store
 from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
 from agentsim_env.engine.transfers import lose_transfers, transfer_end
@@ -114,8 +116,16 @@ def _iteration_end(state, i):
         s = next_ended(state, i)
         if s == NONE:
             break
-        _end_turn(state, i, s)
+        if state.instance[i].mode == PREFILL_MODE and not _has_all_output(state, s):
+            hand_over(state, i, s)
+        else:
+            _end_turn(state, i, s)
     join_to_plan(state, i)
+
+
+@compiled
+def _has_all_output(state, s):
+    return state.slot[s].generated == state.turn[state.slot[s].turn].output_tokens
 
 
 @compiled
@@ -172,6 +182,7 @@ def _instance_down(state, i):
         leave_waiting(state, i, s)
         _send_back(state, i, s)
     lose_pins(state, i)
+    lose_kept(state, i)
     drop_all(state, i)
     if instance.up:
         instance.up_s += now_s - instance.up_since_s
@@ -206,9 +217,9 @@ def _lose_iteration(state, i):
 def _send_back(state, i, s):
     """A turn of a failed instance goes to the router again."""
     state.instance[i].outstanding_tokens -= state.slot[s].target
-    state.slot[s].instance = NONE
-    state.slot[s].state = READY
-    join_to_route(state, s)
+    state.slot[s].handed = 0
+    let_go(state, s)
+    route_again(state, s)
 
 
 @component(NUMBER, NUMBER)

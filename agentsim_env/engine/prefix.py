@@ -26,6 +26,12 @@ def matched(state, s, r):
 
 
 @compiled
+def kept_blocks(state, s):
+    """Blocks of a turn's path that a prefill instance keeps for it: they are moved to where it decodes."""
+    return depth_blocks(state, state.slot[s].kept) if state.slot[s].handed else 0
+
+
+@compiled
 def hit_tokens(state, s, match):
     """Tokens of a turn's target that `match` blocks spare: one at least is computed, its logits are the next token."""
     size = state.world[0].block_size

@@ -9,12 +9,13 @@ from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
 from agentsim_env.engine.plan import plan
+from agentsim_env.engine.prefix import kept_blocks
 from agentsim_env.engine.recent import note_sent
 from agentsim_env.engine.residency import deepest, depth_blocks, remember
 from agentsim_env.engine.retention import default_retention, release_moved, retain_ended
 from agentsim_env.engine.rules.route import route
 from agentsim_env.engine.scheduling import default_turn, default_victim
-from agentsim_env.engine.state import NONE, WAITING
+from agentsim_env.engine.state import DECODE_MODE, NONE, WAITING
 
 DRAWS_BITS = 16
 """A routing has room for 2 ** 16 draws of chance; those of the work stealing that follows it come after its own."""
@@ -25,10 +26,11 @@ def _find_allowed(state, s):
     """Fill the mask of instances that can take a turn now; returns how many there are, and the last of them."""
     turn = state.turn[state.slot[s].turn]
     tokens = turn.prompt_tokens + turn.output_tokens
+    handed = state.slot[s].handed == 1
     n, last = 0, NONE
     for i in range(len(state.instance)):
         instance = state.instance[i]
-        ok = instance.up == 1 and tokens <= instance.max_context
+        ok = instance.up == 1 and tokens <= instance.max_context and (instance.mode == DECODE_MODE) == handed
         state.allowed[i] = ok
         if ok:
             n += 1
@@ -50,7 +52,8 @@ def _keep_in_mind(state, i, s):
     turn = state.turn[slot.turn]
     size = state.world[0].block_size
     pool = len(state.instance) + i
-    cached = min(depth_blocks(state, deepest(state, turn.segment, pool)), (slot.target - 1) // size) * size
+    cached = max(depth_blocks(state, deepest(state, turn.segment, pool)), kept_blocks(state, s))
+    cached = min(cached, (slot.target - 1) // size) * size
     note_sent(state, i, slot.target - cached, cached)
     remember(state, turn.segment, pool, turn.prompt_tokens // size)
 
@@ -67,8 +70,11 @@ def place(state, i):
     run.instance = i
     run.routed_s = world.now_s
     world.routed += 1
-    world.last_routed = i
-    state.program_run[slot.program].home = i
+    if slot.handed:
+        world.last_handed = i
+    else:
+        world.last_routed = i
+        state.program_run[slot.program].home = i
     if state.program_run[slot.program].pin != NONE:
         release_moved(state, slot.turn)
     state.instance[i].outstanding_tokens += slot.target

@@ -18,8 +18,8 @@ UNBORN, HELD, ACTIVE, DONE, REJECTED, FAILED = range(6)
 # States of a live turn (a slot).
 READY, WAITING, PREFILL, DECODE = range(4)
 # How an instance forms its iterations (mode of an instance in a scenario).
-MODES = ("mixed", "prefill_first")
-MIXED_MODE, PREFILL_FIRST = range(len(MODES))
+MODES = ("mixed", "prefill_first", "prefill", "decode")
+MIXED_MODE, PREFILL_FIRST, PREFILL_MODE, DECODE_MODE = range(len(MODES))
 # Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join.
 LOOK_UP, MAKE_ROOM, TAKE_WAITING = range(3)
 # Tiers below HBM, the upper one first.
@@ -91,6 +91,7 @@ WORLD = np.dtype(
         ("plan_head", "i4"),  # instances that are to form an iteration now, first in first out
         ("plan_tail", "i4"),
         ("last_routed", "i4"),  # instance that the last turn was sent to
+        ("last_handed", "i4"),  # decode instance that the last turn was sent to
         ("entries", "i8"),  # resident records made so far
         ("marks", "i8"),  # questions for which eviction rules have marked records
         ("pin_s", "f8"),  # how long the retention rule pins, where its answer is an exact time
@@ -197,6 +198,8 @@ SLOT = np.dtype(
         ("owned", "i4"),  # blocks of a prefill that are not published: 1 for a block begun, else 0
         ("generated", "i4"),  # output tokens when the present state began
         ("locked", "i4"),  # deepest resident record of its path that the turn locks
+        ("kept", "i4"),  # deepest record of its path that a prefill instance keeps for it until it has been moved
+        ("handed", "i1"),  # its prefill has ended on another instance, and it has not joined a batch since
         ("heap_at", "i4"),  # place in the instance's finish heap
         ("transfer", "i4"),  # transfer that brings its prefix up; NONE for none
     ],
@@ -257,6 +260,7 @@ INSTANCE = np.dtype(
         ("pins_broken", "i4"),  # given up under pressure
         ("pin", "i4"),  # first of its pins
         ("turns", "i4"),  # turns that ended here
+        ("handed_over", "i4"),  # turns that went on to a decode instance
         ("run_length", "i4"),  # iterations of the run
         ("run_scheduled", "i4"),  # of these, scheduled in the state so far
         ("train_chunk", "i4"),  # the run carries one prefill that takes this many tokens each iteration; 0: none

@@ -6,6 +6,7 @@ HBM has of the prefix and what the places have is locked. They take effect toget
 
 from agentsim_env.engine.batching import cut, synchronise
 from agentsim_env.engine.component import NUMBER, component
+from agentsim_env.engine.handover import let_go
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.links import charge, enqueue, free_transfer, new_transfer
 from agentsim_env.engine.reclaim import make_room
@@ -129,6 +130,7 @@ def _arrive(state, load):
         x = state.transfer[x].sibling
     if leader.slot != NONE:
         state.slot[leader.slot].transfer = NONE
+        let_go(state, leader.slot)
 
 
 @compiled

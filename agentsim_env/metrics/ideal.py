@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agentsim_env.engine.jit import compiled, entry
+from agentsim_env.engine.state import DECODE_MODE, PREFILL_MODE
 from agentsim_env.metrics.step_bounds import fleet
 from agentsim_env.workload.programs import Programs
 
@@ -66,6 +67,7 @@ def _ideal(
     segment,
     block_size,
     frontend_s,
+    mode,
     max_tokens,
     max_context,
     scalar,
@@ -92,6 +94,7 @@ def _ideal(
                 turn[t, OUTPUT],
                 blocks * block_size,
                 block_size,
+                mode,
                 max_tokens,
                 max_context,
                 scalar,
@@ -201,15 +204,27 @@ def _blocks_of_others(t, first, stop, turn, segment, owner, mark, later, block_s
 
 
 @compiled
-def _service(prompt, output, cached, block_size, max_tokens, max_context, scalar, dense, decode):
-    """Least time of a turn on the engine that is fastest for it; inf if it fits none."""
+def _service(prompt, output, cached, block_size, mode, max_tokens, max_context, scalar, dense, decode):
+    """Least time of a turn on the engine that is fastest for it; inf if it fits none.
+
+    Where prefill and decode are apart the fastest for each, without the iteration that begins on the second: it
+    computes a part of a block.
+    """
     hit = min(cached, (prompt - 1) // block_size * block_size)
-    least_s = np.inf
+    least_s = least_prefill_s = least_decode_s = np.inf
     for e in range(len(max_tokens)):
-        if prompt + output <= max_context[e]:
-            prefill_s = _prefill(hit, prompt, max_tokens[e], scalar[e], dense[e])
+        if prompt + output > max_context[e]:
+            continue
+        prefill_s = _prefill(hit, prompt, max_tokens[e], scalar[e], dense[e])
+        if mode[e] < PREFILL_MODE:
             least_s = min(least_s, prefill_s + _decode(prompt + 1, prompt + output - 1, decode[e]))
-    return least_s
+        if mode[e] != DECODE_MODE:
+            least_prefill_s = min(least_prefill_s, prefill_s)
+        if mode[e] != PREFILL_MODE:
+            least_decode_s = min(least_decode_s, _decode(prompt + 2, prompt + output - 1, decode[e]))
+    if mode.max() < PREFILL_MODE:
+        return least_s
+    return min(least_s, least_prefill_s + least_decode_s)
 
 
 @compiled

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agentsim_env.engine.state import MODES
+
 if TYPE_CHECKING:
     from agentsim_env.hardware.engines import Engine
 
@@ -47,6 +49,7 @@ class Fleet(NamedTuple):
     """The different engines of a cluster, as arrays for compiled code; E engines.
 
     Attributes:
+        mode: Number of its mode, `i8 [E]`.
         max_tokens: Most tokens in an iteration, `i8 [E]`.
         max_context: Longest prompt + output, `i8 [E]`.
         scalar: `StepBounds.scalars`, `sequences_s`, `pair_s`, `chunk_token_s`, `f8 [E, 7]`.
@@ -54,6 +57,7 @@ class Fleet(NamedTuple):
         decode: `decode_to`, `decode_s`, `decode_per_token_s`, padded, `f8 [E, pieces, 3]`.
     """
 
+    mode: np.ndarray
     max_tokens: np.ndarray
     max_context: np.ndarray
     scalar: np.ndarray
@@ -69,6 +73,7 @@ def fleet(engines: Sequence["Engine"], block_size: int) -> Fleet:
             _most_tokens(engine, block_size),
             engine.max_num_seqs,
             _max_context(engine, block_size),
+            MODES.index(engine.mode),
         )
         for engine in engines
     )
@@ -86,8 +91,8 @@ def _most_tokens(engine: "Engine", block_size: int) -> int:
 
 
 @lru_cache(maxsize=_KEPT)
-def _fleet(kinds: tuple[tuple[Any, int, int, int], ...]) -> Fleet:
-    bounds = [step_bounds(profile, max_tokens, max_seqs) for profile, max_tokens, max_seqs, _ in kinds]
+def _fleet(kinds: tuple[tuple[Any, int, int, int, int], ...]) -> Fleet:
+    bounds = [step_bounds(profile, max_tokens, max_seqs) for profile, max_tokens, max_seqs, *_ in kinds]
     dense = np.zeros((len(kinds), max(len(bound.dense_s) for bound in bounds)))
     decode = np.full((len(kinds), max(len(bound.decode_to) for bound in bounds), 3), np.inf)
     for row, pieces, bound in zip(dense, decode, bounds, strict=True):
@@ -95,6 +100,7 @@ def _fleet(kinds: tuple[tuple[Any, int, int, int], ...]) -> Fleet:
         columns = (bound.decode_to, bound.decode_s, bound.decode_per_token_s)
         pieces[: len(bound.decode_to)] = np.stack(columns, axis=1)
     return Fleet(
+        mode=np.array([kind[4] for kind in kinds], np.int64),
         max_tokens=np.array([kind[1] for kind in kinds], np.int64),
         max_context=np.array([kind[3] for kind in kinds], np.int64),
         scalar=np.array([(*b.scalars, b.sequences_s, b.pair_s, b.chunk_token_s) for b in bounds]),

@@ -9,7 +9,7 @@ from agentsim_env.scenario import registries
 from agentsim_env.scenario.base import Amount, Part, PositiveAmount, PositiveNumber, Text
 from agentsim_env.scenario.problems import not_allowed, not_known
 
-SIMULATED_MODES = ("mixed", "prefill_first")
+SIMULATED_MODES = ("mixed", "prefill_first", "prefill", "decode")
 
 
 class Failure(Part):
@@ -42,7 +42,8 @@ class Instance(Part):
 
     mode: Literal["mixed", "prefill_first", "two_lanes", "prefill", "decode"] = "mixed"
     """How prefills and decodes share the engine: `mixed`, chunks of prefills beside decodes (vLLM v1); `prefill_first`,
-    whole prompts that stop the decodes (llama.cpp, vLLM before v1). The others are not simulated yet."""
+    whole prompts that stop the decodes (llama.cpp, vLLM before v1); `prefill` and `decode`, instances that do only one
+    of both (DistServe, Mooncake): they come together, with `cluster.peer_link`. `two_lanes` is not simulated yet."""
 
     max_num_seqs: PositiveNumber = 256
     """Turns in the running batch at most."""
@@ -238,6 +239,18 @@ class Cluster(Part):
             if lower % upper and lower < self.n_instances:
                 reason = f"must be a multiple of {upper}: all instances of a host share one pool of the tier below"
                 raise not_allowed(reason, lower, ["tiers", 1, "instances_per_host"])
+        return self
+
+    @model_validator(mode="after")
+    def _pools_belong_together(self) -> Self:
+        modes = [instance.mode for instance in self.instances]
+        for one, other in (("prefill", "decode"), ("decode", "prefill")):
+            if one in modes and other not in modes:
+                reason = f"instances of mode {one} need others of mode {other}: each does half of the work of a turn"
+                raise not_allowed(reason, one, ["instances", modes.index(one), "mode"])
+        if "prefill" in modes and self.peer_link is None:
+            reason = "must be given where prefill and decode are apart: KV moves over it"
+            raise not_allowed(reason, None, ["peer_link"])
         return self
 
     @property

@@ -18,7 +18,7 @@ from tests.reference.scheduling import SCHEDULES, VICTIMS
 
 BLOCK = 16
 TICK_S = 2.0**-8
-MODES = ("mixed", "prefill_first", "some")
+MODES = ("mixed", "prefill_first", "some", "pools")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Knobs:
         irregular: A turn may have a shorter context than one before it on the same leaf, or end in a shared segment.
         faults: Instances start late, fail and return.
         tier: There is a tier below HBM.
-        modes: Modes of the instances: all `mixed`, all `prefill_first`, or some of each.
+        modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
         whole_objects: Eviction takes whole segments.
     """
 
@@ -132,8 +132,8 @@ def knobs_of(seed: int) -> Knobs:
 
 
 def modes_of(seed: int) -> str:
-    """One scenario in four has instances that are not `mixed`."""
-    return str(np.random.default_rng([seed, 41]).choice(MODES, p=[0.75, 0.15, 0.1]))
+    """Two scenarios in five have instances that are not `mixed`."""
+    return str(np.random.default_rng([seed, 41]).choice(MODES, p=[0.6, 0.1, 0.1, 0.2]))
 
 
 def build(knobs: Knobs) -> Scenario:
@@ -159,7 +159,7 @@ def build(knobs: Knobs) -> Scenario:
         capacity_limit=int(rng.choice([1, 2, 4, 64])),
         frontend_s=knobs.frontend_s,
         warmup=int(rng.integers(0, max(1, knobs.n_programs // 3))),
-        memory=random_memory(knobs, specs) if knobs.tier else None,
+        memory=with_peers(knobs, specs, random_memory(knobs, specs) if knobs.tier else None),
         retain=knobs.retain,
         retain_parameters=retain_parameters(knobs),
         evict=knobs.evict,
@@ -190,6 +190,15 @@ def random_memory(knobs: Knobs, specs: list[InstanceSpec]) -> MemorySpec:
     return MemorySpec(tuple(tiers), 1.0, policy, staging, peer, serialized)
 
 
+def with_peers(knobs: Knobs, specs: list[InstanceSpec], memory: MemorySpec | None) -> MemorySpec | None:
+    """Pools are mostly linked, so that what one has prefilled is moved and not computed again."""
+    rng = np.random.default_rng([knobs.seed, 43])
+    if knobs.modes != "pools" or rng.random() < 0.2:
+        return memory
+    peer = random_tier(knobs, specs, "peer", rng)
+    return replace(memory or MemorySpec((), 1.0, "none", 0, None, bool(rng.random() < 0.2)), peer=peer)
+
+
 def random_tier(knobs: Knobs, specs: list[InstanceSpec], kind: str, rng: np.random.Generator) -> TierSpec:
     n = len(specs)
     choices_s = np.array([0, 1, 4]) * TICK_S if knobs.grid else np.array([0, 1e-4, 3e-3])
@@ -209,10 +218,15 @@ def random_tier(knobs: Knobs, specs: list[InstanceSpec], kind: str, rng: np.rand
 def with_modes(knobs: Knobs, specs: list[InstanceSpec]) -> list[InstanceSpec]:
     """The instances with their modes."""
     rng = np.random.default_rng([knobs.seed, 42])
-    first = [knobs.modes == "prefill_first" or (knobs.modes == "some" and rng.random() < 0.5) for _ in specs]
-    return [
-        replace(spec, mode="prefill_first") if is_first else spec for spec, is_first in zip(specs, first, strict=True)
-    ]
+    modes = ["mixed"] * len(specs)
+    if knobs.modes == "prefill_first":
+        modes = ["prefill_first"] * len(specs)
+    elif knobs.modes == "some":
+        modes = [str(rng.choice(["mixed", "prefill_first"])) for _ in specs]
+    elif knobs.modes == "pools" and len(specs) > 1:
+        others = rng.choice(["prefill", "decode", "mixed", "prefill_first"], len(specs) - 2, p=[0.35, 0.35, 0.2, 0.1])
+        modes = [str(mode) for mode in rng.permutation(["prefill", "decode", *others])]
+    return [replace(spec, mode=mode) for spec, mode in zip(specs, modes, strict=True)]
 
 
 class RandomWorkload:

@@ -23,6 +23,7 @@ RULES = {
     "tight": "cache_aware",
     "faulty": "session_affinity",
     "graphs": "saga",
+    "apart": "round_robin",
     "cut": "power_of_two",
 }
 """A rule for each scenario, among them some that use chance, remember what they sent or steal."""

@@ -5,11 +5,13 @@ An iteration takes one second, so that times count iterations.
 
 from dataclasses import replace
 
+import pytest
+
 from agentsim_env.workload.programs import Programs
 from tests.engine.random_scenarios import Knobs, build
 from tests.engine.test_agreement import differences, engine_records, reference_records
 from tests.reference.building import WorkloadBuilder
-from tests.reference.description import InstanceSpec, constant_profile
+from tests.reference.description import InstanceSpec, MemorySpec, TierSpec, constant_profile
 from tests.reference.records import Records
 
 
@@ -44,9 +46,17 @@ PLAIN = build(
 """A scenario without anything unusual."""
 
 
-def run(programs: Programs, *specs: InstanceSpec) -> Records:
+def link(blocks_per_s: float, latency_s: float = 0.0) -> MemorySpec:
+    """Links between instances, and no tiers."""
+    peer = TierSpec("peer", 1, (0,), 0.0, blocks_per_s, latency_s)
+    return MemorySpec((), 1.0, "none", 0, peer)
+
+
+def run(
+    programs: Programs, *specs: InstanceSpec, memory: MemorySpec | None = None, rule: str = "least_loaded"
+) -> Records:
     """The records, on which both simulators agree."""
-    scenario = replace(PLAIN, programs=programs, specs=list(specs), warmup=0)
+    scenario = replace(PLAIN, programs=programs, specs=list(specs), warmup=0, memory=memory, rule=rule)
     records = engine_records(scenario)
     assert differences(reference_records(scenario), records) == []
     return records
@@ -99,3 +109,149 @@ def test_a_failure_takes_no_token_from_decodes_that_stood_still() -> None:
     # that it had, then turn 1, whose only token is out at 5, then turn 0 decodes its third.
     assert records.instances["generated_tokens"] == 4
     assert records.turns["end_s"].tolist() == [6, 5]
+
+
+# Prefill and decode apart. Without a link the decode instance computes again what it does not find.
+
+
+def test_a_turn_is_handed_over_after_its_first_token() -> None:
+    records = run(independent((0.0, 100, 4), (0.0, 20, 1)), instance("prefill", tokens=64), instance("decode"))
+    # Turn 0 in chunks of 64 and 36 tokens until 2; beside the second one all of turn 1, which ends there with its only
+    # token. 101 tokens on the other instance until 3, then two decodes.
+    assert records.turns["first_token_s"].tolist() == [2, 2]
+    assert records.turns["end_s"].tolist() == [5, 2]
+    assert records.turns["instance"].tolist() == [1, 0]
+    assert records.turns["routed_s"].tolist() == [2, 0]
+    assert records.turns["scheduled_s"].tolist() == [0, 1]
+    assert records.decisions == 3
+    # Without a link nothing is found there, and hits and computed tokens tell.
+    assert records.turns["hit_tokens"].tolist() == [0, 0]
+    assert records.turns["computed_tokens"].tolist() == [201, 20]
+    assert records.instances["generated_tokens"].tolist() == [2, 3]
+
+
+def chain(*lengths: tuple[int, int], gap_s: float = 1.0) -> Programs:
+    """A program of turns on one path, from (new tokens, output)."""
+    build = WorkloadBuilder()
+    build.program()
+    leaf = build.segment(-(-sum(new + output for new, output in lengths) // 16))
+    prompt = 0
+    for i, (new, output) in enumerate(lengths):
+        turn = build.turn(leaf, prompt + new, output, new)
+        prompt += new + output
+        if i:
+            build.edge(turn - 1, turn, gap_s)
+    return build.build()
+
+
+def test_each_half_of_a_turn_has_its_own_instances() -> None:
+    pools = [instance("prefill"), instance("decode"), instance("prefill"), instance("decode")]
+    records = run(independent(*[(float(k), 20, 3) for k in range(4)]), *pools, rule="round_robin")
+    # The prefills go to 0, 2, 0, 2 and the decodes to 1, 3, 1, 3.
+    assert records.turns["instance"].tolist() == [1, 3, 1, 3]
+    assert records.instances["prefill_tokens"].tolist() == [40, 42, 40, 42]
+
+
+def test_the_home_is_where_a_program_was_prefilled() -> None:
+    pools = [instance("prefill"), instance("prefill"), instance("decode")]
+    records = run(chain((40, 3), (10, 3)), *pools, rule="session_affinity")
+    # The second turn finds two blocks of the first one's prompt there, none of what was generated elsewhere.
+    assert records.turns["hit_tokens"].tolist() == [0, 32]
+    assert records.instances["prefill_tokens"].tolist() == [40 + 21, 0, 41 + 22]
+
+
+def test_what_is_kept_is_let_go_when_the_turn_is_admitted() -> None:
+    # The second prompt needs the blocks that are kept for the first turn, while the decode instance is not up.
+    pools = [instance("prefill", blocks=6), instance("decode", start_s=5.0)]
+    records = run(independent((0.0, 64, 2), (0.5, 64, 2)), *pools)
+    assert records.turns["scheduled_s"].tolist() == [0, 5]
+    assert records.turns["first_token_s"].tolist() == [1, 6]
+    assert records.turns["end_s"].tolist() == [6, 7]
+
+
+def test_when_a_decode_instance_fails_its_turns_start_again() -> None:
+    pools = [instance("prefill"), instance("decode", failures=((2.5, 1.0),))]
+    records = run(independent((0.0, 32, 4)), *pools)
+    # Tokens at 1 (prefill) and 2; the third, due at 3, is lost at 2.5. 34 tokens until 3.5, of which the prefill
+    # instance has 32: the third token. The fourth on the decode instance, which is back at this very time.
+    assert records.turns["preemptions"].tolist() == [1]
+    assert records.turns["end_s"].tolist() == [4.5]
+    assert records.turns["hit_tokens"].tolist() == [32]
+
+
+def test_when_a_prefill_instance_fails_what_it_kept_starts_again() -> None:
+    pools = [instance("prefill", failures=((2.0, 1.0),)), instance("decode", start_s=2.5)]
+    records = run(independent((0.0, 32, 2)), *pools)
+    # Prefilled until 1 and parked; from 3 to 4 again, with the token that it has: that was the last.
+    assert records.turns["first_token_s"].tolist() == [1]
+    assert records.turns["end_s"].tolist() == [4]
+    assert records.turns["computed_tokens"].tolist() == [32 + 33]
+
+
+# With a link.
+
+PAIR = (instance("prefill"), instance("decode"))
+
+
+def test_the_kv_of_a_turn_is_moved_and_the_block_begun_computed_again() -> None:
+    records = run(independent((0.0, 100, 4)), *PAIR, memory=link(4.0, latency_s=0.5))
+    # The first token at 1; six whole blocks until 3; 101 - 96 tokens until 4, and two decodes.
+    assert records.turns["first_token_s"].tolist() == [1]
+    assert records.turns["end_s"].tolist() == [6]
+    assert records.turns["hit_tokens"].tolist() == [0]
+    assert records.turns["computed_tokens"].tolist() == [100 + 5]
+    assert records.instances["migrated_blocks"].tolist() == [0, 6]
+
+
+def test_what_is_moved_is_kept_until_it_has_arrived() -> None:
+    pools = instance("prefill", blocks=8), instance("decode")
+    records = run(independent((0.0, 100, 4), (0.5, 100, 1)), *pools, memory=link(4.0, latency_s=0.5))
+    # Two blocks are free until 3.
+    assert records.turns["scheduled_s"].tolist() == [0, 3]
+
+
+def test_a_turn_whose_kv_is_on_its_way_keeps_nobody_waiting() -> None:
+    records = run(independent((0.0, 100, 2), (0.5, 15, 2)), *PAIR, memory=link(4.0, latency_s=2.5))
+    # Turn 1 has no whole block: it decodes from 2 on, before turn 0, whose six blocks come at 5.
+    assert records.turns["end_s"].tolist() == [6, 3]
+
+
+def test_what_was_generated_comes_back_for_the_next_turn() -> None:
+    records = run(chain((40, 30), (10, 3)), *PAIR, memory=link(1e9))
+    # 69 tokens on the decode instance are four blocks; the prefill instance has two of them.
+    assert records.turns["hit_tokens"].tolist() == [0, 64]
+    assert records.instances["migrated_blocks"].tolist() == [2, 2 + 1]
+
+
+def test_a_prefill_instance_fails_while_its_kv_is_moved() -> None:
+    pools = instance("prefill", failures=((2.0, 1.0),)), instance("decode")
+    records = run(independent((0.0, 100, 4)), *pools, memory=link(4.0, latency_s=0.5))
+    # From 3 to 4 101 tokens, the second token; six blocks until 6; 6 tokens until 7, and a decode.
+    assert records.turns["end_s"].tolist() == [8]
+    assert records.turns["preemptions"].tolist() == [0]
+    assert records.turns["computed_tokens"].tolist() == [100 + 101 + 6]
+
+
+def test_a_decode_instance_fails_while_kv_is_moved_to_it() -> None:
+    pools = instance("prefill"), instance("decode", failures=((2.0, 0.5),))
+    records = run(independent((0.0, 100, 4)), *pools, memory=link(4.0, latency_s=0.5))
+    # From 2 to 3 the five tokens of the block begun, the second token; what was on the link is off it at 3. Six blocks
+    # until 5, 6 tokens until 6, and a decode.
+    assert records.turns["end_s"].tolist() == [7]
+    assert records.turns["hit_tokens"].tolist() == [96]
+
+
+def test_prefills_do_not_disturb_decodes_that_are_apart() -> None:
+    # A token takes a millisecond: a chunk beside decodes costs them up to half a second a token.
+    linear = replace(constant_profile(), dense_tokens=(1.0, 2.0), dense_s=(0.001, 0.002))
+    shapes = [(0.27 * k, 480, 100) for k in range(8)]
+
+    def slowest_s(first: str, second: str) -> float:
+        specs = [instance(mode, profile=linear) for mode in (first, second)]
+        turns = run(independent(*shapes), *specs, memory=link(float("inf"))).turns
+        return float(((turns["end_s"] - turns["first_token_s"]) / 99).max())
+
+    # Apart, a turn decodes alone, and the prompt ends with a block, so that one token is computed again. Together, one
+    # of the iterations of a turn holds the prompt of another: (0.1 + 0.48) / 99.
+    assert slowest_s("prefill", "decode") == pytest.approx(0.001)
+    assert slowest_s("mixed", "mixed") > 0.005

@@ -105,6 +105,7 @@ def engine_of(spec: InstanceSpec) -> Engine:
         max_model_len_tokens=spec.max_model_len,
         start_s=spec.start_s,
         failures=spec.failures,
+        mode=spec.mode,
     )
 
 

@@ -65,6 +65,7 @@ class Instance:
     Attributes:
         waiting: The queue, head first.
         reserved: Blocks for prefixes that are on their way up.
+        let_go: Releases what a prefill instance has kept for a turn; None where there is no such instance.
         load: Brings up what a lower tier has of a turn; None without one.
         firm_pins: Waiting turns do not break pins while something runs.
         running: The batch, in order of admission.
@@ -99,6 +100,7 @@ class Instance:
         self.lost_blocks = 0
         self.load: Callable[[Instance, Turn, int, float], bool] | None = None
         self.firm_pins = False
+        self.let_go: Callable[[Instance, Turn], None] | None = None
 
     def can_ever_hold(self, turn: Turn) -> bool:
         tokens = turn.prompt + turn.output
@@ -108,7 +110,7 @@ class Instance:
         """A copy on which an iteration can be tried."""
         twins = {turn.id: copy.copy(turn) for turn in self.running + self.waiting}
         for turn in twins.values():
-            turn.locked = list(turn.locked)
+            turn.locked, turn.kept = list(turn.locked), list(turn.kept)
         other = copy.copy(self)
         other.pool = self.pool.copy()
         other.running = [twins[turn.id] for turn in self.running]
@@ -157,7 +159,10 @@ class Instance:
         return iteration_time(self.spec.profile, contexts, [(chunk, cached) for _, chunk, cached in step.prefills])
 
     def finish(self, now: float) -> list[Turn]:
-        """The iteration in flight takes effect; the turns that end, in their order, their KV released."""
+        """The iteration in flight takes effect; the turns that leave, in their order, their KV released.
+
+        They have all their output, or, on a prefill instance, are to decode elsewhere.
+        """
         step = self.step
         assert step is not None
         self.busy_s += now - self.began_s
@@ -168,11 +173,14 @@ class Instance:
             turn.decoding = True
             if turn.generated == 1:
                 turn.first_token_s = now
-        ended = [turn for turn in emitting if turn.generated == turn.output]
-        for turn in ended:
-            self.leave(turn)
+        left = [turn for turn in emitting if turn.generated == turn.output or self.spec.mode == "prefill"]
+        for turn in left:
+            if turn.generated == turn.output:
+                self.leave(turn)
+            else:
+                self.hand_over(turn)
         self.step = None
-        return ended
+        return left
 
     def fail(self, now: float) -> list[Turn]:
         """Lose everything; the turns that have to go elsewhere, in order. What was in flight counts as computed."""
@@ -198,8 +206,9 @@ class Instance:
         else:
             self.form_mixed(step, now)
         self.peak_blocks = max(self.peak_blocks, self.pool.capacity - self.pool.free)
-        # Blocks that a transfer keeps are free when it ends, and the instance looks again.
-        assert self.running or not self.waiting or self.load, "an idle instance lets turns wait"
+        # Blocks that a transfer keeps, or a prefill instance, are free in the end, and the instance looks again.
+        keeps = self.load is not None or self.spec.mode == "prefill"
+        assert self.running or not self.waiting or keeps, "an idle instance lets turns wait"
         return step if self.running else None
 
     def form_mixed(self, step: Step, now: float) -> None:
@@ -275,6 +284,8 @@ class Instance:
                 turn.scheduled_s = now
             self.look_up(turn)
             self.pool.use_pins(turn.id)
+            if turn.handed:
+                self.take_over(turn)
             self.schedule(step, turn, min(turn.target - turn.computed, tokens_left))
 
     def fits(self, turn: Turn) -> bool:
@@ -353,6 +364,24 @@ class Instance:
         self.pool.note_use(turn.locked, turn.program)
         self.pool.release(turn.locked)
         turn.asked_tokens += turn.target if turn.decoding else turn.computed
+
+    def hand_over(self, turn: Turn) -> None:
+        """A turn is to decode elsewhere; what it has of its path stays locked until it has been moved."""
+        turn.kept_at = turn.instance
+        self.pool.lock(turn.path, turn.kept, turn.target // self.block_size)
+        assert turn.kept == turn.locked
+        self.leave(turn)
+        turn.start_over()
+        turn.handed = True
+        turn.moves += 1
+
+    def take_over(self, turn: Turn) -> None:
+        """A turn from a prefill instance joins: what it finds is no hit."""
+        turn.hit_tokens -= turn.computed
+        turn.asked_tokens -= turn.computed
+        turn.handed = False
+        assert self.let_go is not None
+        self.let_go(self, turn)
 
     def preempt(self, turn: Turn) -> None:
         self.leave(turn)

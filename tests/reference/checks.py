@@ -90,7 +90,7 @@ def check_turns(orchestrator: Orchestrator, instances: Sequence[Instance], parke
         if turn.end_s == turn.end_s:
             assert turn.generated == turn.output
             assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens
-            assert turn.preemptions or turn.asked_tokens == turn.prompt
+            assert turn.preemptions or turn.moves or turn.asked_tokens == turn.prompt
 
 
 def check_programs(orchestrator: Orchestrator) -> None:

@@ -95,6 +95,12 @@ class ReferenceSimulator:
         self.now = 0.0
         self.decisions = 0
         self.last_routed = -1
+        self.last_handed = -1
+        self.woken: list[int] = []
+        for instance in self.instances:
+            instance.let_go = self.let_go_from
+        if self.tiers is not None:
+            self.tiers.let_go = self.let_go
         self.handlers = {
             Kind.INSTANCE_DOWN: self.instance_down,
             Kind.INSTANCE_UP: self.instance_up,
@@ -215,7 +221,7 @@ class ReferenceSimulator:
         turn.arriving = False
         if not was_live and any(not math.isnan(other.end_s) for other in program.turns.values()):
             program.acting_s = 0.8 * program.acting_s + turn.ready_s - program.acting_since_s
-        if program.paused and any(instance.can_ever_hold(turn) for instance in self.instances):
+        if program.paused and any(self.possible(turn)):
             self.gateway.append(turn)
         else:
             self.place(turn)
@@ -267,23 +273,75 @@ class ReferenceSimulator:
         A turn that has come this far goes on even if its program fails.
         """
         program = self.program(turn)
-        possible = [instance.can_ever_hold(turn) for instance in self.instances]
+        possible = self.possible(turn)
         allowed = [can and instance.up for can, instance in zip(possible, self.instances, strict=True)]
         if not any(possible):
             self.end(program, "failed")
         elif not any(allowed):
             self.parked.append(turn)
         else:
-            view = View(self.instances, allowed, program.home, self.decisions, self.last_routed)
+            last = self.last_handed if turn.handed else self.last_routed
+            view = View(self.instances, allowed, program.home, self.decisions, last)
             # A decision with a single legal answer is not asked.
             chosen = self.route(view, turn) if len(view.candidates) > 1 else view.candidates[0]
             assert allowed[chosen]
             self.decisions += 1
-            self.last_routed = chosen
-            program.home = chosen
+            if turn.handed:
+                self.last_handed = chosen
+            else:
+                self.last_routed = chosen
+                program.home = chosen
             turn.instance, turn.routed_s = chosen, self.now
             self.look_again_at(self.retention.moved(turn))
             self.join_queue(turn, chosen)
+
+    def possible(self, turn: Turn) -> list[bool]:
+        """Which instances could take the turn if they were up: to decode it, or to prefill it and perhaps to decode."""
+        holds = [instance.can_ever_hold(turn) for instance in self.instances]
+        modes = [instance.spec.mode for instance in self.instances]
+        decodes = [hold and mode == "decode" for hold, mode in zip(holds, modes, strict=True)]
+        if turn.handed:
+            return decodes
+        # What is prefilled on an instance that does only this has to find a place elsewhere.
+        return [
+            hold and mode != "decode" and (mode != "prefill" or any(decodes))
+            for hold, mode in zip(holds, modes, strict=True)
+        ]
+
+    # Turns between a prefill instance and a decode instance.
+
+    def let_go_from(self, instance: Instance, turn: Turn) -> None:
+        """The same, for an instance that takes the turn over, or a copy of it on which that is tried."""
+        if any(instance is real for real in self.instances):
+            self.let_go(turn)
+
+    def let_go(self, turn: Turn) -> None:
+        """What a prefill instance has kept for the turn has been moved, or is not wanted any more."""
+        if turn.kept:
+            self.instances[turn.kept_at].pool.release(turn.kept)
+            self.wake(turn.kept_at)
+
+    def wake(self, number: int) -> None:
+        """Something has changed in the memory of an instance: if somebody waits there, it is to look at its queue."""
+        if self.instances[number].waiting:
+            self.woken.append(number)
+
+    def look_at_woken(self) -> None:
+        woken, self.woken = list(dict.fromkeys(self.woken)), []
+        for number in woken:
+            self.look_again(number)
+
+    def lose_kept(self, number: int) -> list[Turn]:
+        """An instance fails: the turns for which it kept something, which start again; those that wait leave."""
+        lost = [turn for turn in self.orchestrator.turns if turn.kept and turn.kept_at == number]
+        for turn in lost:
+            turn.kept, turn.handed = [], False
+            if turn not in self.parked:
+                if self.tiers is not None:
+                    self.tiers.cancel(turn)
+                self.instances[turn.instance].waiting.remove(turn)
+                self.wake(turn.instance)
+        return lost
 
     def join_queue(self, turn: Turn, number: int) -> None:
         self.instances[number].waiting.append(turn)
@@ -325,6 +383,7 @@ class ReferenceSimulator:
             for other in sorted(self.tiers.touched):
                 self.end_run(other)
             self.tiers.touched.clear()
+        self.look_at_woken()
 
     def iteration_end(self, number: int) -> None:
         """An iteration ends; if its run goes on, whatever else happens at this time happens before its boundary."""
@@ -342,7 +401,8 @@ class ReferenceSimulator:
         return step is not None and trial.continues_run(step, trial.time_of(step))
 
     def next_iteration(self, number: int) -> None:
-        ended = self.instances[number].finish(self.now)
+        left = self.instances[number].finish(self.now)
+        ended = [turn for turn in left if not turn.handed]
         for turn in ended:
             if self.tiers is not None and self.tiers.spec.policy == "write_through":
                 whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
@@ -352,12 +412,25 @@ class ReferenceSimulator:
             self.retention.ended(number, turn, self.now)
         self.ask_again()
         self.begin_iteration(number)
+        for turn in left:
+            if turn.handed:
+                self.place(turn)
 
     def instance_down(self, number: int) -> None:
         self.events.cancel(Kind.ITERATION_END, number)
-        others = self.tiers.fail(number) if self.tiers is not None else []
+        for other in self.tiers.fail(number) if self.tiers is not None else []:
+            self.wake(other)
         homeless = self.instances[number].fail(self.now)
-        self.look_again_at(others)
+        for turn in homeless:
+            turn.handed = False
+            self.let_go(turn)
+        lost = self.lose_kept(number)
+        homeless += [turn for turn in lost if turn not in self.parked]
+        if any(turn in self.parked for turn in lost):
+            # They can go elsewhere now.
+            homeless += self.parked
+            self.parked = []
+        self.look_at_woken()
         for turn in homeless:
             self.place(turn)
 
@@ -367,7 +440,9 @@ class ReferenceSimulator:
 
     def transfer_end(self, link: int) -> None:
         assert self.tiers is not None
-        self.look_again_at(self.tiers.end(link, self.now))
+        for number in self.tiers.end(link, self.now):
+            self.wake(number)
+        self.look_at_woken()
 
     def instance_up(self, number: int) -> None:
         self.instances[number].up = True

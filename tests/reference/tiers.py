@@ -1,5 +1,6 @@
 """Tiers below HBM and what moves between them and the instances (semantics, "Tiers and links")."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agentsim_env.workload.programs import Programs
@@ -115,6 +116,7 @@ class Tiers:
         self.links: list[Link] = []
         self.ways: dict[tuple[str, int, str], Way] = {}
         self.staged: dict[Source, int] = {}
+        self.let_go: Callable[[Turn], None] = lambda _: None  # releases what a prefill instance keeps for a turn
         self.touched: set[int] = set()  # instances in which others have locked something: their runs end
         self.shelves = {tier.kind: [Shelf(tier.blocks) for _ in range(max(tier.pool_of) + 1)] for tier in spec.tiers}
         for tier in spec.tiers:
@@ -354,6 +356,7 @@ class Tiers:
             instance.loaded_blocks += piece.missing if piece.shelf is not None else 0
             instance.migrated_blocks += piece.missing if piece.shelf is None else 0
         load.turn.loading = False
+        self.let_go(load.turn)
         return [load.instance, *again]
 
     def fail(self, number: int) -> list[int]:
@@ -376,6 +379,12 @@ class Tiers:
 
     def peer_of(self, transfer: Transfer) -> int | None:
         return transfer.source[1] if transfer.shelf is None else None
+
+    def cancel(self, turn: Turn) -> None:
+        """What is on its way for a turn, if anything is, is not wanted any more."""
+        for load in [transfer.load for link in self.links for transfer in link.queue]:
+            if load is not None and load.turn is turn and not load.void:
+                self.lose_load(load)
 
     def lose_load(self, load: Load) -> None:
         load.void = True

@@ -17,6 +17,10 @@ class Turn:
         owned: Blocks that are not published.
         locked: Segments that it locks, a prefix of its path.
         loading: Its prefix is being brought up.
+        handed: Its prefill has ended on another instance, and it has not joined a batch since.
+        kept: Segments that a prefill instance locks for it until they have been moved.
+        kept_at: That instance.
+        moves: Times that it went on to a decode instance.
         arriving: It is ready and passes the gateway.
         asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
     """
@@ -41,6 +45,10 @@ class Turn:
     computed_tokens: int = 0
     asked_tokens: int = 0
     preemptions: int = 0
+    handed: bool = False
+    kept: list[int] = field(default_factory=list)
+    kept_at: int = -1
+    moves: int = 0
     loading: bool = False
     arriving: bool = False
     instance: int = -1

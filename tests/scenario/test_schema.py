@@ -27,7 +27,19 @@ CASES = {
         "cluster.instances.0.gpu_memory_utilization = 90: must be less than or equal to 1"
     ),
     "cluster.instances.0.mode=two_lanes": (
-        "cluster.instances.0.mode = 'two_lanes': unknown mode (declared, not simulated yet); allowed: mixed, prefill_first"
+        "cluster.instances.0.mode = 'two_lanes': unknown mode (declared, not simulated yet); allowed: decode, mixed, "
+        "prefill, prefill_first"
+    ),
+    "cluster.instances.0.mode=prefill": (
+        "cluster.instances.0.mode = 'prefill': instances of mode prefill need others of mode decode: "
+        "each does half of the work of a turn"
+    ),
+    "cluster.instances=[{gpu: H100}, {gpu: H100, mode: decode}]": (
+        "cluster.instances.1.mode = 'decode': instances of mode decode need others of mode prefill: "
+        "each does half of the work of a turn"
+    ),
+    "cluster.instances=[{gpu: H100, mode: prefill}, {gpu: H100, mode: decode}]": (
+        "cluster.peer_link: must be given where prefill and decode are apart: KV moves over it"
     ),
     "cluster.instances.0.mode=mix": "cluster.instances.0.mode = 'mix': not one of the allowed values; did you mean mixed?",
     "cluster.instances.0.max_num_batched_tokens=100": (

@@ -6,6 +6,7 @@ delays the router's view. Cached prefixes are known at once even then: engines p
 
 from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.prefix import kept_blocks
 from agentsim_env.engine.residency import hits
 from agentsim_env.engine.state import NONE
 
@@ -47,7 +48,8 @@ def pending_prefill_tokens(state, i):
 def cached_tokens(state, s, i):
     """Prompt tokens of a turn that need no prefill on instance `i`; call `find_cached` or `find_sent` first."""
     size = state.world[0].block_size
-    return min(int(state.score[i]), (state.slot[s].target - 1) // size) * size
+    blocks = max(int(state.score[i]), kept_blocks(state, s))
+    return min(blocks, (state.slot[s].target - 1) // size) * size
 
 
 @compiled

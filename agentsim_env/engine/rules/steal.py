@@ -8,7 +8,7 @@ from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_waiting
 from agentsim_env.engine.retention import release_moved
 from agentsim_env.engine.rules.saga import load
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.state import DECODE_MODE, NONE, PREFILL_FIRST
 
 IDLE_S = 0.1
 """How long the queue of an instance must have been empty before it steals (SAGA: 100 ms)."""
@@ -29,8 +29,17 @@ def _may_steal(state, i):
 
 
 @compiled
-def _is_victim(state, i, load_of_thief):
-    return state.instance[i].n_waiting > 0 and load(state, i) > IMBALANCE * load_of_thief
+def _is_victim(state, i, thief, load_of_thief):
+    if state.instance[i].n_waiting == 0 or not _alike(state, i, thief):
+        return False
+    return load(state, i) > IMBALANCE * load_of_thief
+
+
+@compiled
+def _alike(state, i, j):
+    """Whether two instances take the same turns: to be prefilled, to be decoded, or both."""
+    a, b = state.instance[i].mode, state.instance[j].mode
+    return a == b or max(a, b) <= PREFILL_FIRST
 
 
 @compiled
@@ -39,12 +48,12 @@ def _victim(state, thief):
     mine = load(state, thief)
     n = 0
     for i in range(len(state.instance)):
-        n += 1 if _is_victim(state, i, mine) else 0
+        n += 1 if _is_victim(state, i, thief, mine) else 0
     if n == 0:
         return NONE
     k = int(chance(state) * n)
     for i in range(len(state.instance)):
-        if _is_victim(state, i, mine):
+        if _is_victim(state, i, thief, mine):
             if k == 0:
                 return i
             k -= 1
@@ -60,7 +69,8 @@ def _move(state, s, source, target):
     state.instance[target].outstanding_tokens += slot.target
     slot.instance = target
     state.turn_run[slot.turn].instance = target
-    state.program_run[slot.program].home = target
+    if state.instance[target].mode != DECODE_MODE:
+        state.program_run[slot.program].home = target
     if state.program_run[slot.program].pin != NONE:
         release_moved(state, slot.turn)
     expect(state, target, s)

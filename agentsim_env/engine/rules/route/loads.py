@@ -35,11 +35,16 @@ def random(state, s):
 
 
 @compiled
+def _last_sent(state, s):
+    """Where the last turn went that was to be prefilled, or, if this one is to decode, to decode."""
+    return state.world[0].last_handed if state.slot[s].handed else state.world[0].last_routed
+
+
+@compiled
 def round_robin(state, s):
     """The next allowed instance after the one that the last turn went to."""
-    world = state.world[0]
     n = len(state.allowed)
-    i = (world.last_routed + 1) % n
+    i = (_last_sent(state, s) + 1) % n
     while not state.allowed[i]:
         i = (i + 1) % n
     return i
@@ -90,11 +95,10 @@ def weighted_load(state, s):
 
     vLLM's data-parallel balancing as AgentServeSim has it (`LOAD`, its default): waiting turns count four times.
     """
-    world = state.world[0]
     n = len(state.allowed)
     best, least = NONE, 0.0
     for k in range(n):
-        i = (world.last_routed + 1 + k) % n
+        i = (_last_sent(state, s) + 1 + k) % n
         if state.allowed[i]:
             seen = state.seen[i]
             load = (state.parameter[ROUTE_TURN, 0] * seen.n_waiting + seen.n_running) / seen.max_num_seqs

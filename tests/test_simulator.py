@@ -281,7 +281,13 @@ def test_what_does_not_exist_is_named(arguments: dict[str, Any], message: str) -
         Simulator(**{"scenario": small("equal"), **arguments})
 
 
-def test_stuck_programs_are_an_error_that_says_why() -> None:
+TICKS = {"cluster.view_delay_s": 0.5, "rules.route_turn": "saga", "rules.admit_program": "thunder_agent"}
+"""What ticks: views, stealing, admission."""
+
+
+@pytest.mark.parametrize("ticks", [{}, *({name: value} for name, value in TICKS.items()), TICKS])
+def test_stuck_programs_are_an_error_that_says_why(ticks: dict[str, Any]) -> None:
+    """Ticks alone, which come as long as anything else does, keep no simulation going."""
     work = WorkloadBuilder()
     work.program(0.0)
     leaf = work.segment(8)
@@ -289,7 +295,7 @@ def test_stuck_programs_are_an_error_that_says_why() -> None:
     work.turn(leaf, 80, 10)
     programs = work.build()
     programs.turn["n_parents"][1] = 1
-    simulator = on("H100")
+    simulator = Simulator(small("equal", {"episode.warmup_programs": 0, **ticks}))
     simulator.reset(seed=0, programs=programs)
     with pytest.raises(SimulationError, match=r"stuck at \d+\.\d{3} s with 1 programs to go: no event is left"):
         simulator.run()

@@ -102,5 +102,5 @@ def tick(state):
         take_stock(state, rule == MORI)
     world.ask_held = 1
     # Where nothing else is left to happen, no tick will change that.
-    if world.route_head != NONE or world.n_events > 0 or world.n_due > 0 or world.next_program < len(state.program):
+    if events.more_to_come(state):
         arm_tick(state)

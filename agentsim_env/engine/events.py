@@ -8,6 +8,7 @@ import numpy as np
 
 from agentsim_env.engine.component import NOTHING, NUMBER, SECONDS, component
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.state import NONE
 
 (
     INSTANCE_DOWN,
@@ -42,6 +43,20 @@ def push(state, time_s, kind, number):
         heap[at].time_s, heap[at].key = p.time_s, p.key
         at = parent
     heap[at].time_s, heap[at].key = time_s, key
+
+
+@compiled
+def more_to_come(state):
+    """Whether anything is left to happen besides control ticks, of which there are a handful at most."""
+    world = state.world[0]
+    if world.plan_head != NONE or world.route_head != NONE or world.n_due > 0:
+        return True
+    if world.next_program < len(state.program):
+        return True
+    at = 0
+    while at < world.n_events and state.event[at].key >> 32 == CONTROL_TICK:
+        at += 1
+    return at < world.n_events
 
 
 @compiled

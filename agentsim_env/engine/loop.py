@@ -148,16 +148,23 @@ def _end_turn(state, i, s):
 
 
 @compiled
+def _tick_again(state, period_s, number):
+    """A periodic tick comes again, but where nothing is left to happen that it could see or change."""
+    if events.more_to_come(state):
+        events.push(state, state.world[0].now_s + period_s, events.CONTROL_TICK, number)
+
+
+@compiled
 def _control_tick(state, number):
     world = state.world[0]
     if number == events.VIEW_TICK:
         refresh_view(state)
-        events.push(state, world.now_s + world.view_period_s, events.CONTROL_TICK, number)
+        _tick_again(state, world.view_period_s, number)
     elif number == events.ADMISSION_TICK:
         tick(state)
     else:
         steal(state)
-        events.push(state, world.now_s + world.steal_period_s, events.CONTROL_TICK, number)
+        _tick_again(state, world.steal_period_s, number)
 
 
 @compiled

@@ -11,6 +11,7 @@ INSTANCE_CONTEXT: tuple[str, ...] = (
     "running",
     "batch_share",
     "locked_share",
+    "pinned_share",
     "cached_share",
     "pending_s",
     "decode_step_s",
@@ -26,10 +27,11 @@ def observe_instance(state, i, row, at):
     row[at] = squash(instance.n_waiting, 4.0)
     row[at + 1] = squash(instance.n_running, 16.0)
     row[at + 2] = instance.n_running / instance.max_num_seqs
-    row[at + 3] = (pool.used - pool.idle) / pool.capacity
-    row[at + 4] = pool.idle / pool.capacity
-    row[at + 5] = squash(prefill_s(state, i, pending_prefill_tokens(state, i), 0), 0.6)
-    row[at + 6] = squash(decode_step_s(state, i, instance.n_decode, instance.kv_tokens), 0.02)
+    row[at + 3] = (pool.used - pool.idle - pool.pinned) / pool.capacity
+    row[at + 4] = pool.pinned / pool.capacity
+    row[at + 5] = pool.idle / pool.capacity
+    row[at + 6] = squash(prefill_s(state, i, pending_prefill_tokens(state, i), 0), 0.6)
+    row[at + 7] = squash(decode_step_s(state, i, instance.n_decode, instance.kv_tokens), 0.02)
 
 
 @compiled

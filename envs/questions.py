@@ -2,15 +2,18 @@
 
 from agentsim_env.engine.decisions import KINDS
 from envs.admission_features import ADMIT_PROGRAM
+from envs.eviction_features import EVICT_KV
 from envs.preemption_features import PREEMPT_TURN
 from envs.question import Question
+from envs.retention_features import RETAIN_KV
 from envs.routing_features import ROUTE_TURN
 from envs.scheduling_features import SCHEDULE_TURN
 
 QUESTIONS: dict[str, Question] = {
     question.kind: question
     for question in sorted(
-        (ADMIT_PROGRAM, PREEMPT_TURN, ROUTE_TURN, SCHEDULE_TURN), key=lambda question: KINDS.index(question.kind)
+        (ADMIT_PROGRAM, EVICT_KV, PREEMPT_TURN, RETAIN_KV, ROUTE_TURN, SCHEDULE_TURN),
+        key=lambda question: KINDS.index(question.kind),
     )
 }
 """By kind, in the order of the engine."""

@@ -50,9 +50,10 @@ class SchedulingEnv(KindEnv):
     | 24 | running | turns in its batch (16) | 0 | 1 |
     | 25 | batch_share | share of its batch that is taken | 0 | 1 |
     | 26 | locked_share | share of its KV blocks that are in use | 0 | 1 |
-    | 27 | cached_share | share of its KV blocks that hold idle cache | 0 | 1 |
-    | 28 | pending_s | time to compute its pending prefills (0.6 s) | 0 | 1 |
-    | 29 | decode_step_s | time of a decode iteration of its batch (0.02 s) | 0 | 1 |
+    | 27 | pinned_share | share that is pinned and not in use | 0 | 1 |
+    | 28 | cached_share | share of its KV blocks that hold idle cache | 0 | 1 |
+    | 29 | pending_s | time to compute its pending prefills (0.6 s) | 0 | 1 |
+    | 30 | decode_step_s | time of a decode iteration of its batch (0.02 s) | 0 | 1 |
 
     ## Action Space
 

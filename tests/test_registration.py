@@ -41,7 +41,11 @@ def test_specs_name_their_entry_point(identifier: str) -> None:
 def test_a_module_prefix_is_enough_to_make_one(identifier: str) -> None:
     code = f"""
 import gymnasium
-overrides = ["workload.arrivals={{process: poisson, rate_per_s: 4.0}}", "episode={{programs: 6, warmup_programs: 1}}"]
+overrides = [
+    "workload.arrivals={{process: poisson, rate_per_s: 20.0}}",
+    "episode={{programs: 40, warmup_programs: 1}}",
+    "cluster.instances.0.count=3",
+]
 env = gymnasium.make("agentsim_env:{identifier}", scenario="tool_chat", overrides=overrides)
 observation, info = env.reset(seed=0)
 print(env.unwrapped.spec.id, observation.shape == env.observation_space.shape)

@@ -34,6 +34,8 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     "routing": Environment("AgentSim/Routing-v0", ("route_turn",)),
     "admission": Environment("AgentSim/Admission-v0", ("admit_program",)),
     "scheduling": Environment("AgentSim/Scheduling-v0", ("schedule_turn",)),
+    "retention": Environment("AgentSim/Retention-v0", ("retain_kv",)),
+    "eviction": Environment("AgentSim/Eviction-v0", ("evict_kv",)),
     "joint": Environment("AgentSim/Joint-v0", OPEN_KINDS),
 }
 

@@ -22,6 +22,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Reads a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a YAML file, keys in the order given."""
     write_text(path, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100))

@@ -62,8 +62,10 @@ def quickstart(
 
 
 def opponents(environment: str) -> list[str]:
-    """Every rule that can answer in an environment; where it has several kinds, the scenario's own rules alone."""
+    """Every rule that can answer in an environment; where it has several kinds, with the scenario's for the others."""
     from agentsim_env.engine.rules.tables import RULES
 
     kinds = find_environment(environment).kinds
-    return list(RULES[kinds[0]]) if len(kinds) == 1 else [SCENARIO_RULES]
+    if len(kinds) == 1:
+        return list(RULES[kinds[0]])
+    return [SCENARIO_RULES, *(f"{kind}.{rule}" for kind in kinds for rule in RULES[kind])]

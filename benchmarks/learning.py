@@ -1,0 +1,139 @@
+"""What a short training learns in each environment: `python -m benchmarks.learning`.
+
+Trains MaskablePPO with the hyper-parameters of each environment, some five minutes on a core, and compares it on
+held-out seeds with the agent that knows nothing and with every rule of its kind. Writes `docs/results/ENVIRONMENT.md`
+and, from these, `docs/environments.md`. A training that was stopped goes on where it was; one that is done is not
+repeated.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from agentsim_env import registration
+from training.config import create_run, is_run, load_run
+from training.environments import ENVIRONMENTS, find_environment
+from training.evaluate import evaluate
+from training.files import read_json, write_json, write_text
+from training.quickstart import opponents
+from training.results import Results
+from training.statistics import Interval, bootstrap, change, mean
+from training.train import run
+
+ALGO = "maskable_ppo"
+LEARNED, RANDOM = "MaskablePPO", "uniform"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def learn(environment: str, folder: Path, steps: int | None, console: Console) -> float:
+    """Trains in one environment, or goes on with it; returns how many minutes it has taken in all."""
+    if not is_run(folder):
+        create_run(environment, ALGO, steps=steps, out=folder)
+    path = folder / "learning.json"
+    spent = read_json(path) if path.exists() else {"minutes": 0.0, "done": False}
+    if not spent["done"]:
+        began_s = time.monotonic()
+        try:
+            run(folder, console)
+            spent["done"] = True
+        finally:
+            spent["minutes"] += (time.monotonic() - began_s) / 60.0
+            write_json(path, spent)
+    return spent["minutes"]
+
+
+def compare(environment: str, folder: Path, seeds: int, console: Console) -> Results:
+    """Evaluates what was learned, random answers and all rules on the test seeds."""
+    agents = [f"{LEARNED}={folder}", RANDOM, *opponents(environment)]
+    return evaluate(
+        agents,
+        scenario=folder / "scenario.yaml",
+        environment=environment,
+        seeds=seeds,
+        reference=RANDOM,
+        console=console,
+    )
+
+
+def cost_s(results: Results, agent: str) -> np.ndarray:
+    """What the default reward charges a program with, in seconds, by seed: time in the system and penalties."""
+    column = results.agents.index(agent)
+    return np.array([-episode[column].episode_return for episode in results.rollouts]) * results.scenario.reward.unit_s
+
+
+def report(environment: str, results: Results, folder: Path, minutes: float) -> str:
+    """The table of an environment, the cheapest agent first."""
+    config, scenario = load_run(folder)
+    default = find_environment(environment).default_rule(scenario)
+    costs = {agent: cost_s(results, agent) for agent in results.agents}
+    lines = [
+        f"MaskablePPO after {config.steps:,} decisions ({minutes:.1f} minutes on one core) in `{scenario.name}`, beside"
+        f" random answers and the rules, on {len(results.seeds)} held-out seeds, with the same programs for all. The"
+        " cost is the time that programs wait and are served, and the charges for those that are rejected: minus the"
+        f" return times `unit_s`. Brackets: 95 % bootstrap intervals of paired differences. `{default}` is the"
+        " scenario's rule; an `oracle` sees the future.",
+        "",
+        "| agent | cost (s) | against random | mean JCT (s) | hit rate (%) | not served |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    ranking = sorted(costs, key=lambda agent: float(costs[agent].mean()))
+    lines += [_row(results, agent, costs) for agent in _best_of_each_kind(ranking)]
+    return "\n".join(lines) + "\n"
+
+
+def _best_of_each_kind(ranking: Sequence[str]) -> list[str]:
+    """Where rules of several kinds are ranked, named with their kinds, only the first of each kind."""
+    kept, seen = [], set()
+    for agent in ranking:
+        kind, dot, _ = agent.partition(".")
+        if not dot or kind not in seen:
+            kept.append(agent)
+        if dot:
+            seen.add(kind)
+    return kept
+
+
+def _row(results: Results, agent: str, costs: dict[str, np.ndarray]) -> str:
+    shown = f"**{agent}**" if agent == LEARNED else "random" if agent == RANDOM else f"`{agent}`"
+    against = "" if agent == RANDOM else _percent(bootstrap(change, costs[agent], costs[RANDOM]))
+    jct_s = bootstrap(mean, results.values(agent, "mean_jct_s")).estimate
+    hits = 100.0 * results.values(agent, "hit_rate").mean()
+    lost = results.values(agent, "programs") - results.values(agent, "programs_done")
+    share = 100.0 * lost.sum() / results.values(agent, "programs").sum()
+    return f"| {shown} | {costs[agent].mean():.1f} | {against} | {jct_s:.1f} | {hits:.1f} | {share:.1f} % |"
+
+
+def _percent(interval: Interval) -> str:
+    text = f"{100.0 * interval.estimate:+.1f} %"
+    if np.isnan(interval.low):
+        return text
+    return f"{text} [{100.0 * interval.low:+.1f}, {100.0 * interval.high:+.1f}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Trains, compares and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("environments", nargs="*", default=list(ENVIRONMENTS), help="which; by default all")
+    parser.add_argument("--out", type=Path, default=Path("runs/learning"), help="folder of the trainings")
+    parser.add_argument("--steps", type=int, help="decisions to learn from, instead of those of the hyper-parameters")
+    parser.add_argument("--seeds", type=int, default=20, help="test seeds")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the documentation")
+    given: Any = parser.parse_args(arguments)
+    console = Console()
+    for environment in given.environments:
+        folder = given.out / environment
+        console.print(f"[bold]{environment}[/]")
+        minutes = learn(environment, folder, given.steps, console)
+        text = report(environment, compare(environment, folder, given.seeds, console), folder, minutes)
+        write_text(given.docs / "results" / f"{environment}.md", text)
+        write_text(given.docs / "environments.md", registration.page(given.docs / "results"))
+        console.print(text)
+
+
+if __name__ == "__main__":
+    main()

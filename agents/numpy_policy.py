@@ -35,7 +35,7 @@ class Weights(NamedTuple):
 
 
 class NumpyPolicy:
-    """Greedy policy of a trained network, for any number of candidates.
+    """Policy of a trained network, for any number of candidates.
 
     Args:
         weights: Parameters of the network.
@@ -43,6 +43,8 @@ class NumpyPolicy:
         allowed_feature: Column that is > 0 in rows that may be chosen, or -1.
         name: Name in tables and plots.
         origin: What is worth knowing of its training; saved with the weights.
+        sampled: Whether actions are drawn with the probabilities that the network gives them, instead of the best one
+            being taken. Then a seed of an episode draws the same actions again.
     """
 
     def __init__(
@@ -52,12 +54,15 @@ class NumpyPolicy:
         allowed_feature: int = -1,
         name: str = "policy",
         origin: Mapping[str, Any] | None = None,
+        sampled: bool = False,
     ) -> None:
         self.weights = weights
         self.feature_names = feature_names
         self.allowed_feature = allowed_feature
         self.name = name
         self.origin = dict(origin or {})
+        self.sampled = sampled
+        self._rng = np.random.default_rng(0)
         self._buffers: dict[int, tuple[np.ndarray, ...]] = {}
 
     @classmethod
@@ -143,14 +148,17 @@ class NumpyPolicy:
             )
 
     def reset(self, seed: int) -> None:
-        """Nothing to do: the policy has no memory and draws nothing."""
+        """Seeds the generator of a policy that draws its actions."""
+        self._rng = np.random.default_rng(seed)
 
     def act(self, observation: np.ndarray, info: Mapping[str, Any]) -> int:
-        """The allowed action with the highest score."""
+        """The allowed action with the highest score, or one that is drawn by the scores."""
         scores = self.scores(observation)
         mask = info.get("action_mask")
         if mask is not None:
             scores[np.equal(mask, 0)] = -np.inf
+        if self.sampled:
+            scores += self._rng.gumbel(size=len(scores))  # the largest is then a draw from the softmax of the scores
         return int(scores.argmax())
 
     def save(self, path: str | Path) -> Path:
@@ -162,6 +170,7 @@ class NumpyPolicy:
             "allowed_feature": self.allowed_feature,
             "name": self.name,
             "origin": self.origin,
+            "sampled": self.sampled,
         }
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
@@ -189,7 +198,8 @@ class NumpyPolicy:
         if header.get("format") != FORMAT:
             raise AgentError(f"{path} has format {header.get('format')!r}; this version reads {FORMAT!r}")
         feature_names = tuple(header["feature_names"])
-        return cls(weights, feature_names, header["allowed_feature"], name or header["name"], header["origin"])
+        sampled = header.get("sampled", False)
+        return cls(weights, feature_names, header["allowed_feature"], name or header["name"], header["origin"], sampled)
 
     def content_hash(self) -> str:
         """SHA-256 over the weights and the names of the features."""

@@ -42,6 +42,7 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
     """
     values = dict(config.hyperparameters)
     values.pop("reward_scale", None)
+    values.pop("sampled", None)
     policy, width = values.pop("policy"), values.pop("width", _DEFAULT_WIDTH)
     policy_kwargs: dict[str, Any] = {"net_arch": [width, width]}
     if policy == "CandidatePolicy":
@@ -63,7 +64,7 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
         raise TrainingError(f"{config.algo} cannot be made with device {device} and {values}: {error}") from error
 
 
-def greedy_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:
+def present_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:
     """The model's present policy as an agent: in numpy where it treats candidates alike."""
     scorer = getattr(model.policy, "scorer", None)
     if scorer is None:
@@ -76,7 +77,8 @@ def greedy_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:
         "scenario": config.scenario_hash,
     }
     names = candidates_of(vec_env.envs[0]).feature_names
-    return NumpyPolicy.from_torch(scorer, names, name=config.algo, origin=origin)
+    sampled = config.hyperparameters.get("sampled", False)
+    return NumpyPolicy.from_torch(scorer, names, name=config.algo, origin=origin, sampled=sampled)
 
 
 def save_model(model: Any, agent: Agent, folder: Path) -> None:

@@ -9,7 +9,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from training.checkpoint import save_checkpoint
 from training.config import RunConfig
 from training.logs import Table
-from training.model import greedy_agent, save_model
+from training.model import present_agent, save_model
 from training.progress import TrainingProgress
 from training.validation import Validator
 
@@ -70,7 +70,7 @@ class Supervision(BaseCallback):
 
     def _validate(self) -> None:
         self.state["validated"] = self.num_timesteps
-        agent = greedy_agent(self.model, self.config, self.vec_env)
+        agent = present_agent(self.model, self.config, self.vec_env)
         validation = self.validator(agent)
         values = {"return": validation.episode_return, **validation.metrics}
         for name, value in values.items():

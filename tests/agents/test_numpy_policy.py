@@ -40,14 +40,30 @@ def test_acts_greedily_among_the_allowed() -> None:
     assert policy.act(observation, {"action_mask": mask}) == np.argsort(scores)[-2]
 
 
+def test_draws_with_the_probabilities_of_the_network() -> None:
+    _, policy = pair()
+    policy.sampled = True
+    observation = np.random.default_rng(2).uniform(-1, 1, 4 * len(NAMES)).astype(np.float32)
+    mask = np.array([1, 1, 0, 1], np.int8)
+    policy.reset(5)
+    drawn = [policy.act(observation, {"action_mask": mask}) for _ in range(4000)]
+    scores = policy.scores(observation).astype(float)
+    expected = np.where(mask, np.exp(scores - scores.max()), 0.0)
+    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 4000, expected / expected.sum(), atol=0.03)
+    policy.reset(5)
+    assert [policy.act(observation, {"action_mask": mask}) for _ in range(100)] == drawn[:100]
+
+
 def test_saves_and_loads(tmp_path: Path) -> None:
     _, policy = pair(allowed_feature=0)
     policy.origin["steps"] = 5
+    policy.sampled = True
     path = policy.save(tmp_path / "policy.npz")
     loaded = NumpyPolicy.load(path, "mine")
     assert loaded.content_hash() == policy.content_hash()
     assert (loaded.name, loaded.feature_names, loaded.allowed_feature) == ("mine", NAMES, 0)
     assert loaded.origin == {"steps": 5}
+    assert loaded.sampled
     assert [file.name for file in tmp_path.iterdir()] == ["policy.npz"]
 
 

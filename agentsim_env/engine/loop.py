@@ -14,7 +14,7 @@ from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_
 from agentsim_env.engine.orphans import lose_kept
 from agentsim_env.engine.pins import lose_pins
 from agentsim_env.engine.residency import drop_all
-from agentsim_env.engine.retention import expire, note_ended, release_program
+from agentsim_env.engine.retention import expire, note_ended, release_moved, release_program
 from agentsim_env.engine.router import place, refresh_view, settle
 from agentsim_env.engine.rules.steal import steal
 from agentsim_env.engine.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
@@ -144,6 +144,7 @@ def _end_turn(state, i, s):
     start_edges(state, t)
     turn_ended(state, t)
     if state.world[0].retains:
+        release_moved(state, t)
         note_ended(state, t)
 
 

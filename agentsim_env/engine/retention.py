@@ -7,7 +7,7 @@ from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.pins import end_pin, follows, make_pin, pin_of
 from agentsim_env.engine.residency import deepest, drop_path, holder_of, put_first
 from agentsim_env.engine.rules.retain import retain
-from agentsim_env.engine.state import ACTIVE, NONE
+from agentsim_env.engine.state import ACTIVE, DECODE_MODE, NONE, PREFILL_MODE
 from agentsim_env.engine.stores import can_store, demote
 
 
@@ -168,19 +168,29 @@ def expire(state, t):
 
 
 @compiled
+def _may_come_to(state, t, i):
+    """Whether turn `t` can still join a batch of instance `i`; one that is prefilled elsewhere may come to decode."""
+    run = state.turn_run[t]
+    if run.end_s == run.end_s:
+        return False
+    if run.instance == NONE or run.instance == i:
+        return True
+    return state.instance[i].mode == DECODE_MODE and state.instance[run.instance].mode == PREFILL_MODE
+
+
+@compiled
 def _may_come(state, x):
     """Whether a turn that follows can still join a batch of the instance of a pin."""
     turn = state.turn[state.pin[x].turn]
     for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
-        run = state.turn_run[state.edge[e].target]
-        if run.instance == NONE or run.instance == state.pin[x].instance:
+        if _may_come_to(state, state.edge[e].target, state.pin[x].instance):
             return True
     return False
 
 
 @component(NOTHING, NUMBER)
 def release_moved(state, t):
-    """Turn `t` has been sent to an instance: pins for it elsewhere for which nobody can come any more are released."""
+    """Turn `t` has been sent to an instance or has ended: pins that nobody can come for any more are released."""
     x = state.program_run[state.turn[t].program].pin
     while x != NONE:
         after = state.pin[x].next_of_program

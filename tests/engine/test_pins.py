@@ -12,7 +12,7 @@ import pytest
 
 from agentsim_env import Simulator
 from agentsim_env.engine import events, residency
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.build import Blueprint, Peer
 from agentsim_env.engine.decisions import ENDED, PIN
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import NONE, State
@@ -241,6 +241,23 @@ def test_a_pin_is_released_when_nobody_can_come_for_it() -> None:
     after = run(work, 100, parameters={"tau_s": 5.0}, n_instances=2, route_turn="round_robin")
     assert (pins(after), pins(after, 1)) == ((1, 0, 0, 0), (0, 0, 0, 0))
     assert (after.pool["pinned"][0], after.pool["idle"][0], after.instance["pin"][0]) == (0, 4, NONE)
+
+
+@pytest.mark.parametrize(("output", "expected"), [(3, (1, 1, 0, 0)), (1, (1, 0, 0, 0))])
+def test_a_pin_where_decodes_run_waits_while_the_next_turn_is_prefilled(output: int, expected: tuple[int, ...]) -> None:
+    """It is used when that turn is handed over, and released if all of its output is there before."""
+    work = WorkloadBuilder()
+    leaf = work.segment(8)
+    work.program(0.0)
+    first, second = work.turn(leaf, 64, 2), work.turn(leaf, 100, output)
+    work.edge(first, second, 1.0)
+    engines = [engine(mode="prefill"), engine(mode="decode")]
+    rules, parameters = {"retain_kv": "ttl"}, {"retain_kv": {"tau_s": 50.0}}
+    blueprint = Blueprint(engines, rules=rules, parameters=parameters, peer=Peer(np.inf))
+    core = Core(blueprint.state(work.build()))
+    assert core.advance() == ENDED
+    assert (pins(core.state), pins(core.state, 1)) == ((0, 0, 0, 0), expected)
+    assert (core.state.pool["pinned"] == 0).all()
 
 
 def test_of_several_that_follow_the_last_one_elsewhere_releases_the_pin() -> None:

@@ -403,14 +403,17 @@ class ReferenceSimulator:
     def next_iteration(self, number: int) -> None:
         left = self.instances[number].finish(self.now)
         ended = [turn for turn in left if not turn.handed]
+        lost: list[int] = []
         for turn in ended:
             if self.tiers is not None and self.tiers.spec.policy == "write_through":
                 whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
                 self.tiers.store(number, turn.path, whole, self.now)
             self.turn_ended(turn)
+            lost += self.retention.moved(turn)
         for turn in ended:
             self.retention.ended(number, turn, self.now)
         self.ask_again()
+        self.look_again_at(lost)
         self.begin_iteration(number)
         for turn in left:
             if turn.handed:

@@ -84,13 +84,22 @@ class Retention:
         return turn.instance
 
     def moved(self, turn: Turn) -> list[int]:
-        """The turn has been sent to its instance: instances that have lost a pin for which nobody can come any more."""
+        """The turn has been sent to its instance, or has ended: instances that have lost a pin of no use now."""
 
         def is_void(number: int, pin: Pin) -> bool:
-            places = [self.orchestrator.turns[follower].instance for follower in pin.followers]
-            return turn.id in pin.followers and not any(place in (-1, number) for place in places)
+            followers = [self.orchestrator.turns[follower] for follower in pin.followers]
+            return turn.id in pin.followers and not any(self.may_come(follower, number) for follower in followers)
 
         return self.release(is_void)
+
+    def may_come(self, turn: Turn, number: int) -> bool:
+        """Whether a turn can still join a batch of an instance; one that is prefilled elsewhere may come to decode."""
+        if not math.isnan(turn.end_s):
+            return False
+        if turn.instance in (-1, number):
+            return True
+        modes = self.instances[turn.instance].spec.mode, self.instances[number].spec.mode
+        return modes == ("prefill", "decode")
 
     def failed(self, program: int) -> list[int]:
         """A program has failed: instances that have lost a pin of it."""

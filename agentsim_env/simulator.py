@@ -13,6 +13,7 @@ from agentsim_env.engine.decisions import (
     MORE_ANSWERS,
     OPEN_KINDS,
     PIN,
+    PREFETCH_KV,
     RETAIN_KV,
     ROUTE_TURN,
     STUCK,
@@ -50,7 +51,7 @@ class Decision(NamedTuple):
             instance each; for `schedule_turn` a place among the candidates each (`decisions.candidates` of the
             scenario), and one to hold all of them back; for `retain_kv` leave, drop, move to DRAM, move to CXL, and a
             pin for each time of `decisions.pin_grid_s`; for `evict_kv` drop, move to DRAM and move to CXL for each
-            place; for `preempt_turn` a place each.
+            place; for `preempt_turn` a place each; for `prefetch_kv` a place each and one for none.
         default: What the scenario's rule would answer.
         instance: Index of the instance that it is about, likewise.
         candidates: Turns to choose from, by index, at most as many as there are places; for `evict_kv` segments; empty
@@ -243,6 +244,8 @@ class Simulator:
         if self._asked == ROUTE_TURN:
             return np.zeros(0, "i4")
         candidates = state.candidate[: state.world["n_candidates"][0]]
+        if self._asked == PREFETCH_KV:
+            return candidates.copy()
         return state.resident["segment"][candidates] if self._asked == EVICT_KV else state.slot["turn"][candidates]
 
     @property

@@ -22,6 +22,7 @@ PAGES = {
     "route_turn": "routers.md",
     **dict.fromkeys(("schedule_turn", "preempt_turn", "admit_program"), "scheduling.md"),
     **dict.fromkeys(("retain_kv", "evict_kv"), "residency.md"),
+    "prefetch_kv": "prefetch.md",
 }
 
 

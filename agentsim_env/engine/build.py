@@ -212,7 +212,8 @@ class Blueprint:
         rows = np.zeros(len(self.engines), INSTANCE)
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-        rows["due_at"] = rows["pin"] = rows["peer_link"] = rows["joining"] = NONE
+        for name in ("due_at", "pin", "peer_link", "joining", "acting_head", "acting_tail"):
+            rows[name] = NONE
         decoding = [self._max_context(engine) for engine in self.engines if engine.mode == "decode"]
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
@@ -285,6 +286,8 @@ class Blueprint:
         world["keep_tree"] = keep_tree
         world["has_links"] = len(link) > 0
         world["serialized"] = self.serialized
+        is_asked = self.rule_of("prefetch_kv") != DEFAULT_RULES["prefetch_kv"] or "prefetch_kv" in self.open_kinds
+        world["prefetches"] = bool(self.tiers) and is_asked
         world["write_policy"] = self.write_policy if self.tiers else NO_COPIES
         world["n_events"] = len(events_at)
         world["n_places"] = FIRST_PLACES
@@ -326,7 +329,7 @@ class Blueprint:
             link=link,
             transfer=_reserved(self._most_transfers(pool, programs, live), TRANSFER),
             event=_heap(
-                events_at, live + len(events_at) + len(link) + 4 + (len(programs.turn) if world["retains"] else 0)
+                events_at, live + len(events_at) + len(link) + 5 + (len(programs.turn) if world["retains"] else 0)
             ),
             due=np.zeros(n, DUE),
             profile=self._profile,  # type: ignore[attr-defined]
@@ -347,7 +350,7 @@ class Blueprint:
         world = np.zeros(1, WORLD)
         lists = [
             f"{name}_{end}"
-            for name in ("route", "parked", "plan", "arrived", "held", "paused")
+            for name in ("route", "parked", "plan", "arrived", "held", "paused", "prefetch")
             for end in ("head", "tail")
         ]
         for name in ("free_slot", "free_resident", "free_pin", "free_transfer", "asked_program", *lists):
@@ -357,6 +360,7 @@ class Blueprint:
         admission = self._parameters_of("admit_program")
         world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
         world["admission_period_s"] = admission.get("period_s", self.control_period_s)
+        world["prefetch_period_s"] = self._parameters_of("prefetch_kv").get("period_s", self.control_period_s)
         world["window"] = admission.get("first_window", 0.0)
         world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
         world["firm_pins"] = self._parameters_of("retain_kv").get("firm", 0.0) != 0.0
@@ -434,11 +438,16 @@ class Blueprint:
         return links
 
     def _most_transfers(self, pool: np.ndarray, programs: Programs, live: int) -> int:
-        """Upper bound on transfers at once: copies of what turns leave, loads of those that wait, what is staged."""
+        """Room for transfers: copies of what turns leave, loads of those that wait or act, what is staged."""
         if not self.tiers and self.peer is None:
             return 0
         per_tier = 2 * len(programs.turn) + live
-        return per_tier * len(self.tiers) + live + int(np.minimum(pool["staging_blocks"], pool["capacity"]).sum())
+        return (
+            per_tier * len(self.tiers)
+            + live
+            + len(programs.program)
+            + int(np.minimum(pool["staging_blocks"], pool["capacity"]).sum())
+        )
 
     def _first_events(self, faults: np.ndarray | None) -> list[tuple[float, int, int]]:
         """(time, kind, id) of everything that is known to happen from the start."""
@@ -515,7 +524,9 @@ def _program_runs(programs: Programs) -> np.ndarray:
     runs["end_s"] = np.nan
     runs["arrived_s"] = np.nan
     runs["turns_left"] = programs.program["n_turns"]
-    runs["home"] = runs["follower"] = runs["sibling"] = runs["pin"] = NONE
+    runs["home"] = runs["follower"] = runs["sibling"] = runs["pin"] = runs["last_turn"] = NONE
+    for name in ("acting_at", "next_acting", "previous_acting", "prefetch", "prefetched"):
+        runs[name] = NONE
     for p in np.flatnonzero(programs.program["after"] >= 0)[::-1]:
         first = programs.program["after"][p]
         runs["sibling"][p] = runs["follower"][first]

@@ -42,11 +42,13 @@ OPEN_KINDS: tuple[str, ...] = (
     "retain_kv",
     "evict_kv",
     "preempt_turn",
+    "prefetch_kv",
 )
 """Kinds that an agent outside the engine can be asked to answer."""
 
-MORE_ANSWERS: dict[str, int] = {"schedule_turn": 1}
-"""Answers besides the candidates, behind the last possible one. `schedule_turn`: hold all of them back."""
+MORE_ANSWERS: dict[str, int] = {"schedule_turn": 1, "prefetch_kv": 1}
+"""Answers besides the candidates, behind the last possible one. `schedule_turn`: hold all of them back; `prefetch_kv`:
+none."""
 
 # What `advance` returns besides the number of a kind.
 ENDED, TRUNCATED, STUCK = -1, -2, -3

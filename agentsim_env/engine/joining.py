@@ -1,5 +1,6 @@
 """Waiting turns that join the batch of an instance."""
 
+from agentsim_env.engine.ahead import use_ahead
 from agentsim_env.engine.chunks import chunk_blocks, count_hit, first_chunk, take_chunk
 from agentsim_env.engine.decisions import SCHEDULE_TURN
 from agentsim_env.engine.eviction import free_up
@@ -42,6 +43,8 @@ def _join(state, i, s, r, match, chunk):
         _take_over(state, i, s)
     else:
         count_hit(state, i, s, slot.computed)
+    if state.world[0].prefetches:
+        use_ahead(state, i, slot.program, match)
     run = state.turn_run[slot.turn]
     if run.scheduled_s != run.scheduled_s:
         run.scheduled_s = state.world[0].now_s

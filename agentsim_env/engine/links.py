@@ -2,7 +2,13 @@
 
 from agentsim_env.engine import events
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.state import BEHIND, NONE
+from agentsim_env.engine.state import BEHIND, DEMAND, NONE
+
+
+@compiled
+def can_begin(state):
+    """Whether there is a record for one more transfer: many may be void and still wait on their links."""
+    return state.world[0].free_transfer != NONE or state.world[0].n_transfers < len(state.transfer)
 
 
 @compiled
@@ -23,7 +29,7 @@ def new_transfer(state, link, leaf, first, blocks, missing):
     transfer.first = first
     transfer.blocks = blocks
     transfer.missing = missing
-    transfer.source = transfer.held = transfer.slot = transfer.sibling = transfer.next = NONE
+    transfer.source = transfer.held = transfer.slot = transfer.program = transfer.sibling = transfer.next = NONE
     transfer.reserved = 0
     transfer.payer = NONE
     transfer.leader = x
@@ -78,6 +84,29 @@ def _insert(state, k, before, x):
         state.transfer[before].next = x
     if link.queue_tail == before:
         link.queue_tail = x
+
+
+@compiled
+def hasten(state, x):
+    """A transfer is wanted now: it goes before less urgent ones, if it still waits for its link."""
+    transfer = state.transfer[x]
+    link = state.link[transfer.link]
+    transfer.urgency = DEMAND
+    if not link.by_priority or link.current == x:
+        return
+    before, at = NONE, link.queue_head
+    while at != NONE and at != x:
+        before, at = at, state.transfer[at].next
+    if at == NONE:
+        return
+    if before == NONE:
+        link.queue_head = transfer.next
+    else:
+        state.transfer[before].next = transfer.next
+    if link.queue_tail == x:
+        link.queue_tail = before
+    transfer.next = NONE
+    enqueue(state, x)
 
 
 @compiled

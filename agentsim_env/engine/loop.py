@@ -2,6 +2,7 @@
 
 from agentsim_env.engine import events
 from agentsim_env.engine.admission import tick
+from agentsim_env.engine.ahead import note_turn_ended, note_turn_ready, tick_ahead
 from agentsim_env.engine.batching import catch_up, end_run, next_ended
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
@@ -83,6 +84,8 @@ def _handle(state, kind, number):
     elif kind == events.TURN_READY:
         turn_ready(state, number)
         _release_failed(state, state.turn[number].program)
+        if state.world[0].prefetches:
+            note_turn_ready(state, number)
     elif kind == events.PROGRAM_ARRIVAL:
         arrive(state, number)
     elif kind == events.TOOL_END:
@@ -146,6 +149,8 @@ def _end_turn(state, i, s):
     if state.world[0].retains:
         release_moved(state, t)
         note_ended(state, t)
+    if state.world[0].prefetches:
+        note_turn_ended(state, t)
 
 
 @compiled
@@ -163,6 +168,8 @@ def _control_tick(state, number):
         _tick_again(state, world.view_period_s, number)
     elif number == events.ADMISSION_TICK:
         tick(state)
+    elif number == events.PREFETCH_TICK:
+        tick_ahead(state)
     else:
         steal(state)
         _tick_again(state, world.steal_period_s, number)

@@ -1,14 +1,24 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
 from agentsim_env.engine.admission import admissions, rule_for_program
+from agentsim_env.engine.ahead import ask_ahead, asked_ahead
 from agentsim_env.engine.batching import synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
-from agentsim_env.engine.decisions import ADMIT_PROGRAM, EVICT_KV, PREEMPT_TURN, RETAIN_KV, ROUTE_TURN, SCHEDULE_TURN
+from agentsim_env.engine.decisions import (
+    ADMIT_PROGRAM,
+    EVICT_KV,
+    PREEMPT_TURN,
+    PREFETCH_KV,
+    RETAIN_KV,
+    ROUTE_TURN,
+    SCHEDULE_TURN,
+)
 from agentsim_env.engine.eviction import default_eviction
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.leaving import expect
 from agentsim_env.engine.lists import join_waiting, leave_to_plan, leave_to_route, park
 from agentsim_env.engine.plan import plan
+from agentsim_env.engine.prefetch import bring_up, default_subject
 from agentsim_env.engine.prefix import kept_blocks
 from agentsim_env.engine.recent import note_sent
 from agentsim_env.engine.residency import deepest, depth_blocks, remember
@@ -84,6 +94,7 @@ def place(state, i):
     expect(state, i, s)
     join_waiting(state, i, s)
     wake(state, i)
+    ask_ahead(state, i)
 
 
 @component(NUMBER)
@@ -101,12 +112,18 @@ def settle(state):
         asked = admissions(state)
         if asked != NONE:
             return asked
-    while world.plan_head != NONE or world.route_head != NONE:
+    while world.plan_head != NONE or world.route_head != NONE or world.prefetch_head != NONE:
         if world.plan_head != NONE:
             asked = plan(state, world.plan_head)
             if asked != NONE:
                 return asked
             leave_to_plan(state)
+            continue
+        if world.route_head == NONE:
+            asked = bring_up(state, world.prefetch_head)
+            if asked != NONE:
+                return asked
+            asked_ahead(state)
             continue
         s = world.route_head
         n, last = _find_allowed(state, s)
@@ -138,6 +155,8 @@ def asked_rule(state):
         return default_retention(state)
     if asked == EVICT_KV:
         return default_eviction(state)
+    if asked == PREFETCH_KV:
+        return default_subject(state)
     chances = state.world[0].chances
     answer = by_rule(state, state.world[0].asked_slot)
     state.world[0].chances = chances

@@ -101,12 +101,14 @@ def _put_next_turn(state, i):
         n = _offer(state, s, n)
         s = next_ready(state, s)
     state.world[0].n_candidates = n
-    _include(state, turn_by_rule(state, i))
+    rule = turn_by_rule(state, i)
+    _include(state, rule)
     if _n_counted(state, n) == 0:
         return False
     hold = len(state.candidate)
     state.option[: hold + 1] = 0
-    state.option[hold] = state.instance[i].n_running > 0
+    # Where nothing runs, what is on its way up may leave no room for the turn that the rule takes.
+    state.option[hold] = state.instance[i].n_running > 0 or (rule != NONE and not joins_now(state, i, rule))
     legal = state.option[hold]
     for k in range(n):
         state.option[k] = joins_now(state, i, state.candidate[k])

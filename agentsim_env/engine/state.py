@@ -34,6 +34,7 @@ WORLD = np.dtype(
         ("now_s", "f8"),  # simulated time
         ("time_limit_s", "f8"),  # the episode is truncated here; inf for none
         ("frontend_s", "f8"),  # gateway delay between a turn's readiness and its routing
+        ("prefetch_period_s", "f8"),  # time between the ticks of prefetching
         ("view_period_s", "f8"),  # the router's view of the instances is refreshed so often; 0: always fresh
         ("steal_period_s", "f8"),  # idle instances look for work to steal so often; 0: never
         ("area_at_s", "f8"),  # the two areas are integrated up to this time
@@ -111,6 +112,9 @@ WORLD = np.dtype(
         ("free_resident", "i4"),  # head of the list of free resident records
         ("n_places", "i4"),  # entries of `place` in use, a power of two
         ("n_entered", "i4"),  # records that stand there
+        ("n_acting", "i4"),  # programs that act, see engine/ahead.py; counted where `prefetches`
+        ("prefetch_head", "i4"),  # instances for which is to be asked what they bring up, first in first out
+        ("prefetch_tail", "i4"),
         ("route_head", "i4"),  # turns to be routed now, first in first out
         ("route_tail", "i4"),
         ("parked_head", "i4"),  # turns for which no instance is up
@@ -120,6 +124,8 @@ WORLD = np.dtype(
         ("timed_eviction", "i1"),  # it matters when victims are chosen: not by age alone, or copies are made of them
         ("whole_objects", "i1"),  # eviction gives up whole records
         ("has_links", "i1"),  # KV can be moved between pools
+        ("prefetches", "i1"),  # somebody is asked what to bring up ahead of its use
+        ("prefetch_armed", "i1"),  # a tick is due at which that happens
         ("serialized", "i1"),  # transfers take effect at once, and their time is added to the next iteration
         ("write_policy", "i1"),  # NO_COPIES, WRITE_THROUGH or WRITE_BACK
         ("paused_head", "i4"),  # turns of paused programs, at the gateway
@@ -156,6 +162,13 @@ PROGRAM_RUN = np.dtype(
         ("pin", "i4"),  # first of its pins
         ("follower", "i4"),  # first program of the closed loop that waits for this one
         ("sibling", "i4"),  # next program that waits for the same one
+        ("last_turn", "i4"),  # its last turn that has ended; this and what follows where `prefetches`
+        ("acting_at", "i4"),  # instance in whose list of acting programs it stands, NONE for none
+        ("next_acting", "i4"),  # neighbours there
+        ("previous_acting", "i4"),
+        ("prefetch", "i4"),  # transfer that brings up its context ahead of use, NONE for none
+        ("prefetched", "i4"),  # instance to which it has been brought up and not been used yet, NONE for none
+        ("prefetched_from", "i4"),  # blocks of it that were there before
         ("next_held", "i4"),  # next in the list of programs that have arrived, or are held
         ("state", "i4"),
     ],
@@ -270,6 +283,13 @@ INSTANCE = np.dtype(
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
         ("peer_link", "i4"),  # link over which it gets blocks from other instances; NONE for none
+        ("acting_head", "i4"),  # programs that act and whose home it is, the longest gap first; where `prefetches`
+        ("acting_tail", "i4"),
+        ("to_prefetch", "i1"),  # it stands in that list
+        ("next_to_prefetch", "i4"),
+        ("prefetches", "i4"),  # contexts whose prefetch has begun
+        ("prefetches_used", "i4"),  # found by the next turn of their program
+        ("prefetches_wasted", "i4"),  # not found by it, or it never came
         ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
         ("joining", "i4"),  # waiting turn that is being taken into the batch, for which room is made; NONE for none
         ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
@@ -389,6 +409,7 @@ TRANSFER = np.dtype(
         ("held", "i4"),  # record that a load locks at its target, NONE for none
         ("reserved", "i4"),  # blocks that a load keeps free at its target
         ("slot", "i4"),  # waiting turn that it is for; NONE for none
+        ("program", "i4"),  # program that it is for, if it has set out ahead of use; NONE for none
         ("leader", "i4"),  # first transfer of the load that it belongs to; itself where it is alone
         ("sibling", "i4"),  # next transfer of the same load
         ("left", "i4"),  # of a leader: transfers of the load that have not ended

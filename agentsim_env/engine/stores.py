@@ -10,7 +10,7 @@ from typing import Any
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.directory import find
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.links import charge, enqueue, free_transfer, new_transfer
+from agentsim_env.engine.links import can_begin, charge, enqueue, free_transfer, new_transfer
 from agentsim_env.engine.residency import (
     available_blocks,
     deepest,
@@ -102,7 +102,7 @@ def _copier(make_room: Callable[..., Any]) -> Callable[..., Any]:
         missing = missing_blocks(state, leaf, tier.pool, first, blocks)
         more = growth_blocks(state, leaf, tier.pool, first, blocks)
         lock_part(state, leaf, tier.pool, first, blocks)
-        if more > available_blocks(state, tier.pool):
+        if more > available_blocks(state, tier.pool) or not can_begin(state):
             unlock_part(state, leaf, tier.pool, first, blocks)
             _lose(state, pool, missing)
             return NONE

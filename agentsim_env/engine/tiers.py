@@ -4,15 +4,16 @@ A load is a chain of transfers, one for each place; the first of them leads. Its
 HBM has of the prefix and what the places have is locked. They take effect together, when the last one has ended.
 """
 
+from agentsim_env.engine.ahead import context_blocks, held_ahead, miss_ahead, note_brought_up, note_not_brought_up
 from agentsim_env.engine.batching import cut, synchronise
-from agentsim_env.engine.component import NUMBER, component
+from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.handover import let_go
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.links import charge, enqueue, free_transfer, new_transfer
+from agentsim_env.engine.links import can_begin, charge, enqueue, free_transfer, hasten, new_transfer
 from agentsim_env.engine.reclaim import make_room
-from agentsim_env.engine.residency import deepest, hits, holder_of, lock, publish, unlock
+from agentsim_env.engine.residency import deepest, depth_blocks, hits, holder_of, lock, publish, unlock
 from agentsim_env.engine.shelf import lock_part, reach, unlock_part
-from agentsim_env.engine.state import CXL, DEMAND, DRAM, NONE
+from agentsim_env.engine.state import AHEAD, CXL, DEMAND, DRAM, NONE
 
 
 @compiled
@@ -33,7 +34,7 @@ def _add(state, load, x):
 def _from_tier(state, i, level, leaf, at, most):
     """A transfer from a tier that goes on with a path whose first `at` blocks are had, to `most` at most, or NONE."""
     tier = state.tier[i, level]
-    if tier.pool == NONE or state.link[tier.up].bytes_per_s == 0.0:
+    if tier.pool == NONE or state.link[tier.up].bytes_per_s == 0.0 or not can_begin(state):
         return NONE
     end = min(reach(state, leaf, tier.pool, at), most)
     if end <= at:
@@ -62,7 +63,7 @@ def _best_peer(state, i, leaf):
 def _from_peer(state, i, leaf, at, most):
     """A transfer from the HBM of another instance, likewise; what it reads is locked there, and its run is cut."""
     link = state.instance[i].peer_link
-    if link == NONE or state.link[link].bytes_per_s == 0.0:
+    if link == NONE or state.link[link].bytes_per_s == 0.0 or not can_begin(state):
         return NONE
     j = _best_peer(state, i, leaf)
     if j == NONE or state.score[j] <= at:
@@ -79,8 +80,8 @@ def _from_peer(state, i, leaf, at, most):
 
 
 @compiled
-def _gather(state, i, leaf, match, most):
-    """Transfers that bring the blocks from `match` to `most` of a path to HBM, as far as they are there; the leader."""
+def _from_tiers(state, i, leaf, match, most):
+    """Transfers that bring the blocks from `match` to `most` of a path up, as far as the tiers go on; the leader."""
     load = NONE
     at = match
     for level in range(DRAM, CXL + 1):
@@ -88,8 +89,7 @@ def _gather(state, i, leaf, match, most):
         if x != NONE:
             at = state.transfer[x].blocks
             load = _add(state, load, x)
-    x = _from_peer(state, i, leaf, at, most) if at < most else NONE
-    return _add(state, load, x) if x != NONE else load
+    return load
 
 
 @compiled
@@ -99,6 +99,15 @@ def _end_of(state, load):
     while state.transfer[x].sibling != NONE:
         x = state.transfer[x].sibling
     return state.transfer[x].blocks
+
+
+@compiled
+def _gather(state, i, leaf, match, most):
+    """Likewise, with what another instance adds."""
+    load = _from_tiers(state, i, leaf, match, most)
+    at = _end_of(state, load) if load != NONE else match
+    x = _from_peer(state, i, leaf, at, most) if at < most else NONE
+    return _add(state, load, x) if x != NONE else load
 
 
 @compiled
@@ -128,6 +137,8 @@ def _arrive(state, load):
         else:
             state.instance[i].loaded_blocks += state.transfer[x].missing
         x = state.transfer[x].sibling
+    if leader.program != NONE:
+        note_brought_up(state, leader.program, i, leader.first)
     if leader.slot != NONE:
         state.slot[leader.slot].transfer = NONE
         let_go(state, leader.slot)
@@ -178,6 +189,36 @@ def _set_out(state, load, i, r, urgency):
         x = following
 
 
+@compiled
+def _join_ahead(state, i, s):
+    """A waiting turn whose context is on its way ahead of use waits for that; whether it is."""
+    slot = state.slot[s]
+    load = state.program_run[slot.program].prefetch
+    if load == NONE or state.transfer[load].target_pool != i or state.transfer[load].slot != NONE:
+        return False
+    state.transfer[load].slot = s
+    slot.transfer = load
+    x = load
+    while x != NONE:
+        if not state.transfer[x].done:
+            hasten(state, x)
+        x = state.transfer[x].sibling
+    return True
+
+
+@component(NOTHING, NUMBER, NUMBER)
+def begin_ahead(state, i, t):
+    """Bring up what the tiers have of a turn's context, for which `ahead_blocks` is positive."""
+    r = held_ahead(state, i, t)
+    most = context_blocks(state, t)
+    load = _from_tiers(state, i, state.turn[t].segment, min(depth_blocks(state, r), most), most)
+    p = state.turn[t].program
+    state.transfer[load].program = p
+    state.program_run[p].prefetch = load
+    state.instance[i].prefetches += 1
+    _set_out(state, load, i, r, AHEAD)
+
+
 @component(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def begin_load(state, i, s, r, match):
     """Bring up what other places have of a waiting turn's prefix beyond the `match` blocks down to record `r`.
@@ -185,11 +226,14 @@ def begin_load(state, i, s, r, match):
     The caller has made sure that the whole prompt finds room. Returns 1, or 0 if there is nothing to bring up.
     """
     slot = state.slot[s]
+    if _join_ahead(state, i, s):
+        return 1
     # The block of the last token is not worth a transfer: one token is computed in any case.
     most = (slot.target - 1) // state.world[0].block_size
     load = _gather(state, i, state.turn[slot.turn].segment, match, most)
     if load == NONE:
         return 0
+    miss_ahead(state, i, slot.program, match)
     state.transfer[load].slot = s
     slot.transfer = load
     _set_out(state, load, i, r, DEMAND)
@@ -209,5 +253,7 @@ def lose_load(state, x):
         x = state.transfer[x].sibling
     unlock(state, leader.held)
     state.pool[leader.target_pool].used -= leader.reserved
+    if leader.program != NONE:
+        note_not_brought_up(state, leader.program, leader.target_pool)
     if leader.slot != NONE:
         state.slot[leader.slot].transfer = NONE

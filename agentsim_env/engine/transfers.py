@@ -1,5 +1,6 @@
 """What happens when a transfer ends, and when an instance fails."""
 
+from agentsim_env.engine.ahead import ask_ahead
 from agentsim_env.engine.batching import synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
@@ -31,6 +32,8 @@ def transfer_end(state, k):
     _touch(state, source)
     _touch(state, target)
     take_current(state, k)
+    if target < len(state.instance) and state.link[k].current == NONE:
+        ask_ahead(state, target)
     if target < len(state.instance):
         void = state.transfer[x].void
         if end_part_of_load(state, x):

@@ -76,6 +76,9 @@ INSTANCES = np.dtype(
         ("migrated_blocks", "i8"),  # brought from other instances
         ("demoted_blocks", "i8"),  # given up because a copy that was asked for is below
         ("lost_blocks", "i8"),  # were to be copied, and found no place below or in the staging buffer
+        ("prefetches", "i8"),  # contexts brought up ahead of their use: begun ...
+        ("prefetches_used", "i8"),  # ... found by the next turn of the program ...
+        ("prefetches_wasted", "i8"),  # ... or not
         ("peak_blocks", "i8"),  # most KV blocks resident or owned at once
         ("capacity_blocks", "i8"),
         ("cost_usd", "f8"),  # time up at the price of all its GPUs
@@ -267,6 +270,9 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
         "migrated_blocks",
         "demoted_blocks",
         "lost_blocks",
+        "prefetches",
+        "prefetches_used",
+        "prefetches_wasted",
         "peak_blocks",
     ):
         rows[name] = instance[name]

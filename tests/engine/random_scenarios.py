@@ -12,6 +12,7 @@ from tests.reference.admission import RULES as ADMISSIONS
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, MemorySpec, Profile, TierSpec, constant_profile
 from tests.reference.eviction import EVICTIONS
+from tests.reference.prefetch import PREFETCHES
 from tests.reference.retain_rules import RETENTIONS
 from tests.reference.router import RULES
 from tests.reference.scheduling import SCHEDULES, VICTIMS
@@ -51,6 +52,7 @@ class Knobs:
     preempt: str = "last_admitted"
     admit: str = "admit"
     tier: bool = False
+    prefetch: str = "none"
     modes: str = "mixed"
     retain: str = "leave"
     evict: str = "lru"
@@ -78,6 +80,8 @@ class Scenario:
     evict: str
     whole_objects: bool
     evict_parameters: dict[str, float]
+    prefetch: str
+    prefetch_parameters: dict[str, float]
 
 
 KNOBS = st.builds(
@@ -93,6 +97,7 @@ KNOBS = st.builds(
     frontend_s=st.sampled_from([0.0, TICK_S]),
     rule=st.sampled_from(RULES),
     tier=st.booleans(),
+    prefetch=st.sampled_from(PREFETCHES),
     schedule=st.sampled_from(sorted(SCHEDULES)),
     preempt=st.sampled_from(sorted(VICTIMS)),
     admit=st.sampled_from(sorted(ADMISSIONS)),
@@ -121,6 +126,7 @@ def knobs_of(seed: int) -> Knobs:
         schedule=str(rng.choice(["fcfs", *(name for name in SCHEDULES if name != "continuum")])),
         preempt=str(rng.choice(["last_admitted", *VICTIMS])),
         tier=bool(rng.random() < 0.4),
+        prefetch=str(np.random.default_rng([seed, 21]).choice(["none", *PREFETCHES])),
         admit=str(rng.choice(["admit", *ADMISSIONS])),
         modes=modes_of(seed),
         retain=str(memory.choice(["leave", "ttl", *RETENTIONS])),
@@ -165,6 +171,8 @@ def build(knobs: Knobs) -> Scenario:
         evict=knobs.evict,
         whole_objects=knobs.whole_objects,
         evict_parameters=evict_parameters(knobs),
+        prefetch=knobs.prefetch,
+        prefetch_parameters=prefetch_parameters(knobs),
     )
 
 
@@ -183,7 +191,7 @@ def random_memory(knobs: Knobs, specs: list[InstanceSpec]) -> MemorySpec:
         pools = tuple(pool // together for pool in first.pool_of)
         down = second.down_bytes_per_s
         tiers.append(replace(second, pool_of=pools, from_above_bytes_per_s=down, by_priority=bool(more.random() < 0.5)))
-    policy = str(more.choice(["write_through", "write_through", "none"]))
+    policy = str(more.choice(["write_through", "write_through", "write_back", "write_back", "none"]))
     staging = int(more.choice([0, 2, 10, 1000]))
     peer = replace(random_tier(knobs, specs, "peer", more), by_priority=bool(more.random() < 0.5))
     peer, serialized = peer if more.random() < 0.5 else None, bool(more.random() < 0.2)
@@ -445,6 +453,19 @@ def with_tenants(knobs: Knobs, programs: Programs) -> Programs:
     deadlines_s = np.array([snap(knobs, time_s) for time_s in rng.exponential(2.0, n)])
     programs.program["deadline_s"] = np.where(rng.random(n) < 0.6, deadlines_s, np.inf)
     return programs._replace(tenants=("a", "b", "c"))
+
+
+def prefetch_parameters(knobs: Knobs) -> dict[str, float]:
+    """Ticks about as often as iterations, and margins about as long as gaps."""
+    rng = np.random.default_rng([knobs.seed, 22])
+    period_s = float(rng.choice([1, 4, 20])) * TICK_S
+    margin_s = float(rng.choice([0, 4, 100])) * TICK_S
+    return {
+        "look_ahead": {"share": float(rng.choice([0.1, 0.5, 1.0]))},
+        "predicted_return": {"margin_s": margin_s, "ema": float(rng.choice([0, 1])), "period_s": period_s},
+        "saga_margin": {"margin_s": margin_s, "deviations": float(rng.choice([-1.0, 0.0, 1.0])), "period_s": period_s},
+        "oracle_return": {"margin_s": margin_s, "period_s": period_s},
+    }.get(knobs.prefetch, {})
 
 
 def snap(knobs: Knobs, time_s: float) -> float:

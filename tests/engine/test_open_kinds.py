@@ -90,6 +90,29 @@ def test_the_rules_own_retention_changes_nothing(kinds: tuple[str, ...], retain:
         assert bool(opened.state.instance[name].sum()) == expected, name
 
 
+@pytest.mark.parametrize("rule", ["none", "on_return", "predicted_return", "oracle_return"])
+def test_the_rules_own_answers_about_prefetch_change_nothing(rule: str) -> None:
+    tier = {"kind": "dram", "capacity_gib": 64.0, "link_gb_per_s": 2.0}
+    changes = {"cluster.tiers": [tier], "cluster.instances.0.kv_blocks": 1500, "rules.prefetch_kv": rule}
+    closed, opened = (
+        Simulator(small("tight", changes), agent_kinds=kinds) for kinds in ((), ("prefetch_kv", "schedule_turn"))
+    )
+    closed.reset(4)
+    closed.run()
+    opened.reset(4)
+    seen: list[Decision] = []
+    assert default_of(opened, seen) == closed.records().content_hash()
+    asked = [decision for decision in seen if decision.kind == "prefetch_kv"]
+    assert asked
+    turns = closed.records().turns
+    for decision in asked:
+        assert (decision.program, decision.turn) == (-1, -1)
+        assert len(decision.mask) == len(opened.state.candidate) + 1
+        assert (turns["ready_s"][decision.candidates] <= decision.time_s).all()
+    began = sum(decision.default < len(decision.mask) - 1 for decision in asked)
+    assert 0 < began <= opened.records().instances["prefetches"].sum() or rule == "none"
+
+
 def test_decisions_show_their_candidates() -> None:
     simulator = asked(KINDS)
     seen: list[Decision] = []

@@ -182,6 +182,17 @@ def test_a_full_staging_buffer_loses_what_is_written_back() -> None:
     assert s.instance["lost_blocks"][0] == 3
 
 
+def test_without_a_free_record_nothing_is_sent() -> None:
+    s = with_context()
+    few = s._replace(transfer=s.transfer[:1].copy())
+    call_store(few, 0, LEAF, 12)
+    assert few.world["n_events"][0] == 1
+    assert few.instance["lost_blocks"][0] == 12  # those for the second tier
+    end_next(few)
+    call_store(few, 0, LEAF, 12)
+    assert few.world["n_events"][0] == 1
+
+
 def test_what_dram_gives_up_goes_on_to_cxl() -> None:
     """The leaf of the first context (4 blocks) and the tail of its parent make room for the second one (6 blocks)."""
     s = made(((-1, 8), (0, 4), (-1, 6)), dram_blocks=12)

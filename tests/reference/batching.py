@@ -66,6 +66,7 @@ class Instance:
         waiting: The queue, head first.
         reserved: Blocks for prefixes that are on their way up.
         let_go: Releases what a prefill instance has kept for a turn; None where there is no such instance.
+        admitted: Told of each turn that joins the batch and the blocks that it finds.
         load: Brings up what a lower tier has of a turn; None without one.
         firm_pins: Waiting turns do not break pins while something runs.
         running: The batch, in order of admission.
@@ -94,6 +95,10 @@ class Instance:
         self.reserved = 0
         self.loaded_blocks = 0
         self.stored_blocks = 0
+        self.admitted: Callable[[Turn, int], None] | None = None
+        self.prefetches = 0
+        self.prefetches_used = 0
+        self.prefetches_wasted = 0
         self.owed_s = 0.0
         self.migrated_blocks = 0
         self.demoted_blocks = 0
@@ -113,6 +118,7 @@ class Instance:
             turn.locked, turn.kept = list(turn.locked), list(turn.kept)
         other = copy.copy(self)
         other.pool = self.pool.copy()
+        other.admitted = None
         other.running = [twins[turn.id] for turn in self.running]
         other.waiting = [twins[turn.id] for turn in self.waiting]
         if self.step is not None:
@@ -278,6 +284,8 @@ class Instance:
                 if step.prefills and whole > tokens_left:
                     break
                 tokens_left = whole
+            if self.admitted is not None:
+                self.admitted(turn, self.match(turn))
             self.waiting.remove(turn)
             self.running.append(turn)
             if math.isnan(turn.scheduled_s):

@@ -6,6 +6,9 @@ from enum import IntEnum
 ADMISSION_TICK = 2
 """Id of the CONTROL_TICK at which held programs are asked for again."""
 
+PREFETCH_TICK = 3
+"""Id of the one at which instances are asked what to bring up."""
+
 
 class Kind(IntEnum):
     """Kinds of events, in the order in which they are handled at equal times."""

@@ -9,10 +9,11 @@ from tests.reference import checks
 from tests.reference.admission import Admission
 from tests.reference.batching import Instance
 from tests.reference.description import InstanceSpec, MemorySpec
-from tests.reference.events import ADMISSION_TICK, Events, Kind
+from tests.reference.events import ADMISSION_TICK, PREFETCH_TICK, Events, Kind
 from tests.reference.eviction import EVICTIONS, Look
 from tests.reference.history import History
 from tests.reference.orchestrator import Orchestrator, Program
+from tests.reference.prefetch import Prefetcher
 from tests.reference.records import Records, collect
 from tests.reference.residency import KVPool
 from tests.reference.retention import Retention
@@ -42,6 +43,8 @@ class ReferenceSimulator:
         evict: Rule that names what is evicted.
         whole_objects: Eviction takes whole segments.
         evict_parameters: Parameters of that rule.
+        prefetch: Rule that brings contexts up ahead of their use.
+        prefetch_parameters: Its parameters.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class ReferenceSimulator:
         evict: str = "lru",
         whole_objects: bool = False,
         evict_parameters: Mapping[str, float] | None = None,
+        prefetch: str = "none",
+        prefetch_parameters: Mapping[str, float] | None = None,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
@@ -87,6 +92,15 @@ class ReferenceSimulator:
             for number, instance in enumerate(self.instances):
                 instance.load = partial(self.tiers.load, number)
                 instance.pool.evicting = partial(self.evicting, number)
+        self.prefetcher: Prefetcher | None = None
+        self.prefetch_armed = False
+        if self.tiers is not None and self.tiers.spec.tiers and prefetch != "none":
+            parts = self.orchestrator, self.instances, self.tiers, self.history
+            self.prefetcher = self.tiers.prefetcher = Prefetcher(
+                *parts, prefetch, prefetch_parameters or {}, frontend_s
+            )
+            for number, instance in enumerate(self.instances):
+                instance.admitted = partial(self.prefetcher.admitted, number)
         self.route = route
         self.frontend_s = frontend_s
         self.debug = debug
@@ -108,7 +122,7 @@ class ReferenceSimulator:
             Kind.TOOL_END: lambda edge: self.tools.end_attempt(edge, self.now),
             Kind.TOOL_RETRY: lambda edge: self.tools.ask(edge, self.now),
             Kind.EDGE_DONE: self.edge_done,
-            Kind.TURN_READY: lambda turn: self.turn_ready(self.orchestrator.turns[turn]),
+            Kind.TURN_READY: lambda turn: self.note_ready(self.orchestrator.turns[turn]),
             Kind.CONTROL_TICK: self.control_tick,
             Kind.TRANSFER_END: self.transfer_end,
             Kind.PIN_EXPIRY: self.pin_expiry,
@@ -132,6 +146,7 @@ class ReferenceSimulator:
                 instance.pool.now = self.now
             self.handlers[kind](number)
             self.ask_again()
+            self.prefetch()
             if self.debug:
                 checks.check(self.orchestrator, self.instances, self.parked + self.gateway)
                 if self.tiers is not None:
@@ -189,7 +204,32 @@ class ReferenceSimulator:
             self.tick_armed = True
             self.events.push(self.now + self.admission.period_s, Kind.CONTROL_TICK, ADMISSION_TICK)
 
-    def control_tick(self, _: int) -> None:
+    def prefetch(self) -> None:
+        """Bring up what the rule wants, for each instance for which something has changed."""
+        ahead = self.prefetcher
+        while ahead is not None and ahead.to_ask:
+            number = ahead.to_ask[0]
+            instance = self.instances[number]
+            while instance.up and (turn := ahead.choose(number, self.now)) is not None:
+                match, end = ahead.plan(number, turn)
+                ahead.tiers.ahead(number, turn, match, end, self.now)
+                self.end_run(number)
+            ahead.to_ask.pop(0)
+            if instance.up and ahead.tiers.spec.serialized:
+                self.look_again_at([number])
+
+    def arm_prefetch(self) -> None:
+        ahead = self.prefetcher
+        if ahead is not None and ahead.acting and not self.prefetch_armed:
+            self.prefetch_armed = True
+            self.events.push(self.now + ahead.parameters.get("period_s", 1.0), Kind.CONTROL_TICK, PREFETCH_TICK)
+
+    def control_tick(self, number: int) -> None:
+        if number == PREFETCH_TICK and self.prefetcher is not None:
+            self.prefetch_armed = False
+            self.prefetcher.ask_for_acting()
+            self.arm_prefetch()
+            return
         self.tick_armed = False
         self.admission.tick()
         if self.admission.rule in ("thunder_agent", "mori"):
@@ -211,6 +251,11 @@ class ReferenceSimulator:
         turn.ready_s = self.now
         turn.arriving = True
         self.events.push(self.now + self.frontend_s, Kind.TURN_READY, turn.id)
+
+    def note_ready(self, turn: Turn) -> None:
+        self.turn_ready(turn)
+        if self.prefetcher is not None:
+            self.prefetcher.turn_ready(turn)
 
     def turn_ready(self, turn: Turn) -> None:
         """The turn has passed the gateway."""
@@ -346,6 +391,8 @@ class ReferenceSimulator:
     def join_queue(self, turn: Turn, number: int) -> None:
         self.instances[number].waiting.append(turn)
         self.look_again(number)
+        if self.prefetcher is not None:
+            self.prefetcher.ask(number)
 
     def look_again(self, number: int) -> None:
         """The queue of an instance is to be considered: at once if it is idle, else after the iteration in flight."""
@@ -410,6 +457,9 @@ class ReferenceSimulator:
                 self.tiers.store(number, turn.path, whole, self.now)
             self.turn_ended(turn)
             lost += self.retention.moved(turn)
+            if self.prefetcher is not None:
+                self.prefetcher.turn_ended(turn)
+                self.arm_prefetch()
         for turn in ended:
             self.retention.ended(number, turn, self.now)
         self.ask_again()
@@ -443,7 +493,11 @@ class ReferenceSimulator:
 
     def transfer_end(self, link: int) -> None:
         assert self.tiers is not None
-        for number in self.tiers.end(link, self.now):
+        load = self.tiers.links[link].queue[0].load
+        again = self.tiers.end(link, self.now)
+        if self.prefetcher is not None and load is not None and not self.tiers.links[link].queue:
+            self.prefetcher.ask(load.instance)
+        for number in again:
             self.wake(number)
         self.look_at_woken()
 
@@ -471,10 +525,12 @@ def simulate(
     evict: str = "lru",
     whole_objects: bool = False,
     evict_parameters: Mapping[str, float] | None = None,
+    prefetch: str = "none",
+    prefetch_parameters: Mapping[str, float] | None = None,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
     rules = (schedule, preempt, admit, admit_parameters)
-    kv = (memory, retain, retain_parameters, evict, whole_objects, evict_parameters)
+    kv = (memory, retain, retain_parameters, evict, whole_objects, evict_parameters, prefetch, prefetch_parameters)
     simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, *kv)
     simulator.run()
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

@@ -40,6 +40,9 @@ INSTANCE = np.dtype(
         ("pins_used", "i8"),
         ("pins_expired", "i8"),
         ("pins_broken", "i8"),
+        ("prefetches", "i8"),
+        ("prefetches_used", "i8"),
+        ("prefetches_wasted", "i8"),
     ]
 )
 
@@ -105,4 +108,7 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
         instance.pool.pins_used,
         instance.pool.pins_expired,
         instance.pool.pins_broken,
+        instance.prefetches,
+        instance.prefetches_used,
+        instance.prefetches_wasted,
     )

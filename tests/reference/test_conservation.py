@@ -29,6 +29,8 @@ def run(scenario: Scenario, debug: bool) -> Records:
         evict=scenario.evict,
         whole_objects=scenario.whole_objects,
         evict_parameters=scenario.evict_parameters,
+        prefetch=scenario.prefetch,
+        prefetch_parameters=scenario.prefetch_parameters,
     )
 
 

@@ -1,7 +1,10 @@
 """Tiers below HBM and what moves between them and the instances (semantics, "Tiers and links")."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agentsim_env.workload.programs import Programs
 from tests.reference.batching import Instance
@@ -11,6 +14,9 @@ from tests.reference.residency import KVPool, Path, path_to
 from tests.reference.shelf import Shelf
 from tests.reference.turn import Turn
 
+if TYPE_CHECKING:
+    from tests.reference.prefetch import Prefetcher
+
 EVERYTHING = 10**9
 DEMAND, AHEAD, BEHIND = range(3)
 
@@ -19,15 +25,20 @@ Source = tuple[str, int]  # ("hbm", instance) or ("dram", pool)
 
 @dataclass
 class Load:
-    """What is brought up for a waiting turn, from several places; it takes effect when the last one has delivered."""
+    """What is brought up for a waiting turn, from several places; it takes effect when the last one has delivered.
+
+    Attributes:
+        program: For whom it has set out ahead of use; None if it has not.
+    """
 
     instance: int
     path: Path
-    turn: Turn
+    turn: Turn | None
     match: int
     end: int
+    program: int | None = None
     left: int = 0
-    pieces: list["Transfer"] = field(default_factory=list)
+    pieces: list[Transfer] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     void: bool = False
 
@@ -73,14 +84,24 @@ class Link:
 
     def add(self, transfer: Transfer, now: float) -> None:
         self.asked_blocks += transfer.missing
+        self.insert(transfer)
+        if len(self.queue) == 1:
+            self.begin(now)
+
+    def insert(self, transfer: Transfer) -> None:
         at = len(self.queue)
         if self.tier.by_priority:
             # The first one is on the link.
             while at > 1 and self.queue[at - 1].urgency > transfer.urgency:
                 at -= 1
         self.queue.insert(at, transfer)
-        if len(self.queue) == 1:
-            self.begin(now)
+
+    def hasten(self, transfer: Transfer) -> None:
+        """It is wanted now, if it still waits."""
+        transfer.urgency = DEMAND
+        if self.tier.by_priority and transfer in self.queue[1:]:
+            self.queue.remove(transfer)
+            self.insert(transfer)
 
     def begin(self, now: float) -> None:
         self.events.push(now + self.seconds(self.queue[0]), Kind.TRANSFER_END, self.number)
@@ -117,6 +138,7 @@ class Tiers:
         self.ways: dict[tuple[str, int, str], Way] = {}
         self.staged: dict[Source, int] = {}
         self.let_go: Callable[[Turn], None] = lambda _: None  # releases what a prefill instance keeps for a turn
+        self.prefetcher: Prefetcher | None = None
         self.touched: set[int] = set()  # instances in which others have locked something: their runs end
         self.shelves = {tier.kind: [Shelf(tier.blocks) for _ in range(max(tier.pool_of) + 1)] for tier in spec.tiers}
         for tier in spec.tiers:
@@ -259,38 +281,73 @@ class Tiers:
 
         `instance` is instance `number`, or a copy of it on which an iteration is tried: then nothing moves.
         """
+        if self.waits_for_prefetch(number, instance, turn):
+            return True
         most = (turn.target - 1) // instance.block_size
         load = Load(number, turn.path, turn, match, match)
-        pieces: list[tuple[Link, Transfer]] = []
-        for kind in ("dram", "cxl"):
-            way = self.ways.get(("hbm", number, kind))
-            if way is None or way.up is None or way.up.bytes_per_s == 0 or load.end >= most:
-                continue
-            end = min(way.shelf.reach(turn.path, load.end), most)
-            if end > load.end:
-                blocks = end - load.end
-                transfer = Transfer(("hbm", number), way.shelf, turn.path, load.end, end, blocks, DEMAND, load=load)
-                pieces.append((way.up, transfer))
-                load.end, load.left = end, load.left + 1
+        pieces = self.from_tiers(number, load, most, DEMAND)
         piece = self.from_peer(number, turn, load, most)
         if piece is not None:
             pieces.append((self.peers[number], piece))
             load.end, load.left = piece.end, load.left + 1
         if not pieces:
             return False
+        if self.prefetcher is not None and instance is self.instances[number]:
+            self.prefetcher.missed(number, turn, match)
+        self.set_out(load, instance, pieces, now)
+        return True
+
+    def waits_for_prefetch(self, number: int, instance: Instance, turn: Turn) -> bool:
+        load = self.prefetcher.on_way.get(turn.program) if self.prefetcher is not None else None
+        if load is None or load.instance != number or load.turn is not None:
+            return False
+        turn.loading = True
+        if instance is self.instances[number]:
+            load.turn = turn
+            for piece in load.pieces:
+                for link in self.links:
+                    if piece in link.queue:
+                        link.hasten(piece)
+        return True
+
+    def ahead(self, number: int, turn: Turn, match: int, most: int, now: float) -> Load:
+        """Bring up what the tiers have of a context before a turn asks for it."""
+        load = Load(number, turn.path, None, match, match, turn.program)
+        pieces = self.from_tiers(number, load, most, AHEAD)
+        self.instances[number].prefetches += 1
+        assert self.prefetcher is not None
+        self.prefetcher.on_way[turn.program] = load
+        self.set_out(load, self.instances[number], pieces, now)
+        return load
+
+    def from_tiers(self, number: int, load: Load, most: int, urgency: int) -> list[tuple[Link, Transfer]]:
+        pieces: list[tuple[Link, Transfer]] = []
+        for kind in ("dram", "cxl"):
+            way = self.ways.get(("hbm", number, kind))
+            if way is None or way.up is None or way.up.bytes_per_s == 0 or load.end >= most:
+                continue
+            end = min(way.shelf.reach(load.path, load.end), most)
+            if end > load.end:
+                blocks = end - load.end
+                transfer = Transfer(("hbm", number), way.shelf, load.path, load.end, end, blocks, urgency, load=load)
+                pieces.append((way.up, transfer))
+                load.end, load.left = end, load.left + 1
+        return pieces
+
+    def set_out(self, load: Load, instance: Instance, pieces: list[tuple[Link, Transfer]], now: float) -> None:
         load.pieces = [transfer for _, transfer in pieces]
-        real = instance is self.instances[number]
+        real = instance is self.instances[load.instance]
         if real:
             for transfer in load.pieces:
                 self.lock_source(transfer)
-        instance.pool.lock(turn.path, load.held, match)
-        instance.pool.make_room(load.end - match)
-        instance.reserve(load.end - match)
-        turn.loading = True
+        instance.pool.lock(load.path, load.held, load.match)
+        instance.pool.make_room(load.end - load.match)
+        instance.reserve(load.end - load.match)
+        if load.turn is not None:
+            load.turn.loading = True
         if real:
             for link, transfer in pieces:
-                self.start(transfer, link, number, now)
-        return True
+                self.start(transfer, link, load.instance, now)
 
     def from_peer(self, number: int, turn: Turn, load: Load, most: int) -> Transfer | None:
         """What the instance that holds most of the turn's path can add to a load; of equals the first."""
@@ -355,8 +412,11 @@ class Tiers:
         for piece in load.pieces:
             instance.loaded_blocks += piece.missing if piece.shelf is not None else 0
             instance.migrated_blocks += piece.missing if piece.shelf is None else 0
-        load.turn.loading = False
-        self.let_go(load.turn)
+        if load.program is not None and self.prefetcher is not None:
+            self.prefetcher.arrived(load)
+        if load.turn is not None:
+            load.turn.loading = False
+            self.let_go(load.turn)
         return [load.instance, *again]
 
     def fail(self, number: int) -> list[int]:
@@ -394,7 +454,10 @@ class Tiers:
         instance = self.instances[load.instance]
         instance.pool.release(load.held)
         instance.reserve(load.match - load.end)
-        load.turn.loading = False
+        if load.program is not None and self.prefetcher is not None:
+            self.prefetcher.lost(load)
+        if load.turn is not None:
+            load.turn.loading = False
 
     def check(self) -> None:
         """Blocks of every pool, and what is on every link, are what was put there."""

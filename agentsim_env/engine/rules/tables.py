@@ -3,6 +3,7 @@
 from agentsim_env.engine.rules.admit import ADMIT_RULES
 from agentsim_env.engine.rules.evict import EVICT_RULES
 from agentsim_env.engine.rules.preempt import PREEMPT_RULES
+from agentsim_env.engine.rules.prefetch import PREFETCH_RULES
 from agentsim_env.engine.rules.retain import RETAIN_RULES
 from agentsim_env.engine.rules.route import ROUTE_RULES
 from agentsim_env.engine.rules.schedule import SCHEDULE_RULES
@@ -15,6 +16,7 @@ TABLES: dict[str, dict[str, Rule]] = {
     "retain_kv": RETAIN_RULES,
     "evict_kv": EVICT_RULES,
     "preempt_turn": PREEMPT_RULES,
+    "prefetch_kv": PREFETCH_RULES,
 }
 """The rules of each decision kind that has more than one."""
 
@@ -25,7 +27,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "retain_kv": tuple(RETAIN_RULES),
     "evict_kv": tuple(EVICT_RULES),
     "preempt_turn": tuple(PREEMPT_RULES),
-    "prefetch_kv": ("none",),
+    "prefetch_kv": tuple(PREFETCH_RULES),
     "set_prefill_budget": ("static",),
 }
 """Names of the rules of each decision kind."""

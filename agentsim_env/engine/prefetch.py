@@ -1,0 +1,105 @@
+"""Who is asked what to bring up ahead of its use (`prefetch_kv`), and what is done about the answers."""
+
+from agentsim_env.engine.ahead import ahead_blocks
+from agentsim_env.engine.batching import cut, synchronise, wake
+from agentsim_env.engine.component import NUMBER, component
+from agentsim_env.engine.decisions import PREFETCH_KV
+from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.lists import first_ready, next_ready
+from agentsim_env.engine.rules.prefetch import prefetch
+from agentsim_env.engine.state import NONE
+from agentsim_env.engine.tiers import begin_ahead
+
+
+@compiled
+def subject_by_rule(state, i):
+    """The turn whose context the scenario's rule brings up to instance `i` next, or NONE."""
+    return prefetch(state, state.rule[PREFETCH_KV], i)
+
+
+@compiled
+def _offer(state, i, t, n):
+    """Make a turn candidate number `n`, if there is room and something to bring up; returns how many there are then."""
+    if n < len(state.candidate) and ahead_blocks(state, i, t) > 0:
+        state.candidate[n] = t
+        return n + 1
+    return n
+
+
+@compiled
+def _put(state, i):
+    """Fill the candidates: waiting turns in their order, then programs that act, the longest gap first.
+
+    Whoever the rule would take stands in the last place if they are too many. Returns whether anybody counts.
+    """
+    n = 0
+    s = first_ready(state, i)
+    while s != NONE:
+        n = _offer(state, i, state.slot[s].turn, n)
+        s = next_ready(state, s)
+    p = state.instance[i].acting_head
+    while p != NONE:
+        n = _offer(state, i, state.program_run[p].last_turn, n)
+        p = state.program_run[p].next_acting
+    state.world[0].n_candidates = n
+    t = subject_by_rule(state, i)
+    if t != NONE and _place_of(state, t) == NONE:
+        state.candidate[n - 1] = t
+    counted = 0
+    state.option[:] = 0
+    for k in range(n):
+        state.option[k] = 1
+        counted += state.turn[state.candidate[k]].program >= state.world[0].warmup
+    state.option[len(state.candidate)] = 1
+    return counted > 0
+
+
+@compiled
+def _place_of(state, t):
+    for k in range(state.world[0].n_candidates):
+        if state.candidate[k] == t:
+            return k
+    return NONE
+
+
+@compiled
+def default_subject(state):
+    """The rule's answer to the pending `prefetch_kv`."""
+    t = subject_by_rule(state, state.world[0].asked_instance)
+    return _place_of(state, t) if t != NONE else len(state.candidate)
+
+
+@compiled
+def _take_answer(state):
+    world = state.world[0]
+    k = world.answer
+    world.answer = NONE
+    return state.candidate[k] if k < len(state.candidate) else NONE
+
+
+@component(NUMBER, NUMBER)
+def bring_up(state, i):
+    """Bring up to instance `i` what rules or agents want.
+
+    Returns PREFETCH_KV if someone outside has to decide first, or NONE when it is done.
+    """
+    world = state.world[0]
+    while state.instance[i].up:
+        synchronise(state, i)
+        if world.answer != NONE:
+            t = _take_answer(state)
+        elif (world.open_kinds >> PREFETCH_KV) & 1 and _put(state, i):
+            world.asked = PREFETCH_KV
+            world.asked_program = world.asked_slot = NONE
+            world.asked_instance = i
+            return PREFETCH_KV
+        else:
+            t = subject_by_rule(state, i)
+        if t == NONE:
+            break
+        begin_ahead(state, i, t)
+        cut(state, i)
+    # What is serialized is there already.
+    if world.serialized and state.instance[i].up and state.instance[i].n_waiting > 0:
+        wake(state, i)
+    return NONE

@@ -78,7 +78,9 @@ def _begin_run(state, i):
     instance.run_scheduled = 1
     # After a preemption nobody was admitted: the next iteration may look different.
     instance.train_chunk = 0
-    instance.run_length = time_run(state, i, 1 if instance.plan_preempted else _leap(state, i))
+    alone = instance.plan_preempted or instance.plan_loaded
+    instance.plan_loaded = 0
+    instance.run_length = time_run(state, i, 1 if alone else _leap(state, i))
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
     events.set_due(state, i, run_end_s(state, i, instance.run_length))
 

@@ -35,7 +35,7 @@ def _put(state, i):
     n = 0
     s = first_ready(state, i)
     while s != NONE:
-        n = _offer(state, i, state.slot[s].turn, n)
+        n = n if state.slot[s].handed else _offer(state, i, state.slot[s].turn, n)
         s = next_ready(state, s)
     p = state.instance[i].acting_head
     while p != NONE:

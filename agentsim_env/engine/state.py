@@ -229,6 +229,7 @@ INSTANCE = np.dtype(
         ("running", "i1"),  # an iteration is in flight
         ("to_plan", "i1"),  # it stands in that list
         ("plan_preempted", "i1"),  # somebody was preempted while it was formed
+        ("plan_loaded", "i1"),  # a serialized load has filled its cache since the last run began
         ("stage", "i1"),  # how far the iteration being formed has come
         ("due_s", "f8"),  # end of the last iteration of the run
         ("due_at", "i4"),  # place in the heap of instances with an iteration in flight

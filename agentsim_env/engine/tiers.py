@@ -126,6 +126,7 @@ def _arrive(state, load):
     leader = state.transfer[load]
     i = leader.target_pool
     state.pool[i].used -= leader.reserved
+    state.instance[i].plan_loaded = state.world[0].serialized
     lowest = publish(state, leader.leaf, i, _end_of(state, load))
     lock(state, lowest)
     unlock(state, leader.held)
@@ -194,7 +195,7 @@ def _join_ahead(state, i, s):
     """A waiting turn whose context is on its way ahead of use waits for that; whether it is."""
     slot = state.slot[s]
     load = state.program_run[slot.program].prefetch
-    if load == NONE or state.transfer[load].target_pool != i or state.transfer[load].slot != NONE:
+    if load == NONE or slot.handed or state.transfer[load].target_pool != i or state.transfer[load].slot != NONE:
         return False
     state.transfer[load].slot = s
     slot.transfer = load

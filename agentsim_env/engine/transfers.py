@@ -1,7 +1,7 @@
 """What happens when a transfer ends, and when an instance fails."""
 
 from agentsim_env.engine.ahead import ask_ahead
-from agentsim_env.engine.batching import synchronise, wake
+from agentsim_env.engine.batching import cut, synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.links import free_transfer, take_current
@@ -37,6 +37,7 @@ def transfer_end(state, k):
     if target < len(state.instance):
         void = state.transfer[x].void
         if end_part_of_load(state, x):
+            cut(state, target)  # a running prefill may find something
             _look_again(state, target)
         if not void:
             _look_again(state, source)

@@ -33,6 +33,11 @@ class Step:
         return len(self.decodes) + sum(chunk for _, chunk, _ in self.prefills)
 
     @property
+    def is_full(self) -> bool:
+        """One prefill takes all that is left of the budget, and will do so again."""
+        return len(self.prefills) == 1 and self.prefills[0][0].computed < self.prefills[0][0].target
+
+    @property
     def composition(self) -> tuple[object, ...]:
         """A run lasts while this stays the same."""
         return tuple(t.id for t in self.decodes), tuple((t.id, chunk) for t, chunk, _ in self.prefills)
@@ -72,6 +77,7 @@ class Instance:
         running: The batch, in order of admission.
         step: The iteration in flight; None if idle.
         cut: A turn has joined: the next iteration begins a new run.
+        loaded: A serialized load has filled the cache since the last run began: the next run has one iteration.
         owed_s: Time of serialized transfers that the next iteration waits for.
     """
 
@@ -100,6 +106,7 @@ class Instance:
         self.prefetches_used = 0
         self.prefetches_wasted = 0
         self.owed_s = 0.0
+        self.loaded = False
         self.migrated_blocks = 0
         self.demoted_blocks = 0
         self.lost_blocks = 0
@@ -145,10 +152,9 @@ class Instance:
             self.run.j += 1
         else:
             start_s, self.owed_s = now + self.owed_s, 0.0
-            self.run = Run(
-                start_s, line.seconds, line.growth_s, self.step.composition, line.branch, self.step.preempted
-            )
-        self.cut = False
+            alone = self.step.preempted or self.loaded
+            self.run = Run(start_s, line.seconds, line.growth_s, self.step.composition, line.branch, alone)
+        self.cut = self.loaded = False
         self.began_s = max(now, self.run.start_s)
         self.iterations += 1
         return self.run.end_s

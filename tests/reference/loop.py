@@ -399,7 +399,7 @@ class ReferenceSimulator:
         instance = self.instances[number]
         if instance.step is None:
             self.begin_iteration(number)
-        elif len(instance.running) < instance.spec.max_num_seqs:
+        elif len(instance.running) < instance.spec.max_num_seqs and not instance.step.is_full:
             self.end_run(number)
 
     def end_run(self, number: int) -> None:
@@ -497,6 +497,9 @@ class ReferenceSimulator:
         again = self.tiers.end(link, self.now)
         if self.prefetcher is not None and load is not None and not self.tiers.links[link].queue:
             self.prefetcher.ask(load.instance)
+        for number in self.tiers.filled:
+            self.end_run(number)
+        self.tiers.filled.clear()
         for number in again:
             self.wake(number)
         self.look_at_woken()

@@ -141,7 +141,7 @@ class Prefetcher:
 
     def first_waiting(self, number: int, window: int) -> Turn | None:
         ready = self.instances[number].ready[:window]
-        return next((turn for turn in ready if self.can(number, turn)), None)
+        return next((turn for turn in ready if not turn.handed and self.can(number, turn)), None)
 
     def on_return(self, number: int, now: float) -> Turn | None:
         return self.first_waiting(number, EVERYTHING)

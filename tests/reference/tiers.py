@@ -139,6 +139,7 @@ class Tiers:
         self.staged: dict[Source, int] = {}
         self.let_go: Callable[[Turn], None] = lambda _: None  # releases what a prefill instance keeps for a turn
         self.prefetcher: Prefetcher | None = None
+        self.filled: list[int] = []  # instances in which a load has just arrived: their runs end
         self.touched: set[int] = set()  # instances in which others have locked something: their runs end
         self.shelves = {tier.kind: [Shelf(tier.blocks) for _ in range(max(tier.pool_of) + 1)] for tier in spec.tiers}
         for tier in spec.tiers:
@@ -299,7 +300,7 @@ class Tiers:
 
     def waits_for_prefetch(self, number: int, instance: Instance, turn: Turn) -> bool:
         load = self.prefetcher.on_way.get(turn.program) if self.prefetcher is not None else None
-        if load is None or load.instance != number or load.turn is not None:
+        if load is None or load.instance != number or load.turn is not None or turn.handed:
             return False
         turn.loading = True
         if instance is self.instances[number]:
@@ -412,6 +413,10 @@ class Tiers:
         for piece in load.pieces:
             instance.loaded_blocks += piece.missing if piece.shelf is not None else 0
             instance.migrated_blocks += piece.missing if piece.shelf is None else 0
+        if self.spec.serialized:
+            instance.loaded = True
+        else:
+            self.filled.append(load.instance)
         if load.program is not None and self.prefetcher is not None:
             self.prefetcher.arrived(load)
         if load.turn is not None:

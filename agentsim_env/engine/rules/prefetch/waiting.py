@@ -18,7 +18,8 @@ def first_waiting(state, i, n):
     """The first of the first `n` waiting turns for which there is something to bring up, or NONE."""
     s = first_ready(state, i)
     while s != NONE and n > 0:
-        if ahead_blocks(state, i, state.slot[s].turn) > 0:
+        # What a prefill instance keeps for a turn comes when it is admitted.
+        if not state.slot[s].handed and ahead_blocks(state, i, state.slot[s].turn) > 0:
             return state.slot[s].turn
         s = next_ready(state, s)
         n -= 1

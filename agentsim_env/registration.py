@@ -11,6 +11,7 @@ ENVIRONMENTS: dict[str, str] = {
     "AgentSim/Scheduling-v0": "envs.scheduling:SchedulingEnv",
     "AgentSim/Retention-v0": "envs.retention:RetentionEnv",
     "AgentSim/Eviction-v0": "envs.eviction:EvictionEnv",
+    "AgentSim/Prefetch-v0": "envs.prefetch:PrefetchEnv",
     "AgentSim/Joint-v0": "envs.joint:JointEnv",
 }
 """Id and entry point of every environment."""

@@ -44,7 +44,8 @@ import gymnasium
 overrides = [
     "workload.arrivals={{process: poisson, rate_per_s: 20.0}}",
     "episode={{programs: 40, warmup_programs: 1}}",
-    "cluster.instances.0.count=3",
+    "cluster.instances=[{{gpu: RTX 4090, count: 3, kv_blocks: 1000}}]",
+    "cluster.tiers=[{{kind: dram, capacity_gib: 4, link_gb_per_s: 10.0}}]",
 ]
 env = gymnasium.make("agentsim_env:{identifier}", scenario="tool_chat", overrides=overrides)
 observation, info = env.reset(seed=0)

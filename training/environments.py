@@ -36,6 +36,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     "scheduling": Environment("AgentSim/Scheduling-v0", ("schedule_turn",)),
     "retention": Environment("AgentSim/Retention-v0", ("retain_kv",)),
     "eviction": Environment("AgentSim/Eviction-v0", ("evict_kv",)),
+    "prefetch": Environment("AgentSim/Prefetch-v0", ("prefetch_kv",)),
     "joint": Environment("AgentSim/Joint-v0", OPEN_KINDS),
 }
 

@@ -22,7 +22,8 @@ SHORT: dict[str, Any] = {
     "scenario": "tool_chat",
     "overrides": [
         "workload.arrivals={process: poisson, rate_per_s: 20.0}",
-        "cluster.instances.0.count=3",
+        "cluster.instances=[{gpu: RTX 4090, count: 3, kv_blocks: 1000}]",
+        "cluster.tiers=[{kind: dram, capacity_gib: 4, link_gb_per_s: 10.0}]",
         "episode={programs: 40, warmup_programs: 1}",
     ],
 }

@@ -16,6 +16,7 @@ from envs.admission import AdmissionEnv
 from envs.decision_env import DecisionEnv, KindEnv
 from envs.eviction import EvictionEnv
 from envs.joint import JointEnv, joint_features
+from envs.prefetch import PrefetchEnv
 from envs.questions import QUESTIONS
 from envs.retention import RetentionEnv
 from envs.rewards import episode_return
@@ -23,11 +24,15 @@ from envs.routing import RoutingEnv
 from envs.scheduling import SchedulingEnv
 from tests.small import answer_at_random, small
 
-SINGLE: tuple[type[KindEnv], ...] = (AdmissionEnv, EvictionEnv, RetentionEnv, RoutingEnv, SchedulingEnv)
+SINGLE: tuple[type[KindEnv], ...] = (AdmissionEnv, EvictionEnv, PrefetchEnv, RetentionEnv, RoutingEnv, SchedulingEnv)
+
+
+TIERS = [{"kind": "dram", "capacity_gib": 8.0, "link_gb_per_s": 10.0}]
+"""So that there is something to bring up."""
 
 
 def tight(overrides: dict[str, Any] | None = None) -> Scenario:
-    return small("tight", {"decisions.candidates": 4, **(overrides or {})})
+    return small("tight", {"decisions.candidates": 4, "cluster.tiers": TIERS, **(overrides or {})})
 
 
 def same_times(one: Simulator, other: Simulator) -> bool:
@@ -119,11 +124,14 @@ def test_rows_that_a_kind_does_not_have_are_empty_and_answered_by_the_rule() -> 
     assert same_times(env.simulator, rule)
 
 
-@pytest.mark.parametrize("make", [*SINGLE, JointEnv])
-@pytest.mark.parametrize("name", ["tight", "graphs"])
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [*(("tight", make) for make in (*SINGLE, JointEnv)), ("graphs", SchedulingEnv), ("graphs", JointEnv)],
+)
 def test_the_return_of_the_rules_is_the_same_in_every_environment(make: type[DecisionEnv], name: str) -> None:
     """Rewards are charged at the decisions, however many there are: their sum is that of the episode."""
-    env: Any = make(small(name))  # type: ignore[call-arg, arg-type]
+    scenario = small(name, {"cluster.tiers": TIERS})
+    env: Any = make(scenario)  # type: ignore[call-arg, arg-type]
     agent = RuleAgent("rules")
     bind(agent, env)
     observation, info = env.reset(seed=2)
@@ -131,7 +139,7 @@ def test_the_return_of_the_rules_is_the_same_in_every_environment(make: type[Dec
     while not over:
         observation, reward, over, _, info = env.step(agent.act(observation, info))
         total += reward
-    simulator = Simulator(small(name))
+    simulator = Simulator(scenario)
     simulator.reset(seed=2)
     simulator.run()
     summary = simulator.summary()

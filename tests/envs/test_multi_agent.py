@@ -15,7 +15,10 @@ from tests.small import small
 pytest.importorskip("pettingzoo")
 from envs.multi_agent import JointAEC, env
 
-TIGHT = {"decisions.candidates": 4}
+TIGHT: dict[str, Any] = {
+    "decisions.candidates": 4,
+    "cluster.tiers": [{"kind": "dram", "capacity_gib": 8.0, "link_gb_per_s": 10.0}],
+}
 FORMS = ("kinds", "instances")
 
 

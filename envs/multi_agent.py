@@ -23,7 +23,7 @@ GATEWAY = "gateway"
 Observation = dict[str, np.ndarray]
 
 
-class JointAEC(AECEnv[str, Observation, int | None]):
+class JointAEC(AECEnv[str, Any, Any]):
     """Several kinds of decision, each answered by an agent of its own.
 
     ## Description
@@ -84,8 +84,10 @@ class JointAEC(AECEnv[str, Observation, int | None]):
         instances = [GATEWAY, *(f"instance_{i}" for i in range(n_instances))]
         self.possible_agents = list(self.joint.kinds) if self.by_kind else instances
         shapes = {agent: self._shape(agent) for agent in self.possible_agents}
-        self.action_spaces = {agent: spaces.Discrete(n) for agent, (n, _) in shapes.items()}
-        self.observation_spaces = {agent: _observations(n, columns) for agent, (n, columns) in shapes.items()}
+        self.action_spaces: dict[str, spaces.Space] = {agent: spaces.Discrete(n) for agent, (n, _) in shapes.items()}
+        self.observation_spaces: dict[str, spaces.Space] = {
+            agent: _observations(n, columns) for agent, (n, columns) in shapes.items()
+        }
         self.agents = []
 
     def _shape(self, agent: str) -> tuple[int, int]:
@@ -130,7 +132,8 @@ class JointAEC(AECEnv[str, Observation, int | None]):
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
-        if action is None or not 0 <= int(action) < self.action_spaces[agent].n:
+        n, _ = self._shape(agent)
+        if action is None or not 0 <= int(action) < n:
             raise ValueError(f"action {action!r} of {agent} is outside {self.action_spaces[agent]}")
         self._seen, reward, terminated, truncated, info = self.joint.step(int(action))
         self._mask = info.pop("action_mask")

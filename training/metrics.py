@@ -41,6 +41,7 @@ METRICS = (
     Metric("mean_ttft_s", "TTFT", "s"),
     Metric("mean_tpot_s", "TPOT", "ms", digits=1, scale=1e3),
     Metric("mean_slowdown", "slowdown", ""),
+    Metric("jct_over_ideal", "mean JCT over bound", ""),
     Metric("hit_rate", "hit rate", "%", higher_is_better=True, digits=1, scale=100.0),
     Metric("recomputed_tokens", "recomputed", "k tokens", digits=0, scale=1e-3),
     Metric("output_tokens_per_s", "throughput", "tokens/s", higher_is_better=True, digits=0),

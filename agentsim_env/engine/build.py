@@ -522,7 +522,7 @@ def _most_live(programs: Programs) -> int:
 def _program_runs(programs: Programs) -> np.ndarray:
     runs = np.zeros(len(programs.program), PROGRAM_RUN)
     runs["end_s"] = np.nan
-    runs["arrived_s"] = np.nan
+    runs["arrived_s"] = runs["admitted_s"] = np.nan
     runs["turns_left"] = programs.program["n_turns"]
     runs["home"] = runs["follower"] = runs["sibling"] = runs["pin"] = runs["last_turn"] = NONE
     for name in ("acting_at", "next_acting", "previous_acting", "prefetch", "prefetched"):

@@ -1,7 +1,7 @@
 """Waiting turns that join the batch of an instance."""
 
 from agentsim_env.engine.ahead import use_ahead
-from agentsim_env.engine.chunks import chunk_blocks, count_hit, first_chunk, take_chunk
+from agentsim_env.engine.chunks import chunk_blocks, count_hit, first_chunk, joins_now, take_chunk
 from agentsim_env.engine.decisions import SCHEDULE_TURN
 from agentsim_env.engine.eviction import free_up
 from agentsim_env.engine.handover import let_go
@@ -28,6 +28,7 @@ def _join(state, i, s, r, match, chunk):
     """Move a waiting turn into the batch for `chunk` tokens; its path has `match` blocks, down to record `r`."""
     instance = state.instance[i]
     slot = state.slot[s]
+    instance.reordered += s != first_ready(state, i)
     leave_waiting(state, i, s)
     join_running(state, i, s)
     join_prefills(state, i, s)
@@ -72,6 +73,14 @@ def _take_first_chunk(state, i):
 
 
 @compiled
+def _note_held_back(state, i, s):
+    """Nobody joins any more: the choice of `s`, or of none, has held the head of the queue back if it could have."""
+    head = first_ready(state, i)
+    if s != head and joins_now(state, i, head):
+        state.instance[i].held_back += 1
+
+
+@compiled
 def schedule_waiting(state, i):
     """Waiting turns join while budget, sequences and blocks for their whole prompt allow.
 
@@ -93,15 +102,18 @@ def schedule_waiting(state, i):
         if s == ASKED:
             return SCHEDULE_TURN
         if s == NONE:
+            _note_held_back(state, i, s)
             break
         r = found(state, i, s)
         match = matched(state, s, r)
         if not fits(state, i, s, r, match):
+            _note_held_back(state, i, s)
             break
         if state.world[0].has_links and begin_load(state, i, s, r, match):
             continue
         chunk = first_chunk(state, i, s, match)
         if chunk == 0:
+            _note_held_back(state, i, s)
             break
         _join(state, i, s, r, match, chunk)
         asked = _take_first_chunk(state, i)

@@ -91,6 +91,7 @@ def let_in(state, p):
         run.idle_since_s = world.now_s
         world.n_busy -= _counted(state, p)
     run.state = ACTIVE
+    run.admitted_s = world.now_s
     run.acting_since_s = world.now_s
     world.n_admitted += 1
     program = state.program[p]
@@ -116,7 +117,10 @@ def idleness(state, p):
 @compiled
 def pause(state, p):
     """Turns of a program that become ready are held at the gateway from now on."""
-    state.program_run[p].paused = 1
+    run = state.program_run[p]
+    run.paused = 1
+    run.pauses += 1
+    run.paused_since_s = state.world[0].now_s
     state.world[0].n_paused += 1
     state.world[0].n_pauses += 1
 
@@ -124,7 +128,9 @@ def pause(state, p):
 @compiled
 def resume(state, p):
     """Undo `pause`: what was held is to be routed."""
-    state.program_run[p].paused = 0
+    run = state.program_run[p]
+    run.paused = 0
+    run.paused_s += state.world[0].now_s - run.paused_since_s
     state.world[0].n_paused -= 1
     release_paused(state, p)
 

@@ -148,6 +148,9 @@ PROGRAM_RUN = np.dtype(
         ("end_s", "f8"),  # end of the last turn, rejection or failure; NaN before
         ("gap_s", "f8"),  # time since arrival in which the program was not busy
         ("idle_since_s", "f8"),  # start of the current gap
+        ("admitted_s", "f8"),  # when it was let in; NaN before
+        ("paused_s", "f8"),  # time paused, until the last change
+        ("paused_since_s", "f8"),
         ("acting_since_s", "f8"),  # since when none of its turns is in the cluster
         ("acting_s", "f8"),  # time without a turn there, and service; what is past fades with every turn
         ("reasoning_s", "f8"),
@@ -157,6 +160,7 @@ PROGRAM_RUN = np.dtype(
         ("turns_left", "i4"),
         ("live", "i4"),  # turns in the cluster or at the gateway
         ("context_tokens", "i4"),  # longest context so far
+        ("pauses", "i4"),  # times that it has been paused
         ("paused", "i4"),  # its turns are held at the gateway
         ("home", "i4"),  # instance of the program's most recently routed turn
         ("pin", "i4"),  # first of its pins
@@ -268,6 +272,9 @@ INSTANCE = np.dtype(
         ("block_bytes", "f8"),  # KV of one block, on all GPUs of the instance together
         ("peak_blocks", "i4"),  # most blocks in use
         ("preemptions", "i4"),
+        ("reordered", "i4"),  # turns that joined its batch before the head of the queue
+        ("held_back", "i4"),  # times that nobody joined although the head of the queue could have
+        ("steals", "i4"),  # waiting turns taken from other instances
         ("pins_made", "i4"),
         ("pins_used", "i4"),  # ended by a turn that they were for
         ("pins_expired", "i4"),

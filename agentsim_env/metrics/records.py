@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, REJECTED, UNBORN, State
+from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, INSTANCE, REJECTED, UNBORN, State
 from agentsim_env.metrics.ideal import ideal_s
 from agentsim_env.workload.programs import Programs
 
@@ -47,6 +47,9 @@ PROGRAMS = np.dtype(
         ("arrival_s", "f8"),
         ("end_s", "f8"),
         ("jct_s", "f8"),  # end - arrival; of programs that are done
+        ("held_s", "f8"),  # time from arrival to admission, or until now
+        ("paused_s", "f8"),  # time paused, until now
+        ("pauses", "i4"),
         ("gap_s", "f8"),  # time in which the program neither waited nor was served
         ("ideal_s", "f8"),  # least JCT that any schedule could reach; see `ideal`
         ("slowdown", "f8"),  # jct_s / ideal_s
@@ -70,7 +73,15 @@ INSTANCES = np.dtype(
         ("hit_tokens", "i8"),  # prefill tokens found in the KV cache
         ("asked_tokens", "i8"),  # hit + computed
         ("preemptions", "i8"),
+        ("reordered", "i8"),  # turns that joined a batch before the head of the queue
+        ("held_back", "i8"),  # times that nobody joined although the head of the queue could have
+        ("steals", "i8"),  # waiting turns taken from other instances
+        ("pins_made", "i8"),
+        ("pins_used", "i8"),  # ended by a turn that they were for
+        ("pins_expired", "i8"),
+        ("pins_broken", "i8"),  # given up under pressure
         ("evicted_blocks", "i8"),
+        ("dropped_blocks", "i8"),  # given up by `retain_kv`
         ("loaded_blocks", "i8"),  # brought up from the tiers below
         ("stored_blocks", "i8"),  # copied to them
         ("migrated_blocks", "i8"),  # brought from other instances
@@ -85,6 +96,9 @@ INSTANCES = np.dtype(
     ]
 )
 """One row an instance, beside the names `gpu` and `model`. Warm-up programs are in it."""
+
+COUNTS = tuple(name for name in INSTANCES.names or () if name in (INSTANCE.names or ()) and INSTANCES[name].kind == "i")
+"""Columns that the engine counts by the same name."""
 
 STATES = dict(
     sorted(
@@ -239,6 +253,9 @@ def _programs(state: State, programs: Programs, engines: Sequence["Engine"]) -> 
     rows["arrival_s"] = run["arrived_s"]
     rows["end_s"] = run["end_s"]
     rows["jct_s"] = np.where(run["state"] == DONE, run["end_s"] - run["arrived_s"], np.nan)
+    rows["held_s"] = _held_s(run, float(world["now_s"]))
+    still_s = np.where(run["paused"] == 1, world["now_s"] - run["paused_since_s"], 0.0)
+    rows["paused_s"], rows["pauses"] = run["paused_s"] + still_s, run["pauses"]
     rows["gap_s"] = run["gap_s"]
     rows["ideal_s"] = ideal_s(programs, engines, float(world["frontend_s"]))
     rows["slowdown"] = rows["jct_s"] / rows["ideal_s"]
@@ -253,6 +270,13 @@ def _programs(state: State, programs: Programs, engines: Sequence["Engine"]) -> 
     return with_names(rows, names)
 
 
+def _held_s(run: np.ndarray, now_s: float) -> np.ndarray:
+    """Time that programs waited for admission: until they were let in, turned away, or now."""
+    ended_s = np.where(np.isnan(run["end_s"]), now_s, run["end_s"])
+    held_s = np.where(np.isnan(run["admitted_s"]), ended_s, run["admitted_s"]) - run["arrived_s"]
+    return np.where(np.isnan(held_s), 0.0, held_s)
+
+
 def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.ndarray:
     instance = state.instance
     rows = np.empty(len(instance), INSTANCES)
@@ -261,20 +285,7 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
     rows["busy_s"] = instance["busy_s"]
     rows["utilisation"] = instance["busy_s"] / np.maximum(rows["up_s"], np.finfo(float).tiny)
     rows["iterations"] = instance["iteration"] + instance["prefill_iterations"]
-    for name in ("turns", "prefill_tokens", "decode_tokens", "hit_tokens", "asked_tokens", "preemptions"):
-        rows[name] = instance[name]
-    for name in (
-        "evicted_blocks",
-        "loaded_blocks",
-        "stored_blocks",
-        "migrated_blocks",
-        "demoted_blocks",
-        "lost_blocks",
-        "prefetches",
-        "prefetches_used",
-        "prefetches_wasted",
-        "peak_blocks",
-    ):
+    for name in COUNTS:
         rows[name] = instance[name]
     rows["capacity_blocks"] = state.pool["capacity"][: len(instance)]
     rows["cost_usd"] = rows["up_s"] / 3600.0 * [engine.price_per_hour for engine in engines]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from agentsim_env.metrics.mechanisms import counters, idle_rules
 from agentsim_env.metrics.objectives import objectives_of
 from agentsim_env.metrics.summary import QUANTILES, summarise
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 ABSENT = "-"
 WIDE = 8
 """Columns from which on a table is set tightly: 80 columns of a terminal are to be enough."""
+
+PLAIN = {
+    "holds": "programs held at admission",
+    "pauses": "pauses of programs",
+    "reordered": "turns out of order",
+    "held_back": "queues held back",
+}
+"""Counters whose names do not say enough by themselves."""
 
 MOST_ROWS = 16
 """Instances that have a row of their own; of a larger cluster, equal ones are put together."""
@@ -81,6 +90,7 @@ def heading(records: "Records") -> str:
     parts = [
         str(known.get("scenario", "episode")),
         f"seed {known['seed']}" if "seed" in known else "",
+        f"bundle {known['bundle']}" if known.get("bundle") else "",
         f"route_turn: {rules['route_turn']}" if "route_turn" in rules else "",
         f"answered from outside: {', '.join(known['agent_kinds'])}" if known.get("agent_kinds") else "",
         "latency estimated, not measured" if known.get("estimated") else "",
@@ -96,13 +106,25 @@ def notes(records: "Records") -> list[str]:
         fits = f": no instance takes more than {longest:,} tokens" if longest else ""
         hint = "; workload.trace.max_context_tokens cuts such programs off" if "trace" in records.metadata else ""
         found.append(f"{failed:,} programs failed at a turn whose context fits on no instance{fits}{hint}")
+    for kind, rule, shown in idle_rules(records):
+        found.append(f"{kind}: {rule} never did what it is for: no {' or '.join(_words(name) for name in shown)}")
     return found
+
+
+def _words(name: str) -> str:
+    return PLAIN.get(name, name.replace("_", " "))
 
 
 def tables(records: "Records", slo: "Slo | None" = None) -> list[ReportTable]:
     """The report: totals, latency, service levels, instances."""
     figures = summarise(records, slo)
-    return [_totals(records, figures), _latency(figures), _service(records, figures, slo), _instances(records)]
+    return [
+        _totals(records, figures),
+        _latency(figures),
+        _service(records, figures, slo),
+        *_mechanisms(records),
+        _instances(records),
+    ]
 
 
 def _totals(records: "Records", figures: dict[str, float]) -> ReportTable:
@@ -122,6 +144,12 @@ def _totals(records: "Records", figures: dict[str, float]) -> ReportTable:
         ("preemptions", _number(figures["preemptions"]), ""),
         ("makespan", f"{figures['makespan_s']:,.1f} s", ""),
         ("mean gap time", _show(figures, "mean_gap_s", 1, 1.0, " s"), ""),
+        ("mean ideal JCT", _show(figures, "mean_ideal_s", 1, 1.0, " s"), ""),
+        *(
+            (f"mean time {how}", _show(figures, f"mean_{how}_s", 1, 1.0, " s"), "")
+            for how in ("held", "paused")
+            if figures.get(f"mean_{how}_s")
+        ),
         ("utilisation", _show(figures, "utilisation", 1, 100.0, " %"), ""),
         (
             "cost",
@@ -160,6 +188,12 @@ def _service(records: "Records", figures: dict[str, float], slo: "Slo | None") -
     if "deadlines_met" in figures:
         rows.append(("deadlines", _show(figures, "deadlines_met", 1, 100.0, " %"), ""))
     return ReportTable(f"Service levels: {asked}", ("", "met", "goodput per second"), rows)
+
+
+def _mechanisms(records: "Records") -> list[ReportTable]:
+    """What rules have done, as far as they have done anything."""
+    rows = [(_words(name), _number(count)) for name, count in counters(records).items() if count]
+    return [ReportTable("Mechanisms, warm-up included", ("", "count"), rows)] if rows else []
 
 
 def _instances(records: "Records") -> ReportTable:

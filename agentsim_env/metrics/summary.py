@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agentsim_env.metrics.mechanisms import counters, idle_rules
 from agentsim_env.metrics.objectives import Objectives, objectives_of
 
 if TYPE_CHECKING:
@@ -41,10 +42,15 @@ def summarise(records: "Records", slo: "Slo | None" = None) -> dict[str, float]:
     if len(done):
         figures["mean_gap_s"] = float(done["gap_s"].mean())
         figures["mean_ideal_s"] = float(done["ideal_s"].mean())
+        figures["jct_over_ideal"] = figures["mean_jct_s"] / figures["mean_ideal_s"]
+        figures["mean_held_s"] = float(done["held_s"].mean())
+        figures["mean_paused_s"] = float(done["paused_s"].mean())
     figures |= _tokens(turns)
     figures |= _rates(figures, span_s)
     figures |= _goodput(programs, turns, objectives_of(records, slo), span_s)
     figures |= _resources(records)
+    figures |= {name: count for name, count in counters(records).items() if name not in figures}
+    figures["idle_rules"] = float(len(idle_rules(records)))
     return figures
 
 

@@ -74,6 +74,7 @@ def _move(state, s, source, target):
     state.turn_run[slot.turn].instance = target
     if state.instance[target].mode != DECODE_MODE:
         state.program_run[slot.program].home = target
+    state.instance[target].steals += 1
     if state.program_run[slot.program].pin != NONE:
         release_moved(state, slot.turn)
     expect(state, target, s)

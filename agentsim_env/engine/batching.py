@@ -8,14 +8,61 @@ from agentsim_env.engine.chunks import chunk_blocks, take_chunk
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decodes import begin_decode, decode_blocks, decoding
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.kv_time import DECODE, charge, share_again, split
 from agentsim_env.engine.latency import iterations_begun, run_end_s
 from agentsim_env.engine.lists import (
     join_to_plan,
     leave_prefills,
 )
-from agentsim_env.engine.prefix import found, matched
+from agentsim_env.engine.prefix import ceil_blocks, found, matched
 from agentsim_env.engine.reclaim import make_room
 from agentsim_env.engine.state import NONE, PREFILL_MODE
+
+
+@compiled
+def _charge_decodes(state, i, more):
+    """Charge the blocks in use up to each further iteration of a run that takes more, and make room for it then."""
+    world = state.world[0]
+    instance, pool = state.instance[i], state.pool[i]
+    in_use = pool.used - pool.idle - pool.pinned
+    needed = 0
+    at = (-instance.iteration) % world.block_size
+    for j in range(instance.run_scheduled, instance.run_scheduled + more):
+        blocks = state.residue[i, at]
+        at = at - 1 if at > 0 else world.block_size - 1
+        if blocks == 0:
+            continue
+        world.kv_s = run_end_s(state, i, j)
+        state.block_s[i, DECODE] += in_use * (world.kv_s - pool.charged_s)
+        pool.charged_s = world.kv_s
+        in_use += blocks
+        needed += blocks
+        if needed > pool.capacity - pool.used:
+            make_room(state, i, needed)
+
+
+@compiled
+def _charge_train(state, i, more):
+    """The same for a run that carries a prefill, which takes more in each iteration."""
+    world = state.world[0]
+    instance, pool, s = state.instance[i], state.pool[i], state.instance[i].prefill_head
+    size = world.block_size
+    in_use = pool.used - pool.idle - pool.pinned
+    decode, computed, share = instance.kv_tokens, state.slot[s].computed, share_again(state, s)
+    needed = 0
+    for j in range(more):
+        world.kv_s = run_end_s(state, i, instance.run_scheduled + j)
+        block_s = in_use * (world.kv_s - pool.charged_s)
+        pool.charged_s = world.kv_s
+        split(state.block_s[i], block_s, computed * (1.0 - share), computed * share, float(decode))
+        blocks = state.residue[i, (-(instance.iteration + j)) % size]
+        blocks += ceil_blocks(computed + instance.train_chunk, size) - ceil_blocks(computed, size)
+        decode += instance.n_decode
+        computed += instance.train_chunk
+        in_use += blocks
+        needed += blocks
+        if needed > pool.capacity - pool.used:
+            make_room(state, i, needed)
 
 
 @component(NOTHING, NUMBER, NUMBER)
@@ -25,6 +72,11 @@ def catch_up(state, i, iterations):
     more = iterations - instance.run_scheduled
     if more <= 0:
         return
+    if state.world[0].keep_books:
+        if instance.train_chunk > 0:
+            _charge_train(state, i, more)
+        else:
+            _charge_decodes(state, i, more)
     blocks = decode_blocks(state, i, more)
     if instance.train_chunk > 0:
         s = instance.prefill_head
@@ -39,6 +91,8 @@ def catch_up(state, i, iterations):
     instance.iteration += more
     instance.kv_tokens += more * instance.n_decode
     instance.run_scheduled = iterations
+    if state.world[0].keep_books:
+        state.world[0].kv_s = state.world[0].now_s
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
 
 
@@ -102,5 +156,6 @@ def end_run(state, i):
     instance = state.instance[i]
     decodes = decoding(state, i)
     catch_up(state, i, instance.run_length)
+    charge(state, i)
     instance.busy_s += state.world[0].now_s - instance.run_base_s
     instance.decode_tokens += decodes * instance.run_length

@@ -148,6 +148,7 @@ class Blueprint:
         control_period_s: Time between control ticks, where no rule has its own.
         candidates: Candidates of a decision at most, where their number is not fixed.
         pin_grid_s: How long an agent may pin what a turn leaves.
+        token_seconds: Add up what KV blocks are held for.
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
         tiers: Tiers below HBM, the upper one first.
@@ -171,6 +172,7 @@ class Blueprint:
     control_period_s: float = 1.0
     candidates: int = 16
     pin_grid_s: Sequence[float] = PIN_GRID_S
+    token_seconds: bool = False
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
     tiers: Sequence[Tier] = ()
@@ -283,6 +285,7 @@ class Blueprint:
         ahead = any(TABLES[kind][self.rule_of(kind)].needs_future for kind in TABLES)
         use_first, use_turn = uses_of(programs) if ahead else (np.zeros(0, "i4"), np.zeros(0, "i4"))
         world = self._world(seed)
+        world["keep_books"] = self.token_seconds
         world["keep_tree"] = keep_tree
         world["has_links"] = len(link) > 0
         world["serialized"] = self.serialized
@@ -319,6 +322,7 @@ class Blueprint:
             pool=pool,
             seen_pool=pool.copy() if delayed else pool,
             tier=tier,
+            block_s=np.zeros((n, 6)),
             residue=np.zeros((n, self.block_size), "i4"),
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
             slot=_reserved(live, SLOT),

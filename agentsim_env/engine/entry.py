@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine import loop
+from agentsim_env.engine import kv_time, loop
 from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.component import link
 from agentsim_env.engine.jit import COMPILED, entry
@@ -21,6 +21,11 @@ def _synchronise_all(table):
     state = bind(table)
     for i in range(len(state.instance)):
         synchronise(state, i)
+
+
+@entry
+def _block_seconds(table, out):
+    kv_time.totals(bind(table), out)
 
 
 @entry
@@ -73,6 +78,16 @@ class Core:
             return
         for i in range(len(self.state.instance)):
             synchronise(self.state, i)
+
+    def block_seconds(self) -> np.ndarray:
+        """KV block-seconds of each instance until now, `f8 [N, 6]`; see `engine/kv_time.py`."""
+        self.synchronise()
+        out = np.zeros_like(self.state.block_s)
+        if COMPILED:
+            _block_seconds(self.handle, out)
+        else:
+            kv_time.totals(self.state, out)
+        return out
 
     def default(self) -> int:
         """What the scenario's rule answers to the pending decision; asking changes nothing."""

@@ -8,6 +8,7 @@ from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.handover import hand_over, let_go, route_again
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.kv_time import charge
 from agentsim_env.engine.latency import iterations_begun
 from agentsim_env.engine.leaving import leave_batch, requeue
 from agentsim_env.engine.lists import free_slot, join_to_plan, leave_waiting, unpark_all
@@ -211,6 +212,7 @@ def _lose_iteration(state, i):
     now_s = state.world[0].now_s
     begun = iterations_begun(state, i, now_s)
     catch_up(state, i, begun)
+    charge(state, i)
     instance.busy_s += max(0.0, now_s - instance.run_base_s)
     instance.decode_tokens += instance.n_decode * (begun - 1)
     while instance.running_head != NONE:

@@ -20,7 +20,7 @@ def integrate(state, now_s):
     if world.n_active > 0:
         world.system_s += step
     world.area_at_s = now_s
-    world.now_s = now_s
+    world.now_s = world.kv_s = now_s
 
 
 @compiled

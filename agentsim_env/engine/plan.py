@@ -7,6 +7,7 @@ from agentsim_env.engine import events
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.decodes import decode_blocks
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.kv_time import charge
 from agentsim_env.engine.latency import run_end_s, time_run
 from agentsim_env.engine.mixed import form_mixed
 from agentsim_env.engine.prefill_first import form_prefill_first
@@ -92,6 +93,7 @@ def plan(state, i):
     Returns the kind of the decision that someone outside has to make first, or NONE when it is done. Called again with
     the answer, it goes on where it stopped.
     """
+    charge(state, i)
     asked = form_prefill_first(state, i) if state.instance[i].mode == PREFILL_FIRST else form_mixed(state, i)
     if asked != NONE:
         return asked

@@ -8,6 +8,7 @@ on a path tells the whole hit.
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.directory import enter, find, strike
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.kv_time import REUSED, WASTED, charge, end_idle, idle_block_s
 from agentsim_env.engine.state import NONE
 
 
@@ -147,26 +148,36 @@ def _leave_idle(state, r):
 @compiled
 def lock(state, r):
     """Lock a record, and with it its ancestors."""
+    if r == NONE:
+        return
+    pool = state.resident[r].pool
+    charge(state, pool)
+    reused_block_s = 0.0
     while r != NONE:
         record = state.resident[r]
         record.locks += 1
         if record.locks > 1:
-            return
+            break
+        reused_block_s += idle_block_s(state, r, record.blocks)
         if record.pins > 0:
             state.pool[record.pool].pinned -= record.blocks
         else:
             _leave_idle(state, r)
         r = record.parent
+    end_idle(state, pool, reused_block_s, REUSED)
 
 
 @compiled
 def unlock(state, r):
     """Undo one `lock`; what nobody locks or pins any more becomes idle, the deepest first."""
+    if r != NONE:
+        charge(state, state.resident[r].pool)
     while r != NONE:
         record = state.resident[r]
         record.locks -= 1
         if record.locks > 0:
             return
+        record.idle_since_s = state.world[0].kv_s
         if record.pins > 0:
             state.pool[record.pool].pinned += record.blocks
         else:
@@ -262,6 +273,7 @@ def new_record(state, segment, pool, blocks):
     if record.next_holder != NONE:
         state.resident[record.next_holder].previous_holder = r
     state.holder[segment] = r
+    record.idle_since_s = world.kv_s
     enter(state, r)
     state.pool[pool].used += blocks
     _join_idle(state, r)
@@ -272,6 +284,7 @@ def new_record(state, segment, pool, blocks):
 def remove(state, r):
     """Take an idle record without resident children out of its pool."""
     record = state.resident[r]
+    end_idle(state, record.pool, idle_block_s(state, r, record.blocks), WASTED)
     _leave_idle(state, r)
     strike(state, r)
     state.pool[record.pool].used -= record.blocks
@@ -295,6 +308,9 @@ def _grow(state, r, blocks):
     more = blocks - record.blocks
     if more <= 0:
         return
+    if record.locks == 0:
+        end_idle(state, record.pool, idle_block_s(state, r, record.blocks), REUSED)
+        record.idle_since_s = state.world[0].kv_s
     record.blocks = blocks
     state.pool[record.pool].used += more
     if record.locks == 0 and record.pins == 0:
@@ -344,6 +360,7 @@ def give_up(state, r, blocks):
         taken = record.blocks
         remove(state, r)
         return taken
+    end_idle(state, record.pool, idle_block_s(state, r, blocks), WASTED)
     record.blocks -= blocks
     state.pool[record.pool].used -= blocks
     state.pool[record.pool].idle -= blocks

@@ -32,6 +32,7 @@ DEMAND, AHEAD, BEHIND = range(3)
 WORLD = np.dtype(
     [
         ("now_s", "f8"),  # simulated time
+        ("kv_s", "f8"),  # that of changes to the caches: of a run, the iteration that is being scheduled
         ("time_limit_s", "f8"),  # the episode is truncated here; inf for none
         ("frontend_s", "f8"),  # gateway delay between a turn's readiness and its routing
         ("prefetch_period_s", "f8"),  # time between the ticks of prefetching
@@ -137,6 +138,7 @@ WORLD = np.dtype(
         ("ask_held", "i1"),  # something has changed since the first held program was held
         ("tick_armed", "i1"),  # an admission tick is due
         ("admission_ticks", "i1"),  # the admission rule wants ticks
+        ("keep_books", "i1"),  # block-seconds are added up
         ("keep_tree", "i1"),  # the router remembers what it sent where (approximate prefix tree)
     ],
     align=True,
@@ -314,6 +316,7 @@ INSTANCE = np.dtype(
 
 POOL = np.dtype(
     [
+        ("charged_s", "f8"),  # blocks in use have been charged up to here; see engine/kv_time.py
         ("capacity", "i4"),  # blocks
         ("used", "i4"),  # blocks resident, owned or reserved for what is on its way
         ("idle", "i4"),  # resident blocks that nobody locks or pins
@@ -338,6 +341,7 @@ TIER = np.dtype(
 
 RESIDENT = np.dtype(
     [
+        ("idle_since_s", "f8"),  # since when nobody locks it
         ("released_s", "f8"),  # when it was last released
         ("segment", "i4"),
         ("pool", "i4"),  # NONE for a free record
@@ -504,6 +508,7 @@ class State(NamedTuple):
     pool: Any  # POOL [pools]: HBM of each instance, the router's tree of each instance if it keeps one, lower tiers
     seen_pool: Any  # POOL [pools], likewise
     tier: Any  # TIER [pools, 2], tiers below each pool
+    block_s: Any  # f8 [N, 6], block-seconds of the instances by what for; see engine/kv_time.py
     residue: Any  # i4 [N, block size], decodes by (KV tokens - iteration count) modulo the block size
     finish: Any  # FINISH [N, max sequences], heaps
     slot: Any  # SLOT [most live turns]
@@ -552,6 +557,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (POOL, 1),
     (POOL, 1),
     (TIER, 2),
+    (np.dtype("f8"), 2),
     (np.dtype("i4"), 2),
     (FINISH, 2),
     (SLOT, 1),

@@ -4,6 +4,7 @@ from agentsim_env.engine.ahead import ask_ahead
 from agentsim_env.engine.batching import cut, synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.kv_time import charge
 from agentsim_env.engine.links import free_transfer, take_current
 from agentsim_env.engine.state import NONE
 from agentsim_env.engine.stores import end_copy, lose_copy
@@ -15,6 +16,7 @@ def _touch(state, pool):
     """Bring a pool that is about to change up to now, if it is the HBM of an instance."""
     if pool < len(state.instance):
         synchronise(state, pool)
+        charge(state, pool)
 
 
 @compiled

@@ -87,6 +87,7 @@ def engine_records(scenario: Scenario) -> Records:
         },
         **memory_of(scenario.memory),
         whole_objects=scenario.whole_objects,
+        token_seconds=True,
     )
     core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
     assert core.advance() == ENDED
@@ -117,6 +118,7 @@ def engine_records(scenario: Scenario) -> Records:
                 "migrated_blocks": instance["migrated_blocks"],
                 "demoted_blocks": instance["demoted_blocks"],
                 "lost_blocks": instance["lost_blocks"],
+                **dict(zip(BLOCK_S, core.block_seconds().T, strict=True)),
                 **{
                     name: instance[name]
                     for name in ("dropped_blocks", "pins_made", "pins_used", "pins_expired", "pins_broken")
@@ -131,6 +133,9 @@ def engine_records(scenario: Scenario) -> Records:
         decisions=int(world["routed"]),
         end_s=float(world["now_s"]),
     )
+
+
+BLOCK_S = tuple(name for name in INSTANCE.names or () if name.endswith("_block_s"))
 
 
 def columns(dtype: np.dtype, values: dict[str, np.ndarray]) -> np.ndarray:
@@ -209,6 +214,8 @@ def differences(expected: Records, got: Records) -> list[str]:
             want, have = want_table[name], got_table[name]
             if want.dtype.kind == "f":
                 slack_s = 1e-9 * expected.end_s if name in ("gap_s", "busy_s") else 0.0
+                if name in BLOCK_S:
+                    slack_s = 1e-9 * sum(want_table[other].max() for other in BLOCK_S)
                 same = np.isclose(have, want, rtol=1e-9, atol=slack_s, equal_nan=True)
             else:
                 same = have == want

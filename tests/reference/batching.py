@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.reference.description import InstanceSpec
+from tests.reference.kv_time import held_tokens
 from tests.reference.latency import Line, iteration_time
 from tests.reference.residency import KVPool, blocks_for
 from tests.reference.scheduling import Scheduler
@@ -139,6 +140,10 @@ class Instance:
         """Waiting turns whose prefix is not on its way up."""
         return [turn for turn in self.waiting if not turn.loading]
 
+    def charge(self, now: float) -> None:
+        """Account for what blocks have been held for until now; to be called before that changes."""
+        self.pool.time.charge(self, now)
+
     # Iterations.
 
     def begin_iteration(self, now: float) -> float | None:
@@ -170,10 +175,11 @@ class Instance:
         contexts = [turn.kv_tokens + 1 for turn in step.decodes]
         return iteration_time(self.spec.profile, contexts, [(chunk, cached) for _, chunk, cached in step.prefills])
 
-    def finish(self, now: float) -> list[Turn]:
+    def finish(self, now: float, then: Callable[[Turn], None] = lambda turn: None) -> list[Turn]:
         """The iteration in flight takes effect; the turns that leave, in their order, their KV released.
 
-        They have all their output, or, on a prefill instance, are to decode elsewhere.
+        They have all their output, or, on a prefill instance, are to decode elsewhere. `then` is done about each that
+        has ended before the next one's KV is released.
         """
         step = self.step
         assert step is not None
@@ -189,6 +195,7 @@ class Instance:
         for turn in left:
             if turn.generated == turn.output:
                 self.leave(turn)
+                then(turn)
             else:
                 self.hand_over(turn)
         self.step = None
@@ -200,6 +207,9 @@ class Instance:
         if self.step is not None:
             self.busy_s += max(0.0, now - self.began_s)
         for turn in self.running:
+            self.own(turn, -turn.owned)
+            self.publish(turn, held_tokens(turn, self.step is not None and turn in self.step.decodes))
+            self.pool.release(turn.locked)
             turn.preemptions += 1
             turn.asked_tokens += turn.computed
             turn.start_over()

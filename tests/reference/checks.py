@@ -37,6 +37,14 @@ def check_blocks(instance: Instance) -> None:
         assert covered * instance.block_size >= turn.kv_tokens, "a running turn lacks blocks"
 
 
+def check_time(instance: Instance) -> None:
+    """What blocks were held for adds up to all of them all the time."""
+    time = instance.pool.time
+    held = sum(time.row) - time.reused - time.wasted
+    assert math.isclose(time.reused + time.wasted, time.idle, rel_tol=1e-9, abs_tol=1e-9)
+    assert math.isclose(held + time.idle + time.unused, instance.pool.capacity * time.at_s, rel_tol=1e-9, abs_tol=1e-9)
+
+
 def check_path(instance: Instance, turn: Turn) -> None:
     """A child has blocks only while its parent is wholly resident, and is evicted before it."""
     pool = instance.pool

@@ -143,6 +143,8 @@ class ReferenceSimulator:
         while self.events.heap and not self.over():
             self.now, kind, number = self.events.pop()
             for instance in self.instances:
+                instance.charge(self.now)
+            for instance in self.instances:
                 instance.pool.now = self.now
             self.handlers[kind](number)
             self.ask_again()
@@ -448,13 +450,10 @@ class ReferenceSimulator:
         return step is not None and trial.continues_run(step, trial.time_of(step))
 
     def next_iteration(self, number: int) -> None:
-        left = self.instances[number].finish(self.now)
+        left = self.instances[number].finish(self.now, partial(self.store, number))
         ended = [turn for turn in left if not turn.handed]
         lost: list[int] = []
         for turn in ended:
-            if self.tiers is not None and self.tiers.spec.policy == "write_through":
-                whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
-                self.tiers.store(number, turn.path, whole, self.now)
             self.turn_ended(turn)
             lost += self.retention.moved(turn)
             if self.prefetcher is not None:
@@ -468,6 +467,12 @@ class ReferenceSimulator:
         for turn in left:
             if turn.handed:
                 self.place(turn)
+
+    def store(self, number: int, turn: Turn) -> None:
+        """What a turn leaves is copied down, if that is the policy."""
+        if self.tiers is not None and self.tiers.spec.policy == "write_through":
+            whole = (turn.prompt + turn.output - 1) // self.instances[number].block_size
+            self.tiers.store(number, turn.path, whole, self.now)
 
     def instance_down(self, number: int) -> None:
         self.events.cancel(Kind.ITERATION_END, number)
@@ -536,4 +541,8 @@ def simulate(
     kv = (memory, retain, retain_parameters, evict, whole_objects, evict_parameters, prefetch, prefetch_parameters)
     simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, *kv)
     simulator.run()
+    for instance in simulator.instances:
+        instance.charge(simulator.now)
+        instance.pool.waste_idle()
+        checks.check_time(instance)
     return collect(simulator.orchestrator, simulator.instances, warmup, simulator.decisions, simulator.now)

@@ -100,6 +100,7 @@ class Orchestrator:
             prompt=prompt,
             output=int(row["output_tokens"]),
             target=prompt,
+            new=int(row["new_tokens"]),
         )
 
     def open_loop(self) -> list[tuple[int, float]]:

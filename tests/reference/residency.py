@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from agentsim_env.workload.programs import Programs
+from tests.reference.kv_time import KVTime
 from tests.reference.pins import Pin
 
 
@@ -54,6 +55,8 @@ class KVPool:
     Attributes:
         resident: Leading blocks held, by segment; a segment that holds none is absent.
         locks: Running turns that lock a segment, by segment; absent at none.
+        time: What blocks have been held for.
+        idle_since: When segments that nobody locks were last locked.
         released: Idle segments, least recently released first.
         evicting: Told (segment, from, to) before blocks are evicted; None on a copy.
         expired: Idle segments whose pin has expired; they go before those.
@@ -70,6 +73,8 @@ class KVPool:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self.time = KVTime()
+        self.idle_since: dict[int, float] = {}
         self.evicted_blocks = 0
         self.evicting: Callable[[int, int, int], None] | None = None
         self.dropped_blocks = 0
@@ -87,6 +92,7 @@ class KVPool:
 
     def clear(self) -> None:
         """All KV is gone."""
+        self.waste_idle()
         self.free = self.capacity
         self.owned = 0
         self.resident: dict[int, int] = {}
@@ -103,6 +109,7 @@ class KVPool:
         other.released, other.expired = list(self.released), list(self.expired)
         other.pins = dict(self.pins)
         other.facts = {segment: copy.copy(facts) for segment, facts in self.facts.items()}
+        other.idle_since, other.time = dict(self.idle_since), copy.copy(self.time)
         other.evicting = None
         return other
 
@@ -168,6 +175,8 @@ class KVPool:
         """Extend a turn's lock `held` to all segments that begin within the first `blocks` blocks of `path`."""
         for segment in path[len(held) :]:
             if segment.start < blocks:
+                if segment.id in self.idle_since:
+                    self.time.add("reused", self.resident[segment.id], self.idle_since.pop(segment.id))
                 self.locks[segment.id] = self.locks.get(segment.id, 0) + 1
                 self.leave_idle(segment.id)
                 held.append(segment.id)
@@ -179,6 +188,7 @@ class KVPool:
             self.locks[segment] -= 1
             if self.locks[segment] == 0:
                 del self.locks[segment]
+                self.idle_since[segment] = self.time.at_s
                 if segment not in self.pinned_segments:
                     self.released.append(segment)
                     self.facts[segment].released_s = self.now
@@ -265,6 +275,7 @@ class KVPool:
             taken = self.resident[segment] if self.whole_objects else min(blocks - self.free, self.resident[segment])
             if self.evicting is not None:
                 self.evicting(segment, self.resident[segment] - taken, self.resident[segment])
+            self.time.add("wasted", taken, self.idle_since[segment])
             self.resident[segment] -= taken
             self.free += taken
             self.evicted_blocks += taken
@@ -274,8 +285,15 @@ class KVPool:
 
     def forget(self, segment: int) -> None:
         self.leave_idle(segment)
+        self.time.add("wasted", self.resident[segment], self.idle_since.pop(segment))
         del self.resident[segment]
         del self.facts[segment]
+
+    def waste_idle(self) -> None:
+        """Nobody will use what is idle now any more."""
+        for segment, since_s in self.idle_since.items():
+            self.time.add("wasted", self.resident[segment], since_s)
+        self.idle_since = {}
 
     def own(self, blocks: int) -> None:
         """Turn free blocks into owned ones; a negative number gives them back."""

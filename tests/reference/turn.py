@@ -11,6 +11,7 @@ class Turn:
     """A turn, from its routing to its end.
 
     Attributes:
+        new: Tokens of the prompt that no earlier turn of its program brought or generated.
         target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
         computed: Tokens of the target whose KV is found or scheduled.
         decoding: The prefill has ended.
@@ -32,6 +33,7 @@ class Turn:
     output: int
     generated: int = 0
     target: int = 0
+    new: int = 0
     computed: int = 0
     decoding: bool = False
     owned: int = 0

@@ -37,6 +37,9 @@ OF_RULE: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("schedule_turn", "gate"): ("held_back",),
     ("retain_kv", "evict_always"): ("dropped_blocks",),
     ("retain_kv", "ttl"): ("pins_made",),
+    ("retain_kv", "swap"): ("demoted_blocks",),
+    ("retain_kv", "tokencake"): ("demoted_blocks",),
+    ("retain_kv", "pensieve"): ("demoted_blocks",),
 }
 """What shows it where not all of the kind's counters do."""
 

@@ -6,7 +6,9 @@ Each term is a total over the counted part of the episode, divided so that the s
 
 import numpy as np
 
+from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.jit import COMPILED, compiled, entry
+from agentsim_env.engine.kv_time import wasted_share_s
 from agentsim_env.engine.pointer import bind
 from agentsim_env.scenario.reward import Reward
 from agentsim_env.simulator import Simulator
@@ -20,6 +22,8 @@ TERMS: dict[str, str] = {
     "throughput": "plus the share of programs that are done",
     "recomputed_tokens": "minus the share of prompt tokens that were computed again",
     "cost": "minus the cost of the instances (USD) per program while programs are in the system",
+    "wasted_token_seconds": "minus the token-seconds that KV was idle for nothing, warm-up included, over the tokens of"
+    " all instances and the programs (s)",
 }
 """Every term and what the sum of its rewards over an episode is."""
 
@@ -58,6 +62,7 @@ def begin(books: np.ndarray, reward: Reward, programs: Programs, warmup: int, pr
         "throughput": 1.0 / n_programs,
         "recomputed_tokens": -1.0 / n_tokens,
         "cost": -price_per_s / n_programs,
+        "wasted_token_seconds": -1.0 / n_programs,
     }
     books["weight"][0] = [per_unit[name] * reward.terms.get(name, 0.0) for name in TERMS]  # type: ignore[call-overload]
     books["paid"] = 0.0
@@ -81,7 +86,11 @@ def _total(state, books, term):
         return float(world.n_counted_done)
     if term == 5:
         return float(world.recomputed_tokens)
-    return world.system_s
+    if term == 6:
+        return world.system_s
+    for i in range(len(state.instance)):
+        synchronise(state, i)
+    return wasted_share_s(state)
 
 
 @compiled

@@ -55,7 +55,7 @@ def simulate(
     else:
         raise TrainingError(f"--trace {trace}: no such file or folder")
     # Load is a fraction of the capacity under the scenario's own rules, so the source is made before they change.
-    simulator = Simulator(loaded, bundle=bundle, rules=given, source=prepare(loaded))
+    simulator = Simulator(loaded, bundle=bundle, rules=given, token_seconds=True, source=prepare(loaded))
     simulator.reset(seed)
     simulator.run()
     return simulator.records()

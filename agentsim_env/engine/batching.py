@@ -8,7 +8,7 @@ from agentsim_env.engine.chunks import chunk_blocks, take_chunk
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decodes import begin_decode, decode_blocks, decoding
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.kv_time import DECODE, charge, share_again, split
+from agentsim_env.engine.kv_time import DECODE, IDLE, charge, share_again, split
 from agentsim_env.engine.latency import iterations_begun, run_end_s
 from agentsim_env.engine.lists import (
     join_to_plan,
@@ -34,6 +34,7 @@ def _charge_decodes(state, i, more):
             continue
         world.kv_s = run_end_s(state, i, j)
         state.block_s[i, DECODE] += in_use * (world.kv_s - pool.charged_s)
+        state.block_s[i, IDLE] += (pool.idle + pool.pinned) * (world.kv_s - pool.charged_s)
         pool.charged_s = world.kv_s
         in_use += blocks
         needed += blocks
@@ -53,6 +54,7 @@ def _charge_train(state, i, more):
     for j in range(more):
         world.kv_s = run_end_s(state, i, instance.run_scheduled + j)
         block_s = in_use * (world.kv_s - pool.charged_s)
+        state.block_s[i, IDLE] += (pool.idle + pool.pinned) * (world.kv_s - pool.charged_s)
         pool.charged_s = world.kv_s
         split(state.block_s[i], block_s, computed * (1.0 - share), computed * share, float(decode))
         blocks = state.residue[i, (-(instance.iteration + j)) % size]

@@ -322,7 +322,7 @@ class Blueprint:
             pool=pool,
             seen_pool=pool.copy() if delayed else pool,
             tier=tier,
-            block_s=np.zeros((n, 6)),
+            block_s=np.zeros((n, 7)),
             residue=np.zeros((n, self.block_size), "i4"),
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
             slot=_reserved(live, SLOT),

@@ -33,6 +33,16 @@ def _default(table):
     return asked_rule(bind(table))
 
 
+def block_seconds(state: State) -> np.ndarray:
+    """KV block-seconds of each instance of a state that is synchronised, `f8 [N, 7]`; see `engine/kv_time.py`."""
+    out = np.zeros_like(state.block_s)
+    if COMPILED:
+        _block_seconds(handle(state), out)
+    else:
+        kv_time.totals(state, out)
+    return out
+
+
 FIXED = frozenset(
     {
         "program",
@@ -80,14 +90,9 @@ class Core:
             synchronise(self.state, i)
 
     def block_seconds(self) -> np.ndarray:
-        """KV block-seconds of each instance until now, `f8 [N, 6]`; see `engine/kv_time.py`."""
+        """KV block-seconds of each instance until now, `f8 [N, 7]`; see `engine/kv_time.py`."""
         self.synchronise()
-        out = np.zeros_like(self.state.block_s)
-        if COMPILED:
-            _block_seconds(self.handle, out)
-        else:
-            kv_time.totals(self.state, out)
-        return out
+        return block_seconds(self.state)
 
     def default(self) -> int:
         """What the scenario's rule answers to the pending decision; asking changes nothing."""

@@ -11,9 +11,10 @@ from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.state import NONE
 
-PREFILL, DECODE, RECOMPUTE, MOVING, REUSED, WASTED = range(6)
+PREFILL, DECODE, RECOMPUTE, MOVING, REUSED, WASTED, IDLE = range(7)
 """Columns of `State.block_s`: held by prefills of what is new, by decodes, by prefills of what had been computed
-before, by transfers while nothing runs; idle before they were used again, and idle for nothing."""
+before, by transfers while nothing runs; idle before they were used again, and idle for nothing; and all that was idle
+so far, whatever becomes of it."""
 
 
 @compiled
@@ -58,6 +59,7 @@ def _charge(state, i):
     pool = state.pool[i]
     lasted_s = state.world[0].kv_s - pool.charged_s
     pool.charged_s = state.world[0].kv_s
+    state.block_s[i, IDLE] += (pool.idle + pool.pinned) * lasted_s
     spend(state, i, (pool.used - pool.idle - pool.pinned) * lasted_s, state.block_s[i])
 
 
@@ -83,8 +85,24 @@ def end_idle(state, pool, block_s, kind):
 
 
 @compiled
+def wasted_share_s(state):
+    """Idle block-seconds of all instances that nobody has made use of so far, over their blocks.
+
+    All instances are synchronised. What is idle now counts until it is used.
+    """
+    now_s = state.world[0].now_s
+    wasted, capacity = 0.0, 0
+    for i in range(len(state.instance)):
+        pool = state.pool[i]
+        idle = state.block_s[i, IDLE] + (pool.idle + pool.pinned) * (now_s - pool.charged_s)
+        wasted += idle - state.block_s[i, REUSED]
+        capacity += pool.capacity
+    return wasted / capacity
+
+
+@compiled
 def totals(state, out):
-    """Fill `out` [N, 6] with the block-seconds until now; what is idle now is wasted until somebody uses it.
+    """Fill `out` [N, 7] with the block-seconds until now; what is idle now is wasted until somebody uses it.
 
     All instances are synchronised. Nothing is changed: charges fall where they would have fallen without a look.
     """
@@ -93,6 +111,7 @@ def totals(state, out):
         pool = state.pool[i]
         for kind in range(out.shape[1]):
             out[i, kind] = state.block_s[i, kind]
+        out[i, IDLE] += (pool.idle + pool.pinned) * (now_s - pool.charged_s)
         spend(state, i, (pool.used - pool.idle - pool.pinned) * (now_s - pool.charged_s), out[i])
     for r in range(state.world[0].n_residents):
         record = state.resident[r]

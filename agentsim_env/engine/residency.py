@@ -284,6 +284,7 @@ def new_record(state, segment, pool, blocks):
 def remove(state, r):
     """Take an idle record without resident children out of its pool."""
     record = state.resident[r]
+    charge(state, record.pool)
     end_idle(state, record.pool, idle_block_s(state, r, record.blocks), WASTED)
     _leave_idle(state, r)
     strike(state, r)
@@ -360,6 +361,7 @@ def give_up(state, r, blocks):
         taken = record.blocks
         remove(state, r)
         return taken
+    charge(state, record.pool)
     end_idle(state, record.pool, idle_block_s(state, r, blocks), WASTED)
     record.blocks -= blocks
     state.pool[record.pool].used -= blocks

@@ -508,7 +508,7 @@ class State(NamedTuple):
     pool: Any  # POOL [pools]: HBM of each instance, the router's tree of each instance if it keeps one, lower tiers
     seen_pool: Any  # POOL [pools], likewise
     tier: Any  # TIER [pools, 2], tiers below each pool
-    block_s: Any  # f8 [N, 6], block-seconds of the instances by what for; see engine/kv_time.py
+    block_s: Any  # f8 [N, 7], block-seconds of the instances by what for; see engine/kv_time.py
     residue: Any  # i4 [N, block size], decodes by (KV tokens - iteration count) modulo the block size
     finish: Any  # FINISH [N, max sequences], heaps
     slot: Any  # SLOT [most live turns]

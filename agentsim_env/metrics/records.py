@@ -11,6 +11,7 @@ import numpy as np
 
 from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, INSTANCE, REJECTED, UNBORN, State
 from agentsim_env.metrics.ideal import ideal_s
+from agentsim_env.metrics.token_seconds import TOKEN_SECONDS, token_seconds
 from agentsim_env.workload.programs import Programs
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ INSTANCES = np.dtype(
         ("prefetches_wasted", "i8"),  # ... or not
         ("peak_blocks", "i8"),  # most KV blocks resident or owned at once
         ("capacity_blocks", "i8"),
+        *((f"{kind}_token_s", "f8") for kind in TOKEN_SECONDS),  # NaN unless they are added up
         ("cost_usd", "f8"),  # time up at the price of all its GPUs
     ]
 )
@@ -288,6 +290,8 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
     for name in COUNTS:
         rows[name] = instance[name]
     rows["capacity_blocks"] = state.pool["capacity"][: len(instance)]
+    for name, token_s in zip(TOKEN_SECONDS, token_seconds(state, now_s), strict=True):
+        rows[f"{name}_token_s"] = token_s
     rows["cost_usd"] = rows["up_s"] / 3600.0 * [engine.price_per_hour for engine in engines]
     names = {"gpu": np.array([e.gpu for e in engines]), "model": np.array([e.model for e in engines])}
     return with_names(rows, names)

@@ -7,6 +7,7 @@ import numpy as np
 from agentsim_env.metrics.mechanisms import counters, idle_rules
 from agentsim_env.metrics.objectives import objectives_of
 from agentsim_env.metrics.summary import QUANTILES, summarise
+from agentsim_env.metrics.token_seconds import TOKEN_SECONDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,6 +123,7 @@ def tables(records: "Records", slo: "Slo | None" = None) -> list[ReportTable]:
         _totals(records, figures),
         _latency(figures),
         _service(records, figures, slo),
+        *_memory(figures),
         *_mechanisms(records),
         _instances(records),
     ]
@@ -188,6 +190,14 @@ def _service(records: "Records", figures: dict[str, float], slo: "Slo | None") -
     if "deadlines_met" in figures:
         rows.append(("deadlines", _show(figures, "deadlines_met", 1, 100.0, " %"), ""))
     return ReportTable(f"Service levels: {asked}", ("", "met", "goodput per second"), rows)
+
+
+def _memory(figures: dict[str, float]) -> list[ReportTable]:
+    """What KV was held for, if that was added up."""
+    held = {words: figures.get(f"{kind}_token_s", 0.0) for kind, words in TOKEN_SECONDS.items()}
+    total = sum(held.values())
+    rows = [(words, _short(token_s), f"{100.0 * token_s / total:.1f} %") for words, token_s in held.items() if total]
+    return [ReportTable("KV memory over time, warm-up included", ("", "token-seconds", "share"), rows)] if rows else []
 
 
 def _mechanisms(records: "Records") -> list[ReportTable]:

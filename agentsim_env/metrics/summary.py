@@ -6,6 +6,7 @@ import numpy as np
 
 from agentsim_env.metrics.mechanisms import counters, idle_rules
 from agentsim_env.metrics.objectives import Objectives, objectives_of
+from agentsim_env.metrics.token_seconds import TOKEN_SECONDS
 
 if TYPE_CHECKING:
     from agentsim_env.metrics.records import Records
@@ -155,6 +156,10 @@ def _resources(records: "Records") -> dict[str, float]:
     """Use and cost of the instances over the whole episode, the warm-up included."""
     instances = records.instances
     figures = {"cost_usd": float(instances["cost_usd"].sum())}
+    for kind in TOKEN_SECONDS:
+        token_s = float(instances[f"{kind}_token_s"].sum())
+        if token_s == token_s:
+            figures[f"{kind}_token_s"] = token_s
     if (up_s := float(instances["up_s"].sum())) > 0.0:
         figures["utilisation"] = float(instances["busy_s"].sum()) / up_s
     if n_done := int((records.programs["state"] == "done").sum()):

@@ -7,7 +7,16 @@ from pydantic import Field, model_validator
 from agentsim_env.scenario.base import Amount, Flag, Part, PositiveAmount
 from agentsim_env.scenario.problems import not_allowed
 
-Term = Literal["time_in_system", "ttft", "tpot", "slo_violation", "throughput", "recomputed_tokens", "cost"]
+Term = Literal[
+    "time_in_system",
+    "ttft",
+    "tpot",
+    "slo_violation",
+    "throughput",
+    "recomputed_tokens",
+    "cost",
+    "wasted_token_seconds",
+]
 
 
 class Reward(Part):

@@ -144,6 +144,9 @@ METRICS: dict[str, Callable[[RoutingEnv, Records, dict[str, float]], float]] = {
         * sum(engine.price_per_hour / 3600 for engine in env.simulator.engines)
         / figures["programs"]
     ),
+    "wasted_token_seconds": lambda env, records, figures: (
+        -figures["wasted_token_s"] / (16 * records.instances["capacity_blocks"].sum()) / figures["programs"]
+    ),
 }
 """Sum of the rewards of a term, from the figures of the episode, where every program is done."""
 
@@ -163,7 +166,7 @@ def test_a_term_adds_up_to_its_metric(term: str, name: str) -> None:
 
 
 def test_terms_are_weighted_and_added() -> None:
-    weights = dict(zip(TERMS, (1.0, 2.0, 30.0, 0.5, 3.0, 4.0, 5.0), strict=True))
+    weights = dict(zip(TERMS, (1.0, 2.0, 30.0, 0.5, 3.0, 4.0, 5.0, 6.0), strict=True))
     alone = {term: returns("equal", 1, with_terms(**{term: 1.0}))[0] for term in TERMS}
     together, _ = returns("equal", 1, with_terms(**weights))
     assert together == pytest.approx(sum(weights[term] * alone[term] for term in TERMS), abs=1e-9)

@@ -40,7 +40,7 @@ def check_blocks(instance: Instance) -> None:
 def check_time(instance: Instance) -> None:
     """What blocks were held for adds up to all of them all the time."""
     time = instance.pool.time
-    held = sum(time.row) - time.reused - time.wasted
+    held = time.prefill + time.decode + time.recompute + time.moving
     assert math.isclose(time.reused + time.wasted, time.idle, rel_tol=1e-9, abs_tol=1e-9)
     assert math.isclose(held + time.idle + time.unused, instance.pool.capacity * time.at_s, rel_tol=1e-9, abs_tol=1e-9)
 

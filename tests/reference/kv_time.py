@@ -19,7 +19,7 @@ class KVTime:
         moving: In use by transfers while nothing runs.
         reused: Idle until a turn locked them again.
         wasted: Idle until they were dropped, or to the end.
-        idle: All that was idle or pinned, for comparison.
+        idle: All that was idle or pinned, whatever became of it.
         unused: Free.
         at_s: Up to when.
     """
@@ -59,8 +59,8 @@ class KVTime:
 
     @property
     def row(self) -> tuple[float, ...]:
-        """By what for, without what is there for comparison."""
-        return (self.prefill, self.decode, self.recompute, self.moving, self.reused, self.wasted)
+        """By what for, but for what is not used at all."""
+        return (self.prefill, self.decode, self.recompute, self.moving, self.reused, self.wasted, self.idle)
 
 
 def held_tokens(turn: "Turn", decodes: bool) -> int:

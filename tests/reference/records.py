@@ -41,6 +41,7 @@ INSTANCE = np.dtype(
         ("moving_block_s", "f8"),
         ("reused_block_s", "f8"),
         ("wasted_block_s", "f8"),
+        ("idle_block_s", "f8"),
         ("dropped_blocks", "i8"),
         ("pins_made", "i8"),
         ("pins_used", "i8"),

@@ -13,6 +13,7 @@ from agentsim_env.engine.directory import FIRST_PLACES
 from agentsim_env.engine.future import due_after, uses_of
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules.tables import RULES, TABLES
+from agentsim_env.engine.sharing import shared_prefixes
 from agentsim_env.engine.state import (
     CXL,
     DECODE_MODE,
@@ -245,6 +246,10 @@ class Blueprint:
         """Parameters of the rule that answers a kind of decision."""
         return {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
 
+    def _attributes(self) -> bool:
+        """Whether the admission rule counts what programs share in another way than for each of them."""
+        return self._parameters_of("admit_program").get("attribution", 0.0) != 0.0
+
     def _parameter_rows(self) -> np.ndarray:
         rows = np.zeros((len(KINDS), MOST_PARAMETERS))
         for k, kind in enumerate(KINDS):
@@ -302,7 +307,7 @@ class Blueprint:
             turn=programs.turn,
             edge=programs.edge,
             segment=programs.segment,
-            program_run=_program_runs(programs),
+            program_run=_program_runs(programs, self._attributes()),
             turn_run=_turn_runs(programs),
             path_s=np.zeros(len(programs.turn) if schedule.needs_paths else 0),
             due_after_s=due_after(programs) if ahead else np.zeros(0),
@@ -322,6 +327,7 @@ class Blueprint:
             pool=pool,
             seen_pool=pool.copy() if delayed else pool,
             tier=tier,
+            sharer=np.zeros(n_segments if self._attributes() else 0, "i4"),
             block_s=np.zeros((n, 7)),
             residue=np.zeros((n, self.block_size), "i4"),
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
@@ -523,8 +529,11 @@ def _most_live(programs: Programs) -> int:
     return int(np.where(chain, 1, edges + n_turns).sum()) + 1
 
 
-def _program_runs(programs: Programs) -> np.ndarray:
+def _program_runs(programs: Programs, with_prefixes: bool) -> np.ndarray:
     runs = np.zeros(len(programs.program), PROGRAM_RUN)
+    runs["prefix"] = NONE
+    if with_prefixes:
+        runs["prefix"], runs["prefix_tokens"] = shared_prefixes(programs)
     runs["end_s"] = np.nan
     runs["arrived_s"] = runs["admitted_s"] = np.nan
     runs["turns_left"] = programs.program["n_turns"]

@@ -161,6 +161,8 @@ PROGRAM_RUN = np.dtype(
         ("busy", "i4"),  # turns in the cluster plus tool calls in the queue of a server
         ("turns_left", "i4"),
         ("live", "i4"),  # turns in the cluster or at the gateway
+        ("prefix", "i4"),  # segment that its first prompt shares with others, if a rule asks; NONE for none
+        ("prefix_tokens", "i4"),  # up to the end of that
         ("context_tokens", "i4"),  # longest context so far
         ("pauses", "i4"),  # times that it has been paused
         ("paused", "i4"),  # its turns are held at the gateway
@@ -508,6 +510,7 @@ class State(NamedTuple):
     pool: Any  # POOL [pools]: HBM of each instance, the router's tree of each instance if it keeps one, lower tiers
     seen_pool: Any  # POOL [pools], likewise
     tier: Any  # TIER [pools, 2], tiers below each pool
+    sharer: Any  # i4 [S], or [0]: scratch of rules that attribute shared prefixes to programs
     block_s: Any  # f8 [N, 7], block-seconds of the instances by what for; see engine/kv_time.py
     residue: Any  # i4 [N, block size], decodes by (KV tokens - iteration count) modulo the block size
     finish: Any  # FINISH [N, max sequences], heaps
@@ -557,6 +560,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (POOL, 1),
     (POOL, 1),
     (TIER, 2),
+    (np.dtype("i4"), 1),
     (np.dtype("f8"), 2),
     (np.dtype("i4"), 2),
     (FINISH, 2),

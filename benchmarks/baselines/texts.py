@@ -118,7 +118,8 @@ def _best(results: Results) -> str:
 
 def _retention(results: Results) -> str:
     """What rules of one kind are worth alone: the span from the best to the worst."""
-    kinds = list(dict.fromkeys(policy.kind for policy in results.policies if policy.kind != "bundle"))
+    alone = [policy for policy in results.policies if policy.kind != "bundle" and not policy.oracle]
+    kinds = list(dict.fromkeys(policy.kind for policy in alone))
     if not kinds:
         return ""
     lines = ["| | " + " | ".join(f"`{kind}`" for kind in kinds) + " |", "|---|" + "---:|" * len(kinds)]

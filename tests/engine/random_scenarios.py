@@ -404,6 +404,7 @@ def admit_parameters(knobs: Knobs) -> dict[str, float]:
         return {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
     if knobs.admit in ("thunder_agent", "mori"):
         tokens = {"period_s": float(rng.choice([2, 5, 20])) * TICK_S, "buffer_tokens": float(rng.choice([0, 100, 700]))}
+        tokens["attribution"] = float(np.random.default_rng([knobs.seed, 33]).integers(3))
         return tokens | ({"half_life_s": float(rng.choice([0.05, 1.0]))} if knobs.admit == "thunder_agent" else {})
     return {}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.reference.batching import Instance
 from tests.reference.orchestrator import Orchestrator, Program
+from tests.reference.residency import Path
 
 
 @dataclass
@@ -71,10 +72,46 @@ class Admission:
 
     def demand(self, program: Program, now: float) -> float:
         """Tokens that a program counts with."""
-        tokens = program.context + self.parameters["buffer_tokens"]
+        tokens = program.context + self.parameters["buffer_tokens"] - self.of_others(program)
         if program.live or self.rule == "mori":
             return tokens
         return tokens * 2.0 ** (-(now - program.acting_since_s) / self.parameters["half_life_s"])
+
+    def of_others(self, program: Program) -> float:
+        """Tokens of its prefix that count for other programs that are in."""
+        how = self.parameters.get("attribution", 0.0)
+        segment, tokens = self.prefix(program)
+        if how == 0.0 or segment is None:
+            return 0.0
+        sharers = [other.id for other in self.unpaused() if self.prefix(other)[0] == segment]
+        if how == 1.0:
+            return tokens * (1.0 - 1.0 / len(sharers))
+        return 0.0 if sharers[0] == program.id else tokens
+
+    def prefix(self, program: Program) -> tuple[int | None, int]:
+        """The deepest segment of its first prompt that another program's has too, and the tokens to its end."""
+        path, block_size = self.first_path(program), self.instances[0].block_size
+        prompt = next(iter(program.turns.values())).prompt
+        for segment in reversed(path):
+            others = (p for p in self.orchestrator.programs if p is not program)
+            if any(segment in self.first_path(other) for other in others):
+                return segment.id, min(prompt, (segment.start + segment.length) * block_size)
+        return None, 0
+
+    def first_path(self, program: Program) -> Path:
+        return next(iter(program.turns.values())).path
+
+    def total(self, now: float) -> float:
+        return sum(self.demand(program, now) for program in self.unpaused())
+
+    def total_with(self, program: Program, total: float, now: float) -> float:
+        """What all count with after a program that has been paused has come in, or has been paused that was in."""
+        if self.parameters.get("attribution", 0.0) == 0.0:
+            return total + (-self.demand(program, now) if not program.paused else self.demand(program, now))
+        program.paused = not program.paused
+        total = self.total(now)
+        program.paused = not program.paused
+        return total
 
     def unpaused(self) -> list[Program]:
         return [p for p in self.orchestrator.programs if p.state == "active" and not p.paused]
@@ -89,18 +126,18 @@ class Admission:
 
     def take_stock(self, now: float) -> list[Program]:
         """Pause programs or resume them; those resumed."""
-        total = sum(self.demand(program, now) for program in self.unpaused())
+        total = self.total(now)
         if total > self.capacity_tokens:
             sign = -1 if self.rule == "mori" else 1
             rank = self.rank(now)
             for program in sorted(self.unpaused(), key=lambda p: (bool(p.live), sign * rank(p)))[:-1]:
                 if total > self.capacity_tokens:
-                    total -= self.demand(program, now)
+                    total = self.total_with(program, total, now)
                     program.paused = True
             return []
         resumed = []
         while (program := self.to_resume(now)) is not None:
-            total += self.demand(program, now)
+            total = self.total_with(program, total, now)
             if total > self.capacity_tokens and self.unpaused():
                 break
             program.paused = False

@@ -272,6 +272,51 @@ def test_pausing_never_leaves_nobody() -> None:
     assert paused(core) == [1]
 
 
+def behind_one_prompt(rule: str, *tokens: int, **parameters: float) -> Core:
+    """As `contexts`, but that all begin with the same 40 blocks, 640 tokens of their prompts."""
+    work = WorkloadBuilder()
+    system = work.segment(40)
+    for _ in tokens:
+        work.program(0.0)
+        work.turn(work.segment(100, system), 700, 10)
+    blueprint = Blueprint(
+        [engine(kv_blocks=100)],
+        rules={"admit_program": rule},
+        parameters={"admit_program": {"buffer_tokens": 0.0} | parameters},
+    )
+    core = Core(blueprint.state(work.build()))
+    core.state.program_run["state"] = ACTIVE
+    core.state.program_run["context_tokens"] = tokens
+    core.state.world["n_admitted"] = len(tokens)
+    return core
+
+
+@pytest.mark.parametrize("rule", ["thunder_agent", "mori"])
+def test_a_shared_prompt_counts_with_each_in_parts_or_once(rule: str) -> None:
+    """Contexts of 800, 900 and 1,000 tokens for 1,600; what is their own is 160, 260 and 360, and 640 are shared."""
+    core = behind_one_prompt(rule, 800, 900, 1000)
+    stock(core.state, rule == "mori")
+    assert len(paused(core)) == 2  # 2,700, then 1,900 or less, then one of them
+    for attribution in (1.0, 2.0):
+        core = behind_one_prompt(rule, 800, 900, 1000, attribution=attribution)
+        stock(core.state, rule == "mori")
+        assert paused(core) == []  # 160 + 260 + 360 + 640 = 1,420
+
+
+@pytest.mark.parametrize("attribution", [1.0, 2.0])
+def test_who_shares_no_more_frees_only_what_is_its_own(attribution: float) -> None:
+    """Contexts of 900, 1,000 and 1,100 tokens are 260 + 360 + 460 + 640 = 1,720: the smallest is paused, 1,460 stay."""
+    core = behind_one_prompt("thunder_agent", 900, 1000, 1100, attribution=attribution)
+    stock(core.state, False)
+    assert paused(core) == [0]
+    core.state.program_run["context_tokens"] = [800, 1000, 1100]
+    stock(core.state, False)
+    assert paused(core) == [0]  # with its 160 it would be 1,620
+    core.state.program_run["context_tokens"] = [770, 1000, 1100]
+    stock(core.state, False)
+    assert paused(core) == []  # 130 fit, 770 would not
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_smallest_first_recomputes_least(seed: int) -> None:
     """ThunderAgent's lemma: of all sets that free the same sum, the smallest contexts have the least sum of squares."""

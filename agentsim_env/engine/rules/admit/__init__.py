@@ -28,8 +28,10 @@ ADMIT_RULES: dict[str, Rule] = {
         },
         ticks=True,
     ),
-    "thunder_agent": Rule(thunder_agent, {"period_s": 5.0, "buffer_tokens": 100.0, "half_life_s": 1.0}, ticks=True),
-    "mori": Rule(mori, {"period_s": 5.0, "buffer_tokens": 100.0}, ticks=True),
+    "thunder_agent": Rule(
+        thunder_agent, {"period_s": 5.0, "buffer_tokens": 100.0, "half_life_s": 1.0, "attribution": 0.0}, ticks=True
+    ),
+    "mori": Rule(mori, {"period_s": 5.0, "buffer_tokens": 100.0, "attribution": 0.0}, ticks=True),
 }
 
 CONCUR, THUNDER_AGENT, MORI = (list(ADMIT_RULES).index(name) for name in ("concur", "thunder_agent", "mori"))

@@ -14,6 +14,9 @@ from agentsim_env.engine.state import ACTIVE, NONE
 
 PERIOD, BUFFER, HALF_LIFE = range(3)
 
+FULL, SPLIT, HOLDER = range(3)
+"""How a prefix counts that several programs share: for each of them, in equal parts, for the first of them only."""
+
 
 @compiled
 def _capacity_tokens(state):
@@ -25,10 +28,46 @@ def _capacity_tokens(state):
 
 
 @compiled
+def _attribution(state, by_idleness):
+    """The last parameter of either rule."""
+    return int(state.parameter[ADMIT_PROGRAM, HALF_LIFE if by_idleness else HALF_LIFE + 1])
+
+
+@compiled
+def _is_in(state, p):
+    return state.program_run[p].state == ACTIVE and not state.program_run[p].paused
+
+
+@compiled
+def _find_sharers(state, how):
+    """Note of each shared prefix how many programs that are in have it, or 1 + the first of them."""
+    state.sharer[:] = 0
+    for p in range(len(state.program)):
+        prefix = state.program_run[p].prefix
+        if prefix != NONE and _is_in(state, p):
+            if how == SPLIT:
+                state.sharer[prefix] += 1
+            elif state.sharer[prefix] == 0:
+                state.sharer[prefix] = p + 1
+
+
+@compiled
+def _of_others(state, p, how):
+    """Tokens of the prefix of a program that is in that count for others."""
+    run = state.program_run[p]
+    if how == FULL or run.prefix == NONE:
+        return 0.0
+    if how == SPLIT:
+        return run.prefix_tokens * (1.0 - 1.0 / state.sharer[run.prefix])
+    return 0.0 if state.sharer[run.prefix] == p + 1 else float(run.prefix_tokens)
+
+
+@compiled
 def _demand_tokens(state, p, by_idleness):
     """Tokens that a program counts with; while it acts (its tools run), less and less under ThunderAgent."""
     run = state.program_run[p]
     tokens = run.context_tokens + state.parameter[ADMIT_PROGRAM, BUFFER]
+    tokens -= _of_others(state, p, _attribution(state, by_idleness))
     if run.live > 0 or by_idleness:
         return tokens
     acting_s = state.world[0].now_s - run.acting_since_s
@@ -39,8 +78,11 @@ def _demand_tokens(state, p, by_idleness):
 def _total_tokens(state, by_idleness):
     """What all programs count with that are not paused, and how many these are."""
     total, n = 0.0, 0
+    how = _attribution(state, by_idleness)
+    if how != FULL:
+        _find_sharers(state, how)
     for p in range(len(state.program)):
-        if state.program_run[p].state == ACTIVE and not state.program_run[p].paused:
+        if _is_in(state, p):
             total += _demand_tokens(state, p, by_idleness)
             n += 1
     return total, n
@@ -95,8 +137,9 @@ def thunder_agent(state, p):
     arXiv 2602.13692: sum over those with a turn of c + sum over those that act for t of c 2^(-t / half_life_s) <=
     capacity, c being the context and `buffer_tokens`. Above it the acting programs are paused, smallest first, then
     the others; recomputing costs c^2, so that small ones are the cheapest way to free a given sum. Below it they are
-    resumed: those with a turn that waits, new programs, those that act, smallest first. Shared prefixes count with
-    each program.
+    resumed: those with a turn that waits, new programs, those that act, smallest first. A prefix that several programs
+    share counts with each of them, or by `attribution` 1 in equal parts, 2 with the first of them (the released code
+    counts it once); a program that is not in yet counts in full.
     """
     return _answer(state, p, False)
 
@@ -113,6 +156,20 @@ def mori(state, p):
 
 
 @compiled
+def _total_with(state, p, is_in, total, by_idleness):
+    """What all count with after a paused program has come in (`is_in`), or one that is in has been paused."""
+    if _attribution(state, by_idleness) == FULL:
+        tokens = _demand_tokens(state, p, by_idleness)
+        return total + tokens if is_in else total - tokens
+    run = state.program_run[p]
+    before = run.paused
+    run.paused = 0 if is_in else 1
+    total, _ = _total_tokens(state, by_idleness)
+    run.paused = before
+    return total
+
+
+@compiled
 def take_stock(state, by_idleness):
     """A tick of either rule: pause while the contexts are too many, else resume while they fit."""
     capacity = _capacity_tokens(state)
@@ -120,13 +177,13 @@ def take_stock(state, by_idleness):
     if total > capacity:
         while total > capacity and n > 1:
             p = _to_pause(state, by_idleness)
-            total -= _demand_tokens(state, p, by_idleness)
+            total = _total_with(state, p, False, total, by_idleness)
             n -= 1
             pause(state, p)
         return
     while state.world[0].n_paused > 0:
         p = _to_resume(state, by_idleness)
-        total += _demand_tokens(state, p, by_idleness)
+        total = _total_with(state, p, True, total, by_idleness)
         if total > capacity and n > 0:
             return
         n += 1

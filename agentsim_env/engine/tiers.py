@@ -9,6 +9,7 @@ from agentsim_env.engine.batching import cut, synchronise
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.handover import let_go
 from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.kv_time import charge as charge_kv
 from agentsim_env.engine.links import can_begin, charge, enqueue, free_transfer, hasten, new_transfer
 from agentsim_env.engine.reclaim import make_room
 from agentsim_env.engine.residency import deepest, depth_blocks, hits, holder_of, lock, publish, unlock
@@ -173,6 +174,7 @@ def _set_out(state, load, i, r, urgency):
     leader = state.transfer[load]
     leader.held = r
     leader.reserved = _end_of(state, load) - leader.first
+    charge_kv(state, i)
     lock(state, r)
     make_room(state, i, leader.reserved)
     state.pool[i].used += leader.reserved

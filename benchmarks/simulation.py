@@ -39,11 +39,31 @@ def default_scenario(include_reset: bool) -> Task:
     Args:
         include_reset: Whether drawing the workload and setting up the state are on the clock.
     """
-    simulator = Simulator()
+    return _episodes(Simulator(), EPISODES, include_reset)
+
+
+TIERS = (
+    {"kind": "dram", "capacity_gib": 64.0},
+    {"kind": "cxl", "capacity_gib": 256.0},
+)
+
+
+def under_pressure(write_policy: str) -> Task:
+    """Task: episodes with memory for half of the working set, over host memory and a CXL pool.
+
+    Args:
+        write_policy: When KV is copied below HBM, `write_through` or `write_back`.
+    """
+    changes = {"cluster.tiers": TIERS, "cluster.write_policy": write_policy}
+    return _episodes(Simulator(load_scenario("pressure_0.5", changes)), EPISODES // 4, include_reset=False)
+
+
+def _episodes(simulator: Simulator, episodes: int, include_reset: bool) -> Task:
+    """Task: so many episodes."""
 
     def run() -> tuple[float, float]:
         turns, seconds = 0, 0.0
-        for seed in range(EPISODES):
+        for seed in range(episodes):
             watch = stopwatch()
             simulator.reset(seed)
             watch = watch if include_reset else stopwatch()

@@ -21,6 +21,7 @@ from benchmarks.simulation import Size
 RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
 
 SIMPY, LOOP, EPISODE = "SimPy, M/M/8, customers", "compiled loop, turns", "the same with resets"
+THROUGH, BACK = "under pressure, written through, turns", "under pressure, written back, turns"
 CARTPOLE, ROUTING, NOTHING = "CartPole-v1, steps", "AgentSim/Routing-v0, steps", "do-nothing environment, steps"
 
 BASE = Size(instances=4, programs=1_000, repeats=8)
@@ -88,6 +89,8 @@ def measure(
     rates = interleave(warm(short_tasks(), progress), rounds, progress)
     bars = [
         Bar("compiled loop / SimPy", median_ratio(rates, LOOP, SIMPY), 2.5, at_least=True),
+        Bar("under pressure, copies written through / SimPy", median_ratio(rates, THROUGH, SIMPY), 1.5, at_least=True),
+        Bar("under pressure, copies written back / SimPy", median_ratio(rates, BACK, SIMPY), 1.5, at_least=True),
         Bar("AgentSim/Routing-v0 / CartPole-v1", median_ratio(rates, ROUTING, CARTPOLE), 0.8, at_least=True),
     ]
     if quick:
@@ -115,6 +118,8 @@ def short_tasks() -> dict[str, Task]:
         SIMPY: queueing.serve_customers,
         LOOP: simulation.default_scenario(include_reset=False),
         EPISODE: simulation.default_scenario(include_reset=True),
+        THROUGH: simulation.under_pressure("write_through"),
+        BACK: simulation.under_pressure("write_back"),
         CARTPOLE: environments.random_steps(gymnasium.make(environments.CARTPOLE)),
         ROUTING: environments.random_steps(gymnasium.make(environments.ROUTING)),
         NOTHING: environments.random_steps(environments.do_nothing()),

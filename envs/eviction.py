@@ -95,7 +95,7 @@ class EvictionEnv(KindEnv):
 
     | Parameter | Type | Default | Description |
     |---|---|---|---|
-    | `scenario` | str, path or Scenario | `"coding_agents_tiered"` | what is simulated |
+    | `scenario` | str, path or Scenario | `"coding_agents_evicted"` | what is simulated |
     | `overrides` | sequence of `path=value` | `()` | changes to it |
     | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
 
@@ -112,5 +112,5 @@ class EvictionEnv(KindEnv):
     * v0: first version
     """
 
-    default_scenario = "coding_agents_tiered"
+    default_scenario = "coding_agents_evicted"
     question = EVICT_KV

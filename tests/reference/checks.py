@@ -25,8 +25,11 @@ def check_blocks(instance: Instance) -> None:
     assert pool.free + pool.idle + pool.pinned + pool.locked + pool.owned == pool.capacity
     assert len(pool.evictable) + len(pool.pinned_segments) + len(pool.locks) == len(pool.resident)
     assert set(pool.evictable) | pool.pinned_segments | set(pool.locks) == set(pool.resident)
-    for place, segment in enumerate(pool.evictable):
-        assert set(pool.children(segment)) <= set(pool.evictable[:place]), "a parent is behind its children"
+    place = {segment: number for number, segment in enumerate(pool.evictable)}
+    for segment in pool.resident:
+        parent = pool.parent.get(segment)
+        if parent in place:
+            assert segment in place and place[segment] < place[parent], "a parent is behind its children"
     ended = pool.pins_used + pool.pins_expired + pool.pins_broken
     assert ended + len(pool.pins) <= pool.pins_made
     assert pool.owned == instance.reserved + sum(turn.owned for turn in instance.running)

@@ -27,7 +27,8 @@ class Look:
     @property
     def candidates(self) -> list[int]:
         """Idle segments on which nothing stands, the one released longest ago first."""
-        return [segment for segment in self.pool.released if not self.pool.children(segment)]
+        parents = {self.pool.parent.get(segment) for segment in self.pool.resident}
+        return [segment for segment in self.pool.released if segment not in parents]
 
 
 Evict = Callable[[Look], int]

@@ -99,3 +99,14 @@ def next_use_s(state, segment, pool):
         if not elsewhere and not is_over(state, t):
             soonest_s = min(soonest_s, due_s(state, t))
     return soonest_s
+
+
+@compiled
+def next_answer_s(state, t):
+    """How long the first of the tools that a turn has called will take; -1 if it has called none."""
+    turn = state.turn[t]
+    shortest_s = -1.0
+    for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
+        if shortest_s < 0.0 or tool_s(state, e) < shortest_s:
+            shortest_s = tool_s(state, e)
+    return shortest_s

@@ -1,22 +1,11 @@
 """Prefetch with knowledge of the gap."""
 
 from agentsim_env.engine.ahead import ahead_blocks
-from agentsim_env.engine.future import tool_s
+from agentsim_env.engine.future import next_answer_s
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.rules.prefetch.predicted import is_due
 from agentsim_env.engine.rules.prefetch.waiting import on_return
 from agentsim_env.engine.state import NONE
-
-
-@compiled
-def _gap_s(state, t):
-    """How long the first of the tools that a turn has called will take; -1 if it has called none."""
-    turn = state.turn[t]
-    shortest_s = -1.0
-    for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
-        if shortest_s < 0.0 or tool_s(state, e) < shortest_s:
-            shortest_s = tool_s(state, e)
-    return shortest_s
 
 
 @compiled
@@ -29,7 +18,7 @@ def oracle_return(state, i):
     p = state.instance[i].acting_head if t == NONE else NONE
     while p != NONE:
         last = state.program_run[p].last_turn
-        gap_s = _gap_s(state, last)
+        gap_s = next_answer_s(state, last)
         if gap_s >= 0.0:
             return_s = state.turn_run[last].end_s + gap_s + state.world[0].frontend_s
             if is_due(state, i, last, return_s) and ahead_blocks(state, i, last) > 0:

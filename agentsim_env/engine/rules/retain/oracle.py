@@ -1,22 +1,11 @@
 """Retention with knowledge of the gap."""
 
 from agentsim_env.engine.decisions import RETAIN_KV
-from agentsim_env.engine.future import tool_s
+from agentsim_env.engine.future import next_answer_s
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.rules.retain.cost import context_tokens
 from agentsim_env.engine.rules.retain.pinning import give_up_first, pin_for
 from agentsim_env.engine.rules.retain.waste import discard_waste_of, preserve_waste
-
-
-@compiled
-def _gap_s(state, t):
-    """How long the first of the tools that a turn has called will take; -1 if it has called none."""
-    turn = state.turn[t]
-    shortest_s = -1.0
-    for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
-        if shortest_s < 0.0 or tool_s(state, e) < shortest_s:
-            shortest_s = tool_s(state, e)
-    return shortest_s
 
 
 @compiled
@@ -27,7 +16,7 @@ def oracle_gap(state, t):
     back-offs of the tool, not its queue, which depends on what rules decide. The gateway's delay and `margin_s` are
     added, for which the turn may wait for its admission.
     """
-    gap_s = _gap_s(state, t)
+    gap_s = next_answer_s(state, t)
     if gap_s < 0.0:
         return pin_for(state, 0.0)
     if preserve_waste(context_tokens(state, t), gap_s) < discard_waste_of(state, t):

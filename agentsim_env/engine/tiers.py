@@ -254,6 +254,7 @@ def lose_load(state, x):
             _release(state, x)
         state.transfer[x].void = 1
         x = state.transfer[x].sibling
+    charge_kv(state, leader.target_pool)
     unlock(state, leader.held)
     state.pool[leader.target_pool].used -= leader.reserved
     if leader.program != NONE:

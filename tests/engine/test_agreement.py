@@ -62,7 +62,8 @@ def reference_records(scenario: Scenario) -> Records:
     )
 
 
-def engine_records(scenario: Scenario) -> Records:
+def core_of(scenario: Scenario) -> Core:
+    """The engine at time 0."""
     parameters = {"capacity_limit": scenario.capacity_limit} if scenario.rule == "session_affinity" else {}
     blueprint = Blueprint(
         engines=[engine_of(spec) for spec in scenario.specs],
@@ -89,7 +90,11 @@ def engine_records(scenario: Scenario) -> Records:
         whole_objects=scenario.whole_objects,
         token_seconds=True,
     )
-    core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
+    return Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
+
+
+def engine_records(scenario: Scenario) -> Records:
+    core = core_of(scenario)
     assert core.advance() == ENDED
     state = core.state
     world, instance, program = state.world[0], state.instance, state.program_run

@@ -232,6 +232,26 @@ def test_a_prefill_instance_fails_while_its_kv_is_moved() -> None:
     assert records.turns["computed_tokens"].tolist() == [100 + 101 + 6]
 
 
+def test_what_was_on_its_way_is_charged_until_it_is_lost() -> None:
+    build = WorkloadBuilder()
+    leaf = build.segment(7)
+    for arrival_s, output in ((0.0, 1), (2.0, 4)):
+        build.program(arrival_s)
+        build.turn(leaf, 100, output)
+    dram = TierSpec("dram", 100, (0, 0), float("inf"), 2.0, 0.0)
+    memory = MemorySpec((dram,), 1.0, "write_through", 0)
+    records = run(build.build(), instance("prefill", failures=((4.0, 1.0),)), instance("decode"), memory=memory)
+    # Turn 0 leaves six blocks at 1, in HBM and in DRAM. Turn 1 has its first token at 3 and is handed over; six blocks
+    # are reserved for what DRAM has. At 4 the prefill instance fails, which still kept its blocks, and turn 1 starts
+    # again: loaded from 5 to 8, prefilled until 9, loaded to the decode instance until 12. There it has its third token
+    # at 13 and its fourth at 14, in seven blocks.
+    assert records.turns["end_s"].tolist() == [1, 14]
+    decodes = records.instances[1]
+    assert decodes["moving_block_s"] == pytest.approx(6 * 1 + 6 * 3)
+    assert decodes["prefill_block_s"] + decodes["recompute_block_s"] == pytest.approx(7)
+    assert decodes["decode_block_s"] == pytest.approx(7)
+
+
 def test_a_decode_instance_fails_while_kv_is_moved_to_it() -> None:
     pools = instance("prefill"), instance("decode", failures=((2.0, 0.5),))
     records = run(independent((0.0, 100, 4)), *pools, memory=link(4.0, latency_s=0.5))

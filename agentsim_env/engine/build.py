@@ -291,6 +291,7 @@ class Blueprint:
         use_first, use_turn = uses_of(programs) if ahead else (np.zeros(0, "i4"), np.zeros(0, "i4"))
         world = self._world(seed)
         world["keep_books"] = self.token_seconds
+        world["last_follower"] = max(np.flatnonzero(programs.program["after"] != NONE), default=NONE)
         world["keep_tree"] = keep_tree
         world["has_links"] = len(link) > 0
         world["serialized"] = self.serialized

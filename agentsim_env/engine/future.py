@@ -87,13 +87,14 @@ def next_use_s(state, segment, pool):
     while at < end and is_over(state, state.use_turn[at]):
         at += 1
     state.use_at[segment] = at
+    last_follower = state.world[0].last_follower
     soonest_s = np.inf
     for k in range(at, end):
         t = state.use_turn[k]
         p = state.turn[t].program
         run = state.program_run[p]
-        if run.state == UNBORN and state.program[p].after == NONE and state.program[p].arrival_s >= soonest_s:
-            break  # programs come in the order of their arrival
+        if p > last_follower and run.state == UNBORN and state.program[p].arrival_s >= soonest_s:
+            break  # from here on they arrive by the clock, in their order
         i = state.turn_run[t].instance
         elsewhere = i >= 0 and i != pool
         if not elsewhere and not is_over(state, t):

@@ -66,6 +66,7 @@ WORLD = np.dtype(
         ("routed", "i8"),  # routing decisions made so far
         ("decisions", "i8"),  # decisions answered from outside so far
         ("next_program", "i4"),  # next open-loop program to arrive
+        ("last_follower", "i4"),  # last program that arrives when another has ended; NONE if all arrive by the clock
         ("warmup", "i4"),  # programs before this index are not counted, and rules answer for them
         ("n_busy", "i4"),  # counted programs that are busy now
         ("n_active", "i4"),  # counted programs that have arrived and not ended

@@ -191,6 +191,22 @@ def test_belady_looks_behind_gaps() -> None:
     assert due_s(state, 2) == 3.5 + 3.25
 
 
+def test_belady_looks_behind_later_arrivals_for_programs_of_a_closed_loop() -> None:
+    """Of four programs on one context the second and third come by the clock, the last half a second behind another."""
+    work = WorkloadBuilder()
+    leaf = work.segment(2)
+    for arrival_s, after in ((0.0, -1), (3.0, -1), (5.0, -1), (0.5, 0)):
+        work.program(arrival_s, after)
+        work.turn(leaf, 20, 1)
+    state: State = Blueprint([engine()], rules={"evict_kv": "oracle_belady"}).state(work.build())
+    Core(state)
+    state.program_run["state"][0], state.turn_run["instance"][0] = ACTIVE, 1
+    state.world["now_s"] = 1.0
+    assert next_use_s(state, leaf, 0) == 1.5
+    state.world["now_s"] = 2.75
+    assert next_use_s(state, leaf, 0) == 3.0
+
+
 def sequence(contexts: Iterable[int], prompts: Sequence[int]) -> Programs:
     """One program whose turns visit contexts in this order, one after the other whatever the cache does."""
     work = WorkloadBuilder()

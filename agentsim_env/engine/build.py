@@ -355,6 +355,8 @@ class Blueprint:
         )
         if not COMPILED:
             state = State(*(array.view(np.recarray) if array.dtype.names else array for array in state))
+            if not delayed:  # one object still, which copies of the state keep as one
+                state = state._replace(seen=state.instance, seen_pool=state.pool)
         return state
 
     def _world(self, seed: int) -> np.ndarray:

@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 from agentsim_env import Simulator
+from agentsim_env.engine import build
+from agentsim_env.engine.entry import Core
+from tests.engine.hand_made import state
 from tests.small import SMALL, answer_at_random, small
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +146,15 @@ def test_snapshots_can_be_gone_back_to(name: str) -> None:
         assert again is not None
         assert again[:4] == before[:4]
         assert np.array_equal(again.mask, before.mask)
+
+
+def test_copies_of_an_uncompiled_state_show_the_router_the_instances_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(build, "COMPILED", False)
+    copied = Core(state()).snapshot()
+    assert copied.seen is copied.instance
+    assert copied.seen_pool is copied.pool
 
 
 def test_snapshots_hold_the_beginning_and_the_end() -> None:

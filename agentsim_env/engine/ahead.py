@@ -8,6 +8,7 @@ from agentsim_env.engine import events
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.links import can_begin
+from agentsim_env.engine.on_the_way import load_that_brings
 from agentsim_env.engine.residency import available_blocks, deepest, depth_blocks, holder_of, idle_on_path
 from agentsim_env.engine.shelf import reach
 from agentsim_env.engine.state import ACTIVE, CXL, DRAM, NONE
@@ -31,8 +32,9 @@ def held_ahead(state, i, t):
 def ahead_blocks(state, i, t):
     """Blocks of a subject's context that could be brought up to instance `i` now, from the tiers below it.
 
-    0 if there are none, if they do not find room in what is free or idle, or if something of the program is on its way
-    or has come and has not been used: what does not stay until then would only push others out when it comes again.
+    0 if there are none, if they do not find room in what is free or idle, if more of the context is on its way, or if
+    something of the program is or has come and has not been used: what does not stay until then would only push others
+    out when it comes again.
     """
     run = state.program_run[state.turn[t].program]
     if run.prefetch != NONE or run.prefetched != NONE or not can_begin(state):
@@ -40,6 +42,8 @@ def ahead_blocks(state, i, t):
     leaf, most = state.turn[t].segment, context_blocks(state, t)
     r = held_ahead(state, i, t)
     match = min(depth_blocks(state, r), most)
+    if load_that_brings(state, i, leaf, match, most) != NONE:
+        return 0
     at = match
     for level in range(DRAM, CXL + 1):
         tier = state.tier[i, level]

@@ -30,6 +30,7 @@ def new_transfer(state, link, leaf, first, blocks, missing):
     transfer.blocks = blocks
     transfer.missing = missing
     transfer.source = transfer.held = transfer.slot = transfer.program = transfer.sibling = transfer.next = NONE
+    transfer.waiter = transfer.next_load = NONE
     transfer.reserved = 0
     transfer.payer = NONE
     transfer.leader = x
@@ -91,6 +92,8 @@ def hasten(state, x):
     """A transfer is wanted now: it goes before less urgent ones, if it still waits for its link."""
     transfer = state.transfer[x]
     link = state.link[transfer.link]
+    if transfer.urgency == DEMAND:
+        return
     transfer.urgency = DEMAND
     if not link.by_priority or link.current == x:
         return

@@ -5,6 +5,7 @@ from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.handover import route_again
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import leave_waiting, unpark_all
+from agentsim_env.engine.on_the_way import stop_waiting
 from agentsim_env.engine.residency import unlock
 from agentsim_env.engine.state import NONE
 from agentsim_env.engine.tiers import lose_load
@@ -47,9 +48,11 @@ def _leave_queue(state, s):
     """A turn leaves the queue of its decode instance, which may have room for others now; what comes is not wanted."""
     slot = state.slot[s]
     at = slot.instance
-    if slot.transfer != NONE:
+    if slot.transfer != NONE and state.transfer[slot.transfer].slot == s:
         synchronise(state, at)
         lose_load(state, slot.transfer)
+    elif slot.transfer != NONE:
+        stop_waiting(state, s)
     leave_waiting(state, at, s)
     state.instance[at].outstanding_tokens -= slot.target
     route_again(state, s)

@@ -223,7 +223,8 @@ SLOT = np.dtype(
         ("kept", "i4"),  # deepest record of its path that a prefill instance keeps for it until it has been moved
         ("handed", "i1"),  # its prefill has ended on another instance, and it has not joined a batch since
         ("heap_at", "i4"),  # place in the instance's finish heap
-        ("transfer", "i4"),  # transfer that brings its prefix up; NONE for none
+        ("transfer", "i4"),  # leader of the load that it waits for; NONE for none
+        ("next_waiter", "i4"),  # next turn that waits for the same load
     ],
     align=True,
 )
@@ -296,6 +297,7 @@ INSTANCE = np.dtype(
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
         ("peer_link", "i4"),  # link over which it gets blocks from other instances; NONE for none
+        ("load_head", "i4"),  # leader of the first of the loads that are on their way to it
         ("acting_head", "i4"),  # programs that act and whose home it is, the longest gap first; where `prefetches`
         ("acting_tail", "i4"),
         ("to_prefetch", "i1"),  # it stands in that list
@@ -423,7 +425,9 @@ TRANSFER = np.dtype(
         ("source", "i4"),  # HBM record that it locks at its source, NONE for none
         ("held", "i4"),  # record that a load locks at its target, NONE for none
         ("reserved", "i4"),  # blocks that a load keeps free at its target
-        ("slot", "i4"),  # waiting turn that it is for; NONE for none
+        ("slot", "i4"),  # waiting turn that a load is for; NONE for none
+        ("waiter", "i4"),  # of a leader: first of the turns that wait for the load
+        ("next_load", "i4"),  # of a leader: next load on its way to the same instance
         ("program", "i4"),  # program that it is for, if it has set out ahead of use; NONE for none
         ("leader", "i4"),  # first transfer of the load that it belongs to; itself where it is alone
         ("sibling", "i4"),  # next transfer of the same load

@@ -11,6 +11,7 @@ from agentsim_env.engine.handover import let_go
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.kv_time import charge as charge_kv
 from agentsim_env.engine.links import can_begin, charge, enqueue, free_transfer, hasten, new_transfer
+from agentsim_env.engine.on_the_way import end_of_load, list_load, load_that_brings, unlist_load, wait_for
 from agentsim_env.engine.reclaim import make_room
 from agentsim_env.engine.residency import deepest, depth_blocks, hits, holder_of, lock, publish, unlock
 from agentsim_env.engine.shelf import lock_part, reach, unlock_part
@@ -94,19 +95,10 @@ def _from_tiers(state, i, leaf, match, most):
 
 
 @compiled
-def _end_of(state, load):
-    """The blocks of its path that there are when a load has ended."""
-    x = load
-    while state.transfer[x].sibling != NONE:
-        x = state.transfer[x].sibling
-    return state.transfer[x].blocks
-
-
-@compiled
 def _gather(state, i, leaf, match, most):
     """Likewise, with what another instance adds."""
     load = _from_tiers(state, i, leaf, match, most)
-    at = _end_of(state, load) if load != NONE else match
+    at = end_of_load(state, load) if load != NONE else match
     x = _from_peer(state, i, leaf, at, most) if at < most else NONE
     return _add(state, load, x) if x != NONE else load
 
@@ -128,7 +120,7 @@ def _arrive(state, load):
     i = leader.target_pool
     state.pool[i].used -= leader.reserved
     state.instance[i].plan_loaded = state.world[0].serialized
-    lowest = publish(state, leader.leaf, i, _end_of(state, load))
+    lowest = publish(state, leader.leaf, i, end_of_load(state, load))
     lock(state, lowest)
     unlock(state, leader.held)
     unlock(state, lowest)
@@ -141,8 +133,8 @@ def _arrive(state, load):
         x = state.transfer[x].sibling
     if leader.program != NONE:
         note_brought_up(state, leader.program, i, leader.first)
+    unlist_load(state, load)
     if leader.slot != NONE:
-        state.slot[leader.slot].transfer = NONE
         let_go(state, leader.slot)
 
 
@@ -173,12 +165,13 @@ def _set_out(state, load, i, r, urgency):
     """Reserve HBM for a load and put its transfers on their way; HBM has its path down to record `r`."""
     leader = state.transfer[load]
     leader.held = r
-    leader.reserved = _end_of(state, load) - leader.first
+    leader.reserved = end_of_load(state, load) - leader.first
     charge_kv(state, i)
     lock(state, r)
     make_room(state, i, leader.reserved)
     state.pool[i].used += leader.reserved
     state.instance[i].peak_blocks = max(state.instance[i].peak_blocks, state.pool[i].used)
+    list_load(state, load)
     x = load
     while x != NONE:
         following = state.transfer[x].sibling
@@ -193,20 +186,23 @@ def _set_out(state, load, i, r, urgency):
 
 
 @compiled
-def _join_ahead(state, i, s):
-    """A waiting turn whose context is on its way ahead of use waits for that; whether it is."""
+def _on_its_way(state, i, s, match, most):
+    """The load that a waiting turn waits for, or NONE: one for its program, or one that brings more of its prefix."""
     slot = state.slot[s]
     load = state.program_run[slot.program].prefetch
-    if load == NONE or slot.handed or state.transfer[load].target_pool != i or state.transfer[load].slot != NONE:
-        return False
-    state.transfer[load].slot = s
-    slot.transfer = load
+    if load != NONE and not slot.handed and state.transfer[load].target_pool == i:
+        return load
+    return load_that_brings(state, i, state.turn[slot.turn].segment, match, most)
+
+
+@compiled
+def _hasten_load(state, load):
+    """Somebody waits for a load."""
     x = load
     while x != NONE:
         if not state.transfer[x].done:
             hasten(state, x)
         x = state.transfer[x].sibling
-    return True
 
 
 @component(NOTHING, NUMBER, NUMBER)
@@ -226,19 +222,24 @@ def begin_ahead(state, i, t):
 def begin_load(state, i, s, r, match):
     """Bring up what other places have of a waiting turn's prefix beyond the `match` blocks down to record `r`.
 
-    The caller has made sure that the whole prompt finds room. Returns 1, or 0 if there is nothing to bring up.
+    The caller has made sure that the whole prompt finds room. Returns 1 if the turn has to wait for that, or for what
+    is on its way already, else 0.
     """
     slot = state.slot[s]
-    if _join_ahead(state, i, s):
-        return 1
     # The block of the last token is not worth a transfer: one token is computed in any case.
     most = (slot.target - 1) // state.world[0].block_size
+    load = _on_its_way(state, i, s, match, most)
+    if load != NONE:
+        miss_ahead(state, i, slot.program, match)
+        wait_for(state, s, load)
+        _hasten_load(state, load)
+        return 1
     load = _gather(state, i, state.turn[slot.turn].segment, match, most)
     if load == NONE:
         return 0
     miss_ahead(state, i, slot.program, match)
     state.transfer[load].slot = s
-    slot.transfer = load
+    wait_for(state, s, load)
     _set_out(state, load, i, r, DEMAND)
     return 1
 
@@ -259,5 +260,4 @@ def lose_load(state, x):
     state.pool[leader.target_pool].used -= leader.reserved
     if leader.program != NONE:
         note_not_brought_up(state, leader.program, leader.target_pool)
-    if leader.slot != NONE:
-        state.slot[leader.slot].transfer = NONE
+    unlist_load(state, load)

@@ -61,7 +61,7 @@ def _reserved(state: State, i: int) -> int:
     """Blocks that are kept for what is on its way."""
     slots = state.slot[: int(state.world["n_slots"][0])]
     loading = slots[(slots["instance"] == i) & (slots["transfer"] != NONE) & (slots["turn"] != NONE)]
-    return int(state.transfer["reserved"][loading["transfer"]].sum())
+    return int(state.transfer["reserved"][np.unique(loading["transfer"])].sum())
 
 
 def _check_pins(state: State, i: int) -> None:
@@ -71,7 +71,7 @@ def _check_pins(state: State, i: int) -> None:
     while x != NONE:
         pin = state.pin[x]
         assert pin["instance"] == i
-        assert pin["expiry_s"] >= state.world["now_s"][0]
+        assert pin["expiry_s"] >= state.world["now_s"][0] or _is_awaited(state, x)
         r = int(pin["record"])
         while r != NONE:
             assert state.resident["pins"][r] > 0
@@ -80,3 +80,11 @@ def _check_pins(state: State, i: int) -> None:
         live += 1
         x = int(pin["next"])
     assert instance["pins_used"] + instance["pins_expired"] + instance["pins_broken"] + live <= instance["pins_made"]
+
+
+def _is_awaited(state: State, x: int) -> bool:
+    """Whether a turn that a pin was made for waits in the queue of its instance."""
+    turn = state.turn[state.pin["turn"][x]]
+    followers = state.edge["target"][turn["first_edge"] : turn["first_edge"] + turn["n_edges"]]
+    run = state.turn_run[followers]
+    return bool(((run["instance"] == state.pin["instance"][x]) & np.isnan(run["scheduled_s"])).any())

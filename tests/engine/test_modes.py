@@ -52,11 +52,9 @@ def link(blocks_per_s: float, latency_s: float = 0.0) -> MemorySpec:
     return MemorySpec((), 1.0, "none", 0, peer)
 
 
-def run(
-    programs: Programs, *specs: InstanceSpec, memory: MemorySpec | None = None, rule: str = "least_loaded"
-) -> Records:
+def run(programs: Programs, *specs: InstanceSpec, memory: MemorySpec | None = None, **rules: str) -> Records:
     """The records, on which both simulators agree."""
-    scenario = replace(PLAIN, programs=programs, specs=list(specs), warmup=0, memory=memory, rule=rule)
+    scenario = replace(PLAIN, programs=programs, specs=list(specs), warmup=0, memory=memory, **rules)  # type: ignore[arg-type]
     records = engine_records(scenario)
     assert differences(reference_records(scenario), records) == []
     return records
@@ -250,6 +248,25 @@ def test_what_was_on_its_way_is_charged_until_it_is_lost() -> None:
     assert decodes["moving_block_s"] == pytest.approx(6 * 1 + 6 * 3)
     assert decodes["prefill_block_s"] + decodes["recompute_block_s"] == pytest.approx(7)
     assert decodes["decode_block_s"] == pytest.approx(7)
+
+
+@pytest.mark.parametrize(("fails", "ends"), [(0, [1, 12, 11]), (1, [1, 14, 15])])
+def test_one_of_two_turns_that_wait_for_the_same_blocks_starts_again(fails: int, ends: list[float]) -> None:
+    build = WorkloadBuilder()
+    leaf = build.segment(7)
+    for arrival_s, output in ((0.0, 1), (2.0, 4), (5.5, 4)):
+        build.program(arrival_s)
+        build.turn(leaf, 100, output)
+    dram = TierSpec("dram", 100, (0, 0, 0), float("inf"), 2.0, 0.0)
+    pools = [instance("prefill"), instance("prefill"), instance("decode")]
+    pools[fails] = replace(pools[fails], failures=((7.0, 20.0),))
+    records = run(build.build(), *pools, memory=MemorySpec((dram,), 1.0, "write_through", 0), rule="round_robin")
+    # Turn 0 leaves six blocks on instance 0 and in DRAM. Turn 1, loaded to instance 1 from 2 to 5, is handed over at 6,
+    # turn 2 at 6.5: both wait for six blocks that come for turn 1 until 9. At 7 one starts again on the other prefill
+    # instance, has its second token at 8 and waits again. That may be turn 2: both join at 9. If it is turn 1, what is
+    # on the link has no effect, and the blocks come for turn 2 from 9 to 12.
+    assert records.turns["end_s"].tolist() == ends
+    assert records.instances["loaded_blocks"].tolist() == [0, 6, 6]
 
 
 def test_a_decode_instance_fails_while_kv_is_moved_to_it() -> None:

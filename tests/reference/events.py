@@ -43,6 +43,10 @@ class Events:
     def any(self) -> bool:
         return bool(self.heap)
 
+    def more_to_come(self) -> bool:
+        """Whether there is anything but ticks."""
+        return any(kind != Kind.CONTROL_TICK for _, kind, _ in self.heap)
+
     def any_at(self, time_s: float) -> bool:
         return bool(self.heap) and self.heap[0][0] == time_s
 

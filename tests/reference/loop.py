@@ -153,6 +153,9 @@ class ReferenceSimulator:
                 checks.check(self.orchestrator, self.instances, self.parked + self.gateway)
                 if self.tiers is not None:
                     self.tiers.check()
+                if self.prefetcher is not None:
+                    # Whoever acts has called a tool, so that ticks for it do not go on for ever.
+                    assert not self.prefetcher.acting or self.events.more_to_come()
 
     def over(self) -> bool:
         ended = all(program.ended for program in self.orchestrator.programs)

@@ -117,6 +117,7 @@ class Prefetcher:
                 end = min(way.shelf.reach(turn.path, end), most)
         room = instance.pool.available - instance.pool.idle_on(turn.path, match)
         known = turn.program in self.on_way or turn.program in self.there
+        known = known or self.tiers.load_that_brings(number, turn.path, match, most) is not None
         return (match, end) if end - match <= room and not known else (match, match)
 
     def can(self, number: int, turn: Turn) -> bool:

@@ -23,11 +23,13 @@ DEMAND, AHEAD, BEHIND = range(3)
 Source = tuple[str, int]  # ("hbm", instance) or ("dram", pool)
 
 
-@dataclass
+@dataclass(eq=False)
 class Load:
     """What is brought up for a waiting turn, from several places; it takes effect when the last one has delivered.
 
     Attributes:
+        turn: Whom it is for; None if it has set out ahead of use.
+        waiters: Turns that wait for it.
         program: For whom it has set out ahead of use; None if it has not.
     """
 
@@ -38,9 +40,15 @@ class Load:
     end: int
     program: int | None = None
     left: int = 0
+    waiters: list[Turn] = field(default_factory=list)
     pieces: list[Transfer] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     void: bool = False
+
+    def brings(self, path: Path, match: int, most: int) -> bool:
+        """Whether it adds to the first `match` blocks of a path, up to `most`."""
+        shared = [mine for mine, other in zip(self.path, path, strict=False) if mine == other]
+        return min(self.end, sum(segment.length for segment in shared), most) > match
 
 
 @dataclass(eq=False)
@@ -98,6 +106,8 @@ class Link:
 
     def hasten(self, transfer: Transfer) -> None:
         """It is wanted now, if it still waits."""
+        if transfer.urgency == DEMAND:
+            return
         transfer.urgency = DEMAND
         if self.tier.by_priority and transfer in self.queue[1:]:
             self.queue.remove(transfer)
@@ -140,6 +150,7 @@ class Tiers:
         self.let_go: Callable[[Turn], None] = lambda _: None  # releases what a prefill instance keeps for a turn
         self.prefetcher: Prefetcher | None = None
         self.filled: list[int] = []  # instances in which a load has just arrived: their runs end
+        self.loads: list[Load] = []  # on their way, in the order in which they set out
         self.touched: set[int] = set()  # instances in which others have locked something: their runs end
         self.shelves = {tier.kind: [Shelf(tier.blocks) for _ in range(max(tier.pool_of) + 1)] for tier in spec.tiers}
         for tier in spec.tiers:
@@ -282,9 +293,9 @@ class Tiers:
 
         `instance` is instance `number`, or a copy of it on which an iteration is tried: then nothing moves.
         """
-        if self.waits_for_prefetch(number, instance, turn):
-            return True
         most = (turn.target - 1) // instance.block_size
+        if self.waits_for_another(number, instance, turn, match, most):
+            return True
         load = Load(number, turn.path, turn, match, match)
         pieces = self.from_tiers(number, load, most, DEMAND)
         piece = self.from_peer(number, turn, load, most)
@@ -298,18 +309,27 @@ class Tiers:
         self.set_out(load, instance, pieces, now)
         return True
 
-    def waits_for_prefetch(self, number: int, instance: Instance, turn: Turn) -> bool:
+    def waits_for_another(self, number: int, instance: Instance, turn: Turn, match: int, most: int) -> bool:
+        """Whether a turn waits for what is on its way, for its program or with more of its prefix."""
         load = self.prefetcher.on_way.get(turn.program) if self.prefetcher is not None else None
-        if load is None or load.instance != number or load.turn is not None or turn.handed:
+        if load is None or load.instance != number or turn.handed:
+            load = self.load_that_brings(number, turn.path, match, most)
+        if load is None:
             return False
         turn.loading = True
         if instance is self.instances[number]:
-            load.turn = turn
+            if self.prefetcher is not None:
+                self.prefetcher.missed(number, turn, match)
+            load.waiters.append(turn)
             for piece in load.pieces:
                 for link in self.links:
                     if piece in link.queue:
                         link.hasten(piece)
         return True
+
+    def load_that_brings(self, number: int, path: Path, match: int, most: int) -> Load | None:
+        """The first load on its way to an instance that adds to what it has of a path."""
+        return next((load for load in self.loads if load.instance == number and load.brings(path, match, most)), None)
 
     def ahead(self, number: int, turn: Turn, match: int, most: int, now: float) -> Load:
         """Bring up what the tiers have of a context before a turn asks for it."""
@@ -346,7 +366,9 @@ class Tiers:
         instance.reserve(load.end - load.match)
         if load.turn is not None:
             load.turn.loading = True
+            load.waiters.append(load.turn)
         if real:
+            self.loads.append(load)
             for link, transfer in pieces:
                 self.start(transfer, link, load.instance, now)
 
@@ -419,8 +441,8 @@ class Tiers:
             self.filled.append(load.instance)
         if load.program is not None and self.prefetcher is not None:
             self.prefetcher.arrived(load)
+        self.free_waiters(load)
         if load.turn is not None:
-            load.turn.loading = False
             self.let_go(load.turn)
         return [load.instance, *again]
 
@@ -446,9 +468,11 @@ class Tiers:
         return transfer.source[1] if transfer.shelf is None else None
 
     def cancel(self, turn: Turn) -> None:
-        """What is on its way for a turn, if anything is, is not wanted any more."""
-        for load in [transfer.load for link in self.links for transfer in link.queue]:
-            if load is not None and load.turn is turn and not load.void:
+        """What is on its way for a turn, if anything is, is not wanted any more; what it waits for beside others is."""
+        for load in [load for load in self.loads if turn in load.waiters]:
+            load.waiters.remove(turn)
+            turn.loading = False
+            if load.turn is turn:
                 self.lose_load(load)
 
     def lose_load(self, load: Load) -> None:
@@ -461,8 +485,14 @@ class Tiers:
         instance.reserve(load.match - load.end)
         if load.program is not None and self.prefetcher is not None:
             self.prefetcher.lost(load)
-        if load.turn is not None:
-            load.turn.loading = False
+        self.free_waiters(load)
+
+    def free_waiters(self, load: Load) -> None:
+        """It has arrived or is lost: nobody waits for it any more."""
+        self.loads.remove(load)
+        for turn in load.waiters:
+            turn.loading = False
+        load.waiters = []
 
     def check(self) -> None:
         """Blocks of every pool, and what is on every link, are what was put there."""
@@ -479,3 +509,6 @@ class Tiers:
             loads = {id(t.load): t.load for link in self.links for t in link.queue if t.load and not t.load.void}
             reserved = [load.end - load.match for load in loads.values() if load.instance == number]
             assert instance.reserved == sum(reserved)
+            assert {id(load) for load in self.loads} == set(loads)
+            waiters = [turn.id for load in self.loads if load.instance == number for turn in load.waiters]
+            assert sorted(waiters) == sorted(turn.id for turn in instance.waiting if turn.loading)

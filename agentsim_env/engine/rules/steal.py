@@ -65,9 +65,6 @@ def _move(state, s, source, target):
     """A waiting turn changes its instance, and its program its home."""
     slot = state.slot[s]
     leave_waiting(state, source, s)
-    if slot.transfer != NONE:
-        state.transfer[slot.transfer].slot = NONE  # what is on its way goes on, for nobody
-        slot.transfer = NONE
     state.instance[source].outstanding_tokens -= slot.target
     state.instance[target].outstanding_tokens += slot.target
     slot.instance = target

@@ -72,7 +72,8 @@ class EvictionEnv(KindEnv):
     By default minus the integral, since the last decision, of the number of programs that wait for or are served by
     the cluster, over (`reward.unit_s` x counted programs). The return of an episode is exactly minus the mean (JCT -
     gap time) in that unit; programs that fail are charged `reward.reject_penalty_s`. Other terms: `envs/rewards.py`.
-    Time between decisions varies, the discount is per decision: use a gamma near 1.
+    How often one is asked depends on what one evicts: a discount by decision rewards bad evictions. Discount by
+    simulated time (`discount_s` of `agentsim train`, see docs/training.md).
 
     ## Starting State
 

@@ -12,6 +12,7 @@ from agents.protocol import Agent, candidates_of
 from agents.sb3 import SB3Agent, algorithm_class
 from agentsim_env.scenario import Scenario
 from training.config import RunConfig
+from training.discount import discount_by_time
 from training.environments import make_environment
 from training.episodes import TrainingEpisodes
 from training.errors import TrainingError
@@ -43,6 +44,7 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
     values = dict(config.hyperparameters)
     values.pop("reward_scale", None)
     values.pop("sampled", None)
+    discount_s = values.pop("discount_s", None)
     policy, width = values.pop("policy"), values.pop("width", _DEFAULT_WIDTH)
     policy_kwargs: dict[str, Any] = {"net_arch": [width, width]}
     if policy == "CandidatePolicy":
@@ -52,7 +54,7 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
         raise TrainingError(f"no policy {policy!r}; there are: CandidatePolicy, MlpPolicy")
     algorithm = algorithm_class(config.algo)
     try:
-        return algorithm(
+        model = algorithm(
             policy,
             vec_env,
             policy_kwargs=policy_kwargs,
@@ -62,6 +64,9 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
         )
     except (AssertionError, ArithmeticError, TypeError, RuntimeError) as error:
         raise TrainingError(f"{config.algo} cannot be made with device {device} and {values}: {error}") from error
+    if discount_s is not None:
+        discount_by_time(model, vec_env, discount_s)
+    return model
 
 
 def present_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:

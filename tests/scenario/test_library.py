@@ -46,10 +46,9 @@ def test_each_is_valid_and_says_what_it_is(name: str) -> None:
 
 LADDER = ("pressure_2", "pressure_1", "pressure_0.5", "pressure_0.25")
 AS_PUBLISHED = ("swe_agents_70b", "swe_agents_70b_dram")
-LIKE_A_RUNG = ("coding_agents_evicted",)
 
 
-@pytest.mark.parametrize("name", sorted(set(library()) - {*LADDER, *LIKE_A_RUNG, *AS_PUBLISHED}))
+@pytest.mark.parametrize("name", sorted(set(library()) - {*LADDER, *AS_PUBLISHED}))
 def test_each_gives_the_load_as_a_fraction_of_capacity(name: str) -> None:
     assert getattr(load_scenario(name).workload.arrivals, "load", None)
 

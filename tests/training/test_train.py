@@ -47,12 +47,12 @@ def test_trains_and_leaves_everything_behind(new_run: Callable[..., Path], algo:
     np.testing.assert_allclose(exported.scores(observation), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize(("algo", "hyper"), [*((algo, []) for algo in ALGORITHMS), ("maskable_ppo", ["discount_s=20"])])
 def test_killed_run_ends_with_the_same_bits(
-    new_run: Callable[..., Path], algo: str, monkeypatch: pytest.MonkeyPatch
+    new_run: Callable[..., Path], algo: str, hyper: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(new_run(algo, "whole"))
-    killed = new_run(algo, "killed")
+    whole = run(new_run(algo, "whole", hyper=hyper))
+    killed = new_run(algo, "killed", hyper=hyper)
     save = supervision.save_checkpoint
 
     def save_then_die(folder: Path, model: object, *rest: object) -> Path:

@@ -10,7 +10,7 @@ import yaml
 from training.errors import TrainingError
 
 _FOLDER = Path(__file__).parent
-_OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale", "sampled")
+_OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale", "sampled", "discount_s")
 _SET_BY_TRAINING = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "policy_kwargs", "_init_setup_model")
 _LINEAR = "lin_"
 

@@ -215,7 +215,7 @@ class Blueprint:
         rows = np.zeros(len(self.engines), INSTANCE)
         for name in ("waiting", "running", "prefill"):
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-        for name in ("due_at", "pin", "peer_link", "joining", "load_head", "acting_head", "acting_tail"):
+        for name in ("due_at", "pin", "peer_link", "joining", "departing", "load_head", "acting_head", "acting_tail"):
             rows[name] = NONE
         decoding = [self._max_context(engine) for engine in self.engines if engine.mode == "decode"]
         for row, engine in zip(rows, self.engines, strict=True):

@@ -12,7 +12,7 @@ from agentsim_env.engine.prefix import fits, found, hit_tokens, matched
 from agentsim_env.engine.residency import lock
 from agentsim_env.engine.scheduling import ASKED, next_turn
 from agentsim_env.engine.state import NONE, PREFILL
-from agentsim_env.engine.tiers import begin_load
+from agentsim_env.engine.tiers import begin_load, set_out
 
 
 @compiled
@@ -89,10 +89,11 @@ def schedule_waiting(state, i):
     Returns the kind of the decision that someone outside has to make first, or NONE.
     """
     instance = state.instance[i]
-    if instance.joining != NONE:
+    asked = set_out(state, i)
+    if asked == NONE and instance.joining != NONE:
         asked = _take_first_chunk(state, i)
-        if asked != NONE:
-            return asked
+    if asked != NONE:
+        return asked
     while (
         first_ready(state, i) != NONE
         and instance.plan_tokens < instance.max_tokens
@@ -110,6 +111,9 @@ def schedule_waiting(state, i):
             _note_held_back(state, i, s)
             break
         if state.world[0].has_links and begin_load(state, i, s, r, match):
+            asked = set_out(state, i)
+            if asked != NONE:
+                return asked
             continue
         chunk = first_chunk(state, i, s, match)
         if chunk == 0:

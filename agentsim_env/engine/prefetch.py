@@ -7,8 +7,9 @@ from agentsim_env.engine.decisions import PREFETCH_KV
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import first_ready, next_ready
 from agentsim_env.engine.rules.prefetch import prefetch
+from agentsim_env.engine.scheduling import ASKED
 from agentsim_env.engine.state import NONE
-from agentsim_env.engine.tiers import begin_ahead
+from agentsim_env.engine.tiers import begin_ahead, set_out
 
 
 @compiled
@@ -77,27 +78,39 @@ def _take_answer(state):
     return state.candidate[k] if k < len(state.candidate) else NONE
 
 
+@compiled
+def _subject(state, i):
+    """The turn whose context is to be brought up to instance `i`; NONE, or ASKED if someone outside has to say it."""
+    world = state.world[0]
+    if world.answer != NONE:
+        return _take_answer(state)
+    if (world.open_kinds >> PREFETCH_KV) & 1 and _put(state, i):
+        world.asked = PREFETCH_KV
+        world.asked_program = world.asked_slot = NONE
+        world.asked_instance = i
+        return ASKED
+    return subject_by_rule(state, i)
+
+
 @component(NUMBER, NUMBER)
 def bring_up(state, i):
     """Bring up to instance `i` what rules or agents want.
 
-    Returns PREFETCH_KV if someone outside has to decide first, or NONE when it is done.
+    Returns PREFETCH_KV or EVICT_KV if someone outside has to decide first, or NONE when it is done.
     """
     world = state.world[0]
     while state.instance[i].up:
         synchronise(state, i)
-        if world.answer != NONE:
-            t = _take_answer(state)
-        elif (world.open_kinds >> PREFETCH_KV) & 1 and _put(state, i):
-            world.asked = PREFETCH_KV
-            world.asked_program = world.asked_slot = NONE
-            world.asked_instance = i
-            return PREFETCH_KV
-        else:
-            t = subject_by_rule(state, i)
-        if t == NONE:
-            break
-        begin_ahead(state, i, t)
+        if state.instance[i].departing == NONE:
+            t = _subject(state, i)
+            if t == ASKED:
+                return PREFETCH_KV
+            if t == NONE:
+                break
+            begin_ahead(state, i, t)
+        asked = set_out(state, i)
+        if asked != NONE:
+            return asked
         cut(state, i)
     # What is serialized is there already.
     if world.serialized and state.instance[i].up and state.instance[i].n_waiting > 0:

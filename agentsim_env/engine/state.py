@@ -297,6 +297,7 @@ INSTANCE = np.dtype(
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
         ("peer_link", "i4"),  # link over which it gets blocks from other instances; NONE for none
+        ("departing", "i4"),  # leader of the load that is to set out for it, for which room is made; NONE for none
         ("load_head", "i4"),  # leader of the first of the loads that are on their way to it
         ("acting_head", "i4"),  # programs that act and whose home it is, the longest gap first; where `prefetches`
         ("acting_tail", "i4"),

@@ -7,6 +7,7 @@ HBM has of the prefix and what the places have is locked. They take effect toget
 from agentsim_env.engine.ahead import context_blocks, held_ahead, miss_ahead, note_brought_up, note_not_brought_up
 from agentsim_env.engine.batching import cut, synchronise
 from agentsim_env.engine.component import NOTHING, NUMBER, component
+from agentsim_env.engine.eviction import free_up
 from agentsim_env.engine.handover import let_go
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.kv_time import charge as charge_kv
@@ -161,22 +162,49 @@ def end_part_of_load(state, x):
 
 
 @compiled
-def _set_out(state, load, i, r, urgency):
-    """Reserve HBM for a load and put its transfers on their way; HBM has its path down to record `r`."""
-    leader = state.transfer[load]
-    leader.held = r
-    leader.reserved = end_of_load(state, load) - leader.first
-    charge_kv(state, i)
+def _make_ready(state, load, i, r, urgency):
+    """A load to instance `i` is to set out: HBM has its path down to record `r`, which is locked."""
     lock(state, r)
-    make_room(state, i, leader.reserved)
-    state.pool[i].used += leader.reserved
+    state.transfer[load].held = r
+    state.instance[i].departing = load
+    x = load
+    while x != NONE:
+        state.transfer[x].urgency = urgency
+        state.transfer[x].payer = i
+        x = state.transfer[x].sibling
+
+
+@component(NUMBER, NUMBER)
+def set_out(state, i):
+    """Reserve HBM for the load that is to set out for instance `i`, if there is one, and put it on its way.
+
+    Returns EVICT_KV if someone outside has to choose first what gives way, or NONE when it is done.
+    """
+    load = state.instance[i].departing
+    if load == NONE:
+        return NONE
+    leader = state.transfer[load]
+    blocks = end_of_load(state, load) - leader.first
+    asked = free_up(state, i, blocks)
+    if asked != NONE:
+        return asked
+    state.instance[i].departing = NONE
+    make_room(state, i, blocks)
+    charge_kv(state, i)
+    leader.reserved = blocks
+    state.pool[i].used += blocks
     state.instance[i].peak_blocks = max(state.instance[i].peak_blocks, state.pool[i].used)
     list_load(state, load)
+    _depart(state, load)
+    return NONE
+
+
+@compiled
+def _depart(state, load):
+    """Put the transfers of a load on their way."""
     x = load
     while x != NONE:
         following = state.transfer[x].sibling
-        state.transfer[x].urgency = urgency
-        state.transfer[x].payer = i
         if state.world[0].serialized:
             charge(state, x)
             end_part_of_load(state, x)
@@ -207,7 +235,7 @@ def _hasten_load(state, load):
 
 @component(NOTHING, NUMBER, NUMBER)
 def begin_ahead(state, i, t):
-    """Bring up what the tiers have of a turn's context, for which `ahead_blocks` is positive."""
+    """Bring up what the tiers have of a turn's context, for which `ahead_blocks` is positive; `set_out` follows."""
     r = held_ahead(state, i, t)
     most = context_blocks(state, t)
     load = _from_tiers(state, i, state.turn[t].segment, min(depth_blocks(state, r), most), most)
@@ -215,15 +243,15 @@ def begin_ahead(state, i, t):
     state.transfer[load].program = p
     state.program_run[p].prefetch = load
     state.instance[i].prefetches += 1
-    _set_out(state, load, i, r, AHEAD)
+    _make_ready(state, load, i, r, AHEAD)
 
 
 @component(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def begin_load(state, i, s, r, match):
     """Bring up what other places have of a waiting turn's prefix beyond the `match` blocks down to record `r`.
 
-    The caller has made sure that the whole prompt finds room. Returns 1 if the turn has to wait for that, or for what
-    is on its way already, else 0.
+    The caller has made sure that the whole prompt finds room. Returns 1 if the turn has to wait for that, which
+    `set_out` then puts on its way, or for what is on its way already, else 0.
     """
     slot = state.slot[s]
     # The block of the last token is not worth a transfer: one token is computed in any case.
@@ -240,7 +268,7 @@ def begin_load(state, i, s, r, match):
     miss_ahead(state, i, slot.program, match)
     state.transfer[load].slot = s
     wait_for(state, s, load)
-    _set_out(state, load, i, r, DEMAND)
+    _make_ready(state, load, i, r, DEMAND)
     return 1
 
 

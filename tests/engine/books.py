@@ -59,9 +59,11 @@ def _owned(state: State, i: int) -> int:
 
 def _reserved(state: State, i: int) -> int:
     """Blocks that are kept for what is on its way."""
-    slots = state.slot[: int(state.world["n_slots"][0])]
-    loading = slots[(slots["instance"] == i) & (slots["transfer"] != NONE) & (slots["turn"] != NONE)]
-    return int(state.transfer["reserved"][np.unique(loading["transfer"])].sum())
+    reserved, load = 0, int(state.instance["load_head"][i])
+    while load != NONE:
+        reserved += int(state.transfer["reserved"][load])
+        load = int(state.transfer["next_load"][load])
+    return reserved
 
 
 def _check_pins(state: State, i: int) -> None:

@@ -104,9 +104,11 @@ def test_the_rules_own_victims_change_nothing(evict: str, eviction: str) -> None
     same(closed, opened)
 
 
+@pytest.mark.parametrize("prefetch", ["none", "on_return"])
 @pytest.mark.parametrize("policy", ["write_through", "write_back"])
-def test_the_default_sends_victims_where_the_write_policy_does(policy: str) -> None:
-    closed, opened = asked(**{"cluster.tiers": DRAM["cluster.tiers"], "cluster.write_policy": policy})
+def test_the_default_sends_victims_where_the_write_policy_does(policy: str, prefetch: str) -> None:
+    changes = {"cluster.write_policy": policy, "rules.prefetch_kv": prefetch}
+    closed, opened = asked(**{"cluster.tiers": DRAM["cluster.tiers"], **changes})
     closed.run()
     seen = answer_defaults(opened)
     same(closed, opened)
@@ -159,7 +161,7 @@ def test_an_agent_sends_victims_down() -> None:
 
 @pytest.mark.parametrize("tiers", [{}, DRAM])
 def test_an_agent_that_answers_everything_at_random_keeps_the_books(tiers: dict[str, Any]) -> None:
-    kinds = ("admit_program", "route_turn", "schedule_turn", "retain_kv", "evict_kv", "preempt_turn")
+    kinds = ("admit_program", "route_turn", "schedule_turn", "retain_kv", "evict_kv", "preempt_turn", "prefetch_kv")
     simulator = Simulator(small("tight", {**TIGHT, **tiers}), agent_kinds=kinds)
     simulator.reset(2)
     rng = np.random.default_rng(0)

@@ -1,5 +1,15 @@
-"""What turns that lack the same blocks send for, by hand, on both simulators; an iteration takes one second."""
+"""What turns that lack blocks send for, and what gives way to it, by hand.
 
+On both simulators an iteration takes one second.
+"""
+
+import pytest
+
+from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.decisions import ENDED, EVICT_KV, TARGETS
+from agentsim_env.engine.entry import Core
+from agentsim_env.engine.state import DRAM as DRAM_LEVEL
+from tests.engine.hand_made import engine
 from tests.engine.test_modes import instance, run
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import MemorySpec, TierSpec
@@ -48,3 +58,39 @@ def test_contexts_on_their_way_are_not_brought_up_ahead_of_use() -> None:
     assert records.turns["end_s"].tolist() == [1, 4.5, 8, 9]
     assert records.instances["loaded_blocks"] == 6
     assert records.instances["prefetches"] == 1
+
+
+def candidates(core: Core) -> list[int]:
+    """Segments that may go for the pending question."""
+    state = core.state
+    return state.resident["segment"][state.candidate[: state.world["n_candidates"][0]]].tolist()
+
+
+@pytest.mark.parametrize("prefetch", ["none", "oracle_return"])
+def test_an_agent_chooses_what_gives_way_to_what_is_brought_up(prefetch: str) -> None:
+    """Of eight blocks A, B and C take three each; A is back 11 s after its first turn, and loads in 0.8 s."""
+    work = WorkloadBuilder()
+    a, b, c = (work.segment(4) for _ in range(3))
+    for arrival_s, leaf in ((0.0, a), (1.0, b), (2.0, c)):
+        work.program(arrival_s)
+        first = work.turn(leaf, 50, 1)
+        if leaf == a:
+            work.edge(first, work.turn(leaf, 60, 1), gap_s=11.0)
+    blueprint = Blueprint(
+        [engine(kv_blocks=8)],
+        tiers=[Tier(DRAM_LEVEL, 100, [0], float("inf"), 10 * 16.0, latency_s=0.5)],
+        whole_objects=True,
+        rules={"prefetch_kv": prefetch},
+        open_kinds=("evict_kv",),
+    )
+    core = Core(blueprint.state(work.build()))
+    assert core.advance() == EVICT_KV
+    assert (core.state.world["now_s"][0], candidates(core)) == (2.0, [a, b])
+    assert core.advance(TARGETS * candidates(core).index(a)) == EVICT_KV
+    # Room for A: the rule would take B.
+    assert candidates(core) == [b, c]
+    assert (core.state.world["now_s"][0] < 11.0) == (prefetch != "none")
+    assert core.advance(TARGETS * candidates(core).index(c)) == ENDED
+    held = core.state.resident[(core.state.resident["pool"] == 0) & (core.state.resident["blocks"] > 0)]
+    assert sorted(held["segment"]) == [a, b]
+    assert core.state.instance["loaded_blocks"][0] == 3

@@ -42,7 +42,7 @@ def link() -> None:
     while _waiting:
         symbol, signature, function = _waiting[0]
         with cached(function.__code__.co_filename):
-            code = numba.cfunc(signature, cache=True, error_model="numpy")(function)
+            code = numba.cfunc(signature, cache=True, error_model="numpy", forceinline=True)(function)
         binding.add_symbol(symbol, code.address)
         _linked.append(code)
         del _waiting[0]

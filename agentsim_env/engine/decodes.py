@@ -102,6 +102,12 @@ def decoding(state, i):
 
 
 @compiled
+def next_decode_blocks(state, i):
+    """New blocks that the decodes of instance `i` need in the next iteration."""
+    return state.residue[i, (-state.instance[i].iteration) % state.world[0].block_size]
+
+
+@compiled
 def decode_blocks(state, i, iterations):
     """New blocks that the decodes of instance `i` need in the next `iterations` iterations."""
     instance = state.instance[i]
@@ -109,6 +115,8 @@ def decode_blocks(state, i, iterations):
         return 0
     size = state.world[0].block_size
     blocks = (iterations // size) * instance.n_decode
-    for k in range(iterations % size):
-        blocks += state.residue[i, (-(instance.iteration + k)) % size]
+    at = (-instance.iteration) % size
+    for _ in range(iterations % size):
+        blocks += state.residue[i, at]
+        at = at - 1 if at > 0 else size - 1
     return blocks

@@ -28,10 +28,14 @@ def everything(state):
 
 
 @compiled
-def _note(state, row, gap_s):
-    """Add a gap to a row: West's update of mean and variance with exponential weights."""
+def _log(gap_s):
+    return math.log(max(gap_s, LEAST_GAP_S))
+
+
+@compiled
+def _note(state, row, gap_s, log):
+    """Add a gap and its logarithm to a row: West's update of mean and variance with exponential weights."""
     gap = state.gap[row]
-    log = math.log(max(gap_s, LEAST_GAP_S))
     if gap.n == 0:
         gap.ema_s = gap.fast_ema_s = gap_s
         gap.log_mean = log
@@ -50,6 +54,10 @@ def _note(state, row, gap_s):
 @compiled
 def source_of(state, e):
     """The turn that an edge leaves: the edges of a program's turns are in the order of the turns."""
+    # In a chain it is the turn before the one that waits for it.
+    before = state.edge[e].target - 1
+    if before >= 0 and 0 <= e - state.turn[before].first_edge < state.turn[before].n_edges:
+        return before
     program = state.program[state.turn[state.edge[e].target].program]
     first, behind = program.first_turn, program.first_turn + program.n_turns
     # The last turn whose first edge is `e` or before; of several such turns all but the last have no edges.
@@ -66,8 +74,9 @@ def source_of(state, e):
 def note_gap(state, e):
     """The tool of edge `e` has answered."""
     gap_s = state.world[0].now_s - state.turn_run[source_of(state, e)].end_s
-    _note(state, state.edge[e].tool, gap_s)
-    _note(state, everything(state), gap_s)
+    log = _log(gap_s)
+    _note(state, state.edge[e].tool, gap_s, log)
+    _note(state, everything(state), gap_s, log)
 
 
 @compiled

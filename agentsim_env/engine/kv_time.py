@@ -73,8 +73,9 @@ def charge(state, pool):
 
 @compiled
 def idle_block_s(state, r, blocks):
-    """How long some blocks of a record have been idle, in block-seconds."""
-    return blocks * (state.world[0].kv_s - state.resident[r].idle_since_s)
+    """How long some blocks of a record have been idle, in block-seconds; 0 unless they are added up."""
+    world = state.world[0]
+    return blocks * (world.kv_s - state.resident[r].idle_since_s) if world.keep_books else 0.0
 
 
 @compiled

@@ -65,7 +65,10 @@ def _get(context: Any, builder: Any, _type: Any, state: Any, name: str) -> Any:
     table = builder.inttoptr(state, WORD.as_pointer())
 
     def word(k: int) -> Any:
-        return builder.load(builder.gep(table, [ir.Constant(WORD, _PLACE[name] + k)]))
+        value = builder.load(builder.gep(table, [ir.Constant(WORD, _PLACE[name] + k)]))
+        # Nobody writes into the table: what has been read of it is kept over stores to the arrays.
+        value.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return value
 
     array = make_array(array_type)(context, builder)
     itemsize = ir.Constant(WORD, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))

@@ -85,13 +85,19 @@ def send_down(state, i, r, short, level):
 
 
 @component(NOTHING, NUMBER, NUMBER)
-def make_room(state, i, blocks):
-    """Evict from the HBM of instance `i` by the rule until `blocks` are free.
-
-    The caller has checked that they can be had: see `blocks_for_running` and `blocks_for_waiting`.
-    """
+def _evict_for(state, i, blocks):
     while free_blocks(state, i) < blocks:
         r = unasked_victim(state, i)
         if r == NONE:
             r = victim_by_rule(state, i)
         take(state, i, r, blocks - free_blocks(state, i))
+
+
+@compiled
+def make_room(state, i, blocks):
+    """Evict from the HBM of instance `i` by the rule until `blocks` are free.
+
+    The caller has checked that they can be had: see `blocks_for_running` and `blocks_for_waiting`.
+    """
+    if free_blocks(state, i) < blocks:
+        _evict_for(state, i, blocks)

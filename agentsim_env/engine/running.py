@@ -2,7 +2,7 @@
 
 from agentsim_env.engine.chunks import chunk_blocks, jump, next_chunk, take_chunk
 from agentsim_env.engine.decisions import PREEMPT_TURN
-from agentsim_env.engine.decodes import decode_blocks
+from agentsim_env.engine.decodes import next_decode_blocks
 from agentsim_env.engine.eviction import free_up
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.leaving import preempt
@@ -16,7 +16,7 @@ from agentsim_env.engine.state import NONE
 def _running_blocks(state, i):
     """Blocks that all running turns of instance `i` need for the next iteration."""
     instance = state.instance[i]
-    blocks = decode_blocks(state, i, 1)
+    blocks = next_decode_blocks(state, i)
     tokens = instance.n_decode
     s = instance.prefill_head
     while s != NONE:
@@ -58,7 +58,7 @@ def have_room(state, i):
 def schedule_running(state, i):
     """Step 1c: running turns get their tokens and blocks."""
     instance = state.instance[i]
-    blocks = decode_blocks(state, i, 1)
+    blocks = next_decode_blocks(state, i)
     make_room(state, i, blocks)
     state.pool[i].used += blocks
     instance.iteration += 1

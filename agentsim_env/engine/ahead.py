@@ -36,8 +36,8 @@ def ahead_blocks(state, i, t):
     something of the program is or has come and has not been used: what does not stay until then would only push others
     out when it comes again.
     """
-    run = state.program_run[state.turn[t].program]
-    if run.prefetch != NONE or run.prefetched != NONE or not can_begin(state):
+    ahead = state.ahead[state.turn[t].program]
+    if ahead.prefetch != NONE or ahead.prefetched != NONE or not can_begin(state):
         return 0
     leaf, most = state.turn[t].segment, context_blocks(state, t)
     r = held_ahead(state, i, t)
@@ -70,32 +70,32 @@ def most_ahead_s(state, i, t):
 
 @compiled
 def _join_acting(state, p):
-    run = state.program_run[p]
-    instance = state.instance[run.home]
-    run.acting_at = run.home
-    run.next_acting = NONE
-    run.previous_acting = instance.acting_tail
+    home, ahead = state.program_run[p].home, state.ahead[p]
+    instance = state.instance[home]
+    ahead.acting_at = home
+    ahead.next_acting = NONE
+    ahead.previous_acting = instance.acting_tail
     if instance.acting_tail == NONE:
         instance.acting_head = p
     else:
-        state.program_run[instance.acting_tail].next_acting = p
+        state.ahead[instance.acting_tail].next_acting = p
     instance.acting_tail = p
     state.world[0].n_acting += 1
 
 
 @compiled
 def _leave_acting(state, p):
-    run = state.program_run[p]
-    instance = state.instance[run.acting_at]
-    if run.previous_acting == NONE:
-        instance.acting_head = run.next_acting
+    ahead = state.ahead[p]
+    instance = state.instance[ahead.acting_at]
+    if ahead.previous_acting == NONE:
+        instance.acting_head = ahead.next_acting
     else:
-        state.program_run[run.previous_acting].next_acting = run.next_acting
-    if run.next_acting == NONE:
-        instance.acting_tail = run.previous_acting
+        state.ahead[ahead.previous_acting].next_acting = ahead.next_acting
+    if ahead.next_acting == NONE:
+        instance.acting_tail = ahead.previous_acting
     else:
-        state.program_run[run.next_acting].previous_acting = run.previous_acting
-    run.acting_at = NONE
+        state.ahead[ahead.next_acting].previous_acting = ahead.previous_acting
+    ahead.acting_at = NONE
     state.world[0].n_acting -= 1
 
 
@@ -113,7 +113,7 @@ def note_turn_ended(state, t):
     """A turn has ended: its program acts if none of its turns is left in the cluster."""
     p = state.turn[t].program
     run = state.program_run[p]
-    run.last_turn = t
+    state.ahead[p].last_turn = t
     if run.state != ACTIVE:
         waste(state, p)
     elif run.live == 0:
@@ -125,10 +125,9 @@ def note_turn_ended(state, t):
 def note_turn_ready(state, t):
     """A turn has passed the gateway: its program does not act any more."""
     p = state.turn[t].program
-    run = state.program_run[p]
-    if run.acting_at != NONE:
+    if state.ahead[p].acting_at != NONE:
         _leave_acting(state, p)
-    if run.state != ACTIVE:
+    if state.program_run[p].state != ACTIVE:
         waste(state, p)
 
 
@@ -178,45 +177,47 @@ def tick_ahead(state):
 @compiled
 def waste(state, p):
     """What has been brought up for a program, if anything, will not be used."""
-    run = state.program_run[p]
-    if run.prefetched != NONE:
-        state.instance[run.prefetched].prefetches_wasted += 1
-        run.prefetched = NONE
+    ahead = state.ahead[p]
+    if ahead.prefetched != NONE:
+        state.instance[ahead.prefetched].prefetches_wasted += 1
+        ahead.prefetched = NONE
 
 
 @compiled
 def note_brought_up(state, p, i, match):
     """A program's context is in HBM of instance `i`, where `match` blocks of it were before."""
     waste(state, p)
-    run = state.program_run[p]
-    run.prefetch = NONE
-    run.prefetched = i
-    run.prefetched_from = match
-    if run.state != ACTIVE:
+    ahead = state.ahead[p]
+    ahead.prefetch = NONE
+    ahead.prefetched = i
+    ahead.prefetched_from = match
+    if state.program_run[p].state != ACTIVE:
         waste(state, p)
 
 
 @compiled
 def note_not_brought_up(state, p, i):
     """Instance `i` has failed before that."""
-    state.program_run[p].prefetch = NONE
+    state.ahead[p].prefetch = NONE
     state.instance[i].prefetches_wasted += 1
 
 
 @compiled
 def miss_ahead(state, i, p, match):
     """A turn of a program has to load its context on instance `i`, which has `match` blocks of it."""
-    run = state.program_run[p]
-    if run.prefetched == i and match <= run.prefetched_from:
+    if not state.world[0].prefetches:
+        return
+    ahead = state.ahead[p]
+    if ahead.prefetched == i and match <= ahead.prefetched_from:
         waste(state, p)
 
 
 @compiled
 def use_ahead(state, i, p, match):
     """A turn of a program joins the batch of instance `i` and finds `match` blocks of its context."""
-    run = state.program_run[p]
-    if run.prefetched == i and match > run.prefetched_from:
+    ahead = state.ahead[p]
+    if ahead.prefetched == i and match > ahead.prefetched_from:
         state.instance[i].prefetches_used += 1
-        run.prefetched = NONE
+        ahead.prefetched = NONE
     else:
         waste(state, p)

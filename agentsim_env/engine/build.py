@@ -15,6 +15,7 @@ from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules.tables import RULES, TABLES
 from agentsim_env.engine.sharing import shared_prefixes
 from agentsim_env.engine.state import (
+    AHEAD_RUN,
     CXL,
     DECODE_MODE,
     DUE,
@@ -22,12 +23,14 @@ from agentsim_env.engine.state import (
     FINISH,
     GAP,
     INSTANCE,
+    LINE_BYTES,
     LINK,
     MODES,
     NO_COPIES,
     NONE,
     PIN,
     POOL,
+    PREFIX,
     PROFILE,
     PROGRAM_RUN,
     RESIDENT,
@@ -282,7 +285,7 @@ class Blueprint:
         n_tools = max(1, len(programs.tools))
         n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
         most_resident = min(n_segments * len(pool), int(pool["capacity"].sum())) + 1
-        instance = self._instance.copy()  # type: ignore[attr-defined]
+        instance = _on_lines(self._instance)  # type: ignore[attr-defined]
         tier, link = self._ways(below, len(pool))
         if self.peer is not None:
             instance["peer_link"] = len(link) - n + np.arange(n)
@@ -308,7 +311,9 @@ class Blueprint:
             turn=programs.turn,
             edge=programs.edge,
             segment=programs.segment,
-            program_run=_program_runs(programs, self._attributes()),
+            program_run=_program_runs(programs),
+            ahead=_ahead(len(programs.program) if world["prefetches"] else 0),
+            prefix=shared_prefixes(programs) if self._attributes() else np.zeros(0, PREFIX),
             turn_run=_turn_runs(programs),
             path_s=np.zeros(len(programs.turn) if schedule.needs_paths else 0),
             due_after_s=due_after(programs) if ahead else np.zeros(0),
@@ -395,7 +400,7 @@ class Blueprint:
 
     def _pools(self, n_upper: int, below: Sequence[np.ndarray]) -> np.ndarray:
         n, n_pools = len(self.engines), max([n_upper, *(int(pools.max()) + 1 for pools in below)])
-        pool = np.zeros(n_pools, POOL)
+        pool = _reserved(n_pools, POOL)
         pool["oldest"] = pool["newest"] = pool["last_expired"] = NONE
         pool["capacity"][:n] = [engine.kv_blocks for engine in self.engines]
         pool["capacity"][n:n_upper] = self.tree_tokens // self.block_size
@@ -507,11 +512,20 @@ _LARGE_BYTES = 1 << 20
 
 
 def _reserved(n: int, dtype: np.dtype) -> np.ndarray:
-    """Zeros for the worst case: of a large array, what is never touched takes no memory."""
+    """Zeros for the worst case, from a cache line on: of a large array, what is never touched takes no memory."""
     n_bytes = n * dtype.itemsize
     if n_bytes < _LARGE_BYTES:
-        return np.zeros(n, dtype)
+        room = np.zeros(n_bytes + LINE_BYTES, "u1")
+        first = -room.ctypes.data % LINE_BYTES
+        return room[first : first + n_bytes].view(dtype)
     return np.frombuffer(mmap(-1, n_bytes), dtype)
+
+
+def _on_lines(array: np.ndarray) -> np.ndarray:
+    """A copy that begins with a cache line."""
+    copy = _reserved(len(array), array.dtype)
+    copy[:] = array
+    return copy
 
 
 def _heap(events_at: list[tuple[float, int, int]], n: int) -> np.ndarray:
@@ -532,22 +546,24 @@ def _most_live(programs: Programs) -> int:
     return int(np.where(chain, 1, edges + n_turns).sum()) + 1
 
 
-def _program_runs(programs: Programs, with_prefixes: bool) -> np.ndarray:
+def _program_runs(programs: Programs) -> np.ndarray:
     runs = np.zeros(len(programs.program), PROGRAM_RUN)
-    runs["prefix"] = NONE
-    if with_prefixes:
-        runs["prefix"], runs["prefix_tokens"] = shared_prefixes(programs)
     runs["end_s"] = np.nan
     runs["arrived_s"] = runs["admitted_s"] = np.nan
     runs["turns_left"] = programs.program["n_turns"]
-    runs["home"] = runs["follower"] = runs["sibling"] = runs["pin"] = runs["last_turn"] = NONE
-    for name in ("acting_at", "next_acting", "previous_acting", "prefetch", "prefetched"):
-        runs[name] = NONE
+    runs["home"] = runs["follower"] = runs["sibling"] = runs["pin"] = NONE
     for p in np.flatnonzero(programs.program["after"] >= 0)[::-1]:
         first = programs.program["after"][p]
         runs["sibling"][p] = runs["follower"][first]
         runs["follower"][first] = p
     return runs
+
+
+def _ahead(n: int) -> np.ndarray:
+    ahead = np.zeros(n, AHEAD_RUN)
+    for name in ("last_turn", "acting_at", "next_acting", "previous_acting", "prefetch", "prefetched"):
+        ahead[name] = NONE
+    return ahead
 
 
 def _turn_runs(programs: Programs) -> np.ndarray:

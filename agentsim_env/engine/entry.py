@@ -46,6 +46,7 @@ def block_seconds(state: State) -> np.ndarray:
 FIXED = frozenset(
     {
         "program",
+        "prefix",
         "turn",
         "edge",
         "segment",

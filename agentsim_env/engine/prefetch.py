@@ -40,8 +40,8 @@ def _put(state, i):
         s = next_ready(state, s)
     p = state.instance[i].acting_head
     while p != NONE:
-        n = _offer(state, i, state.program_run[p].last_turn, n)
-        p = state.program_run[p].next_acting
+        n = _offer(state, i, state.ahead[p].last_turn, n)
+        p = state.ahead[p].next_acting
     state.world[0].n_candidates = n
     t = subject_by_rule(state, i)
     if t != NONE and _place_of(state, t) == NONE:

@@ -2,27 +2,25 @@
 
 import numpy as np
 
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.state import NONE, PREFIX
 from agentsim_env.workload.programs import Programs
 
 
-def shared_prefixes(programs: Programs) -> tuple[np.ndarray, np.ndarray]:
-    """The deepest segment of each program's first prompt that another program's has too, NONE for none, and its end.
-
-    Returns:
-        Segments and tokens, `i4 [programs]` both.
-    """
+def shared_prefixes(programs: Programs) -> np.ndarray:
+    """The deepest segment of each program's first prompt that another program's has too, `PREFIX [programs]`."""
     users = np.zeros(len(programs.segment), np.int64)
     paths = [_path(programs, int(first)) for first in programs.program["first_turn"]]
     for path in paths:
         users[path] += 1
-    segment = np.full(len(paths), NONE, np.int32)
+    prefix = np.zeros(len(paths), PREFIX)
+    segment = prefix["segment"]
     for p, path in enumerate(paths):
         segment[p] = next((s for s in path if users[s] > 1), NONE)
     rows = programs.segment[np.maximum(segment, 0)]
     ends = (rows["start_block"] + rows["n_blocks"]) * programs.block_size
     prompts = programs.turn["prompt_tokens"][programs.program["first_turn"]]
-    return segment, np.where(segment == NONE, 0, np.minimum(ends, prompts)).astype(np.int32)
+    prefix["tokens"] = np.where(segment == NONE, 0, np.minimum(ends, prompts))
+    return prefix
 
 
 def _path(programs: Programs, turn: int) -> list[int]:

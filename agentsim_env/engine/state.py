@@ -29,6 +29,24 @@ NO_COPIES, WRITE_THROUGH, WRITE_BACK = range(3)
 # Classes of transfers, the most urgent first: a turn waits, a turn is expected, nobody waits.
 DEMAND, AHEAD, BEHIND = range(3)
 
+LINE_BYTES = 64
+
+
+def _on_lines(fields: list[tuple[str, str]]) -> np.dtype:
+    """A record padded to whole cache lines, for what is looked at all the time: its first fields share one."""
+    dtype = np.dtype(fields, align=True)
+    columns = dtype.fields or {}
+    return np.dtype(
+        {
+            "names": list(columns),
+            "formats": [column[0] for column in columns.values()],
+            "offsets": [column[1] for column in columns.values()],
+            "itemsize": -(-dtype.itemsize // LINE_BYTES) * LINE_BYTES,
+        },
+        align=True,
+    )
+
+
 WORLD = np.dtype(
     [
         ("now_s", "f8"),  # simulated time
@@ -149,37 +167,49 @@ PROGRAM_RUN = np.dtype(
     [
         ("arrived_s", "f8"),  # time of arrival
         ("end_s", "f8"),  # end of the last turn, rejection or failure; NaN before
-        ("gap_s", "f8"),  # time since arrival in which the program was not busy
-        ("idle_since_s", "f8"),  # start of the current gap
         ("admitted_s", "f8"),  # when it was let in; NaN before
         ("paused_s", "f8"),  # time paused, until the last change
         ("paused_since_s", "f8"),
+        ("gap_s", "f8"),  # time since arrival in which the program was not busy
+        ("idle_since_s", "f8"),  # start of the current gap
+        ("service_s", "f8"),  # execution time of its turns so far (first scheduling to end), for attained-service rules
+        ("wait_s", "f8"),  # time that its ended turns waited, from ready to first scheduling
         ("acting_since_s", "f8"),  # since when none of its turns is in the cluster
         ("acting_s", "f8"),  # time without a turn there, and service; what is past fades with every turn
         ("reasoning_s", "f8"),
-        ("service_s", "f8"),  # execution time of its turns so far (first scheduling to end), for attained-service rules
-        ("wait_s", "f8"),  # time that its ended turns waited, from ready to first scheduling
         ("busy", "i4"),  # turns in the cluster plus tool calls in the queue of a server
         ("turns_left", "i4"),
         ("live", "i4"),  # turns in the cluster or at the gateway
-        ("prefix", "i4"),  # segment that its first prompt shares with others, if a rule asks; NONE for none
-        ("prefix_tokens", "i4"),  # up to the end of that
         ("context_tokens", "i4"),  # longest context so far
-        ("pauses", "i4"),  # times that it has been paused
-        ("paused", "i4"),  # its turns are held at the gateway
-        ("home", "i4"),  # instance of the program's most recently routed turn
         ("pin", "i4"),  # first of its pins
+        ("home", "i2"),  # instance of the program's most recently routed turn
+        ("state", "i1"),
+        ("paused", "i1"),  # its turns are held at the gateway
+        ("pauses", "i4"),  # times that it has been paused
+        ("next_held", "i4"),  # next in the list of programs that have arrived, or are held
         ("follower", "i4"),  # first program of the closed loop that waits for this one
         ("sibling", "i4"),  # next program that waits for the same one
-        ("last_turn", "i4"),  # its last turn that has ended; this and what follows where `prefetches`
+    ],
+    align=True,
+)
+
+AHEAD_RUN = np.dtype(
+    [
+        ("last_turn", "i4"),  # the program's last turn that has ended
         ("acting_at", "i4"),  # instance in whose list of acting programs it stands, NONE for none
         ("next_acting", "i4"),  # neighbours there
         ("previous_acting", "i4"),
         ("prefetch", "i4"),  # transfer that brings up its context ahead of use, NONE for none
         ("prefetched", "i4"),  # instance to which it has been brought up and not been used yet, NONE for none
         ("prefetched_from", "i4"),  # blocks of it that were there before
-        ("next_held", "i4"),  # next in the list of programs that have arrived, or are held
-        ("state", "i4"),
+    ],
+    align=True,
+)
+
+PREFIX = np.dtype(
+    [
+        ("segment", "i4"),  # segment that a program's first prompt shares with others, NONE for none
+        ("tokens", "i4"),  # up to the end of that
     ],
     align=True,
 )
@@ -200,7 +230,7 @@ TURN_RUN = np.dtype(
     align=True,
 )
 
-SLOT = np.dtype(
+SLOT = _on_lines(
     [
         ("sequence", "i8"),  # number of the admission to the batch; larger is later
         ("decode_from", "i8"),  # iteration count of the instance when decoding began
@@ -225,11 +255,10 @@ SLOT = np.dtype(
         ("heap_at", "i4"),  # place in the instance's finish heap
         ("transfer", "i4"),  # leader of the load that it waits for; NONE for none
         ("next_waiter", "i4"),  # next turn that waits for the same load
-    ],
-    align=True,
+    ]
 )
 
-INSTANCE = np.dtype(
+INSTANCE = _on_lines(
     [
         # Routing and the clock look at these on every instance: they stand in one cache line.
         ("max_context", "i4"),  # longest prompt + output that fits
@@ -238,89 +267,92 @@ INSTANCE = np.dtype(
         ("up", "i1"),
         ("running", "i1"),  # an iteration is in flight
         ("to_plan", "i1"),  # it stands in that list
-        ("plan_preempted", "i1"),  # somebody was preempted while it was formed
-        ("plan_loaded", "i1"),  # a serialized load has filled its cache since the last run began
-        ("stage", "i1"),  # how far the iteration being formed has come
+        ("mode", "i1"),  # see MODES
+        ("outstanding_tokens", "i8"),  # targets of all waiting and running turns
         ("due_s", "f8"),  # end of the last iteration of the run
         ("due_at", "i4"),  # place in the heap of instances with an iteration in flight
+        ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
+        ("stage", "i1"),  # how far the iteration being formed has come
+        ("plan_preempted", "i1"),  # somebody was preempted while it was formed
+        ("plan_loaded", "i1"),  # a serialized load has filled its cache since the last run began
+        ("prefills_only", "i1"),  # the iteration in flight leaves the decodes out
+        ("n_decode", "i4"),
+        ("kv_tokens", "i8"),  # KV tokens of all decodes after the iterations scheduled so far
+        ("iteration", "i8"),  # iterations scheduled so far, but for those that left the decodes out
+        # The iteration that is being formed, and the run that it begins.
         ("run_base_s", "f8"),  # start of the first iteration of the run
         ("run_first_s", "f8"),  # duration of the first iteration of the run
         ("run_slope_s", "f8"),  # how much longer each further iteration takes
-        ("busy_s", "f8"),  # time spent in iterations that ended
-        ("up_s", "f8"),  # time up, until the last change
-        ("up_since_s", "f8"),
-        ("unqueued_since_s", "f8"),  # when the waiting queue last became empty
-        ("recent_s", "f8"),  # prefill time that the router sent here lately, by its tree; see engine/recent.py
-        ("recent_at_s", "f8"),  # when that was last brought up to date
-        ("kv_tokens", "i8"),  # KV tokens of all decodes after the iterations scheduled so far
-        ("longest", "i8"),  # largest of the decodes' (KV tokens - iteration count)
-        ("iteration", "i8"),  # iterations scheduled so far, but for those that left the decodes out
-        ("prefill_iterations", "i8"),  # iterations that left the decodes out
-        ("sequence", "i8"),  # admissions so far
-        ("outstanding_tokens", "i8"),  # targets of all waiting and running turns
-        ("queued_tokens", "i8"),  # targets of the waiting turns
-        ("expected_tokens", "i8"),  # prefill tokens that the waiting turns are expected to need
-        ("expected_pairs", "i8"),  # twice the pairs (token, token before it) that attention has to see for these
-        ("demand_blocks", "i8"),  # blocks that the waiting turns will add to those in use
-        ("output_tokens", "i8"),  # output tokens of the turns that ended here
-        ("prefill_tokens", "i8"),  # prefill tokens scheduled so far
-        ("decode_tokens", "i8"),  # tokens generated so far
-        ("hit_tokens", "i8"),
-        ("asked_tokens", "i8"),  # prompt tokens asked for, minus what preemption left undone: hit + computed
-        ("evicted_blocks", "i8"),
-        ("dropped_blocks", "i8"),  # blocks given up by `retain_kv`
-        ("loaded_blocks", "i8"),  # blocks brought up from lower tiers
-        ("stored_blocks", "i8"),  # blocks copied to lower tiers
-        ("migrated_blocks", "i8"),  # blocks brought from other instances
-        ("demoted_blocks", "i8"),  # blocks given up because their copy below has been asked for and is there
-        ("lost_blocks", "i8"),  # blocks that were to be copied and found no place: below, or in the staging buffer
-        ("owed_s", "f8"),  # time of serialized transfers that its next iteration has to wait for
-        ("block_bytes", "f8"),  # KV of one block, on all GPUs of the instance together
-        ("peak_blocks", "i4"),  # most blocks in use
-        ("preemptions", "i4"),
-        ("reordered", "i4"),  # turns that joined its batch before the head of the queue
-        ("held_back", "i4"),  # times that nobody joined although the head of the queue could have
-        ("steals", "i4"),  # waiting turns taken from other instances
-        ("pins_made", "i4"),
-        ("pins_used", "i4"),  # ended by a turn that they were for
-        ("pins_expired", "i4"),
-        ("pins_broken", "i4"),  # given up under pressure
-        ("pin", "i4"),  # first of its pins
-        ("turns", "i4"),  # turns that ended here
-        ("handed_over", "i4"),  # turns that went on to a decode instance
         ("run_length", "i4"),  # iterations of the run
         ("run_scheduled", "i4"),  # of these, scheduled in the state so far
         ("train_chunk", "i4"),  # the run carries one prefill that takes this many tokens each iteration; 0: none
-        ("mode", "i1"),  # see MODES
-        ("prefills_only", "i1"),  # the iteration in flight leaves the decodes out
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_tokens", "i4"),  # token budget of an iteration
-        ("peer_link", "i4"),  # link over which it gets blocks from other instances; NONE for none
-        ("departing", "i4"),  # leader of the load that is to set out for it, for which room is made; NONE for none
-        ("load_head", "i4"),  # leader of the first of the loads that are on their way to it
-        ("acting_head", "i4"),  # programs that act and whose home it is, the longest gap first; where `prefetches`
-        ("acting_tail", "i4"),
-        ("to_prefetch", "i1"),  # it stands in that list
-        ("next_to_prefetch", "i4"),
-        ("prefetches", "i4"),  # contexts whose prefetch has begun
-        ("prefetches_used", "i4"),  # found by the next turn of their program
-        ("prefetches_wasted", "i4"),  # not found by it, or it never came
-        ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
-        ("joining", "i4"),  # waiting turn that is being taken into the batch, for which room is made; NONE for none
         ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
+        ("joining", "i4"),  # waiting turn that is being taken into the batch, for which room is made; NONE for none
+        ("longest", "i8"),  # largest of the decodes' (KV tokens - iteration count)
+        # Turns that join and leave.
         ("waiting_head", "i4"),
         ("waiting_tail", "i4"),
         ("running_head", "i4"),
         ("running_tail", "i4"),
         ("prefill_head", "i4"),
         ("prefill_tail", "i4"),
-        ("n_decode", "i4"),
-    ],
-    align=True,
+        ("queued_tokens", "i8"),  # targets of the waiting turns
+        ("expected_tokens", "i8"),  # prefill tokens that the waiting turns are expected to need
+        ("expected_pairs", "i8"),  # twice the pairs (token, token before it) that attention has to see for these
+        ("demand_blocks", "i8"),  # blocks that the waiting turns will add to those in use
+        ("sequence", "i8"),  # admissions so far
+        # What every run or turn adds to.
+        ("busy_s", "f8"),  # time spent in iterations that ended
+        ("owed_s", "f8"),  # time of serialized transfers that its next iteration has to wait for
+        ("prefill_tokens", "i8"),  # prefill tokens scheduled so far
+        ("decode_tokens", "i8"),  # tokens generated so far
+        ("hit_tokens", "i8"),
+        ("asked_tokens", "i8"),  # prompt tokens asked for, minus what preemption left undone: hit + computed
+        ("output_tokens", "i8"),  # output tokens of the turns that ended here
+        ("evicted_blocks", "i8"),
+        # The rest.
+        ("unqueued_since_s", "f8"),  # when the waiting queue last became empty
+        ("up_s", "f8"),  # time up, until the last change
+        ("up_since_s", "f8"),
+        ("recent_s", "f8"),  # prefill time that the router sent here lately, by its tree; see engine/recent.py
+        ("recent_at_s", "f8"),  # when that was last brought up to date
+        ("prefill_iterations", "i8"),  # iterations that left the decodes out
+        ("dropped_blocks", "i8"),  # blocks given up by `retain_kv`
+        ("loaded_blocks", "i8"),  # blocks brought up from lower tiers
+        ("stored_blocks", "i8"),  # blocks copied to lower tiers
+        ("migrated_blocks", "i8"),  # blocks brought from other instances
+        ("demoted_blocks", "i8"),  # blocks given up because their copy below has been asked for and is there
+        ("lost_blocks", "i8"),  # blocks that were to be copied and found no place: below, or in the staging buffer
+        ("block_bytes", "f8"),  # KV of one block, on all GPUs of the instance together
+        ("peak_blocks", "i4"),  # most blocks in use
+        ("turns", "i4"),  # turns that ended here
+        ("reordered", "i4"),  # turns that joined its batch before the head of the queue
+        ("held_back", "i4"),  # times that nobody joined although the head of the queue could have
+        ("preemptions", "i4"),
+        ("steals", "i4"),  # waiting turns taken from other instances
+        ("pins_made", "i4"),
+        ("pins_used", "i4"),  # ended by a turn that they were for
+        ("pins_expired", "i4"),
+        ("pins_broken", "i4"),  # given up under pressure
+        ("pin", "i4"),  # first of its pins
+        ("handed_over", "i4"),  # turns that went on to a decode instance
+        ("peer_link", "i4"),  # link over which it gets blocks from other instances; NONE for none
+        ("departing", "i4"),  # leader of the load that is to set out for it, for which room is made; NONE for none
+        ("load_head", "i4"),  # leader of the first of the loads that are on their way to it
+        ("acting_head", "i4"),  # programs that act and whose home it is, the longest gap first; where `prefetches`
+        ("acting_tail", "i4"),
+        ("next_to_prefetch", "i4"),
+        ("prefetches", "i4"),  # contexts whose prefetch has begun
+        ("prefetches_used", "i4"),  # found by the next turn of their program
+        ("prefetches_wasted", "i4"),  # not found by it, or it never came
+        ("to_prefetch", "i1"),  # it stands in that list
+    ]
 )
 
-POOL = np.dtype(
+POOL = _on_lines(
     [
         ("charged_s", "f8"),  # blocks in use have been charged up to here; see engine/kv_time.py
         ("capacity", "i4"),  # blocks
@@ -332,8 +364,7 @@ POOL = np.dtype(
         ("last_expired", "i4"),  # the last of them whose pin has expired; NONE for none
         ("staging_blocks", "i4"),  # room for what is written back: it has left the pool and waits for its link
         ("staged_blocks", "i4"),  # of these, in use
-    ],
-    align=True,
+    ]
 )
 
 TIER = np.dtype(
@@ -345,7 +376,7 @@ TIER = np.dtype(
     align=True,
 )
 
-RESIDENT = np.dtype(
+RESIDENT = _on_lines(
     [
         ("idle_since_s", "f8"),  # since when nobody locks it
         ("released_s", "f8"),  # when it was last released
@@ -354,27 +385,27 @@ RESIDENT = np.dtype(
         ("blocks", "i4"),  # leading blocks of the segment that the pool holds
         ("locks", "i4"),  # turns that lock it, plus locked children
         ("pins", "i4"),  # pins on it, plus pinned children
-        ("entered", "i8"),  # number of the record; a later one is larger
-        ("mark", "i8"),  # scratch of eviction rules: the number of the question that `place` belongs to
-        ("place", "i4"),
-        ("uses", "i4"),  # stays of turns in a batch that locked it and have ended
-        ("program", "i4"),  # program of the last of them; NONE for none
-        ("shared", "i1"),  # they were of more than one program
-        ("expired", "i1"),  # its pin has expired, and nobody has locked it since
         ("parent", "i4"),  # record of the parent segment in the same pool
         ("children", "i4"),  # resident children
         ("older", "i4"),  # neighbours among the idle records of the pool
         ("newer", "i4"),
         ("next_holder", "i4"),  # neighbours among the records of the same segment
+        ("uses", "i4"),  # stays of turns in a batch that locked it and have ended
+        ("shared", "i1"),  # they were of more than one program
+        ("expired", "i1"),  # its pin has expired, and nobody has locked it since
+        ("torn", "i1"),  # a transfer into it was lost
+        # Up to here in one cache line.
+        ("program", "i4"),  # program of the last stay; NONE for none
         ("previous_holder", "i4"),
+        ("entered", "i8"),  # number of the record; a later one is larger
+        ("mark", "i8"),  # scratch of eviction rules: the number of the question that `place` belongs to
+        ("place", "i4"),
         # In lower tiers only, where a record has room for any run of blocks of its segment; see engine/shelf.py.
         ("first", "i4"),  # first block that it has room for
         ("ready", "i4"),  # first block that has arrived
         ("ready_end", "i4"),  # end of the run of blocks that have arrived
         ("arriving", "i2"),  # transfers on their way into it
-        ("torn", "i1"),  # one of them was lost
-    ],
-    align=True,
+    ]
 )
 
 PIN = np.dtype(
@@ -497,6 +528,8 @@ class State(NamedTuple):
     edge: Any  # EDGE [E], the workload
     segment: Any  # SEGMENT [S], the workload
     program_run: Any  # PROGRAM_RUN [P]
+    ahead: Any  # AHEAD_RUN [P], or [0] if nobody is asked what to bring up ahead of its use
+    prefix: Any  # PREFIX [P], or [0] if no rule attributes shared prefixes to programs
     turn_run: Any  # TURN_RUN [T]
     path_s: Any  # f8 [T], or [0] if no rule asks: service on the longest path of ended turns that leads to a turn
     edge_next: Any  # i4 [E], or [0] without tool servers: next edge in the queue of a tool server
@@ -547,6 +580,8 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (EDGE, 1),
     (SEGMENT, 1),
     (PROGRAM_RUN, 1),
+    (AHEAD_RUN, 1),
+    (PREFIX, 1),
     (TURN_RUN, 1),
     (np.dtype("f8"), 1),
     (np.dtype("i4"), 1),

@@ -217,9 +217,10 @@ def _depart(state, load):
 def _on_its_way(state, i, s, match, most):
     """The load that a waiting turn waits for, or NONE: one for its program, or one that brings more of its prefix."""
     slot = state.slot[s]
-    load = state.program_run[slot.program].prefetch
-    if load != NONE and not slot.handed and state.transfer[load].target_pool == i:
-        return load
+    if state.world[0].prefetches:
+        load = state.ahead[slot.program].prefetch
+        if load != NONE and not slot.handed and state.transfer[load].target_pool == i:
+            return load
     return load_that_brings(state, i, state.turn[slot.turn].segment, match, most)
 
 
@@ -241,7 +242,7 @@ def begin_ahead(state, i, t):
     load = _from_tiers(state, i, state.turn[t].segment, min(depth_blocks(state, r), most), most)
     p = state.turn[t].program
     state.transfer[load].program = p
-    state.program_run[p].prefetch = load
+    state.ahead[p].prefetch = load
     state.instance[i].prefetches += 1
     _make_ready(state, load, i, r, AHEAD)
 

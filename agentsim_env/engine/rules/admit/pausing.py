@@ -43,7 +43,7 @@ def _find_sharers(state, how):
     """Note of each shared prefix how many programs that are in have it, or 1 + the first of them."""
     state.sharer[:] = 0
     for p in range(len(state.program)):
-        prefix = state.program_run[p].prefix
+        prefix = state.prefix[p].segment
         if prefix != NONE and _is_in(state, p):
             if how == SPLIT:
                 state.sharer[prefix] += 1
@@ -54,12 +54,12 @@ def _find_sharers(state, how):
 @compiled
 def _of_others(state, p, how):
     """Tokens of the prefix of a program that is in that count for others."""
-    run = state.program_run[p]
-    if how == FULL or run.prefix == NONE:
+    if how == FULL or state.prefix[p].segment == NONE:
         return 0.0
+    prefix = state.prefix[p]
     if how == SPLIT:
-        return run.prefix_tokens * (1.0 - 1.0 / state.sharer[run.prefix])
-    return 0.0 if state.sharer[run.prefix] == p + 1 else float(run.prefix_tokens)
+        return prefix.tokens * (1.0 - 1.0 / state.sharer[prefix.segment])
+    return 0.0 if state.sharer[prefix.segment] == p + 1 else float(prefix.tokens)
 
 
 @compiled

@@ -1,7 +1,7 @@
 """Rules that answer `prefetch_kv`: whose context is brought up to the HBM of an instance ahead of its use.
 
 A rule gets the number of an instance and returns a turn for which `ahead_blocks` is positive, or NONE: one that waits
-there, or the last one that has ended of a program that acts (`instance.acting_head`, `program_run.next_acting`). It is
+there, or the last one that has ended of a program that acts (`instance.acting_head`, `ahead.next_acting`). It is
 asked again until it returns NONE. One function and one row each.
 """
 

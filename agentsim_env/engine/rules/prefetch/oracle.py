@@ -17,11 +17,11 @@ def oracle_return(state, i):
     t = on_return(state, i)
     p = state.instance[i].acting_head if t == NONE else NONE
     while p != NONE:
-        last = state.program_run[p].last_turn
+        last = state.ahead[p].last_turn
         gap_s = next_answer_s(state, last)
         if gap_s >= 0.0:
             return_s = state.turn_run[last].end_s + gap_s + state.world[0].frontend_s
             if is_due(state, i, last, return_s) and ahead_blocks(state, i, last) > 0:
                 return last
-        p = state.program_run[p].next_acting
+        p = state.ahead[p].next_acting
     return t

@@ -36,13 +36,13 @@ def predicted_return(state, i):
     t = on_return(state, i)
     p = state.instance[i].acting_head if t == NONE else NONE
     while p != NONE:
-        last = state.program_run[p].last_turn
+        last = state.ahead[p].last_turn
         row = _row(state, last)
         if row != NONE:
             gap_s = state.gap[row].ema_s if state.parameter[PREFETCH_KV, KIND] > 0.0 else mean_gap_s(state, row)
             if is_due(state, i, last, state.turn_run[last].end_s + gap_s) and ahead_blocks(state, i, last) > 0:
                 return last
-        p = state.program_run[p].next_acting
+        p = state.ahead[p].next_acting
     return t
 
 
@@ -56,12 +56,12 @@ def saga_margin(state, i):
     t = on_return(state, i)
     p = state.instance[i].acting_head if t == NONE else NONE
     while p != NONE:
-        last = state.program_run[p].last_turn
+        last = state.ahead[p].last_turn
         row = _row(state, last)
         if row != NONE:
             gap = state.gap[row]
             gap_s = math.exp(gap.log_mean + state.parameter[PREFETCH_KV, KIND] * math.sqrt(gap.log_variance))
             if is_due(state, i, last, state.turn_run[last].end_s + gap_s) and ahead_blocks(state, i, last) > 0:
                 return last
-        p = state.program_run[p].next_acting
+        p = state.ahead[p].next_acting
     return t

@@ -8,6 +8,7 @@ from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.prefix import uncached_prompt_tokens
 from agentsim_env.engine.rules.look import pending_prefill_tokens
 from envs.instance_context import repeat
+from envs.play import as_table, play_on
 from envs.question import Question
 from envs.scales import signed, squash
 
@@ -151,5 +152,14 @@ def _observe_at(table, out):
     observe(bind(table), out)
 
 
-ADMIT_PROGRAM = Question("admit_program", FEATURES, lambda _: N_ANSWERS, observe, _observe_at)
+@entry
+def _play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+
+
+ADMIT_PROGRAM = Question("admit_program", FEATURES, lambda _: N_ANSWERS, observe, _observe_at, _play_at)
 """Admit, hold, reject."""

@@ -14,7 +14,6 @@ from agentsim_env.simulator import SimulationError, Simulator, stuck_message
 from agentsim_env.workload import Programs
 from envs import rewards
 from envs.episode import episode_metrics
-from envs.play import play
 from envs.question import Question
 from envs.rendering import ansi, rgb_array
 
@@ -34,6 +33,9 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
     default_scenario: ClassVar[str]
     feature_names: tuple[str, ...]
+    _asked: int
+    _seen: np.ndarray
+    _legal: np.ndarray
 
     def __init__(
         self,
@@ -63,20 +65,20 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         """Answers that a decision has, legal ones and others."""
 
     @abstractmethod
-    def _observe(self) -> np.ndarray:
-        """A fresh observation of the decision that is pending."""
+    def _play(self, action: int) -> float:
+        """Answer the pending decision, if there is one, run on and return the reward.
+
+        `_asked` is what `advance` has returned. If that is a decision, `_seen` is a fresh observation of it and
+        `_legal` a fresh mask of its actions, `int8 [actions]`.
+        """
 
     @abstractmethod
     def _mask(self) -> np.ndarray:
-        """A fresh mask of the actions that are legal now, `int8 [actions]`."""
+        """A fresh mask of the actions that are legal now, `bool [actions]`."""
 
     def _info(self) -> dict[str, Any]:
         """What comes with an observation."""
-        return {"action_mask": self._mask()}
-
-    def _answer(self, action: int) -> int:
-        """The number of an action among the answers to the pending decision, or `FORBIDDEN`."""
-        return action
+        return {"action_mask": self._legal}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -89,7 +91,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         warmup = self.scenario.episode.warmup_programs
         rewards.begin(self._books, self.scenario.reward, self.simulator.programs, warmup, self._price_per_s)
         self._core = self.simulator.core
-        self._asked, _ = play(self._core, self._books, 0)
+        self._play(0)
         self._books["paid"] = 0.0  # what led up to the first decision is charged with it
         if self._asked < 0:
             kinds = " or ".join(self.simulator.blueprint.open_kinds)
@@ -98,7 +100,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
                 if self._asked != STUCK
                 else stuck_message(self._core.state)
             )
-        return self._observe(), self._info()
+        return self._seen, self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Answer with `action` and run until the next decision."""
@@ -107,9 +109,9 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
             raise ValueError(f"action {action!r} is outside Discrete({self._n}): actions are 0 to {self._n - 1}")
         if self._asked < 0:
             raise SimulationError("the episode is over: call reset()")
-        self._asked, reward = play(self._core, self._books, self._answer(chosen))
+        reward = self._play(chosen)
         if self._asked >= 0:
-            return self._observe(), reward, False, False, self._info()
+            return self._seen, reward, False, False, self._info()
         return self._last(reward)
 
     def _last(self, reward: float) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -122,7 +124,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
 
     def action_masks(self) -> np.ndarray:
         """Which answers are legal, `bool [actions]`; all of them once the episode is over."""
-        return np.ones(self._n, bool) if self._asked < 0 else self._mask().astype(bool)
+        return np.ones(self._n, bool) if self._asked < 0 else self._mask()
 
     def render(self) -> Any:
         """The instances now, as text or as a picture `uint8 [height, width, 3]`."""
@@ -151,17 +153,18 @@ class KindEnv(DecisionEnv):
         """See the class."""
         self.feature_names = self.question.features
         super().__init__((self.question.kind,), scenario, overrides, render_mode)
-        self._rows = np.zeros(self.candidate_shape, np.float32)
+        self._size = self._n * len(self.feature_names)
 
     def _count_actions(self) -> int:
         return self.question.count_answers(self.simulator)
 
-    def _observe(self) -> np.ndarray:
-        self.question.fill(self._core, self._rows)
-        return self._rows.flatten()
+    def _play(self, action: int) -> float:
+        self._seen, self._legal = np.empty(self._size, np.float32), np.empty(self._n, np.int8)
+        self._asked, reward = self.question.play(self._core, self._books, action, self._seen, self._legal)
+        return reward
 
     def _mask(self) -> np.ndarray:
-        return self.question.mask(self._core.state, self._n).view(np.int8).copy()
+        return self.question.mask(self._core.state, self._n).astype(bool)
 
 
 def _programs(simulator: Simulator, seed: int, options: dict[str, Any]) -> Programs | None:

@@ -7,6 +7,7 @@ from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.state import ACTIVE, NONE
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from envs.memory_below import blocks_below
+from envs.play import as_table, play_on
 from envs.program_context import expected_return_s
 from envs.question import Question
 from envs.scales import signed, squash
@@ -122,7 +123,16 @@ def _observe_at(table, out):
     observe(bind(table), out)
 
 
+@entry
+def _play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+
+
 EVICT_KV = Question(
-    "evict_kv", FEATURES, lambda simulator: TARGETS * simulator.blueprint.candidates, observe, _observe_at
+    "evict_kv", FEATURES, lambda simulator: TARGETS * simulator.blueprint.candidates, observe, _observe_at, _play_at
 )
 """One answer a candidate and place that it could go to."""

@@ -8,7 +8,7 @@ import numpy as np
 from agentsim_env.engine.decisions import KINDS
 from agentsim_env.scenario import Scenario
 from envs.decision_env import DecisionEnv
-from envs.play import FORBIDDEN
+from envs.play import FORBIDDEN, play
 from envs.questions import QUESTIONS
 
 
@@ -132,9 +132,17 @@ class JointEnv(DecisionEnv):
     def _count_actions(self) -> int:
         return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
 
+    def _play(self, action: int) -> float:
+        if self._asked >= 0 and action >= len(self.table()):
+            action = FORBIDDEN
+        self._asked, reward = play(self._core, self._books, action)
+        if self._asked >= 0:
+            self._seen, self._legal = self._observe(), self._mask().view(np.int8)
+        return reward
+
     def _observe(self) -> np.ndarray:
         kind = self.decision_kind
-        table = self._tables[kind]
+        table = self.table()
         QUESTIONS[kind].fill(self._core, table)
         joint, n = self._joint, len(table)
         joint[:] = 0.0
@@ -143,16 +151,13 @@ class JointEnv(DecisionEnv):
         return joint.flatten()
 
     def _mask(self) -> np.ndarray:
-        n = len(self._tables[self.decision_kind])
-        mask = np.zeros(self._n, np.int8)
+        n = len(self.table())
+        mask = np.zeros(self._n, bool)
         mask[:n] = QUESTIONS[self.decision_kind].mask(self._core.state, n)
         return mask
 
     def _info(self) -> dict[str, Any]:
         return {**super()._info(), "decision_kind": self.decision_kind}
-
-    def _answer(self, action: int) -> int:
-        return action if action < len(self._tables[self.decision_kind]) else FORBIDDEN
 
 
 def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:

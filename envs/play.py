@@ -1,4 +1,4 @@
-"""The compiled part of a step that all environments share: answer, run on, collect the reward."""
+"""The compiled part of a step that all environments share: answer, run on, collect the reward, look."""
 
 import numpy as np
 
@@ -43,6 +43,21 @@ def _play(state, books, action):
         action = asked_rule(state)
     asked = advance(state, action)
     return asked, rewards.collect(state, books)
+
+
+@compiled
+def play_on(state, books, action, legal):
+    """The same in compiled code; the mask of the decision that is asked, if one is, goes to `legal`."""
+    asked, reward = _play(state, books, action)
+    if asked >= 0:
+        legal[:] = state.allowed if asked == ROUTE_TURN else state.option[: len(legal)]
+    return asked, reward
+
+
+@compiled
+def as_table(seen, legal):
+    """An observation as the table of a decision with so many answers."""
+    return seen.reshape((len(legal), len(seen) // len(legal)))
 
 
 @entry

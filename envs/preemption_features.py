@@ -7,6 +7,7 @@ from agentsim_env.engine.jit import compiled, entry
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.state import DECODE
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
+from envs.play import as_table, play_on
 from envs.question import Question
 from envs.scales import squash
 
@@ -79,7 +80,16 @@ def _observe_at(table, out):
     observe(bind(table), out)
 
 
+@entry
+def _play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+
+
 PREEMPT_TURN = Question(
-    "preempt_turn", FEATURES, lambda simulator: simulator.blueprint.candidates, observe, _observe_at
+    "preempt_turn", FEATURES, lambda simulator: simulator.blueprint.candidates, observe, _observe_at, _play_at
 )
 """One answer a candidate."""

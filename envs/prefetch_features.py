@@ -7,6 +7,7 @@ from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.residency import available_blocks, depth_blocks, free_blocks
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from envs.memory_below import link_queue, move_s, nearest
+from envs.play import as_table, play_on
 from envs.program_context import expected_return_s
 from envs.question import Question
 from envs.scales import signed, squash
@@ -96,7 +97,16 @@ def _observe_at(table, out):
     observe(bind(table), out)
 
 
+@entry
+def _play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+
+
 PREFETCH_KV = Question(
-    "prefetch_kv", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, _observe_at
+    "prefetch_kv", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, _observe_at, _play_at
 )
 """One answer a candidate, and one to bring up nothing."""

@@ -10,6 +10,7 @@ from agentsim_env.engine.entry import Core
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.state import State
 from agentsim_env.simulator import Simulator
+from envs.play import as_table, play_on
 
 
 class Question(NamedTuple):
@@ -22,6 +23,7 @@ class Question(NamedTuple):
         observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
             is pending.
         observe_at: The same for a call from Python, `(handle of the state, table)`.
+        play_at: The next step for a call from Python, `(handle of the state, books, action, seen, legal)`; see `play`.
     """
 
     kind: str
@@ -29,6 +31,7 @@ class Question(NamedTuple):
     count_answers: Callable[[Simulator], int]
     observe: Callable[..., None]
     observe_at: Callable[[np.ndarray, np.ndarray], None]
+    play_at: Callable[..., tuple[int, float]]
 
     @property
     def number(self) -> int:
@@ -45,3 +48,25 @@ class Question(NamedTuple):
             self.observe_at(core.handle, table)
         else:
             self.observe(core.state, table)
+
+    def play(
+        self, core: Core, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
+    ) -> tuple[int, float]:
+        """Answer the pending decision, run to the next, and show it, where all are of this kind.
+
+        Args:
+            core: The simulation.
+            books: For the reward.
+            action: The answer.
+            seen: Where the table of the next decision goes, if there is one, row after row.
+            legal: Where its mask goes, `int8 [answers]`.
+
+        Returns:
+            What `advance` returns, and the reward.
+        """
+        if COMPILED:
+            return self.play_at(core.handle, books, action, seen, legal)
+        asked, reward = play_on(core.state, books.view(np.recarray), action, legal)
+        if asked >= 0:
+            self.observe(core.state, as_table(seen, legal))
+        return asked, reward

@@ -11,6 +11,7 @@ from agentsim_env.engine.state import CXL, DRAM
 from agentsim_env.engine.stores import can_store
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from envs.memory_below import move_s
+from envs.play import as_table, play_on
 from envs.program_context import gap_deviation, gap_row
 from envs.question import Question
 from envs.scales import signed, squash
@@ -129,7 +130,16 @@ def _observe_at(table, out):
     observe(bind(table), out)
 
 
+@entry
+def _play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+
+
 RETAIN_KV = Question(
-    "retain_kv", FEATURES, lambda simulator: PIN + len(simulator.blueprint.pin_grid_s), observe, _observe_at
+    "retain_kv", FEATURES, lambda simulator: PIN + len(simulator.blueprint.pin_grid_s), observe, _observe_at, _play_at
 )
 """Leave, drop, to DRAM, to CXL, and a pin for each time of the grid."""

@@ -9,6 +9,7 @@ from agentsim_env.engine.residency import hits
 from agentsim_env.engine.rules.forecast import decode_step_s
 from agentsim_env.engine.rules.look import pending_prefill_tokens
 from agentsim_env.engine.state import NONE
+from envs.play import as_table, play_on
 from envs.question import Question
 from envs.scales import signed, squash
 
@@ -121,5 +122,14 @@ def _observe_at(table, out):
     observe(bind(table), out)
 
 
-ROUTE_TURN = Question("route_turn", FEATURES, lambda simulator: len(simulator.engines), observe, _observe_at)
+@entry
+def _play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+
+
+ROUTE_TURN = Question("route_turn", FEATURES, lambda simulator: len(simulator.engines), observe, _observe_at, _play_at)
 """One answer an instance."""

@@ -6,6 +6,7 @@ from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.prefix import ceil_blocks, uncached_tokens
 from agentsim_env.engine.residency import available_blocks
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
+from envs.play import as_table, play_on
 from envs.question import Question
 from envs.scales import signed, squash
 
@@ -120,7 +121,16 @@ def _observe_at(table, out):
     observe(bind(table), out)
 
 
+@entry
+def _play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+
+
 SCHEDULE_TURN = Question(
-    "schedule_turn", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, _observe_at
+    "schedule_turn", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, _observe_at, _play_at
 )
 """One answer a candidate, and one to hold all of them back."""

@@ -32,7 +32,13 @@ def turns(state, i):
 
 @compiled
 def busy_blocks(state, i):
-    """Blocks in use on instance `i`, those that running turns share counted once."""
+    """Blocks in use on instance `i`, those that running turns share counted once; what is only pinned is not in use."""
+    return state.seen_pool[i].used - state.seen_pool[i].idle - state.seen_pool[i].pinned
+
+
+@compiled
+def held_blocks(state, i):
+    """Blocks of instance `i` that are in use or pinned: what engines report as the usage of their KV cache."""
     return state.seen_pool[i].used - state.seen_pool[i].idle
 
 

@@ -122,6 +122,11 @@ class Situation:
         """Further blocks of instance `i` that running turns own."""
         self.state.pool["used"][i] += blocks
 
+    def pin(self, i: int, blocks: int) -> None:
+        """Further blocks of instance `i` that are pinned and that nobody uses."""
+        self.state.pool["used"][i] += blocks
+        self.state.pool["pinned"][i] += blocks
+
     def hold(self, pool: int, segment: int, blocks: int, locked: bool = False) -> None:
         """Pool `pool` holds the first `blocks` blocks of a segment; its parent must be held already."""
         world, r = self.state.world, int(self.state.world["n_residents"][0])

@@ -147,6 +147,15 @@ def test_saga_leaves_a_loaded_home() -> None:
     assert situation.ask() == 2
 
 
+def test_saga_stays_with_what_is_pinned_at_home() -> None:
+    situation = saga()
+    situation.hold(0, 1, 3)
+    situation.pin(0, 950)  # while tools run, it is no load
+    assert situation.ask() == 0
+    situation.in_use(0, 800)
+    assert situation.ask() == 2
+
+
 # Gateways.
 
 
@@ -218,6 +227,17 @@ def test_dynamo_counts_pending_prefills_and_shares_blocks() -> None:
     situation.cache(0, 4, locked=True)  # in use by running turns: the turn needs six more
     situation.ask()
     assert situation.scores == pytest.approx([(64 + 32) / 16 + (10 - 4) + 4 + 7 + 6, 10 + 10])
+
+
+def test_pinned_blocks_are_usage_of_the_cache_but_no_turn_decodes_with_them() -> None:
+    dynamo = Situation("dynamo", instances=2, prompt_tokens=160)
+    dynamo.pin(0, 100)
+    dynamo.ask()
+    assert dynamo.scores == pytest.approx([10 + 10, 10 + 10])
+    pinned = llm_d()
+    pinned.pin(2, 300)
+    pinned.ask()
+    assert pinned.scores[2] == pytest.approx(2 * 0.4 + 0.6 + 0.5)
 
 
 def test_dynamo_with_a_temperature_draws_by_softmax() -> None:

@@ -10,9 +10,9 @@ from agentsim_env.engine.rules.forecast import (
     prefill_through_s,
 )
 from agentsim_env.engine.rules.look import (
-    busy_blocks,
     cached_tokens,
     find_cached,
+    held_blocks,
     lowest_score,
     mean_output_tokens,
     pending_prefill_tokens,
@@ -42,7 +42,7 @@ def mooncake(state, s):
 @compiled
 def _memory_wait_s(state, i, blocks, turn_s):
     """Time until `blocks` more are available than waiting turns will take, if the turns there last `turn_s` each."""
-    busy = busy_blocks(state, i)
+    busy = held_blocks(state, i)
     short = blocks + state.seen[i].demand_blocks + busy - state.seen_pool[i].capacity
     if short <= 0 or busy <= 0:
         return 0.0

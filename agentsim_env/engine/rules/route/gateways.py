@@ -10,6 +10,7 @@ from agentsim_env.engine.rules.look import (
     cached_tokens,
     find_cached,
     find_sent,
+    held_blocks,
     highest_score,
     lowest_score,
     pending_prefill_tokens,
@@ -176,7 +177,7 @@ def llm_d(state, s):
             most, fewest = max(most, state.seen[i].n_waiting), min(fewest, state.seen[i].n_waiting)
     for i in range(len(state.allowed)):
         if state.allowed[i]:
-            free = 1.0 - busy_blocks(state, i) / state.seen_pool[i].capacity
+            free = 1.0 - held_blocks(state, i) / state.seen_pool[i].capacity
             short = (most - state.seen[i].n_waiting) / (most - fewest) if most > fewest else 1.0
             state.score[i] = parameter[0] * state.score[i] + parameter[1] * free + parameter[2] * short
     return _random_best(state)

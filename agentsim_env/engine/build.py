@@ -345,7 +345,7 @@ class Blueprint:
             link=link,
             transfer=_reserved(self._most_transfers(pool, programs, live), TRANSFER),
             event=_heap(
-                events_at, live + len(events_at) + len(link) + 5 + (len(programs.turn) if world["retains"] else 0)
+                events_at, live + len(events_at) + len(link) + 6 + (len(programs.turn) if world["retains"] else 0)
             ),
             due=np.zeros(n, DUE),
             profile=self._profile,  # type: ignore[attr-defined]
@@ -381,7 +381,11 @@ class Blueprint:
         world["prefetch_period_s"] = self._parameters_of("prefetch_kv").get("period_s", self.control_period_s)
         world["window"] = admission.get("first_window", 0.0)
         world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
-        world["firm_pins"] = self._parameters_of("retain_kv").get("firm", 0.0) != 0.0
+        retention = self._parameters_of("retain_kv")
+        world["firm_pins"] = retention.get("firm", 0.0) != 0.0
+        world["expired_first"] = retention.get("expired_first", 0.0) != 0.0
+        world["retains_again"] = TABLES["retain_kv"][self.rule_of("retain_kv")].ticks
+        world["retain_period_s"] = retention.get("period_s", self.control_period_s)
         world["n_pin_times"] = len(self.pin_grid_s)
         by_age = self.rule_of("evict_kv") == DEFAULT_RULES["evict_kv"] and "evict_kv" not in self.open_kinds
         moves = any(np.any(np.asarray(tier.down_bytes_per_s) > 0) for tier in self.tiers)
@@ -401,7 +405,7 @@ class Blueprint:
     def _pools(self, n_upper: int, below: Sequence[np.ndarray]) -> np.ndarray:
         n, n_pools = len(self.engines), max([n_upper, *(int(pools.max()) + 1 for pools in below)])
         pool = _reserved(n_pools, POOL)
-        pool["oldest"] = pool["newest"] = pool["last_expired"] = NONE
+        pool["oldest"] = pool["newest"] = pool["last_first"] = NONE
         pool["capacity"][:n] = [engine.kv_blocks for engine in self.engines]
         pool["capacity"][n:n_upper] = self.tree_tokens // self.block_size
         for tier, pools in zip(self.tiers, below, strict=True):

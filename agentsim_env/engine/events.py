@@ -24,7 +24,7 @@ from agentsim_env.engine.state import NONE
     ITERATION_END,
 ) = range(11)
 
-VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK = range(4)  # ids of CONTROL_TICK
+VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK = range(5)  # ids of CONTROL_TICK
 
 
 @component(NOTHING, SECONDS, NUMBER, NUMBER)

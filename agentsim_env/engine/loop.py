@@ -16,7 +16,7 @@ from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_
 from agentsim_env.engine.orphans import lose_kept
 from agentsim_env.engine.pins import lose_pins
 from agentsim_env.engine.residency import drop_all
-from agentsim_env.engine.retention import expire, note_ended, release_moved, release_program
+from agentsim_env.engine.retention import expire, note_ended, release_moved, release_program, retain_again
 from agentsim_env.engine.router import place, refresh_view, settle
 from agentsim_env.engine.rules.steal import steal
 from agentsim_env.engine.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
@@ -171,6 +171,8 @@ def _control_tick(state, number):
         tick(state)
     elif number == events.PREFETCH_TICK:
         tick_ahead(state)
+    elif number == events.RETAIN_TICK:
+        retain_again(state)
     else:
         steal(state)
         _tick_again(state, world.steal_period_s, number)

@@ -24,10 +24,11 @@ def _new_pin(state):
 
 
 @compiled
-def make_pin(state, t, i, r, seconds):
+def make_pin(state, t, i, r, seconds, again):
     """Pin record `r` of instance `i` and its ancestors for what follows turn `t`.
 
-    It takes the place of a pin that an earlier turn of the program left on the same leaf.
+    It takes the place of a pin that an earlier turn of the program left on the same leaf. Whoever is asked `again` ends
+    it: its deadline only orders it among the pins that give way.
     """
     run = state.program_run[state.turn[t].program]
     instance = state.instance[i]
@@ -45,6 +46,7 @@ def make_pin(state, t, i, r, seconds):
     pin.instance = i
     pin.record = r
     pin.expiry_s = state.world[0].now_s + seconds
+    pin.again = again
     pin.previous = NONE
     pin.next = instance.pin
     if instance.pin != NONE:
@@ -53,13 +55,13 @@ def make_pin(state, t, i, r, seconds):
     pin.next_of_program = run.pin
     run.pin = x
     instance.pins_made += 1
-    if pin.expiry_s < float("inf"):
+    if not again and pin.expiry_s < float("inf"):
         events.push(state, pin.expiry_s, events.PIN_EXPIRY, t)
 
 
 @compiled
-def end_pin(state, x, expired):
-    """Take a pin away; if it has expired, what it kept is the first to go."""
+def end_pin(state, x, goes_first):
+    """Take a pin away; what it has kept is the first to go, or ordinary cache."""
     pin = state.pin[x]
     instance = state.instance[pin.instance]
     if pin.previous == NONE:
@@ -69,7 +71,7 @@ def end_pin(state, x, expired):
     if pin.next != NONE:
         state.pin[pin.next].previous = pin.previous
     _leave_program(state, x)
-    unpin_record(state, pin.record, expired)
+    unpin_record(state, pin.record, goes_first)
     pin.turn = NONE
     pin.next = state.world[0].free_pin
     state.world[0].free_pin = x
@@ -86,6 +88,15 @@ def _leave_program(state, x):
     while state.pin[before].next_of_program != x:
         before = state.pin[before].next_of_program
     state.pin[before].next_of_program = state.pin[x].next_of_program
+
+
+@compiled
+def first_made(state, i):
+    """The oldest pin of instance `i`, or NONE."""
+    x = state.instance[i].pin
+    while x != NONE and state.pin[x].next != NONE:
+        x = state.pin[x].next
+    return x
 
 
 @compiled

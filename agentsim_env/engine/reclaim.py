@@ -1,6 +1,6 @@
 """What gives way when an instance needs blocks.
 
-First what pins that have expired have kept, then idle records by the eviction rule, then pins, latest deadline first.
+First what rules have given up, then idle records by the eviction rule, then pins, latest deadline first.
 Running turns come last, and not here: see `running`.
 """
 
@@ -49,7 +49,7 @@ def unasked_victim(state, i):
     pool = state.pool[i]
     while pool.oldest == NONE and break_latest(state, i):
         pass
-    return pool.oldest if pool.last_expired != NONE else NONE
+    return pool.oldest if pool.last_first != NONE else NONE
 
 
 @compiled

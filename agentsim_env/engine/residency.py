@@ -105,11 +105,11 @@ def _join_idle(state, r):
 
 
 @compiled
-def _join_expired(state, r):
-    """Put a record behind the last of its pool whose pin has expired: these are evicted before all others."""
+def _join_first(state, r):
+    """Put a record behind the last of those of its pool that go first: they are evicted before all others."""
     record = state.resident[r]
     pool = state.pool[record.pool]
-    before = pool.last_expired
+    before = pool.last_first
     after = pool.oldest if before == NONE else state.resident[before].newer
     record.older, record.newer = before, after
     if before == NONE:
@@ -120,8 +120,8 @@ def _join_expired(state, r):
         pool.newest = r
     else:
         state.resident[after].older = r
-    pool.last_expired = r
-    record.expired = 1
+    pool.last_first = r
+    record.goes_first = 1
     pool.idle += record.blocks
     record.released_s = state.world[0].now_s
 
@@ -130,10 +130,10 @@ def _join_expired(state, r):
 def _leave_idle(state, r):
     record = state.resident[r]
     pool = state.pool[record.pool]
-    if record.expired:
-        record.expired = 0
-        if pool.last_expired == r:
-            pool.last_expired = record.older
+    if record.goes_first:
+        record.goes_first = 0
+        if pool.last_first == r:
+            pool.last_first = record.older
     if record.older == NONE:
         pool.oldest = record.newer
     else:
@@ -200,11 +200,10 @@ def pin_record(state, r):
 
 
 @compiled
-def unpin_record(state, r, expired):
+def unpin_record(state, r, goes_first):
     """Undo one `pin_record`.
 
-    What becomes idle of it because the pin has `expired` is the first to be evicted, as far as nothing else is resident
-    behind it.
+    What becomes idle of it can be the first to be evicted, as far as nothing else is resident behind it.
     """
     below = 0
     while r != NONE:
@@ -212,11 +211,11 @@ def unpin_record(state, r, expired):
         record.pins -= 1
         if record.pins > 0:
             return
-        expired = expired and record.children == below
+        goes_first = goes_first and record.children == below
         if record.locks == 0:
             state.pool[record.pool].pinned -= record.blocks
-            if expired:
-                _join_expired(state, r)
+            if goes_first:
+                _join_first(state, r)
             else:
                 _join_idle(state, r)
         below = 1
@@ -265,7 +264,7 @@ def new_record(state, segment, pool, blocks):
     record.uses = 0
     record.shared = 0
     record.program = NONE
-    record.expired = 0
+    record.goes_first = 0
     record.parent = NONE
     record.children = 0
     record.previous_holder = NONE

@@ -1,10 +1,11 @@
 """What becomes of the KV of turns that have ended (`retain_kv`), and when pins end that nobody uses."""
 
-from agentsim_env.engine.batching import synchronise, wake
+from agentsim_env.engine import events
+from agentsim_env.engine.batching import cut, synchronise, wake
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decisions import DROP, LEAVE, PIN, RETAIN_KV, TO_CXL, TO_DRAM
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.pins import end_pin, follows, make_pin, pin_of
+from agentsim_env.engine.pins import end_pin, first_made, follows, make_pin, pin_of
 from agentsim_env.engine.residency import deepest, drop_path, holder_of, put_first
 from agentsim_env.engine.rules.retain import retain
 from agentsim_env.engine.state import ACTIVE, DECODE_MODE, NONE, PREFILL_MODE
@@ -129,7 +130,10 @@ def _carry_out(state, t, r, answer):
         k = answer - PIN
         seconds = state.pin_grid_s[k] if k < world.n_pin_times else world.pin_s
         if seconds > 0.0:
-            make_pin(state, t, i, r, seconds)
+            again = world.retains_again != 0 and k == world.n_pin_times
+            make_pin(state, t, i, r, seconds, again)
+            if again:
+                _arm(state)
         else:
             put_first(state, r)
 
@@ -138,11 +142,11 @@ def _carry_out(state, t, r, answer):
 
 
 @compiled
-def _end_pin(state, x, expired):
+def _end_pin(state, x, goes_first):
     """What was pinned may make room for a waiting turn, in the middle of a run."""
     i = state.pin[x].instance
     synchronise(state, i)
-    end_pin(state, x, expired)
+    end_pin(state, x, goes_first)
     if state.instance[i].n_waiting > 0:
         wake(state, i)
 
@@ -164,7 +168,61 @@ def expire(state, t):
     x = pin_of(state, t)
     if x != NONE and not _is_awaited(state, x):
         state.instance[state.pin[x].instance].pins_expired += 1
-        _end_pin(state, x, True)
+        _end_pin(state, x, state.world[0].expired_first != 0)
+
+
+@compiled
+def _arm(state):
+    """A tick is due at which the rule is asked again about what it keeps pinned."""
+    world = state.world[0]
+    if not world.retain_armed:
+        world.retain_armed = 1
+        events.push(state, world.now_s + world.retain_period_s, events.CONTROL_TICK, events.RETAIN_TICK)
+
+
+@component(NOTHING)
+def retain_again(state):
+    """A control tick: the rule is asked again about what it keeps pinned and nobody waits for, the oldest pin first."""
+    state.world[0].retain_armed = 0
+    for i in range(len(state.instance)):
+        x = first_made(state, i)
+        while x != NONE:
+            after = state.pin[x].previous
+            if state.pin[x].again and not _is_awaited(state, x):
+                _retain_again(state, i, x)
+            x = after
+    if _keeps_some(state) and events.more_to_come(state):
+        _arm(state)
+
+
+@compiled
+def _keeps_some(state):
+    """Whether anything is pinned about which the rule is asked again."""
+    for i in range(len(state.instance)):
+        x = state.instance[i].pin
+        while x != NONE:
+            if state.pin[x].again:
+                return True
+            x = state.pin[x].next
+    return False
+
+
+@compiled
+def _retain_again(state, i, x):
+    """Keep a pin up to a new deadline, move down what it keeps, or give it up."""
+    world = state.world[0]
+    t = state.pin[x].turn
+    synchronise(state, i)
+    answer = _by_rule(state, t)
+    if answer == PIN + world.n_pin_times and world.pin_s > 0.0:
+        state.pin[x].expiry_s = world.now_s + world.pin_s
+        return
+    state.instance[i].pins_expired += 1
+    moves = answer in (TO_DRAM, TO_CXL)
+    _end_pin(state, x, world.expired_first != 0 and not moves)
+    if moves:
+        demote(state, i, state.turn[t].segment, left_blocks(state, t), answer - TO_DRAM)
+        cut(state, i)
 
 
 @compiled

@@ -54,6 +54,7 @@ WORLD = np.dtype(
         ("time_limit_s", "f8"),  # the episode is truncated here; inf for none
         ("frontend_s", "f8"),  # gateway delay between a turn's readiness and its routing
         ("prefetch_period_s", "f8"),  # time between the ticks of prefetching
+        ("retain_period_s", "f8"),  # time between the ticks at which what is pinned is looked at again
         ("view_period_s", "f8"),  # the router's view of the instances is refreshed so often; 0: always fresh
         ("steal_period_s", "f8"),  # idle instances look for work to steal so often; 0: never
         ("area_at_s", "f8"),  # the two areas are integrated up to this time
@@ -141,6 +142,9 @@ WORLD = np.dtype(
         ("parked_tail", "i4"),
         ("retains", "i1"),  # what becomes of the KV of a turn that ends is decided: not everything is just left
         ("firm_pins", "i1"),  # pins give way to running turns only, unless nothing runs
+        ("expired_first", "i1"),  # what a pin has kept is the first to go when the pin expires
+        ("retains_again", "i1"),  # the rule is asked again about what it keeps pinned
+        ("retain_armed", "i1"),  # a tick is due at which that happens
         ("timed_eviction", "i1"),  # it matters when victims are chosen: not by age alone, or copies are made of them
         ("whole_objects", "i1"),  # eviction gives up whole records
         ("has_links", "i1"),  # KV can be moved between pools
@@ -359,9 +363,9 @@ POOL = _on_lines(
         ("used", "i4"),  # blocks resident, owned or reserved for what is on its way
         ("idle", "i4"),  # resident blocks that nobody locks or pins
         ("pinned", "i4"),  # resident blocks that are pinned and that nobody locks
-        ("oldest", "i4"),  # idle records: those whose pin has expired, then least recently released first
+        ("oldest", "i4"),  # idle records: those that go first, then least recently released first
         ("newest", "i4"),
-        ("last_expired", "i4"),  # the last of them whose pin has expired; NONE for none
+        ("last_first", "i4"),  # the last of those that go first; NONE for none
         ("staging_blocks", "i4"),  # room for what is written back: it has left the pool and waits for its link
         ("staged_blocks", "i4"),  # of these, in use
     ]
@@ -392,7 +396,7 @@ RESIDENT = _on_lines(
         ("next_holder", "i4"),  # neighbours among the records of the same segment
         ("uses", "i4"),  # stays of turns in a batch that locked it and have ended
         ("shared", "i1"),  # they were of more than one program
-        ("expired", "i1"),  # its pin has expired, and nobody has locked it since
+        ("goes_first", "i1"),  # it has been given up, and nobody has locked it since
         ("torn", "i1"),  # a transfer into it was lost
         # Up to here in one cache line.
         ("program", "i4"),  # program of the last stay; NONE for none
@@ -417,6 +421,7 @@ PIN = np.dtype(
         ("next", "i4"),  # neighbours among the pins of the instance; next free record
         ("previous", "i4"),
         ("next_of_program", "i4"),  # next among the pins of the program
+        ("again", "i1"),  # the rule is asked again, and no event marks the deadline
     ],
     align=True,
 )

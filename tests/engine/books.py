@@ -28,9 +28,9 @@ def _check_pool(state: State, i: int) -> None:
     for r in order:
         parent = int(state.resident["parent"][r])
         assert parent not in place or place[parent] > place[r], "a parent is behind its children"
-    n_expired = int(rows["expired"].sum())
-    assert state.resident["expired"][order[:n_expired]].all(), "what has expired is first"
-    assert pool["last_expired"] == (order[n_expired - 1] if n_expired else NONE)
+    n_first = int(rows["goes_first"].sum())
+    assert state.resident["goes_first"][order[:n_first]].all(), "what goes first is first"
+    assert pool["last_first"] == (order[n_first - 1] if n_first else NONE)
     _check_pins(state, i)
 
 
@@ -73,7 +73,7 @@ def _check_pins(state: State, i: int) -> None:
     while x != NONE:
         pin = state.pin[x]
         assert pin["instance"] == i
-        assert pin["expiry_s"] >= state.world["now_s"][0] or _is_awaited(state, x)
+        assert pin["again"] or pin["expiry_s"] >= state.world["now_s"][0] or _is_awaited(state, x)
         r = int(pin["record"])
         while r != NONE:
             assert state.resident["pins"][r] > 0

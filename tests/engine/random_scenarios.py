@@ -410,6 +410,14 @@ def admit_parameters(knobs: Knobs) -> dict[str, float]:
 
 
 def retain_parameters(knobs: Knobs) -> dict[str, float]:
+    """Parameters of the retention rule."""
+    given = _retain_parameters(knobs)
+    if "firm" in given:
+        given["expired_first"] = float(np.random.default_rng([knobs.seed, 34]).integers(2))
+    return given
+
+
+def _retain_parameters(knobs: Knobs) -> dict[str, float]:
     """Pins about as long as the gaps and as the iterations, or much longer."""
     rng = np.random.default_rng([knobs.seed, 12])
     if knobs.retain == "ttl":
@@ -433,7 +441,9 @@ def retain_parameters(knobs: Knobs) -> dict[str, float]:
         return {"low_water": float(rng.choice([0.25, 0.8]))}
     if knobs.retain in ("infercept", "oracle_gap"):
         tokens = {"saturation_tokens": float(rng.choice([0, 16, 100]))} | firm
-        return tokens | ({"margin_s": float(rng.choice([0.001, 1.0]))} if knobs.retain == "oracle_gap" else {})
+        if knobs.retain == "oracle_gap":
+            return tokens | {"margin_s": float(rng.choice([0.001, 1.0]))}
+        return tokens | {"period_s": float(rng.choice([0.5, 2, 7])) * TICK_S}
     return {}
 
 

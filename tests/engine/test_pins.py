@@ -107,11 +107,11 @@ def test_what_is_locked_is_not_counted_as_pinned(made: State) -> None:
     assert (made.pool["pinned"][0], made.pool["idle"][0]) == (0, 0)
     unlock(made, r)
     assert available_blocks(made, 0) == 20
-    assert made.pool["last_expired"][0] == NONE  # it has been used since its pin expired
+    assert made.pool["last_first"][0] == NONE  # it has been in use since then
     check(made)
 
 
-def test_what_has_expired_stands_first_as_far_as_nothing_stands_on_it(made: State) -> None:
+def test_what_goes_first_stands_first_as_far_as_nothing_stands_on_it(made: State) -> None:
     left, right = hold(made, 3, 9), hold(made, 4, 9)
     for r in (left, right):
         pin_record(made, r)
@@ -150,7 +150,9 @@ def test_a_pin_expires_at_its_deadline() -> None:
     assert (pins(before), before.pool["pinned"][0], before.pool["idle"][0]) == ((1, 0, 0, 0), 4, 0)
     after = run(work, 100, parameters={"tau_s": 0.5}, until_s=0.511)
     assert (pins(after), after.pool["pinned"][0], after.pool["idle"][0]) == ((1, 0, 1, 0), 0, 4)
-    assert after.pool["last_expired"][0] == after.pool["oldest"][0] != NONE
+    assert after.pool["last_first"][0] == NONE != after.pool["oldest"][0]
+    first = run(work, 100, parameters={"tau_s": 0.5, "expired_first": 1.0}, until_s=0.511)
+    assert first.pool["last_first"][0] == first.pool["oldest"][0] != NONE
 
 
 def test_an_infinite_pin_has_no_deadline() -> None:
@@ -193,15 +195,44 @@ def test_under_pressure_the_pin_with_the_latest_deadline_is_broken_and_no_other(
     assert pins(after) == (2, 0, 0, 1)
 
 
-def test_what_has_expired_goes_before_what_has_been_idle_for_longer() -> None:
+@pytest.mark.parametrize(("expired_first", "left"), [(0.0, (1, 4)), (1.0, (4, 1))])
+def test_what_has_expired_is_ordinary_cache_or_goes_before_what_has_been_idle_for_longer(
+    expired_first: float, left: tuple[int, int]
+) -> None:
     work = WorkloadBuilder()
     idle = chain(work, 0.0, [4])
     pinned = chain(work, 0.1, [4, 5], gap_s=9.0)
     chain(work, 2.0, [5])
-    after = run(work, 10, parameters={"tau_s": 1.0}, until_s=3.0)
-    assert resident(after)[idle] == 4
-    assert resident(after)[pinned] == 1
+    after = run(work, 10, parameters={"tau_s": 1.0, "expired_first": expired_first}, until_s=3.0)
+    assert (resident(after)[idle], resident(after)[pinned]) == left
     assert pins(after) == (1, 0, 1, 0)
+
+
+@pytest.mark.parametrize(("decodes", "given_up_s"), [(0, 0.04), (8, 0.06)])
+def test_infercept_is_asked_again_about_what_it_keeps(decodes: int, given_up_s: float) -> None:
+    """65 tokens from 0.01 s on, an iteration of 16 tokens being full, and a tick every 10 ms.
+
+    Alone they would be computed again in chunks of 16, which wastes 10 ms x (16 + 32 + 48 + 64) = 1.6 token-seconds, as
+    much as keeping them for 25 ms. Beside eight decodes chunks have 8 tokens: 10 ms x 8 (1 + ... + 8) = 2.88, 44 ms.
+    """
+    work = WorkloadBuilder()
+    chain(work, 0.0, [4, 6], gap_s=1.0)
+    for _ in range(decodes):
+        work.program(0.015)
+        work.turn(work.segment(8), 16, 50)
+    parameters = {"saturation_tokens": 16.0, "period_s": 0.01}
+    before = run(work, 100, "infercept", parameters, until_s=given_up_s - 0.001)
+    assert (pins(before), before.pool["pinned"][0]) == ((1, 0, 0, 0), 4)
+    after = run(work, 100, "infercept", parameters, until_s=given_up_s + 0.001)
+    assert (pins(after), after.pool["pinned"][0]) == ((1, 0, 1, 0), 0)
+    assert after.pool["last_first"][0] == after.pool["oldest"][0] != NONE
+
+
+def test_ticks_about_pins_end_with_the_pins() -> None:
+    work = WorkloadBuilder()
+    chain(work, 0.0, [4, 6], gap_s=1.0)
+    after = run(work, 100, "infercept", {"saturation_tokens": 16.0, "period_s": 0.01}, until_s=0.5)
+    assert (after.event["key"][: after.world["n_events"][0]] >> 32).tolist() == [events.EDGE_DONE]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ ADMISSION_TICK = 2
 PREFETCH_TICK = 3
 """Id of the one at which instances are asked what to bring up."""
 
+RETAIN_TICK = 4
+"""Id of the one at which is asked again about what is pinned."""
+
 
 class Kind(IntEnum):
     """Kinds of events, in the order in which they are handled at equal times."""
@@ -41,7 +44,8 @@ class Events:
         return heapq.heappop(self.heap)
 
     def any(self) -> bool:
-        return bool(self.heap)
+        """Whether anything is left to happen besides control ticks."""
+        return any(kind != Kind.CONTROL_TICK for _, kind, _ in self.heap)
 
     def more_to_come(self) -> bool:
         """Whether there is anything but ticks."""

@@ -9,7 +9,7 @@ from tests.reference import checks
 from tests.reference.admission import Admission
 from tests.reference.batching import Instance
 from tests.reference.description import InstanceSpec, MemorySpec
-from tests.reference.events import ADMISSION_TICK, PREFETCH_TICK, Events, Kind
+from tests.reference.events import ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK, Events, Kind
 from tests.reference.eviction import EVICTIONS, Look
 from tests.reference.history import History
 from tests.reference.orchestrator import Orchestrator, Program
@@ -234,6 +234,12 @@ class ReferenceSimulator:
             self.prefetch_armed = False
             self.prefetcher.ask_for_acting()
             self.arm_prefetch()
+            return
+        if number == RETAIN_TICK:
+            lost, moved = self.retention.ask_again(self.now)
+            for instance in moved:
+                self.end_run(instance)
+            self.look_again_at(lost)
             return
         self.tick_armed = False
         self.admission.tick()

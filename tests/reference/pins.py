@@ -12,6 +12,7 @@ class Pin:
         followers: The turns that follow.
         segments: What is kept, from the root.
         made: Number of the pin; a later one is larger.
+        again: The rule is asked again about it, which ends it.
     """
 
     turn: int
@@ -21,3 +22,4 @@ class Pin:
     segments: tuple[int, ...]
     expiry_s: float
     made: int
+    again: bool = False

@@ -59,13 +59,13 @@ class KVPool:
         idle_since: When segments that nobody locks were last locked.
         released: Idle segments, least recently released first.
         evicting: Told (segment, from, to) before blocks are evicted; None on a copy.
-        expired: Idle segments whose pin has expired; they go before those.
+        first: Idle segments that have been given up; they go before those.
         pins: By the turn that has left them.
         parent: Parent of each segment that has been published.
         facts: What is known of a segment that is held.
         made: Segments that have ever come.
         now: The time, for what is released.
-        choose: Names the idle segment that goes, where none has an expired pin; the least recently released by default.
+        choose: Names the idle segment that goes, where none has been given up; the least recently released by default.
         whole_objects: A segment that gives up blocks gives up all.
         timed_eviction: An iteration that needs more than is free begins a new run.
         owned: Blocks of running turns that are not published.
@@ -98,7 +98,7 @@ class KVPool:
         self.resident: dict[int, int] = {}
         self.locks: dict[int, int] = {}
         self.released: list[int] = []
-        self.expired: list[int] = []
+        self.first: list[int] = []
         self.pins: dict[int, Pin] = {}
         self.facts: dict[int, Facts] = {}
 
@@ -106,7 +106,7 @@ class KVPool:
         """A copy that can be changed."""
         other = copy.copy(self)
         other.resident, other.locks = dict(self.resident), dict(self.locks)
-        other.released, other.expired = list(self.released), list(self.expired)
+        other.released, other.first = list(self.released), list(self.first)
         other.pins = dict(self.pins)
         other.facts = {segment: copy.copy(facts) for segment, facts in self.facts.items()}
         other.idle_since, other.time = dict(self.idle_since), copy.copy(self.time)
@@ -116,7 +116,7 @@ class KVPool:
     @property
     def evictable(self) -> list[int]:
         """Idle segments, in the order in which they are given up."""
-        return self.expired + self.released
+        return self.first + self.released
 
     @property
     def idle(self) -> int:
@@ -194,7 +194,7 @@ class KVPool:
                     self.facts[segment].released_s = self.now
 
     def leave_idle(self, segment: int) -> None:
-        for idle in (self.expired, self.released):
+        for idle in (self.first, self.released):
             if segment in idle:
                 idle.remove(segment)
 
@@ -216,28 +216,28 @@ class KVPool:
         for old in sorted(earlier, key=lambda p: -p.made):
             self.unpin(old.turn)
 
-    def unpin(self, turn: int, expired: bool = False) -> None:
+    def unpin(self, turn: int, goes_first: bool = False) -> None:
         """A pin ends: what nobody locks or pins any more is idle, the deepest first.
 
-        If it has expired, that is what goes first, as far as nothing else stands on it.
+        It can be what goes first, as far as nothing else stands on it.
         """
         pin = self.pins.pop(turn)
         below: list[int] = []
         for segment in reversed(pin.segments):
             if any(segment in other.segments for other in self.pins.values()):
                 break
-            expired = expired and self.children(segment) == below
+            goes_first = goes_first and self.children(segment) == below
             below = [segment]
             if segment not in self.locks:
-                (self.expired if expired else self.released).append(segment)
+                (self.first if goes_first else self.released).append(segment)
                 self.facts[segment].released_s = self.now
 
     def put_first(self, pin: Pin) -> None:
-        """What a pin would keep goes first instead, as if it had expired."""
+        """What a pin would keep goes first instead."""
         self.pins[pin.turn] = pin
         for segment in pin.segments:
             self.leave_idle(segment)
-        self.unpin(pin.turn, expired=True)
+        self.unpin(pin.turn, goes_first=True)
 
     def use_pins(self, turn: int) -> None:
         """A turn joins the batch: what was kept for it has done its work."""
@@ -271,7 +271,7 @@ class KVPool:
             if not self.evictable:
                 self.break_pin()
                 continue
-            segment = self.expired[0] if self.expired else self.choose(self)
+            segment = self.first[0] if self.first else self.choose(self)
             taken = self.resident[segment] if self.whole_objects else min(blocks - self.free, self.resident[segment])
             if self.evicting is not None:
                 self.evicting(segment, self.resident[segment] - taken, self.resident[segment])

@@ -52,6 +52,7 @@ class Look:
     """What a rule sees: the turn that has ended, where, all programs, past gaps, parameters, and the first tier below.
 
     Attributes:
+        now: The time.
         kind: Of that tier.
         way: To it and back.
     """
@@ -63,6 +64,7 @@ class Look:
     history: History
     frontend_s: float
     parameters: Mapping[str, float]
+    now: float
     kind: str = ""
     way: Way | None = None
 
@@ -143,7 +145,8 @@ def discard_waste(look: Look) -> float:
     chunk = max(saturation - sum(turn.decoding for turn in running), 1)
     n = math.ceil(look.tokens / chunk) - 1
     last = look.tokens - n * chunk
-    others = sum(turn.kv_tokens for turn in running)
+    in_flight = 0 if look.instance.step is None else len(look.instance.step.decodes)
+    others = sum(turn.kv_tokens for turn in running) + in_flight
     held = (per_token_s * saturation + fixed_s) * (1 + n) * n / 2 * chunk
     return held + per_token_s * chunk * n * others + per_token_s * last * others
 
@@ -158,23 +161,21 @@ def round_trip_s(look: Look, way: Way) -> float:
     )
 
 
-def swap_waste(look: Look) -> float:
-    """Token-seconds of that, if no more than an iteration's worth is on the link down."""
-    if look.way is None:
-        return math.inf
-    spec, down = look.instance.spec, look.way.down
+def has_budget(look: Look, way: Way) -> bool:
+    """Whether no more than an iteration's worth is on the link down."""
+    spec, down = look.instance.spec, way.down
     most = spec.max_num_batched_tokens
     saturation = min(int(look.parameters["saturation_tokens"]) or most, most)
     queued_s = sum(transfer.missing for transfer in down.queue) * down.block_bytes / down.bytes_per_s
-    return math.inf if queued_s > chunk_s(spec, saturation, 0) else look.tokens * round_trip_s(look, look.way)
+    return queued_s <= chunk_s(spec, saturation, 0)
 
 
 def infercept(look: Look) -> Answer:
-    discarded, swapped = discard_waste(look), swap_waste(look)
-    gap_s = look.history.mean_gap_s(look.tool) or 0.0
-    if look.tokens * gap_s < min(discarded, swapped):
-        return Keep(discarded / look.tokens)
-    return Move(look.kind) if swapped < discarded else First()
+    gap_s = look.now - look.turn.end_s
+    if gap_s > 0 and look.way is not None and has_budget(look, look.way):
+        return Move(look.kind)
+    discarded = discard_waste(look)
+    return Keep(discarded / look.tokens - gap_s) if look.tokens * gap_s < discarded else First()
 
 
 def tokencake(look: Look) -> Answer:
@@ -229,3 +230,6 @@ RETENTIONS: dict[str, Callable[[Look], Answer]] = {
     "pensieve": pensieve,
     "oracle_gap": oracle_gap,
 }
+
+ASKED_AGAIN = ("infercept",)
+"""Rules that are asked again about what they keep pinned."""

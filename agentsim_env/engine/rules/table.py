@@ -14,7 +14,8 @@ class Rule(NamedTuple):
         parameters: Names and defaults of its parameters; the rule reads the k-th as `state.parameter[kind, k]`.
         needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
         steals: Idle instances take waiting turns from loaded ones while this rule routes.
-        ticks: An admission rule that takes stock every so often: its parameter `period_s`.
+        ticks: A rule that looks again at what it has decided, every so often (its parameter `period_s`): one for
+            admission takes stock, one for retention is asked again about what it keeps pinned.
         oracle: The rule sees the future.
         needs_paths: The longest path of service that leads to each turn must be kept (`State.path_s`).
         needs_future: The turns that will use a segment must be known (`engine/future.py`).

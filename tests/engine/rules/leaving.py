@@ -87,6 +87,11 @@ class Leaving:
             note(self.state, len(self.state.gap) - 1, gap_s)
         return self
 
+    def after(self, seconds: float) -> "Leaving":
+        """The turn has ended so long ago."""
+        self.state.world["now_s"] = seconds
+        return self
+
     def waited(self, seconds: float, turns: int = 1) -> "Leaving":
         """So many turns have waited for so long in all."""
         self.state.world["ended_wait_s"] = seconds

@@ -14,7 +14,7 @@ from tests.engine.rules.situation import Engine
 line_of = bound(forward_line)
 
 
-@pytest.mark.parametrize("rule", sorted(set(RETAIN_RULES) - {"leave", "evict_always", "swap", "ttl"}))
+@pytest.mark.parametrize("rule", sorted(set(RETAIN_RULES) - {"leave", "evict_always", "swap", "ttl", "infercept"}))
 def test_without_a_tool_there_is_nothing_to_predict(rule: str) -> None:
     assert Leaving(rule, tools=()).gaps(0.1).pin_s() == 0.0
 
@@ -164,11 +164,12 @@ def test_infercept_keeps_what_is_dearer_to_compute_again_than_to_keep() -> None:
     # Chunks of 2,048: 5,096 tokens are two and a last one, held for 2.048 s (2,048 + 4,096).
     discarded = 2.048 * (2048 + 4096)
     made = Leaving("infercept", tokens=5096)
-    assert made.pin_s() == pytest.approx(discarded / 5096)  # 2.47 s; no gap is known
-    assert made.gaps(2.4).pin_s() == pytest.approx(discarded / 5096)
-    assert made.gaps(2.6).pin_s() == FIRST  # 2.5 s on average
+    assert made.pin_s() == pytest.approx(discarded / 5096)  # 2.47 s
+    assert made.gaps(9.0).pin_s() == pytest.approx(discarded / 5096)  # the time since the call is all that counts
+    assert made.after(2.4).pin_s() == pytest.approx(discarded / 5096 - 2.4)
+    assert made.after(2.5).pin_s() == FIRST
     # Beside running contexts computing takes longer for all of them: 5.096 s x 10,000 more.
-    assert made.decodes(0, kv_tokens=10_000).pin_s() == pytest.approx((discarded + 50_960) / 5096)
+    assert made.after(0.0).decodes(0, kv_tokens=10_000).pin_s() == pytest.approx((discarded + 50_960) / 5096)
 
 
 def test_infercept_with_a_saturation_of_its_own() -> None:
@@ -191,17 +192,14 @@ def test_swap_moves_everything_that_can_be_moved() -> None:
     assert Leaving("swap", tier=(CXL, 1000, 1.0)).pin_s() == DOWN
 
 
-def test_infercept_moves_down_what_is_dearer_to_keep_and_to_compute() -> None:
+def test_infercept_moves_down_what_has_wasted_anything() -> None:
     made = Leaving("infercept", tokens=5096, tier=HALF_A_SECOND)
-    discarded_s = 2.048 * (2048 + 4096) / 5096
-    assert made.gaps(0.6).pin_s() == pytest.approx(discarded_s)  # keeping 0.6, moving 0.636, computing 2.47
-    assert made.gaps(0.8).pin_s() == DOWN  # keeping 0.7
-    assert Leaving("infercept", tokens=5096, tier=(DRAM, 1000, 10.0)).gaps(0.7).pin_s() == pytest.approx(discarded_s)
-    assert Leaving("infercept", tokens=5096, tier=(DRAM, 1000, 10.0)).gaps(2.5).pin_s() == FIRST
+    assert made.pin_s() == pytest.approx(2.048 * (2048 + 4096) / 5096)
+    assert made.after(0.1).pin_s() == DOWN
 
 
 def test_infercept_moves_no_more_than_an_iteration_hides() -> None:
-    made = Leaving("infercept", tokens=5096, tier=HALF_A_SECOND).gaps(0.7)
+    made = Leaving("infercept", tokens=5096, tier=HALF_A_SECOND).after(0.7)
     state = made.state
     # Something is on the link down: 2,048 blocks take as long as an iteration of 2,048 tokens.
     state.link["current"][0], state.link["queue_head"][0] = 0, 1

@@ -2,8 +2,8 @@
 
 A rule gets the number of a pool that has idle records and returns one of them that has no resident children
 (`state.resident[r].children == 0`): a child goes before its parent. It may look at the idle records of that pool, from
-`state.pool[pool].oldest` along `newer`, and at nothing that grows with the number of programs. Those whose pin has
-expired go first, without asking. One function and one row each.
+`state.pool[pool].oldest` along `newer`, and at nothing that grows with the number of programs. Those that a rule has
+given up go first, without asking. One function and one row each.
 """
 
 from agentsim_env.engine.rules.evict.cost import marconi, pensieve

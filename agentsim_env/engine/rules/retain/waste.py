@@ -4,15 +4,12 @@ import numpy as np
 
 from agentsim_env.engine.decisions import RETAIN_KV, TO_DRAM
 from agentsim_env.engine.estimate import chunk_s
-from agentsim_env.engine.history import mean_gap_s, tool_of
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.rules.retain.cost import (
     context_tokens,
     first_level,
     instance_of,
     queued_s,
-    round_trip_s,
-    whole_blocks,
 )
 from agentsim_env.engine.rules.retain.pinning import give_up_first, pin_for
 from agentsim_env.engine.state import NONE
@@ -80,36 +77,26 @@ def discard_waste_of(state, t):
 
 
 @compiled
-def swap_waste_of(state, t):
-    """The waste of moving what turn `t` has left down and up again; infinite without a tier or beyond the budget.
-
-    Transfers overlap with compute here, so that nothing but the context itself is held for them. The budget: what is on
-    the link down and waits for it takes no longer than an iteration at the saturation point.
-    """
-    i = instance_of(state, t)
-    level = first_level(state, i)
-    if level == NONE or queued_s(state, i, level) > chunk_s(state, i, _saturation(state, i), 0):
-        return np.inf
-    return context_tokens(state, t) * round_trip_s(state, i, level, whole_blocks(state, t))
+def _has_budget(state, i, level):
+    """Whether what is on the link down and waits for it takes no longer than an iteration at the saturation point."""
+    return queued_s(state, i, level) <= chunk_s(state, i, _saturation(state, i), 0)
 
 
 @compiled
 def infercept(state, t):
-    """Whatever wastes least: to keep the context (gap x tokens), to move it down, or to compute it again.
+    """Keep the context while that has wasted less (gap x tokens) than computing it again would; move it down if it can.
 
-    InferCept decides at every iteration and takes the time since the call as the gap. This rule is asked once, as the
-    turn ends, and takes the mean gap of the tool (nothing being known, 0). What it keeps, it keeps until the time at
-    which InferCept, by the time since the call, would give it up; what it gives up goes first when memory is needed. A
-    chunk fills an iteration up to `saturation_tokens` (0: the token budget).
+    The gap is taken to be the time since the call. InferCept decides at every iteration; this rule is asked as the turn
+    ends, and again every `period_s` (0.1) about what it keeps. Moving down overlaps with compute and wastes nothing, as
+    long as the budget lasts: what has wasted anything so far moves. What is given up goes first when memory is needed.
+    A chunk fills an iteration up to `saturation_tokens` (0: the token budget).
     """
-    tool = tool_of(state, t)
-    if tool == NONE:
-        return pin_for(state, 0.0)
+    i, tokens = instance_of(state, t), context_tokens(state, t)
+    gap_s = state.world[0].now_s - state.turn_run[t].end_s
+    level = first_level(state, i)
+    if gap_s > 0.0 and level != NONE and _has_budget(state, i, level):
+        return np.int64(TO_DRAM + level)
     waste = discard_waste_of(state, t)
-    tokens = context_tokens(state, t)
-    swapped = swap_waste_of(state, t)
-    if preserve_waste(tokens, max(0.0, mean_gap_s(state, tool))) < min(waste, swapped):
-        return pin_for(state, waste / tokens)
-    if swapped < waste:
-        return np.int64(TO_DRAM + first_level(state, instance_of(state, t)))
+    if preserve_waste(tokens, gap_s) < waste:
+        return pin_for(state, waste / tokens - gap_s)
     return give_up_first(state)

@@ -83,8 +83,8 @@ class Leaving:
     def gaps(self, *seconds: float, tool: int = 0) -> "Leaving":
         """These gaps have ended."""
         for gap_s in seconds:
-            note(self.state, tool, gap_s)
-            note(self.state, len(self.state.gap) - 1, gap_s)
+            for row in (tool, len(self.state.gap) - 1):
+                note(self.state, row, gap_s, history._log(gap_s))
         return self
 
     def after(self, seconds: float) -> "Leaving":

@@ -95,7 +95,7 @@ class Simulator:
         scenario: A scenario, or the name or path of one.
         bundle: Bundle whose rules replace all of the scenario's; see `agentsim_env.scenario.bundles`.
         rules: Rules that replace the scenario's or the bundle's, by kind of decision.
-        token_seconds: Add up what KV blocks are held for: figures and columns in `_token_s`. It takes a fifth of the
+        token_seconds: Add up what KV blocks are held for: figures and columns in `_token_s`. It takes a sixth of the
             compiled loop's speed.
         agent_kinds: Kinds of decision that are answered from outside, through `next_decision` and `apply`.
         source: Where workloads come from, instead of the scenario's own (see `agentsim_env.workload.prepare`).

@@ -8,7 +8,7 @@ from agentsim_env.engine.chunks import chunk_blocks, take_chunk
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.decodes import begin_decode, decode_blocks, decoding
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.kv_time import DECODE, IDLE, charge, share_again, split
+from agentsim_env.engine.kv_time import DECODE, IDLE, WASTED, charge, share_again, split
 from agentsim_env.engine.latency import iterations_begun, run_end_s
 from agentsim_env.engine.lists import (
     join_to_plan,
@@ -16,55 +16,69 @@ from agentsim_env.engine.lists import (
 )
 from agentsim_env.engine.prefix import ceil_blocks, found, matched
 from agentsim_env.engine.reclaim import make_room
+from agentsim_env.engine.residency import free_blocks
 from agentsim_env.engine.state import NONE, PREFILL_MODE
 
 
 @compiled
+def _charge_until(state, i, time_s, later_s):
+    """Charge what is idle up to a time in the middle of a run, from which on evictions are timed.
+
+    Blocks that have given way in the meantime were not idle for `later_s` block-seconds before it.
+    """
+    pool = state.pool[i]
+    state.block_s[i, IDLE] += (pool.idle + pool.pinned) * (time_s - pool.charged_s) - later_s
+    state.block_s[i, WASTED] -= later_s
+    state.world[0].kv_s = pool.charged_s = time_s
+
+
+@compiled
 def _charge_decodes(state, i, more):
-    """Charge the blocks in use up to each further iteration of a run that takes more, and make room for it then."""
-    world = state.world[0]
+    """Charge the blocks in use up to the last of the further iterations of a run, each of which takes more of them.
+
+    Blocks that are taken in an iteration count for all that follow, number j of the run for `first + slope * j`
+    seconds: sums of whole numbers are what is left to do for each of them.
+    """
     instance, pool = state.instance[i], state.pool[i]
+    free, size = free_blocks(state, i), state.world[0].block_size
+    blocks = 0
+    n, n_weighted = 0, 0  # blocks x iterations, and blocks x numbers of iterations, of what is taken
+    later, later_weighted = 0, 0  # of what finds nothing free
+    at = (-instance.iteration) % size
+    for j in range(instance.run_scheduled, instance.run_scheduled + more - 1):
+        blocks += state.residue[i, at]
+        at = at - 1 if at > 0 else size - 1
+        beyond = max(0, blocks - free)
+        n += blocks
+        n_weighted += blocks * j
+        later += beyond
+        later_weighted += beyond * j
+    first_s, slope_s = instance.run_first_s, instance.run_slope_s
+    time_s = run_end_s(state, i, instance.run_scheduled + more - 1)
     in_use = pool.used - pool.idle - pool.pinned
-    needed = 0
-    at = (-instance.iteration) % world.block_size
-    for j in range(instance.run_scheduled, instance.run_scheduled + more):
-        blocks = state.residue[i, at]
-        at = at - 1 if at > 0 else world.block_size - 1
-        if blocks == 0:
-            continue
-        world.kv_s = run_end_s(state, i, j)
-        state.block_s[i, DECODE] += in_use * (world.kv_s - pool.charged_s)
-        state.block_s[i, IDLE] += (pool.idle + pool.pinned) * (world.kv_s - pool.charged_s)
-        pool.charged_s = world.kv_s
-        in_use += blocks
-        needed += blocks
-        if needed > pool.capacity - pool.used:
-            make_room(state, i, needed)
+    state.block_s[i, DECODE] += in_use * (time_s - pool.charged_s) + (first_s * n + slope_s * n_weighted)
+    _charge_until(state, i, time_s, first_s * later + slope_s * later_weighted)
 
 
 @compiled
 def _charge_train(state, i, more):
     """The same for a run that carries a prefill, which takes more in each iteration."""
-    world = state.world[0]
     instance, pool, s = state.instance[i], state.pool[i], state.instance[i].prefill_head
-    size = world.block_size
+    free, size = free_blocks(state, i), state.world[0].block_size
     in_use = pool.used - pool.idle - pool.pinned
     decode, computed, share = instance.kv_tokens, state.slot[s].computed, share_again(state, s)
-    needed = 0
+    time_s, later_s, blocks = pool.charged_s, 0.0, 0
     for j in range(more):
-        world.kv_s = run_end_s(state, i, instance.run_scheduled + j)
-        block_s = in_use * (world.kv_s - pool.charged_s)
-        state.block_s[i, IDLE] += (pool.idle + pool.pinned) * (world.kv_s - pool.charged_s)
-        pool.charged_s = world.kv_s
+        began_s = time_s
+        time_s = run_end_s(state, i, instance.run_scheduled + j)
+        block_s = (in_use + blocks) * (time_s - began_s)
+        later_s += max(0, blocks - free) * (time_s - began_s)
         split(state.block_s[i], block_s, computed * (1.0 - share), computed * share, float(decode))
-        blocks = state.residue[i, (-(instance.iteration + j)) % size]
+        blocks += state.residue[i, (-(instance.iteration + j)) % size]
         blocks += ceil_blocks(computed + instance.train_chunk, size) - ceil_blocks(computed, size)
         decode += instance.n_decode
         computed += instance.train_chunk
-        in_use += blocks
-        needed += blocks
-        if needed > pool.capacity - pool.used:
-            make_room(state, i, needed)
+    _charge_until(state, i, time_s, later_s)
 
 
 @component(NOTHING, NUMBER, NUMBER)

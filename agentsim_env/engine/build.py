@@ -383,7 +383,7 @@ class Blueprint:
         world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
         retention = self._parameters_of("retain_kv")
         world["firm_pins"] = retention.get("firm", 0.0) != 0.0
-        world["expired_first"] = retention.get("expired_first", 0.0) != 0.0
+        world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
         world["retains_again"] = TABLES["retain_kv"][self.rule_of("retain_kv")].ticks
         world["retain_period_s"] = retention.get("period_s", self.control_period_s)
         world["n_pin_times"] = len(self.pin_grid_s)

@@ -150,9 +150,9 @@ def test_a_pin_expires_at_its_deadline() -> None:
     assert (pins(before), before.pool["pinned"][0], before.pool["idle"][0]) == ((1, 0, 0, 0), 4, 0)
     after = run(work, 100, parameters={"tau_s": 0.5}, until_s=0.511)
     assert (pins(after), after.pool["pinned"][0], after.pool["idle"][0]) == ((1, 0, 1, 0), 0, 4)
-    assert after.pool["last_first"][0] == NONE != after.pool["oldest"][0]
-    first = run(work, 100, parameters={"tau_s": 0.5, "expired_first": 1.0}, until_s=0.511)
-    assert first.pool["last_first"][0] == first.pool["oldest"][0] != NONE
+    assert after.pool["last_first"][0] == after.pool["oldest"][0] != NONE
+    ordinary = run(work, 100, parameters={"tau_s": 0.5, "expired_first": 0.0}, until_s=0.511)
+    assert ordinary.pool["last_first"][0] == NONE != ordinary.pool["oldest"][0]
 
 
 def test_an_infinite_pin_has_no_deadline() -> None:

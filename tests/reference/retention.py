@@ -119,7 +119,7 @@ class Retention:
     @property
     def expired_first(self) -> bool:
         """Whether what a pin has kept is the first to go when it expires."""
-        return self.parameters.get("expired_first", 0.0) != 0.0
+        return self.parameters.get("expired_first", 1.0) != 0.0
 
     def is_awaited(self, pin: Pin, number: int) -> bool:
         """Whether a turn that the pin was made for waits in the queue of its instance."""

@@ -2,7 +2,7 @@
 
 A rule gets the number of the turn and returns LEAVE, DROP, TO_DRAM, TO_CXL, or a pin: `pin_for(state, seconds)`. One
 function and one row each. A rule with a parameter `firm` that is not 0 has pins that give way to running turns only.
-Under one with `expired_first` that is not 0, what a pin has kept goes before all else when the pin has expired.
+What a pin has kept goes before all else when the pin has expired, but under a rule with `expired_first` of 0.
 """
 
 from agentsim_env.engine.rules.retain.by_tool import gate, saga_ttl, tool_ttl
@@ -17,7 +17,7 @@ RETAIN_RULES: dict[str, Rule] = {
     "leave": Rule(leave),
     "evict_always": Rule(evict_always),
     "swap": Rule(swap),
-    "ttl": Rule(ttl, {"tau_s": 2.0, "firm": 0.0, "expired_first": 0.0}),
+    "ttl": Rule(ttl, {"tau_s": 2.0, "firm": 0.0, "expired_first": 1.0}),
     "continuum": Rule(continuum, {"first_gap_s": 1.0, "samples": 100.0, "firm": 1.0, "expired_first": 0.0}),
     "continuum_released": Rule(continuum_released, {"tau_s": 2.0, "slow_s": 2.0, "firm": 1.0, "expired_first": 0.0}),
     "saga_ttl": Rule(
@@ -33,7 +33,7 @@ RETAIN_RULES: dict[str, Rule] = {
         },
     ),
     "tool_ttl": Rule(tool_ttl, {"quantile": 0.9, "firm": 0.0, "expired_first": 0.0}),
-    "gate": Rule(gate, {"tau_s": 2.0, "slow_s": 3.0, "firm": 0.0, "expired_first": 0.0}),
+    "gate": Rule(gate, {"tau_s": 2.0, "slow_s": 3.0, "firm": 0.0, "expired_first": 1.0}),
     "infercept": Rule(
         infercept, {"saturation_tokens": 0.0, "firm": 1.0, "expired_first": 1.0, "period_s": 0.1}, ticks=True
     ),

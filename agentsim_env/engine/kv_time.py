@@ -72,6 +72,13 @@ def charge(state, pool):
 
 
 @compiled
+def begin_idle(state, r):
+    """From now on nobody locks a record."""
+    if state.world[0].keep_books:
+        state.resident[r].idle_since_s = state.world[0].kv_s
+
+
+@compiled
 def idle_block_s(state, r, blocks):
     """How long some blocks of a record have been idle, in block-seconds; 0 unless they are added up."""
     world = state.world[0]

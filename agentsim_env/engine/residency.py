@@ -8,7 +8,7 @@ on a path tells the whole hit.
 from agentsim_env.engine.component import NUMBER, component
 from agentsim_env.engine.directory import enter, find, strike
 from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.kv_time import REUSED, WASTED, charge, end_idle, idle_block_s
+from agentsim_env.engine.kv_time import REUSED, WASTED, begin_idle, charge, end_idle, idle_block_s
 from agentsim_env.engine.state import NONE
 
 
@@ -177,7 +177,7 @@ def unlock(state, r):
         record.locks -= 1
         if record.locks > 0:
             return
-        record.idle_since_s = state.world[0].kv_s
+        begin_idle(state, r)
         if record.pins > 0:
             state.pool[record.pool].pinned += record.blocks
         else:
@@ -272,7 +272,7 @@ def new_record(state, segment, pool, blocks):
     if record.next_holder != NONE:
         state.resident[record.next_holder].previous_holder = r
     state.holder[segment] = r
-    record.idle_since_s = world.kv_s
+    begin_idle(state, r)
     enter(state, r)
     state.pool[pool].used += blocks
     _join_idle(state, r)
@@ -310,7 +310,7 @@ def _grow(state, r, blocks):
         return
     if record.locks == 0:
         end_idle(state, record.pool, idle_block_s(state, r, record.blocks), REUSED)
-        record.idle_since_s = state.world[0].kv_s
+        begin_idle(state, r)
     record.blocks = blocks
     state.pool[record.pool].used += more
     if record.locks == 0 and record.pins == 0:

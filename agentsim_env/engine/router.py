@@ -42,9 +42,8 @@ def _find_allowed(state, s):
         instance = state.instance[i]
         ok = instance.up == 1 and tokens <= instance.max_context and (instance.mode == DECODE_MODE) == handed
         state.allowed[i] = ok
-        if ok:
-            n += 1
-            last = i
+        n += ok
+        last = i if ok else last
     return n, last
 
 

@@ -169,26 +169,27 @@ WORLD = np.dtype(
 
 PROGRAM_RUN = np.dtype(
     [
-        ("arrived_s", "f8"),  # time of arrival
-        ("end_s", "f8"),  # end of the last turn, rejection or failure; NaN before
-        ("admitted_s", "f8"),  # when it was let in; NaN before
-        ("paused_s", "f8"),  # time paused, until the last change
-        ("paused_since_s", "f8"),
+        # What every turn changes stands together.
         ("gap_s", "f8"),  # time since arrival in which the program was not busy
         ("idle_since_s", "f8"),  # start of the current gap
-        ("service_s", "f8"),  # execution time of its turns so far (first scheduling to end), for attained-service rules
-        ("wait_s", "f8"),  # time that its ended turns waited, from ready to first scheduling
         ("acting_since_s", "f8"),  # since when none of its turns is in the cluster
         ("acting_s", "f8"),  # time without a turn there, and service; what is past fades with every turn
-        ("reasoning_s", "f8"),
         ("busy", "i4"),  # turns in the cluster plus tool calls in the queue of a server
-        ("turns_left", "i4"),
         ("live", "i4"),  # turns in the cluster or at the gateway
+        ("turns_left", "i4"),
         ("context_tokens", "i4"),  # longest context so far
         ("pin", "i4"),  # first of its pins
         ("home", "i2"),  # instance of the program's most recently routed turn
         ("state", "i1"),
         ("paused", "i1"),  # its turns are held at the gateway
+        ("reasoning_s", "f8"),  # see `acting_s`
+        ("service_s", "f8"),  # execution time of its turns so far (first scheduling to end), for attained-service rules
+        ("wait_s", "f8"),  # time that its ended turns waited, from ready to first scheduling
+        ("arrived_s", "f8"),  # time of arrival
+        ("end_s", "f8"),  # end of the last turn, rejection or failure; NaN before
+        ("admitted_s", "f8"),  # when it was let in; NaN before
+        ("paused_s", "f8"),  # time paused, until the last change
+        ("paused_since_s", "f8"),
         ("pauses", "i4"),  # times that it has been paused
         ("next_held", "i4"),  # next in the list of programs that have arrived, or are held
         ("follower", "i4"),  # first program of the closed loop that waits for this one
@@ -220,16 +221,17 @@ PREFIX = np.dtype(
 
 TURN_RUN = np.dtype(
     [
+        # The end of a turn and the beginning of the next, which often are of one chain, stand side by side.
         ("ready_s", "f8"),  # all parents' tools have returned
-        ("routed_s", "f8"),  # last routing; the turn joins the queue of its instance then
-        ("scheduled_s", "f8"),  # first time in a batch
-        ("first_token_s", "f8"),
-        ("end_s", "f8"),
-        ("hit_tokens", "i4"),  # prompt tokens found in the KV cache
-        ("computed_tokens", "i4"),  # prefill tokens computed, recomputation after preemption included
         ("pending", "i4"),  # incoming edges not yet done
         ("preemptions", "i2"),
         ("instance", "i2"),  # instance of the last routing
+        ("routed_s", "f8"),  # last routing; the turn joins the queue of its instance then
+        ("scheduled_s", "f8"),  # first time in a batch
+        ("first_token_s", "f8"),
+        ("hit_tokens", "i4"),  # prompt tokens found in the KV cache
+        ("computed_tokens", "i4"),  # prefill tokens computed, recomputation after preemption included
+        ("end_s", "f8"),
     ],
     align=True,
 )
@@ -382,7 +384,6 @@ TIER = np.dtype(
 
 RESIDENT = _on_lines(
     [
-        ("idle_since_s", "f8"),  # since when nobody locks it
         ("released_s", "f8"),  # when it was last released
         ("segment", "i4"),
         ("pool", "i4"),  # NONE for a free record
@@ -398,9 +399,10 @@ RESIDENT = _on_lines(
         ("shared", "i1"),  # they were of more than one program
         ("goes_first", "i1"),  # it has been given up, and nobody has locked it since
         ("torn", "i1"),  # a transfer into it was lost
-        # Up to here in one cache line.
         ("program", "i4"),  # program of the last stay; NONE for none
         ("previous_holder", "i4"),
+        # Up to here in one cache line.
+        ("idle_since_s", "f8"),  # since when nobody locks it; for token-seconds
         ("entered", "i8"),  # number of the record; a later one is larger
         ("mark", "i8"),  # scratch of eviction rules: the number of the question that `place` belongs to
         ("place", "i4"),

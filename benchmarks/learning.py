@@ -31,18 +31,18 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def learn(environment: str, folder: Path, steps: int | None, console: Console) -> float:
-    """Trains in one environment, or goes on with it; returns how many minutes it has taken in all."""
+    """Trains in one environment, or goes on with it; returns how many minutes of a core it has taken in all."""
     if not is_run(folder):
         create_run(environment, ALGO, steps=steps, out=folder)
     path = folder / "learning.json"
     spent = read_json(path) if path.exists() else {"minutes": 0.0, "done": False}
     if not spent["done"]:
-        began_s = time.monotonic()
+        began_s = time.process_time()
         try:
             run(folder, console)
             spent["done"] = True
         finally:
-            spent["minutes"] += (time.monotonic() - began_s) / 60.0
+            spent["minutes"] += (time.process_time() - began_s) / 60.0
             write_json(path, spent)
     return spent["minutes"]
 
@@ -72,7 +72,7 @@ def report(environment: str, results: Results, folder: Path, minutes: float) -> 
     default = find_environment(environment).default_rule(scenario)
     costs = {agent: cost_s(results, agent) for agent in results.agents}
     lines = [
-        f"MaskablePPO after {config.steps:,} decisions ({minutes:.1f} minutes on one core) in `{scenario.name}`, beside"
+        f"MaskablePPO after {config.steps:,} decisions ({minutes:.1f} minutes of one core) in `{scenario.name}`, beside"
         f" random answers and the rules, on {len(results.seeds)} held-out seeds, with the same programs for all. The"
         " cost is the time that programs wait and are served, and the charges for those that are rejected: minus the"
         f" return times `unit_s`. Brackets: 95 % bootstrap intervals of paired differences. `{default}` is the"

@@ -4,7 +4,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.base import Part, Text
-from agentsim_env.scenario.problems import not_known
+from agentsim_env.scenario.problems import not_allowed, not_known
 
 KINDS = (
     "admit_program",
@@ -79,6 +79,8 @@ class Rules(Part):
 
 def _check_params(kind: str, rule: str, params: dict[str, float]) -> None:
     allowed = registries.rule_parameters(kind, rule)
-    for name in params:
+    for name, value in params.items():
         if name not in allowed:
             raise not_known(f"parameter of rule '{rule}'", name, allowed, [kind, name])
+        if name == "period_s" and value <= 0.0:
+            raise not_allowed("must be above 0: how often the rule is asked again", value, [kind, name])

@@ -17,7 +17,7 @@ _INTRODUCTION = """\
 {n_policies} policies on {n_scenarios} scenarios, {n_seeds} seeds each, the same programs for every policy.
 
 ```sh
-python -m benchmarks.baselines            # about a quarter of an hour on two cores; goes on where it stopped
+python -m benchmarks.baselines            # some minutes on two cores; goes on where it stopped
 agentsim simulate --scenario {example} --bundle thunderagent
 ```
 

@@ -83,6 +83,12 @@ def test_parameters_beside_it_are_those_of_its_rules() -> None:
     assert rules.params("admit_program")["increase"] == 3.0
 
 
+def test_a_rule_that_is_asked_again_needs_a_time_between() -> None:
+    message = r"rules\.rule_params\.retain_kv\.period_s = 0\.0: must be above 0"
+    with pytest.raises(ScenarioError, match=message):
+        load_scenario("pressure_2", ["rules={bundle: infercept, rule_params: {retain_kv: {period_s: 0}}}"])
+
+
 def test_an_unknown_one_is_named_with_its_line_and_what_there_is(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("extends: coding_agents\nrules:\n  bundle: sagga\n")

@@ -3,13 +3,11 @@
 from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.decisions import ADMIT, HOLD, REJECT
 from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import uncached_prompt_tokens
 from agentsim_env.engine.rules.look import pending_prefill_tokens
 from envs.instance_context import repeat
-from envs.play import as_table, play_on
-from envs.question import Question
+from envs.question import question
 from envs.scales import signed, squash
 
 ANSWER_FEATURES: tuple[str, ...] = ("allowed", "is_admit", "is_hold", "is_reject")
@@ -147,19 +145,5 @@ def _observe_cluster(state, row, at):
     row[at + 14] = squash(world.done_service_s / max(1, world.n_done), 60.0)
 
 
-@entry
-def _observe_at(table, out):
-    observe(bind(table), out)
-
-
-@entry
-def _play_at(table, books, action, seen, legal):
-    state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
-        observe(state, as_table(seen, legal))
-    return asked, reward
-
-
-ADMIT_PROGRAM = Question("admit_program", FEATURES, lambda _: N_ANSWERS, observe, _observe_at, _play_at)
+ADMIT_PROGRAM = question("admit_program", FEATURES, lambda _: N_ANSWERS, observe, __file__)
 """Admit, hold, reject."""

@@ -2,14 +2,12 @@
 
 from agentsim_env.engine.decisions import DOWN_TO_CXL, DOWN_TO_DRAM, DROP_KV, TARGETS
 from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.state import ACTIVE, NONE
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from envs.memory_below import blocks_below
-from envs.play import as_table, play_on
 from envs.program_context import expected_return_s
-from envs.question import Question
+from envs.question import question
 from envs.scales import signed, squash
 from envs.scheduling_features import expected_remaining_s
 
@@ -118,21 +116,5 @@ def _observe_owner(state, i, p, row):
     row[RETURN] = return_s
 
 
-@entry
-def _observe_at(table, out):
-    observe(bind(table), out)
-
-
-@entry
-def _play_at(table, books, action, seen, legal):
-    state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
-        observe(state, as_table(seen, legal))
-    return asked, reward
-
-
-EVICT_KV = Question(
-    "evict_kv", FEATURES, lambda simulator: TARGETS * simulator.blueprint.candidates, observe, _observe_at, _play_at
-)
+EVICT_KV = question("evict_kv", FEATURES, lambda simulator: TARGETS * simulator.blueprint.candidates, observe, __file__)
 """One answer a candidate and place that it could go to."""

@@ -3,12 +3,10 @@
 import numpy as np
 
 from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.state import DECODE
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
-from envs.play import as_table, play_on
-from envs.question import Question
+from envs.question import question
 from envs.scales import squash
 
 TURN_FEATURES: tuple[str, ...] = (
@@ -75,21 +73,5 @@ def _observe_turn(state, i, s, row):
     row[11] = squash(prefill_s(state, i, context, 0), 0.3)
 
 
-@entry
-def _observe_at(table, out):
-    observe(bind(table), out)
-
-
-@entry
-def _play_at(table, books, action, seen, legal):
-    state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
-        observe(state, as_table(seen, legal))
-    return asked, reward
-
-
-PREEMPT_TURN = Question(
-    "preempt_turn", FEATURES, lambda simulator: simulator.blueprint.candidates, observe, _observe_at, _play_at
-)
+PREEMPT_TURN = question("preempt_turn", FEATURES, lambda simulator: simulator.blueprint.candidates, observe, __file__)
 """One answer a candidate."""

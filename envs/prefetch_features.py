@@ -2,14 +2,12 @@
 
 from agentsim_env.engine.ahead import ahead_blocks, context_blocks, held_ahead
 from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.residency import available_blocks, depth_blocks, free_blocks
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from envs.memory_below import link_queue, move_s, nearest
-from envs.play import as_table, play_on
 from envs.program_context import expected_return_s
-from envs.question import Question
+from envs.question import question
 from envs.scales import signed, squash
 from envs.scheduling_features import expected_remaining_s
 
@@ -92,21 +90,5 @@ def _observe_subject(state, i, t, row):
     row[17] = min(1.0, max(0, missing - free_blocks(state, i)) / state.pool[i].capacity)
 
 
-@entry
-def _observe_at(table, out):
-    observe(bind(table), out)
-
-
-@entry
-def _play_at(table, books, action, seen, legal):
-    state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
-        observe(state, as_table(seen, legal))
-    return asked, reward
-
-
-PREFETCH_KV = Question(
-    "prefetch_kv", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, _observe_at, _play_at
-)
+PREFETCH_KV = question("prefetch_kv", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, __file__)
 """One answer a candidate, and one to bring up nothing."""

@@ -1,13 +1,14 @@
 """What an agent is shown of a kind of decision."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from agentsim_env.engine.decisions import KINDS, ROUTE_TURN
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.jit import COMPILED
+from agentsim_env.engine.jit import COMPILED, entry
+from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.state import State
 from agentsim_env.simulator import Simulator
 from envs.play import as_table, play_on
@@ -70,3 +71,34 @@ class Question(NamedTuple):
         if asked >= 0:
             self.observe(core.state, as_table(seen, legal))
         return asked, reward
+
+
+_ENTRIES = """
+def observe_at(table, out):
+    observe(bind(table), out)
+
+def play_at(table, books, action, seen, legal):
+    state = bind(table)
+    asked, reward = play_on(state, books, action, legal)
+    if asked >= 0:
+        observe(state, as_table(seen, legal))
+    return asked, reward
+"""
+
+
+def question(
+    kind: str,
+    features: tuple[str, ...],
+    count_answers: Callable[[Simulator], int],
+    observe: Callable[..., None],
+    file: str,
+) -> Question:
+    """A question, with what Python calls compiled around `observe`.
+
+    numba keeps no function in its cache that gets another one as an argument or closes over it, so both are written out
+    here, as if they stood in `file`, where `observe` stands.
+    """
+    scope: dict[str, Any] = {"observe": observe, "bind": bind, "play_on": play_on, "as_table": as_table}
+    scope["__name__"] = __name__  # numba imports it when it loads the functions from its cache
+    exec(compile(_ENTRIES, file, "exec"), scope)
+    return Question(kind, features, count_answers, observe, entry(scope["observe_at"]), entry(scope["play_at"]))

@@ -3,17 +3,15 @@
 from agentsim_env.engine.decisions import DROP, LEAVE, PIN, TO_CXL, TO_DRAM
 from agentsim_env.engine.estimate import prefill_s
 from agentsim_env.engine.history import mean_wait_s, share_within
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.residency import unlocked_on_path
 from agentsim_env.engine.retention import ended_turn, left_blocks, left_by
 from agentsim_env.engine.state import CXL, DRAM
 from agentsim_env.engine.stores import can_store
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from envs.memory_below import move_s
-from envs.play import as_table, play_on
 from envs.program_context import gap_deviation, gap_row
-from envs.question import Question
+from envs.question import question
 from envs.scales import signed, squash
 from envs.scheduling_features import expected_remaining_s
 
@@ -125,21 +123,7 @@ def _observe_program(state, t, i, out, at):
     out[at + 8] = squash(mean_wait_s(state), 10.0)
 
 
-@entry
-def _observe_at(table, out):
-    observe(bind(table), out)
-
-
-@entry
-def _play_at(table, books, action, seen, legal):
-    state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
-        observe(state, as_table(seen, legal))
-    return asked, reward
-
-
-RETAIN_KV = Question(
-    "retain_kv", FEATURES, lambda simulator: PIN + len(simulator.blueprint.pin_grid_s), observe, _observe_at, _play_at
+RETAIN_KV = question(
+    "retain_kv", FEATURES, lambda simulator: PIN + len(simulator.blueprint.pin_grid_s), observe, __file__
 )
 """Leave, drop, to DRAM, to CXL, and a pin for each time of the grid."""

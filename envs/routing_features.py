@@ -2,15 +2,13 @@
 
 from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import kept_blocks
 from agentsim_env.engine.residency import hits
 from agentsim_env.engine.rules.forecast import decode_step_s
 from agentsim_env.engine.rules.look import pending_prefill_tokens
 from agentsim_env.engine.state import NONE
-from envs.play import as_table, play_on
-from envs.question import Question
+from envs.question import question
 from envs.scales import signed, squash
 
 INSTANCE_FEATURES: tuple[str, ...] = (
@@ -117,19 +115,5 @@ def observe(state, out):
         row[22] = locked / n
 
 
-@entry
-def _observe_at(table, out):
-    observe(bind(table), out)
-
-
-@entry
-def _play_at(table, books, action, seen, legal):
-    state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
-        observe(state, as_table(seen, legal))
-    return asked, reward
-
-
-ROUTE_TURN = Question("route_turn", FEATURES, lambda simulator: len(simulator.engines), observe, _observe_at, _play_at)
+ROUTE_TURN = question("route_turn", FEATURES, lambda simulator: len(simulator.engines), observe, __file__)
 """One answer an instance."""

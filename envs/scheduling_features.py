@@ -1,13 +1,11 @@
 """What decides which waiting turn joins a batch: its program, its cache, its wait, and the instance."""
 
 from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import ceil_blocks, uncached_tokens
 from agentsim_env.engine.residency import available_blocks
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
-from envs.play import as_table, play_on
-from envs.question import Question
+from envs.question import question
 from envs.scales import signed, squash
 
 TURN_FEATURES: tuple[str, ...] = (
@@ -116,21 +114,7 @@ def _observe_turn(state, i, s, uncached, row):
     row[17] = squash(ceil_blocks(uncached, size) / max(1, available_blocks(state, i)), 1.0)
 
 
-@entry
-def _observe_at(table, out):
-    observe(bind(table), out)
-
-
-@entry
-def _play_at(table, books, action, seen, legal):
-    state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
-        observe(state, as_table(seen, legal))
-    return asked, reward
-
-
-SCHEDULE_TURN = Question(
-    "schedule_turn", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, _observe_at, _play_at
+SCHEDULE_TURN = question(
+    "schedule_turn", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, __file__
 )
 """One answer a candidate, and one to hold all of them back."""

@@ -43,7 +43,9 @@ def discount_by_time(model: Any, vec_env: DummyVecEnv, discount_s: float) -> Non
     model.rollout_buffer = buffer
 
 
-def discounted(rewards: np.ndarray, elapsed_s: np.ndarray, ends: np.ndarray, last: np.ndarray, discount_s: float):
+def discounted(
+    rewards: np.ndarray, elapsed_s: np.ndarray, ends: np.ndarray, last: np.ndarray, discount_s: float
+) -> np.ndarray:
     """Returns from each decision on, discounted by time.
 
     A reward is spread evenly over the time that it was earned in, as an integral over time nearly is.

@@ -14,8 +14,6 @@ from sb3_contrib.common.maskable.buffers import MaskableRolloutBuffer
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from training.errors import TrainingError
-
 
 def discount_by_time(model: Any, vec_env: DummyVecEnv, discount_s: float) -> None:
     """Makes a model of PPO, MaskablePPO or A2C discount by simulated time instead of by decision.
@@ -27,19 +25,12 @@ def discount_by_time(model: Any, vec_env: DummyVecEnv, discount_s: float) -> Non
         model: The model, fresh.
         vec_env: Its environments, with `TrainingEpisodes` among their wrappers.
         discount_s: Simulated seconds in which a cost loses a factor of e.
-
-    Raises:
-        TrainingError: `discount_s` is not above 0, or the algorithm learns from single transitions.
     """
-    if not isinstance(discount_s, int | float) or not discount_s > 0:
-        raise TrainingError(f"discount_s = {discount_s!r}: must be a number above 0")
-    old = getattr(model, "rollout_buffer", None)
-    if old is None:
-        raise TrainingError("discount_s: only ppo, maskable_ppo and a2c can discount by time")
+    old = model.rollout_buffer
     kind = _TimedMaskableBuffer if isinstance(old, MaskableRolloutBuffer) else _TimedBuffer
     spaces = old.observation_space, old.action_space
     buffer = kind(old.buffer_size, *spaces, old.device, n_envs=old.n_envs)
-    buffer.vec_env, buffer.discount_s = vec_env, float(discount_s)
+    buffer.vec_env, buffer.discount_s = vec_env, discount_s
     model.rollout_buffer = buffer
 
 

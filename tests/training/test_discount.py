@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from training.discount import discounted
-from training.errors import TrainingError
 from training.train import run
 
 E = float(np.e)
@@ -53,16 +52,3 @@ def test_the_buffer_knows_how_long_decisions_took(
     run(new_run("maskable_ppo", hyper=["discount_s=20"]))
     assert seen
     assert all((elapsed_s >= 0.0).all() and elapsed_s.sum() > 0.0 for elapsed_s in seen)
-
-
-@pytest.mark.parametrize(
-    ("algo", "value", "message"),
-    [
-        ("ppo", "0", "discount_s = 0: must be a number above 0"),
-        ("ppo", "soon", "discount_s = 'soon': must be a number"),
-        ("dqn", "20", "discount_s: only ppo, maskable_ppo and a2c"),
-    ],
-)
-def test_wrong_discount(new_run: Callable[..., Path], algo: str, value: str, message: str) -> None:
-    with pytest.raises(TrainingError, match=message):
-        run(new_run(algo, hyper=[f"discount_s={value}"]))

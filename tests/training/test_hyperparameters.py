@@ -35,12 +35,19 @@ def test_change() -> None:
         ("gama=1", "ppo has no hyper-parameter 'gama'; it has: .*gamma"),
         ("gamma=high", "gamma = 'high': must be a number"),
         ("n_envs=many", "n_envs = 'many': must be a number"),
+        ("discount_s=0", "discount_s = 0: must be a number of seconds above 0"),
+        ("discount_s=soon", "discount_s = 'soon': must be a number of seconds above 0"),
         ("seed=1", "ppo has no hyper-parameter 'seed'"),
     ],
 )
 def test_wrong_change(change: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         load_hyperparameters("routing", "ppo", [change])
+
+
+def test_what_learns_from_single_transitions_has_no_discount_by_time() -> None:
+    with pytest.raises(TrainingError, match="dqn has no hyper-parameter 'discount_s'"):
+        load_hyperparameters("eviction", "dqn", ["discount_s=20"])
 
 
 def test_wrong_schedule() -> None:

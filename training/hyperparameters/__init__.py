@@ -11,6 +11,7 @@ from training.errors import TrainingError
 
 _FOLDER = Path(__file__).parent
 _OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale", "sampled", "discount_s")
+_ON_POLICY = ("ppo", "maskable_ppo", "a2c")
 _SET_BY_TRAINING = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "policy_kwargs", "_init_setup_model")
 _LINEAR = "lin_"
 
@@ -52,16 +53,19 @@ def _check(algo: str, values: Mapping[str, Any]) -> None:
     from agents.sb3 import algorithm_class
 
     signature = inspect.signature(algorithm_class(algo).__init__).parameters
-    allowed = [*_OURS, *(name for name in signature if name not in (*_SET_BY_TRAINING, *_OURS))]
+    ours = [name for name in _OURS if name != "discount_s" or algo in _ON_POLICY]
+    allowed = [*ours, *(name for name in signature if name not in (*_SET_BY_TRAINING, *_OURS))]
     unknown = [name for name in values if name not in allowed]
     if unknown:
         raise TrainingError(f"{algo} has no hyper-parameter {unknown[0]!r}; it has: {', '.join(sorted(allowed))}")
 
 
 def _check_number(algo: str, name: str, value: Any) -> None:
-    """Refuses a text where the algorithm's own default is a number."""
+    """Refuses a text where the algorithm's own default is a number, and a time that is none."""
     from agents.sb3 import algorithm_class
 
+    if name == "discount_s" and not (isinstance(value, int | float) and value > 0):
+        raise TrainingError(f"discount_s = {value!r}: must be a number of seconds above 0")
     if not isinstance(value, str) or value.startswith(_LINEAR) or name == "policy":
         return
     parameter = inspect.signature(algorithm_class(algo).__init__).parameters.get(name)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from agents.errors import AgentError
 from agents.protocol import candidates_of
+from agentsim_env.files import replacing
 
 if TYPE_CHECKING:
     from agents.networks import CandidateScorer
@@ -172,10 +172,8 @@ class NumpyPolicy:
             "origin": self.origin,
             "sampled": self.sampled,
         }
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        with replacing(path) as draft, draft.open("wb") as file:
             np.savez(file, header=np.array(json.dumps(header)), **self.weights._asdict())
-        os.replace(partial, path)
         return path
 
     @classmethod

@@ -7,12 +7,12 @@ batches; too many push each other's KV out, and the rate falls again.
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agentsim_env.engine.jit import CACHE_ROOT, ENGINE_HASH
+from agentsim_env.files import write_text
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
@@ -34,7 +34,7 @@ def capacity_per_s(scenario: "Scenario") -> float:
     if path.exists():
         return float(json.loads(path.read_text())["capacity_per_s"])
     capacity = max(rate for _, rate in capacity_curve(scenario))
-    _write(path, {"scenario": scenario.name, "capacity_per_s": capacity})
+    write_text(path, json.dumps({"scenario": scenario.name, "capacity_per_s": capacity}))
     return capacity
 
 
@@ -120,10 +120,3 @@ def _hardware(scenario: "Scenario") -> str:
         numbers = [value for name, value in vars(engine.profile).items() if isinstance(value, (float, np.ndarray))]
         digest.update(np.concatenate([np.atleast_1d(value) for value in [*numbers, float(engine.kv_blocks)]]).tobytes())
     return digest.hexdigest()[:16]
-
-
-def _write(path: Path, content: dict[str, object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(f".{np.random.default_rng().integers(2**62)}.tmp")
-    scratch.write_text(json.dumps(content))
-    scratch.replace(path)

@@ -22,6 +22,7 @@ from agentsim_env.engine.decisions import (
 )
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import NONE, State
+from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware import Engine, resolve
 from agentsim_env.lower_memory import lower_memory
 from agentsim_env.metrics import Records, summarise
@@ -35,7 +36,7 @@ FAULT_HORIZON_S = 1e6
 """Random failures are drawn up to this time where the episode has no limit."""
 
 
-class SimulationError(RuntimeError):
+class SimulationError(AgentSimError, RuntimeError):
     """The simulation cannot go on, or was used out of turn."""
 
 

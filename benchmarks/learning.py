@@ -16,10 +16,11 @@ import numpy as np
 from rich.console import Console
 
 from agentsim_env import registration
+from agentsim_env.files import write_text
 from training.config import create_run, is_run, load_run
 from training.environments import ENVIRONMENTS, find_environment
 from training.evaluate import evaluate
-from training.files import read_json, write_json, write_text
+from training.files import read_json, write_json
 from training.quickstart import opponents
 from training.results import Results
 from training.statistics import Interval, bootstrap, change, mean

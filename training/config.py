@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from agentsim_env.files import write_text
 from training import environments
 from training.errors import TrainingError
-from training.files import new_folder, write_json, write_text, write_yaml
+from training.files import new_folder, write_json, write_yaml
 from training.hyperparameters import load_hyperparameters
 from training.manifest import command, describe_machine
 from training.splits import TRAINING, VALIDATION, workloads

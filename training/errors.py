@@ -1,5 +1,7 @@
 """The error that this package raises on purpose."""
 
+from agentsim_env.errors import AgentSimError
 
-class TrainingError(ValueError):
+
+class TrainingError(AgentSimError, ValueError):
     """A training or an evaluation cannot be run as asked; the message says what is allowed."""

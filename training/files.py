@@ -1,20 +1,14 @@
-"""Files that appear whole or not at all, so that a process killed while it writes leaves nothing broken."""
+"""Formats of files that appear whole or not at all, and new folders."""
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+from agentsim_env.files import replacing, write_text
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -35,12 +29,10 @@ def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes a CSV file with the columns of all rows; a row without a column leaves it empty."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(partial, path)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from agents.numpy_policy import NumpyPolicy
 from agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
 from agents.protocol import Agent, candidates_of
 from agents.sb3 import SB3Agent, algorithm_class
+from agentsim_env.files import replacing
 from agentsim_env.scenario import Scenario
 from training.config import RunConfig
 from training.discount import discount_by_time
@@ -88,8 +89,7 @@ def present_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:
 
 def save_model(model: Any, agent: Agent, folder: Path) -> None:
     """Writes model.zip and, where the policy can be exported, policy.npz."""
-    partial = folder / ".model.partial.zip"
-    model.save(partial)
-    partial.replace(folder / "model.zip")
+    with replacing(folder / "model.zip") as draft:
+        model.save(draft)
     if isinstance(agent, NumpyPolicy):
         agent.save(folder / "policy.npz")

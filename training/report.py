@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.files import write_csv, write_json, write_text, write_yaml
+from agentsim_env.files import write_text
+from training.files import write_csv, write_json, write_yaml
 from training.manifest import command, describe_machine
 from training.plots import save_plot
 from training.results import Results

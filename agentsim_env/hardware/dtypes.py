@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from agentsim_env.errors import AgentSimError
+
 # NVFP4 keeps one fp8 scale for 16 weights: 4.5 bits each.
 WEIGHT_BYTES: dict[str, float] = {"bf16": 2.0, "fp8": 1.0, "fp4": 0.5625}
 KV_BYTES: dict[str, int] = {"bf16": 2, "fp8": 1}
@@ -15,7 +17,7 @@ _ALIASES = {
 }
 
 
-class UnknownHardwareError(ValueError):
+class UnknownHardwareError(AgentSimError, ValueError):
     """A GPU, model or number format that no table describes."""
 
 

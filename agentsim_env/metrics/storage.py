@@ -2,14 +2,12 @@
 
 import json
 import math
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
+from agentsim_env.files import replacing, write_text
 from agentsim_env.metrics.objectives import objectives_of
 from agentsim_env.metrics.records import INSTANCES, PROGRAMS, TURNS, Records, with_names
 from agentsim_env.metrics.summary import summarise
@@ -34,7 +32,8 @@ def save(records: Records, folder: Path, slo: "Slo | None" = None) -> None:
     for name in LAYOUTS:
         rows = getattr(records, name)
         table = pa.table({column: pa.array(rows[column]) for column in rows.dtype.names})
-        replace_file(folder / f"{name}.parquet", lambda path, table=table: pq.write_table(table, path))
+        with replacing(folder / f"{name}.parquet") as draft:
+            pq.write_table(table, draft)
     content = {
         "summary": summarise(records, slo),
         "slo": objectives_of(records, slo).given(),
@@ -43,7 +42,7 @@ def save(records: Records, folder: Path, slo: "Slo | None" = None) -> None:
         "metadata": records.metadata,
     }
     text = json.dumps(_strict(content), indent=2, allow_nan=False) + "\n"
-    replace_file(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(folder / "summary.json", text)
 
 
 def load(folder: Path) -> Records:
@@ -54,16 +53,6 @@ def load(folder: Path) -> Records:
     if records.content_hash() != content["content_hash"]:
         raise ValueError(f"{folder}: the Parquet files are not those that summary.json was written with")
     return records
-
-
-def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path` that takes its place when it is whole."""
-    scratch = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        write(scratch)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _read(path: Path, dtype: np.dtype, names: tuple[str, ...]) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from agentsim_env.metrics.storage import replace_file
+from agentsim_env.files import replacing
 
 if TYPE_CHECKING:
     from agentsim_env.metrics.records import Records
@@ -31,18 +31,13 @@ Event = dict[str, Any]
 def save_timeline(records: "Records", path: str | Path) -> None:
     """Write the timeline, compressed if `path` ends in `.gz`; a file of that name is replaced at once."""
     path = Path(path)
-
-    def write(scratch: Path) -> None:
-        # The time stamp of the archive is left out: the same episode gives the same bytes.
+    with replacing(path) as draft, draft.open("wb") as file:
         if path.suffix == ".gz":
-            with scratch.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            # The time stamp of the archive is left out: the same episode gives the same bytes.
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
                 _write(records, packed)
         else:
-            with scratch.open("wb") as file:
-                _write(records, file)
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, write)
+            _write(records, file)
 
 
 def _write(records: "Records", file: IO[bytes] | gzip.GzipFile) -> None:

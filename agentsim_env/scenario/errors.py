@@ -3,10 +3,12 @@
 import difflib
 from collections.abc import Collection
 
+from agentsim_env.errors import AgentSimError
+
 _LONGEST = 80
 
 
-class ScenarioError(ValueError):
+class ScenarioError(AgentSimError, ValueError):
     """A scenario cannot be read or is not valid.
 
     Each line of the message names the file, the field, its value and what is allowed.

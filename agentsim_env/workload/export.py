@@ -5,11 +5,9 @@ turns, the waits between them and the segments that it is the first to use. `.pa
 Both give back exactly the arrays that were written.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
+from agentsim_env.files import replacing
 from agentsim_env.workload.export_json import read_jsonl, write_jsonl
 from agentsim_env.workload.export_parquet import read_parquet, write_parquet
 from agentsim_env.workload.programs import Programs
@@ -36,7 +34,7 @@ def write_programs(programs: Programs, path: Path | str) -> None:
     for what, names in _names(programs).items():
         if len(set(names)) < len(names):
             raise ValueError(f"{what} holds a name twice: {', '.join(names)}; allowed: different names")
-    with _replacing(path) as draft:
+    with replacing(path) as draft:
         if suffix == ".parquet":
             write_parquet(programs, draft)
         else:
@@ -73,15 +71,3 @@ def _names(programs: Programs) -> dict[str, tuple[str, ...]]:
         "families": programs.families,
         "tenants": programs.tenants,
     }
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A draft beside `path` that takes its place in the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
 
 
-class InvalidProgramsError(ValueError):
+class InvalidProgramsError(AgentSimError, ValueError):
     """A workload breaks an invariant; the message names the entry, the field and what is allowed."""
 
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware.calibrate.command import Calibration, calibrate
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-class CalibrationError(ValueError):
+class CalibrationError(AgentSimError, ValueError):
     """Measurements that no profile can be fitted to; the message says why."""
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from agentsim_env.errors import AgentSimError
+
 
 class BadLine(NamedTuple):
     """A line that was skipped because `skip_bad_lines` was set.
@@ -18,7 +20,7 @@ class BadLine(NamedTuple):
     message: str
 
 
-class TraceError(ValueError):
+class TraceError(AgentSimError, ValueError):
     """A trace file cannot be read.
 
     Attributes:

@@ -1,0 +1,9 @@
+"""The base of all errors that this package raises on purpose."""
+
+
+class AgentSimError(Exception):
+    """Something from outside (a file, an argument, a name) cannot be used; the message says what is allowed.
+
+    Each part of the package has a kind of its own; all of them are this one, so that a caller, and the command line,
+    can tell a wrong input from a fault of ours.
+    """

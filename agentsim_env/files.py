@@ -1,0 +1,30 @@
+"""Files that appear whole or not at all, so that a process killed while it writes leaves nothing broken."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A draft beside `path`, of the same suffix, that takes its place in the end; it is gone if the block fails.
+
+    The draft is on the disk before it gets the name, so that a crash of the machine does not leave an empty file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.stem}.{uuid4().hex}.partial{path.suffix}")
+    try:
+        yield draft
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from agentsim_env.workload.programs import Programs, Tool
+from tests.agreement.scenario import BLOCK, Scenario
 from tests.engine.random_profiles import random_profile
 from tests.reference.admission import RULES as ADMISSIONS
 from tests.reference.building import WorkloadBuilder
@@ -17,7 +18,6 @@ from tests.reference.retain_rules import RETENTIONS
 from tests.reference.router import RULES
 from tests.reference.scheduling import SCHEDULES, VICTIMS
 
-BLOCK = 16
 TICK_S = 2.0**-8
 MODES = ("mixed", "prefill_first", "some", "pools")
 
@@ -57,31 +57,6 @@ class Knobs:
     retain: str = "leave"
     evict: str = "lru"
     whole_objects: bool = False
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """All that a simulator needs."""
-
-    programs: Programs
-    specs: list[InstanceSpec]
-    rule: str
-    schedule: str
-    preempt: str
-    admit: str
-    admit_parameters: dict[str, float]
-    rule_seed: int
-    capacity_limit: int
-    frontend_s: float
-    warmup: int
-    memory: MemorySpec | None
-    retain: str
-    retain_parameters: dict[str, float]
-    evict: str
-    whole_objects: bool
-    evict_parameters: dict[str, float]
-    prefetch: str
-    prefetch_parameters: dict[str, float]
 
 
 KNOBS = st.builds(

@@ -11,8 +11,8 @@ import pytest
 
 from agentsim_env.engine.decisions import ENDED
 from agentsim_env.engine.kv_time import DECODE, IDLE, MOVING, PREFILL, RECOMPUTE
+from tests.agreement.compare import core_of
 from tests.engine.random_scenarios import TICK_S, Knobs, build, knobs_of
-from tests.engine.test_agreement import core_of
 
 IN_USE = [PREFILL, DECODE, RECOMPUTE, MOVING]
 

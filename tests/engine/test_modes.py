@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agentsim_env.workload.programs import Programs
-from tests.engine.random_scenarios import Knobs, build
-from tests.engine.test_agreement import differences, engine_records, reference_records
+from tests.agreement.compare import agreed_records
+from tests.agreement.scenario import Scenario
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, MemorySpec, TierSpec, constant_profile
 from tests.reference.records import Records
@@ -29,23 +29,6 @@ def independent(*shapes: tuple[float, int, int]) -> Programs:
     return build.build()
 
 
-PLAIN = build(
-    Knobs(
-        seed=0,
-        n_instances=1,
-        n_programs=1,
-        memory=10.0,
-        twins=False,
-        grid=True,
-        irregular=False,
-        faults=False,
-        frontend_s=0.0,
-        rule="least_loaded",
-    )
-)
-"""A scenario without anything unusual."""
-
-
 def link(blocks_per_s: float, latency_s: float = 0.0) -> MemorySpec:
     """Links between instances, and no tiers."""
     peer = TierSpec("peer", 1, (0,), 0.0, blocks_per_s, latency_s)
@@ -54,10 +37,7 @@ def link(blocks_per_s: float, latency_s: float = 0.0) -> MemorySpec:
 
 def run(programs: Programs, *specs: InstanceSpec, memory: MemorySpec | None = None, **rules: str) -> Records:
     """The records, on which both simulators agree."""
-    scenario = replace(PLAIN, programs=programs, specs=list(specs), warmup=0, memory=memory, **rules)  # type: ignore[arg-type]
-    records = engine_records(scenario)
-    assert differences(reference_records(scenario), records) == []
-    return records
+    return agreed_records(Scenario(programs, list(specs), memory=memory, **rules))  # type: ignore[arg-type]
 
 
 def test_a_whole_prompt_stops_the_decodes() -> None:

@@ -11,7 +11,7 @@ from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.metrics import Records
 from agentsim_env.workload import FAULT, ChainTurn, ProgramBuilder, Programs
-from tests.engine.random_scenarios import Scenario
+from tests.agreement.scenario import Scenario
 from tests.reference.description import InstanceSpec
 
 PLAIN = Profile(

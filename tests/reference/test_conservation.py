@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 
-from tests.engine.random_scenarios import KNOBS, Knobs, Scenario, build, knobs_of
+from tests.agreement.scenario import Scenario
+from tests.engine.random_scenarios import KNOBS, Knobs, build, knobs_of
 from tests.reference.loop import simulate
 from tests.reference.records import Records
 from tests.reference.router import rule

@@ -14,10 +14,10 @@ from agentsim_env.engine.rules.evict import EVICT_RULES
 from agentsim_env.engine.rules.retain import RETAIN_RULES
 from agentsim_env.engine.state import ACTIVE, DONE, HELD, NONE, UNBORN, State
 from agentsim_env.workload.programs import Programs, Tool
+from tests.agreement.compare import engine_of
 from tests.engine.hand_made import bound, engine
 from tests.engine.random_scenarios import build, knobs_of
 from tests.engine.rules.shelf import SYSTEM_BLOCKS, Shelf
-from tests.engine.test_agreement import engine_of
 from tests.reference.building import WorkloadBuilder
 
 due_s = bound(future.due_s)

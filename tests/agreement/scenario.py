@@ -1,0 +1,40 @@
+"""A cluster, its rules and a workload: all that either simulator needs."""
+
+from dataclasses import dataclass, field
+
+from agentsim_env.workload.programs import Programs
+from tests.reference.description import InstanceSpec, MemorySpec
+
+BLOCK = 16
+"""Tokens of a block."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What both simulators are given; what is left out is as plain as it can be.
+
+    Attributes:
+        rule: Rule that routes; `capacity_limit` is a parameter of `session_affinity`.
+        rule_seed: Seed of the rules that take chance.
+        warmup: Programs before this one do not count.
+    """
+
+    programs: Programs
+    specs: list[InstanceSpec]
+    rule: str = "least_loaded"
+    schedule: str = "fcfs"
+    preempt: str = "last_admitted"
+    admit: str = "admit"
+    admit_parameters: dict[str, float] = field(default_factory=dict)
+    rule_seed: int = 0
+    capacity_limit: int = 64
+    frontend_s: float = 0.0
+    warmup: int = 0
+    memory: MemorySpec | None = None
+    retain: str = "leave"
+    retain_parameters: dict[str, float] = field(default_factory=dict)
+    evict: str = "lru"
+    whole_objects: bool = False
+    evict_parameters: dict[str, float] = field(default_factory=dict)
+    prefetch: str = "none"
+    prefetch_parameters: dict[str, float] = field(default_factory=dict)

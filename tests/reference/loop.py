@@ -550,6 +550,7 @@ def simulate(
     kv = (memory, retain, retain_parameters, evict, whole_objects, evict_parameters, prefetch, prefetch_parameters)
     simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, *kv)
     simulator.run()
+    simulator.tools.stop(simulator.now)
     for instance in simulator.instances:
         instance.charge(simulator.now)
         instance.pool.waste_idle()

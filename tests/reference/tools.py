@@ -58,6 +58,12 @@ class Tools:
         else:
             server.queue.append((edge, now))
 
+    def stop(self, now: float) -> None:
+        """The episode is over: calls that are still in a queue have waited until now."""
+        for server in self.servers:
+            for edge, since in server.queue:
+                self.waited(edge, since, now)
+
     def end_attempt(self, edge: int, now: float) -> None:
         """An attempt ends: the next in the queue starts, then the call backs off or is done."""
         server = self.server(edge)

@@ -1,5 +1,6 @@
 """Builds small workloads by hand: segments, programs, turns and the edges between them."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,8 +14,9 @@ class WorkloadBuilder:
 
     tools: tuple[Tool, ...] = (Tool("tool"),)
     block_size: int = 16
+    tenants: tuple[str, ...] = ("default",)
     segments: list[tuple[int, int, int]] = field(default_factory=list)
-    programs: list[tuple[float, int, int]] = field(default_factory=list)
+    programs: list[tuple[float, int, int, float, int]] = field(default_factory=list)
     turns: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     edges: list[tuple[int, int, float, int, int]] = field(default_factory=list)
 
@@ -24,9 +26,9 @@ class WorkloadBuilder:
         self.segments.append((parent, start, n_blocks))
         return len(self.segments) - 1
 
-    def program(self, arrival_s: float = 0.0, after: int = -1) -> int:
+    def program(self, arrival_s: float = 0.0, after: int = -1, deadline_s: float = math.inf, tenant: int = 0) -> int:
         """Begin a program; its id."""
-        self.programs.append((arrival_s, after, len(self.turns)))
+        self.programs.append((arrival_s, after, len(self.turns), deadline_s, tenant))
         return len(self.programs) - 1
 
     def turn(self, segment: int, prompt: int, output: int, new: int | None = None) -> int:
@@ -48,13 +50,14 @@ class WorkloadBuilder:
         program = np.zeros(len(self.programs), PROGRAM)
         turn = np.zeros(len(self.turns), TURN)
         edge = np.zeros(len(edges), EDGE)
-        for i, (arrival_s, after, first_turn) in enumerate(self.programs):
+        for i, (arrival_s, after, first_turn, deadline_s, tenant) in enumerate(self.programs):
             n_turns = sum(owner == i for owner, *_ in self.turns)
-            program[i] = (arrival_s, np.inf, after, first_turn, n_turns, 0, 0)
+            program[i] = (arrival_s, deadline_s, after, first_turn, n_turns, 0, tenant)
         for i, (owner, segment, prompt, new, output) in enumerate(self.turns):
             first, stop = np.searchsorted(sources, [i, i + 1])
             n_parents = sum(target == i for _, target, *_ in edges)
             turn[i] = (owner, segment, prompt, new, output, first, stop - first, n_parents)
         for i, (_, target, gap_s, tool, failures) in enumerate(edges):
             edge[i] = (gap_s, target, tool, failures)
-        return Programs(program, turn, edge, np.array(self.segments, SEGMENT), self.block_size, self.tools, ("test",))
+        segment = np.array(self.segments, SEGMENT)
+        return Programs(program, turn, edge, segment, self.block_size, self.tools, ("test",), self.tenants)

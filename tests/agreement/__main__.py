@@ -1,0 +1,91 @@
+"""Holds the two simulators against each other on random scenarios that no test has used.
+
+    python -m tests.agreement --seeds 100000:120000 --jobs 2
+
+What differs is made small and printed, as source that a test can be made of. The exit code is 1 if anything differed,
+130 if it was stopped before that. With Ctrl-C what has been compared so far is printed.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from tests.agreement.sweep import Difference, sweep
+from tests.agreement.written import IMPORTS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code of the command."""
+    given = parser().parse_args(arguments)
+    out, seeds = Console(soft_wrap=True, highlight=False, markup=False), given.seeds
+    total: Counter[str] = Counter()
+    different: list[int] = []
+    stopped = False
+    with progress() as bar:
+        task = bar.add_task("agree", total=len(seeds))
+        try:
+            for counted, difference in sweep(seeds, given.jobs):
+                total.update(counted)
+                bar.advance(task)
+                if difference is not None:
+                    different.append(difference.seed)
+                    bar.update(task, description=f"{len(different)} differ")
+                    out.print(report(difference))
+        except KeyboardInterrupt:
+            stopped = True
+    out.print("compared: " + ", ".join(f"{n:,} {name}" for name, n in total.items()))
+    if stopped:
+        out.print(f"stopped after {total['scenarios']:,} of {len(seeds):,} seeds")
+    if different:
+        out.print(f"{len(different)} of {total['scenarios']:,} differ: seeds {', '.join(map(str, sorted(different)))}")
+    return 1 if different else 130 if stopped else 0
+
+
+def report(difference: Difference) -> str:
+    """What differs in a scenario, and the small one that was made of it."""
+    first, small = difference.found[:20], difference.found_small[:20]
+    return "\n".join(
+        [
+            f"seed {difference.seed}: {len(difference.found)} differences",
+            *(f"  {line}" for line in first),
+            "The smallest scenario found that differs:",
+            "",
+            IMPORTS,
+            difference.small,
+            *(f"# {line}" for line in small),
+            "",
+        ]
+    )
+
+
+def progress() -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser("python -m tests.agreement", description=__doc__.splitlines()[0] if __doc__ else "")
+    made.add_argument("--seeds", type=seed_range, required=True, metavar="A:B", help="seeds A, A + 1, ... B - 1")
+    made.add_argument("--jobs", type=positive, default=1, metavar="N", help="worker processes (default 1)")
+    return made
+
+
+def seed_range(text: str) -> range:
+    first, colon, stop = text.partition(":")
+    if not (colon and first.isdecimal() and stop.isdecimal() and int(first) < int(stop)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no range A:B of seeds with 0 <= A < B")
+    return range(int(first), int(stop))
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -47,7 +47,7 @@ class _PlainErrors(TyperGroup):
             if error.errno == errno.EPIPE:
                 _silence_output()
                 raise typer.Exit(1) from None
-            _fail(f"{error.filename}: {error.strerror}" if error.filename is not None else str(error))
+            _fail(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error))
         except EOFError as error:
             raise RuntimeError("something was read to an early end") from error
         except KeyboardInterrupt:

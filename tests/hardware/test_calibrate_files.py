@@ -1,9 +1,14 @@
 """Files of measurements as spreadsheets, broken transfers and typing errors leave them."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware.calibrate import calibrate
@@ -79,3 +84,65 @@ def test_every_layout_has_errors_of_the_package(tmp_path: Path, file: str, text:
     write(tmp_path, text, file)
     with pytest.raises(AgentSimError):
         calibrate(tmp_path, *ASKED)
+
+
+def vidur(folder: Path) -> None:
+    parts = ("attn_pre_proj", "attn_post_proj", "mlp_up_proj", "mlp_down_proj", "input_layernorm")
+    names = ",".join(f"time_stats.{part}.median" for part in parts)
+    rows = "".join(f"{tokens},1{',0.1' * len(parts)}\n" for tokens in (1, 100, 1000))
+    write(folder, f"num_tokens,num_tensor_parallel_workers,{names}\n{rows}", "mlp.csv")
+    header = "num_tensor_parallel_workers,batch_size,prefill_chunk_size,kv_cache_size,is_prefill"
+    times = "time_stats.attn_prefill.median,time_stats.attn_decode.median"
+    calls = "".join(f"1,{n},0,{x},False,,0.0{n}\n" for n in (1, 8) for x in (100, 1000))
+    calls += "".join(f"1,1,{chunk},{x},True,0.1,\n" for chunk in (128, 512) for x in (0, 1000))
+    write(folder, f"{header},{times}\n{calls}", "attention.csv")
+
+
+def bundle(folder: Path) -> None:
+    layers = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj", "layernorm", "embedding")
+    rows = "".join(f"{layer},{tokens},{5 + tokens}\n" for layer in layers for tokens in (1, 64, 512))
+    write(folder, f"layer,tokens,time_us\n{rows}", "dense.csv")
+    write(folder, "layer,sequences,time_us\nlm_head,1,5\nlm_head,64,9\n", "per_sequence.csv")
+    calls = "".join(f"0,0,{n},{x},{n + 5}\n" for n in (1, 8, 32) for x in (10, 1000))
+    calls += "".join(f"{chunk},0,{n},100,{n + chunk}\n" for chunk in (64, 512) for n in (0, 8))
+    write(folder, f"prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n{calls}", "attention.csv")
+
+
+def operators(folder: Path) -> None:
+    shapes = ((6144, 4096), (4096, 4096), (28672, 4096), (4096, 14336), (128256, 4096))
+    rows = "".join(f"H100,bf16,{m},{n},{k},{5 + m}\n" for m in (1, 64, 512) for n, k in shapes)
+    write(folder, f"gpu,dtype,m,n,k,us\n{rows}", "gemm.csv")
+    rows = "".join(f"H100,{b},{isl},32,8,bf16,{isl}\n" for b in (1, 2) for isl in (64, 512))
+    write(folder, f"gpu,b,isl,hq,hkv,kv,us\n{rows}", "attn_prefill.csv")
+    rows = "".join(f"H100,{b},{ctx},32,8,bf16,{b + 5}\n" for b in (1, 8) for ctx in (64, 512))
+    write(folder, f"gpu,b,ctx,hq,hkv,kv,us\n{rows}", "attn_decode.csv")
+    write(folder, "gpu,impl,num_gpus,bytes,us\nH100,nccl_all_reduce,2,1024,5\n", "allreduce.csv")
+
+
+def plain(folder: Path) -> None:
+    write(folder, HEADER + ROWS)
+
+
+NASTY = ("", "0", "-1", "1e308", "-1e308", "inf", "nan", "x", "é", '"', "1,2", "9" * 400, "\x00", "True", "1e-320")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("layout", [plain, vidur, bundle, operators])
+def test_whatever_a_cell_holds_profiles_are_numbers(tmp_path: Path, layout: Callable[[Path], None], data: Any) -> None:
+    layout(tmp_path)
+    file = data.draw(st.sampled_from(sorted(tmp_path.glob("*.csv"))))
+    lines = [line.split(",") for line in file.read_text().splitlines()]
+    line = data.draw(st.integers(0, len(lines) - 1))
+    cell = data.draw(st.integers(0, len(lines[line]) - 1))
+    what = data.draw(st.sampled_from([*NASTY, None]))
+    lines[line][cell : cell + 1] = [] if what is None else [what]
+    file.write_text("\n".join(map(",".join, lines)) + "\n", encoding="utf-8")
+    asked = ("H100", "Llama-3.1-8B")
+    try:
+        found = calibrate(file if layout is plain else tmp_path, *asked)
+    except AgentSimError:
+        return
+    assert all(np.isfinite(value).all() for value in vars(found.profile).values() if isinstance(value, np.ndarray))
+    assert all(np.isfinite(error.mean) for error in found.errors)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware import library
 from agentsim_env.hardware.calibrate import llmservingsim, plain, vidur
 from agentsim_env.hardware.calibrate.errors import RegimeError, regime_errors
@@ -69,8 +70,10 @@ def calibrate(
     weights, cache = weight_dtype(dtype), kv_format(kv_dtype)
     try:
         profile, bare, steps = _fit(path, card, shape, tp, weights, cache)
-    except (LookupError, ArithmeticError, TypeError) as error:
-        raise CalibrationError(f"{path}: no profile can be fitted to these tables: {error!r}") from error
+    except AgentSimError:
+        raise
+    except (LookupError, ArithmeticError, TypeError, ValueError) as error:
+        raise CalibrationError(f"{path}: no profile can be fitted to these tables: {error}") from error
     _refuse_what_is_no_number(path, profile)
     if out is not None:
         library.save(profile, Path(out))

@@ -14,6 +14,10 @@ from agentsim_env.hardware.calibrate.problems import CalibrationError
 
 Table = dict[str, NDArray]  # columns of equal length: floats where every cell is a number, else text
 
+LEAST, MOST = 1e-9, 1e15
+"""Sizes of numbers: squares and quotients of them are finite."""
+LIMITS = f", 0 or from {LEAST:g} to {MOST:g} in size"
+
 TEXTS = frozenset({"gpu", "model", "table", "layer", "dtype", "kv", "impl", "is_prefill"})
 """Columns of names; every other that a reader requires holds numbers."""
 
@@ -79,16 +83,16 @@ def _column(path: Path, name: str, must_be_numbers: bool, index: int, rows: Sequ
             return np.array(values, dtype=np.float64)
         if must_be_numbers:
             line, cells = rows[wrong]
-            raise CalibrationError(f"{path}: line {line}: {name} is {cells[index]}, must be a finite number")
+            raise CalibrationError(f"{path}: line {line}: {name} is {cells[index]}, must be a finite number{LIMITS}")
     return np.array([cells[index] for _, cells in rows])
 
 
 def _number(cell: str) -> float | None:
-    """NaN for an empty cell, None for what is no finite number."""
+    """NaN for an empty cell, None for what is no number that can be computed with."""
     if not cell or cell.lower() == "nan":
         return math.nan
     try:
         value = float(cell)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if value == 0 or LEAST <= abs(value) <= MOST else None

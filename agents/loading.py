@@ -1,9 +1,9 @@
 """From what a user writes on a command line to an agent."""
 
 import importlib
-import inspect
 import sys
 from collections.abc import Sequence
+from inspect import isclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,44 @@ from agents.function import FunctionAgent
 from agents.numpy_policy import NumpyPolicy
 from agents.protocol import Agent
 from agents.rule import SCENARIO_RULES, RuleAgent
+from agents.sb3_zip import STATISTICS, inspect
 from agents.uniform import RandomAgent
 
 
-def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn") -> Agent:
+def split_agents(text: str) -> list[str]:
+    """The agents of a list that is separated by commas; paths may have commas of their own.
+
+    Example:
+        >>> split_agents("least_loaded, mine=runs/a")
+        ['least_loaded', 'mine=runs/a']
+    """
+    left = text.split(",")
+    found = []
+    while left:
+        taken = next((n for n in range(len(left), 1, -1) if _is_path(",".join(left[:n]))), 1)
+        found.append(",".join(left[:taken]).strip())
+        left = left[taken:]
+    return [agent for agent in found if agent]
+
+
+def _is_path(text: str) -> bool:
+    """Whether all of a text is the path of an agent, perhaps with a name before it."""
+    name, path = _split_name(text)
+    return "," not in (name or "") and Path(path).exists()
+
+
+def files_of(source: str | Path) -> list[Path]:
+    """The files that an agent is made of, as far as they are known by its text: weights, or a module."""
+    text = _split_name(str(source))[1]
+    path = Path(text)
+    if path.is_dir() or path.suffix in (".npz", ".zip"):
+        file = _weights_in(path)
+        return [found for found in (file, file.with_name(STATISTICS)) if found.is_file()]
+    module = sys.modules.get(text.partition(":")[0]) if ":" in text else None
+    return [Path(module.__file__)] if module is not None and module.__file__ else []
+
+
+def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bool = False) -> Agent:
     """Makes an agent.
 
     Args:
@@ -23,22 +57,22 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn") -> Agent:
 
             * the name of a compiled rule (`least_loaded`), with its kind before it where rules of several kinds have
               this name (`schedule_turn.gate`); `rules` for the rules that the scenario has; `uniform`,
-            * the path of an exported policy (`.npz`), of a Stable-Baselines3 model (`.zip`: it is unpickled, so load
-              only what you trust) or of the folder of a training run (its `policy.npz` if there is one, else its
-              `model.zip`),
+            * the path of an exported policy (`.npz`), of a Stable-Baselines3 model (`.zip`) or of the folder of a
+              training run (its `policy.npz` if there is one, else its `model.zip`),
             * `module:function` or `module:Class`; the module is looked for in the current folder too,
             * a function of (features, info), or an agent.
 
             A text may begin with a name and `=`, as in `mine=runs/a/model.zip`.
         kinds: Kind of decision, or kinds, that the agent is to answer.
+        trust: Whether models may be loaded that are unpickled for it, which can run any code: all `.zip` files.
 
     Raises:
-        AgentError: If it is none of these.
+        AgentError: If it is none of these, or a model that is not trusted.
     """
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     if isinstance(source, str | Path):
-        name, equals, rest = str(source).partition("=")
-        return _from_text(rest, name, kinds) if equals else _from_text(name, None, kinds)
+        name, text = _split_name(str(source))
+        return _from_text(text, name, kinds, trust)
     if isinstance(source, Agent):
         return source
     if callable(source):
@@ -48,10 +82,16 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn") -> Agent:
     )
 
 
-def _from_text(text: str, name: str | None, kinds: tuple[str, ...]) -> Agent:
+def _split_name(text: str) -> tuple[str | None, str]:
+    """The name before an agent, None if there is none, and the agent; the path of a file may hold a `=` itself."""
+    name, equals, rest = text.partition("=")
+    return (name.strip(), rest.strip()) if equals and not Path(text).exists() else (None, text)
+
+
+def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool) -> Agent:
     path = Path(text)
     if path.suffix in (".npz", ".zip") or path.is_dir():
-        return _from_path(path, name)
+        return _from_path(path, name, trust)
     module, colon, attribute = text.partition(":")
     if colon:
         return _from_module(module, attribute, name)
@@ -86,19 +126,31 @@ def _known(kinds: tuple[str, ...]) -> str:
     return ", ".join(f"{kind} ({', '.join(sorted(RULES[kind]))})" for kind in kinds)
 
 
-def _from_path(path: Path, name: str | None) -> Agent:
+def _from_path(path: Path, name: str | None, trust: bool) -> Agent:
+    file = _weights_in(path)
     if path.is_dir():
         name = name or path.resolve().name
-        files = [path / "policy.npz", path / "model.zip"]
-        found = next((file for file in files if file.is_file()), None)
-        if found is None:
-            raise AgentError(f"{path} holds neither policy.npz nor model.zip: it is not the folder of a training run")
-        path = found
-    if path.suffix == ".npz":
-        return NumpyPolicy.load(path, name)
+    if file.suffix == ".npz":
+        return NumpyPolicy.load(file, name)
+    inspect(file)
+    if not trust:
+        raise AgentError(
+            f"{file} is unpickled when it is loaded, which can run any code: if you trust where it comes from, say"
+            " --trust (in Python trust=True); an exported policy, policy.npz, needs no trust"
+        )
     from agents.sb3 import SB3Agent
 
-    return SB3Agent.load(path, name)
+    return SB3Agent.load(file, name)
+
+
+def _weights_in(path: Path) -> Path:
+    """The file with the weights: itself, or that in the folder of a run."""
+    if not path.is_dir():
+        return path
+    found = next((file for file in (path / "policy.npz", path / "model.zip") if file.is_file()), None)
+    if found is None:
+        raise AgentError(f"{path} holds neither policy.npz nor model.zip: it is not the folder of a training run")
+    return found
 
 
 def _from_module(module: str, attribute: str, name: str | None) -> Agent:
@@ -111,7 +163,7 @@ def _from_module(module: str, attribute: str, name: str | None) -> Agent:
         raise AgentError(f"{module}:{attribute}: cannot import {module}: {error}") from None
     except AttributeError:
         raise AgentError(f"{module}:{attribute}: module {module} has no {attribute}") from None
-    if inspect.isclass(found):
+    if isclass(found):
         found = found()
     if not isinstance(found, Agent):
         if not callable(found):

@@ -2,36 +2,19 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 
 from agents.errors import AgentError
+from agents.policy_file import Header, Weights, read_policy, write_policy
 from agents.protocol import candidates_of
-from agentsim_env.files import replacing
 
 if TYPE_CHECKING:
     from agents.networks import CandidateScorer
-
-FORMAT = "agentsim-candidate-policy-1"
-
-
-class Weights(NamedTuple):
-    """Parameters of a `CandidateScorer`, each weight as inputs x outputs, float32, C order."""
-
-    embed_weight: np.ndarray
-    embed_bias: np.ndarray
-    hidden_weight: np.ndarray
-    hidden_bias: np.ndarray
-    context_weight: np.ndarray
-    context_bias: np.ndarray
-    row_weight: np.ndarray
-    head_weight: np.ndarray
-    head_bias: np.ndarray
 
 
 class NumpyPolicy:
@@ -162,18 +145,14 @@ class NumpyPolicy:
         return int(scores.argmax())
 
     def save(self, path: str | Path) -> Path:
-        """Writes an .npz file without pickled objects; the file appears whole or not at all."""
+        """Writes an .npz file without pickled objects; the file appears whole or not at all.
+
+        Raises:
+            AgentError: A weight is not a finite number.
+        """
         path = Path(path)
-        header = {
-            "format": FORMAT,
-            "feature_names": self.feature_names,
-            "allowed_feature": self.allowed_feature,
-            "name": self.name,
-            "origin": self.origin,
-            "sampled": self.sampled,
-        }
-        with replacing(path) as draft, draft.open("wb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), **self.weights._asdict())
+        header = Header(self.feature_names, self.allowed_feature, self.name, self.origin, self.sampled)
+        write_policy(path, header, self.weights)
         return path
 
     @classmethod
@@ -181,23 +160,12 @@ class NumpyPolicy:
         """Reads a file that `save` has written.
 
         Raises:
-            AgentError: If it is not such a file.
+            AgentError: If it is not such a file, or its weights are not finite numbers.
         """
-        if Path(path).is_file() and not zipfile.is_zipfile(path):
-            raise AgentError(f"{path} is not an exported policy: it is no .npz file")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
-                weights = Weights(*(file[field] for field in Weights._fields))
-        except FileNotFoundError:
-            raise AgentError(f"{path}: no such file") from None
-        except (KeyError, ValueError, OSError) as error:
-            raise AgentError(f"{path} is not an exported policy: {error}") from None
-        if header.get("format") != FORMAT:
-            raise AgentError(f"{path} has format {header.get('format')!r}; this version reads {FORMAT!r}")
-        feature_names = tuple(header["feature_names"])
-        sampled = header.get("sampled", False)
-        return cls(weights, feature_names, header["allowed_feature"], name or header["name"], header["origin"], sampled)
+        header, weights = read_policy(Path(path))
+        return cls(
+            weights, header.feature_names, header.allowed_feature, name or header.name, header.origin, header.sampled
+        )
 
     def content_hash(self) -> str:
         """SHA-256 over the weights and the names of the features."""

@@ -1,10 +1,9 @@
 """Models of Stable-Baselines3 and sb3-contrib as agents."""
 
-import json
-import zipfile
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -12,6 +11,10 @@ import numpy as np
 from agents.errors import AgentError
 from agents.numpy_policy import NumpyPolicy
 from agents.protocol import candidates_of
+from agents.sb3_zip import STATISTICS, inspect
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.vec_env import VecNormalize
 
 ALGORITHMS = {"ppo": "PPO", "maskable_ppo": "MaskablePPO", "dqn": "DQN", "a2c": "A2C"}
 
@@ -45,18 +48,26 @@ class SB3Agent:
         model: A trained model.
         name: Name in tables and plots.
         feature_names: Columns that the model was trained on; by default those of the first environment that it meets.
+        scaling: The `VecNormalize` whose statistics scaled the observations in training.
     """
 
-    def __init__(self, model: Any, name: str = "model", feature_names: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        name: str = "model",
+        feature_names: tuple[str, ...] | None = None,
+        scaling: "VecNormalize | None" = None,
+    ) -> None:
         self.model = model
         self.name = name
         self.feature_names = feature_names
+        self.scaling = scaling
         self._masked = type(model).__name__ == "MaskablePPO"
         self._numpy: NumpyPolicy | None = None
 
     @classmethod
     def load(cls, path: str | Path, name: str | None = None) -> "SB3Agent":
-        """Loads a model's .zip.
+        """Loads a model's .zip, and the statistics of `VecNormalize` from a `vecnormalize.pkl` beside it.
 
         **Loading unpickles: a file from somebody else can run any code.** Load only files that you trust;
         an exported policy (.npz) is only data.
@@ -66,11 +77,24 @@ class SB3Agent:
             name: Name in tables and plots; by default that of the file.
 
         Raises:
-            AgentError: If it is not such a file.
+            AgentError: If it is not such a file, is of an algorithm that is not supported, or lacks its statistics.
         """
         path = Path(path)
-        model = algorithm_class(_algorithm_in(path)).load(path, device="cpu")
-        return cls(model, name or path.stem)
+        saved = inspect(path)
+        scaling = path.with_name(STATISTICS)
+        if saved.scaled and not scaling.is_file():
+            raise AgentError(
+                f"{path} was trained on observations that VecNormalize scaled: write its statistics there too, with"
+                f" env.save({str(scaling)!r})"
+            )
+        try:
+            model = algorithm_class(saved.algo).load(path, device="cpu")
+            loaded = pickle.loads(scaling.read_bytes()) if scaling.is_file() else None
+        except Exception as error:  # what unpickling raises depends on what was pickled
+            raise AgentError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        if loaded is not None and not hasattr(loaded, "normalize_obs"):
+            raise AgentError(f"{scaling} does not hold the statistics of VecNormalize")
+        return cls(model, name or path.stem, scaling=loaded)
 
     def bind(self, env: gymnasium.Env) -> None:
         """Fits the model to the rows of an environment.
@@ -91,30 +115,25 @@ class SB3Agent:
                 f" here they have {env.observation_space.shape}: only policies that treat candidates alike fit another"
                 " size"
             )
+        elif self.model.action_space.n != candidates.n_actions:
+            raise AgentError(
+                f"{self.name} was trained on {self.model.action_space.n} actions, here there are {candidates.n_actions}"
+            )
+        if self.scaling is not None and self.scaling.observation_space.shape != env.observation_space.shape:
+            raise AgentError(
+                f"{self.name}: the statistics of VecNormalize are of observations of shape"
+                f" {self.scaling.observation_space.shape}, here they have {env.observation_space.shape}"
+            )
 
     def reset(self, seed: int) -> None:
         """Nothing to do: the agent is deterministic and has no memory."""
 
     def act(self, observation: np.ndarray, info: Mapping[str, Any]) -> int:
         """The best action by the model."""
+        if self.scaling is not None:
+            observation = np.asarray(self.scaling.normalize_obs(observation))
         if self._numpy is not None:
             return self._numpy.act(observation, info)
         masks = {"action_masks": info["action_mask"]} if self._masked else {}
         action, _ = self.model.predict(observation, deterministic=True, **masks)
         return int(action)
-
-
-def _algorithm_in(path: Path) -> str:
-    """Tells the algorithm from the names of a model's settings, without unpickling anything."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            settings = json.loads(file.read("data"))
-    except FileNotFoundError:
-        raise AgentError(f"{path}: no such file") from None
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise AgentError(f"{path} is not a model that Stable-Baselines3 has saved: {error}") from None
-    if "exploration_fraction" in settings:
-        return "dqn"
-    if "clip_range" not in settings:
-        return "a2c"
-    return "maskable_ppo" if "Maskable" in str(settings.get("policy_class")) else "ppo"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agentsim_env import cache
 from agentsim_env.engine.jit import CACHE_ROOT, ENGINE_HASH
-from agentsim_env.files import write_text
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
@@ -31,10 +31,11 @@ def capacity_per_s(scenario: "Scenario") -> float:
         scenario: Its arrivals, reward, episode and objectives do not matter.
     """
     path = CACHE_ROOT / "capacity" / f"{_key(scenario)}.json"
-    if path.exists():
-        return float(json.loads(path.read_text())["capacity_per_s"])
+    kept = cache.read(path)
+    if kept is not None:
+        return float(json.loads(kept)["capacity_per_s"])
     capacity = max(rate for _, rate in capacity_curve(scenario))
-    write_text(path, json.dumps({"scenario": scenario.name, "capacity_per_s": capacity}))
+    cache.write(path, json.dumps({"scenario": scenario.name, "capacity_per_s": capacity}).encode())
     return capacity
 
 

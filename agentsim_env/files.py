@@ -17,11 +17,26 @@ def replacing(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.stem}.{uuid4().hex}.partial{path.suffix}")
     try:
         yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(draft)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Removes what a killed process has left half written in a folder that nobody else writes."""
+    for draft in folder.glob(".*.partial*"):
+        if draft.is_file():
+            draft.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

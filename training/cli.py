@@ -3,18 +3,38 @@
 Everything heavy is imported inside the commands, so that help and errors come at once.
 """
 
+import errno
+import os
+import shlex
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from training.terminal import show_all_signs
+
+if TYPE_CHECKING:
+    from training.evaluate import EvaluationStopped
+
 _OURS = ("agentsim_env", "envs", "agents", "training")
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
 
 
 class _PlainErrors(TyperGroup):
     """Prints our own errors, and those of files, as a sentence for the user; any other keeps its traceback."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Runs the program."""
+        show_all_signs()
+        try:
+            return super().main(*arguments, **settings)
+        finally:
+            _flush()
 
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
@@ -24,18 +44,46 @@ class _PlainErrors(TyperGroup):
             _explain_another_package(error)
             raise
         except OSError as error:
-            if error.filename is None:
-                raise
-            _fail(f"{error.filename}: {error.strerror}")
+            if error.errno == errno.EPIPE:
+                _silence_output()
+                raise typer.Exit(1) from None
+            _fail(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error))
+        except EOFError as error:
+            raise RuntimeError("something was read to an early end") from error
+        except KeyboardInterrupt:
+            typer.echo("agentsim: stopped", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in _OURS:
+            if not _is_ours(error):
                 raise
             _fail(str(error))
+
+
+def _is_ours(error: Exception) -> bool:
+    from agentsim_env.errors import AgentSimError
+
+    return isinstance(error, AgentSimError)
 
 
 def _fail(message: str) -> NoReturn:
     typer.echo(f"agentsim: {message}", err=True)
     raise typer.Exit(2) from None
+
+
+def _flush() -> None:
+    """Writes what is left of the output; whether somebody reads it, as behind `| head`, is not our concern."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _silence_output()
+        if error.errno != errno.EPIPE:
+            print(f"agentsim: standard output: {error.strerror}", file=sys.stderr)
+            raise SystemExit(1) from None
+
+
+def _silence_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explain_another_package(error: ImportError) -> None:
@@ -46,13 +94,32 @@ def _explain_another_package(error: ImportError) -> None:
         _fail(f"the package {name!r} in {file} is another one of the same name; install agentsim-env where that is not")
 
 
-def _folder(path: Path | None) -> Path | None:
-    """Refuses a file where results are to go, before anything is computed."""
-    if path is not None and path.exists() and not path.is_dir():
-        from training.errors import TrainingError
+def _folder(given: str) -> Path:
+    """A folder for results, refused before anything is computed if it cannot be written."""
+    from training.outputs import folder_for_results
 
-        raise TrainingError(f"--out {path}: is a file; allowed: a folder, or a path where there is nothing yet")
-    return path
+    return _tested(folder_for_results, given, "--out")
+
+
+def _file(given: str) -> Path:
+    """Likewise a file."""
+    from training.outputs import file_for_results
+
+    return _tested(file_for_results, given, "--out")
+
+
+def _picture(given: str) -> Path:
+    """Likewise a picture."""
+    from training.outputs import file_for_results
+
+    return _tested(file_for_results, given, "--picture")
+
+
+def _tested(test: Callable[[str, str], Path], given: str, option: str) -> Path:
+    try:
+        return test(given, option)
+    except ValueError as error:  # a parser's ValueError would only be called an invalid value
+        _fail(str(error))
 
 
 app = typer.Typer(
@@ -85,18 +152,19 @@ def quickstart(
     scenario: Scenario = None,
     overrides: Overrides = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training; by default 0.")] = None,
     seeds: Seeds = 20,
     jobs: Jobs = 2,
     out: Annotated[
-        Path | None, typer.Option(callback=_folder, help="Folder of the run; by default runs/quickstart.")
+        Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder of the run; by default runs/quickstart.")
     ] = None,
 ) -> None:
     """Train an agent with PPO, a router unless told otherwise, and compare it with every rule on held-out seeds."""
+    from training.outputs import folder_for_results
     from training.quickstart import quickstart as start
 
     start(
-        out or Path("runs/quickstart" if environment == "routing" else f"runs/quickstart-{environment}"),
+        out or folder_for_results("runs/quickstart" if environment == "routing" else f"runs/quickstart-{environment}"),
         _console(),
         environment=environment,
         scenario=scenario,
@@ -111,68 +179,77 @@ def quickstart(
 @app.command()
 def train(
     environment: Annotated[str | None, typer.Argument(help="What to train, as routing.")] = None,
-    algo: Annotated[str, typer.Option(help="ppo, maskable_ppo, a2c or dqn.")] = "ppo",
+    algo: Annotated[str | None, typer.Option(help="ppo (the default), maskable_ppo, a2c or dqn.")] = None,
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
     bundle: Bundle = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
     envs: Annotated[int | None, typer.Option(min=1, help="Environments side by side.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the run; by default 0.")] = None,
     hyper: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Change a hyper-parameter. Can be repeated.")
     ] = None,
     validation_every: Annotated[int | None, typer.Option(min=1, help="Decisions between validations.")] = None,
-    validation_episodes: Annotated[int, typer.Option(min=1, help="Episodes of a validation.")] = 8,
+    validation_episodes: Annotated[
+        int | None, typer.Option(min=1, help="Episodes of a validation; by default 8.")
+    ] = None,
     checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Decisions between checkpoints.")] = None,
     out: Annotated[
-        Path | None, typer.Option(callback=_folder, help="Folder of the run; by default a new one in runs/.")
+        Path | None,
+        typer.Option(parser=_folder, metavar="PATH", help="Folder of the run; by default a new one in runs/."),
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder; --steps extends it.")] = None,
     device: Annotated[str, typer.Option(help="Where torch computes: cpu or cuda.")] = "cpu",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train an agent."""
-    from training.config import create_run, extend, load_run
-    from training.environments import find_environment
+    from training.config import create_run, load_run
     from training.errors import TrainingError
 
     if (environment is None) == (resume is None):
         raise TrainingError("say what to train, as in agentsim train routing, or give --resume with a run's folder")
+    changes = {
+        "algo": algo,
+        "envs": envs,
+        "seed": seed,
+        "validation_every": validation_every,
+        "validation_episodes": validation_episodes,
+        "checkpoint_every": checkpoint_every,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    meant: dict[str, Any] = {"scenario": scenario, "overrides": overrides or (), "trace": trace, "bundle": bundle}
     if resume is not None:
-        if steps is not None:
-            extend(resume, steps)
+        from training.resuming import prepare_to_resume
+
+        if out is not None and out.resolve() != resume.resolve():
+            raise TrainingError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
         folder = resume
+        prepare_to_resume(folder, steps, given, hyper=hyper or (), **meant)
     else:
-        folder = create_run(
-            environment or "",
-            algo,
-            scenario=scenario,
-            overrides=overrides or (),
-            trace=trace,
-            bundle=bundle,
-            steps=steps,
-            envs=envs,
-            seed=seed,
-            hyper=hyper or (),
-            validation_every=validation_every,
-            validation_episodes=validation_episodes,
-            checkpoint_every=checkpoint_every,
-            out=out,
-        )
-    from training.checkpoint import latest_checkpoint
+        folder = create_run(environment or "", steps=steps, hyper=hyper or (), out=out, **meant, **given)
     from training.train import run
 
-    _describe_trace(load_run(folder)[1])
-    if resume is not None:
-        checkpoint = latest_checkpoint(resume)
-        typer.echo(f"Going on from {checkpoint}" if checkpoint else f"{resume} has no checkpoint: beginning anew")
-    typer.echo(f"Training in {folder}; if it stops, go on with: agentsim train --resume {folder}")
-    run(folder, None if quiet else _console(), device)
-    config, loaded = load_run(folder)
-    rule = find_environment(config.environment).default_rule(loaded)
-    where = "" if config.environment == "routing" else f"--environment {config.environment} "
-    typer.echo(f"Evaluate it with: agentsim evaluate {where}--agents {rule},{folder}")
+    loaded = load_run(folder)[1]
+    _describe_trace(loaded)
+    go_on = f"agentsim train --resume {shlex.quote(str(folder))}"
+    typer.echo(f"Training in {folder}; if it stops, go on with: {go_on}")
+    try:
+        run(folder, None if quiet else _console(), device)
+    except KeyboardInterrupt:
+        typer.echo(f"agentsim: stopped; the last checkpoint is kept, go on with: {go_on}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    typer.echo(f"Evaluate it with: {_evaluation_of(folder, load_run(folder)[0].environment, loaded)}")
+
+
+def _evaluation_of(folder: Path, environment: str, scenario: Any) -> str:
+    """The command that compares a trained agent with the scenario's rule."""
+    from training.environments import find_environment
+
+    rule = find_environment(environment).default_rule(scenario)
+    where = "" if environment == "routing" else f"--environment {environment} "
+    trust = "" if (folder / "policy.npz").is_file() else " --trust"
+    return f"agentsim evaluate {where}--agents {shlex.quote(f'{rule},{folder}')}{trust}"
 
 
 @app.command()
@@ -188,32 +265,62 @@ def evaluate(
     seeds: Seeds = 20,
     jobs: Jobs = 1,
     reference: Annotated[str | None, typer.Option(help="Agent that the others are compared with.")] = None,
-    out: Annotated[Path | None, typer.Option(callback=_folder, help="Folder for tables, numbers and picture.")] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load models (.zip), which can run any code of their maker.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder for tables, numbers and picture.")
+    ] = None,
 ) -> None:
-    """Compare agents on the same programs."""
+    """Compare agents on the same programs. What is stopped goes on where the same command finds its --out."""
+    from agents.loading import split_agents
+    from training.evaluate import EvaluationStopped
     from training.evaluate import evaluate as run
+    from training.journal import FILE
     from training.report import save
     from training.tables import print_table
 
-    listed = [agent.strip() for agent in agents.split(",") if agent.strip()]
+    listed = split_agents(agents)
     console = _console()
-    results = run(
-        listed,
-        scenario=scenario,
-        overrides=overrides or (),
-        trace=trace,
-        bundle=bundle,
-        environment=environment,
-        seeds=seeds,
-        reference=reference,
-        jobs=jobs,
-        console=console,
-    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what asks kindly is heard like Ctrl-C
+    try:
+        results = run(
+            listed,
+            scenario=scenario,
+            overrides=overrides or (),
+            trace=trace,
+            bundle=bundle,
+            environment=environment,
+            seeds=seeds,
+            reference=reference,
+            jobs=jobs,
+            console=console,
+            trust=trust,
+            keep=None if out is None else out / FILE,
+        )
+    except EvaluationStopped as stopped:
+        _report_stopped(stopped, out)
+    if out is not None:
+        save(results, out, listed)
     _describe_trace(results.scenario)
     print_table(results, console)
     if out is not None:
-        save(results, out, listed)
         typer.echo(f"Written to {out}: results.md, .csv, .json and .png, episodes.csv, scenario.yaml")
+
+
+def _report_stopped(stopped: "EvaluationStopped", out: Path | None) -> NoReturn:
+    """Writes what an evaluation has come to, and says how it goes on."""
+    from training.report import save_episodes
+
+    done = 0
+    kept = "nothing is kept; with --out finished seeds are"
+    if stopped.results is not None:
+        done = len(stopped.results.seeds)
+        if out is not None:
+            save_episodes(stopped.results, out)
+            kept = f"they are in {out / 'episodes.csv'}, and the same command goes on from there"
+    typer.echo(f"agentsim: stopped after {done} of {stopped.seeds} seeds; {kept}", err=True)
+    raise typer.Exit(_INTERRUPTED) from None
 
 
 @app.command()
@@ -227,16 +334,17 @@ def simulate(
     ] = None,
     bundle: Bundle = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the workload.")] = 0,
-    out: Annotated[Path | None, typer.Option(callback=_folder, help="Folder for the records.")] = None,
+    out: Annotated[Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder for the records.")] = None,
 ) -> None:
     """Run a scenario or replay a trace by its rules, and print the report."""
     from agentsim_env.metrics.report import print_report
     from training.simulate import simulate as run
 
     records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), bundle, seed)
-    print_report(records)
     if out is not None:
         records.save(out)
+    print_report(records)
+    if out is not None:
         typer.echo(f"Records written to {out}")
 
 
@@ -248,8 +356,10 @@ def calibrate(
     tp: Annotated[int, typer.Option(min=1, help="Tensor-parallel ranks.")] = 1,
     dtype: Annotated[str, typer.Option(help="Format of the weights: bf16, fp8 or fp4.")] = "bf16",
     kv_dtype: Annotated[str, typer.Option(help="Format of the KV cache: bf16 or fp8.")] = "bf16",
-    out: Annotated[Path | None, typer.Option(help="Write the profile as YAML.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Draw measured against fitted times.")] = None,
+    out: Annotated[Path | None, typer.Option(parser=_file, metavar="PATH", help="Write the profile as YAML.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(parser=_picture, metavar="PATH", help="Draw measured against fitted times.")
+    ] = None,
 ) -> None:
     """Fit a latency profile to measurements, and print its errors."""
     from agentsim_env.hardware.calibrate.printed import calibrate_and_print
@@ -261,16 +371,19 @@ def calibrate(
 def validate(
     measurements: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="Measured runs: CSV, or a folder of them.")],
     engine: Annotated[str, typer.Option("--engine", "-e", help="Engine that they ran on: YAML, or a shipped one.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for tables and picture.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder for tables and picture.")
+    ] = None,
 ) -> None:
     """Replay measured runs of a real engine, and print how far the simulator is off."""
     from agentsim_env.validation.command import validate as run
     from agentsim_env.validation.report import print_validation, save
 
     result = run(measurements, engine)
+    written = [] if out is None else save(result, out)
     print_validation(result, _console())
     if out is not None:
-        typer.echo(f"Written to {out}: {', '.join(save(result, out))}")
+        typer.echo(f"Written to {out}: {', '.join(written)}")
 
 
 @app.command()

@@ -1,23 +1,28 @@
 """What defines a training run, and its folder."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from agentsim_env.files import write_text
 from training import environments
 from training.errors import TrainingError
 from training.files import new_folder, write_json, write_yaml
 from training.hyperparameters import load_hyperparameters
+from training.lock import locked
 from training.manifest import command, describe_machine
+from training.own_model import own_model, with_own_model
 from training.splits import TRAINING, VALIDATION, workloads
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
 
+MOST_ENVS = 4096
 _CONFIG, _SCENARIO = "config.yaml", "scenario.yaml"
 
 
@@ -101,7 +106,7 @@ def create_run(
         algo=algo,
         seed=_at_least(0, "seed", seed),
         steps=_at_least(1, "steps", steps),
-        n_envs=_at_least(1, "envs", given_envs if envs is None else envs),
+        n_envs=_envs(given_envs if envs is None else envs),
         hyperparameters=values,
         validation_every=_at_least(1, "validation_every", validation_every or max(1, steps // 20)),
         validation_episodes=_at_least(1, "validation_episodes", validation_episodes),
@@ -111,11 +116,13 @@ def create_run(
     if loaded.workload.trace is not None:
         for split in (TRAINING, VALIDATION):
             workloads(loaded, split)
-    folder = _folder(out, f"{environment}-{algo}-{loaded.name}-seed{seed}")
-    write_yaml(folder / _SCENARIO, loaded.model_dump(mode="json", exclude_none=True))
-    write_text(folder / "command.txt", command() + "\n")
-    write_json(folder / "versions.json", describe_machine())
-    save_config(folder, config)
+    folder = _folder(out, f"{environment}-{algo}-{_as_name(loaded.name)}-seed{seed}")
+    with locked(folder):
+        _refuse_a_run(folder)
+        write_yaml(folder / _SCENARIO, with_own_model(loaded, folder).model_dump(mode="json", exclude_none=True))
+        write_text(folder / "command.txt", command() + "\n")
+        write_json(folder / "versions.json", describe_machine())
+        save_config(folder, config)
     return folder
 
 
@@ -131,26 +138,51 @@ def load_run(folder: str | Path) -> tuple[RunConfig, "Scenario"]:
         TrainingError: The folder is not that of a run, or its scenario means something else to this version.
     """
     folder = Path(folder)
-    path = folder / _CONFIG
     if not is_run(folder):
         raise TrainingError(f"{folder} is not the folder of a training run: it has no {_CONFIG}")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    expected = {field.name for field in fields(RunConfig)}
-    if not isinstance(content, dict) or set(content) != expected:
-        raise TrainingError(f"{path} must have exactly the fields {', '.join(sorted(expected))}")
-    config = RunConfig(**content)
-    scenario = environments.load(folder / _SCENARIO)
-    if scenario.content_hash() != config.scenario_hash:
-        raise TrainingError(
-            f"{folder / _SCENARIO} is not the scenario that the run began with (its content hash differs)"
-        )
+    config = _read_config(folder / _CONFIG)
+    path = folder / _SCENARIO
+    try:
+        scenario = environments.load(path, own_model(folder))
+        same = scenario.content_hash() == config.scenario_hash
+    except OSError as error:
+        raise TrainingError(f"{path}: {error.filename} cannot be read ({error.strerror}); the run needs it") from error
+    if not same:
+        raise TrainingError(f"{path} is not the scenario that the run began with (its content hash differs)")
     return config, scenario
 
 
+def _read_config(path: Path) -> RunConfig:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise TrainingError(f"{path} cannot be read: {error}") from error
+    expected = {field.name for field in fields(RunConfig)}
+    if not isinstance(content, dict) or set(content) != expected:
+        raise TrainingError(f"{path} must have exactly the fields {', '.join(sorted(expected))}")
+    try:
+        return TypeAdapter(RunConfig).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise TrainingError(f"{path}: {place} = {first['input']!r}: {first['msg'].lower()}") from error
+
+
 def extend(folder: Path, steps: int) -> None:
-    """Sets how many decisions a run learns from in all."""
+    """Sets how many decisions a run learns from in all.
+
+    Raises:
+        TrainingError: It has learned from more already, or another process trains in it.
+    """
+    from training.checkpoint import latest_checkpoint
+
     config, _ = load_run(folder)
-    save_config(folder, replace(config, steps=_at_least(1, "steps", steps)))
+    with locked(folder):
+        newest = latest_checkpoint(folder)
+        done = int(newest.name) if newest else 0
+        if steps < done:
+            raise TrainingError(f"--steps {steps}: the run in {folder} has learned from {done} decisions already")
+        save_config(folder, replace(config, steps=_at_least(1, "steps", steps)))
 
 
 def is_run(folder: Path) -> bool:
@@ -164,15 +196,30 @@ def _folder(out: str | Path | None, name: str) -> Path:
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise TrainingError(f"{folder} is a file; a run needs a folder")
+    _refuse_a_run(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _refuse_a_run(folder: Path) -> None:
     if is_run(folder):
         raise TrainingError(
             f"{folder} holds a training run already: go on with --resume {folder}, or give another --out"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+
+
+def _as_name(text: str) -> str:
+    """A part of a folder's name that has to be quoted nowhere: agents are told apart by `,` and named by `=`."""
+    return re.sub(r"[^\w.+-]+", "-", text).strip("-") or "scenario"
 
 
 def _at_least(least: int, name: str, value: int) -> int:
     if value < least:
         raise TrainingError(f"{name} must be at least {least}, not {value}")
+    return value
+
+
+def _envs(value: int) -> int:
+    if _at_least(1, "envs", value) > MOST_ENVS:
+        raise TrainingError(f"envs must be at most {MOST_ENVS}, not {value}: they run side by side in one process")
     return value

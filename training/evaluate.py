@@ -5,9 +5,8 @@ checked), so agents are compared seed by seed: the difference to a reference age
 two means have.
 """
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,11 +18,11 @@ from agents.protocol import bind
 from agentsim_env import Scenario, Simulator
 from training.environments import find_environment, load, make_environment
 from training.errors import TrainingError
+from training.journal import open_journal
 from training.results import Results
 from training.rollouts import Rollout, play, simulate
 from training.splits import TEST, workloads
-
-_CHUNKS_PER_JOB = 4
+from training.workers import play_in_processes
 
 
 class Contest(NamedTuple):
@@ -33,11 +32,27 @@ class Contest(NamedTuple):
         environment: Name of the environment.
         scenario: Scenario.
         agents: Agents, as `make_agent` takes them.
+        trust: See there.
     """
 
     environment: str
     scenario: Scenario
     agents: tuple[Any, ...]
+    trust: bool = False
+
+
+class EvaluationStopped(KeyboardInterrupt):
+    """Somebody has stopped an evaluation.
+
+    Attributes:
+        results: The results on them; None if there are none yet.
+        seeds: How many seeds were asked for.
+    """
+
+    def __init__(self, results: Results | None, seeds: int) -> None:
+        super().__init__()
+        self.results = results
+        self.seeds = seeds
 
 
 def evaluate(
@@ -52,6 +67,8 @@ def evaluate(
     reference: str | None = None,
     jobs: int = 1,
     console: Console | None = None,
+    trust: bool = False,
+    keep: Path | None = None,
 ) -> Results:
     """Runs every agent on every seed.
 
@@ -67,6 +84,9 @@ def evaluate(
             among them, else the first.
         jobs: Processes.
         console: Where the progress bar goes; None for none.
+        trust: Whether models may be loaded that are unpickled for it, which can run any code.
+        keep: File for the finished seeds. Those that an earlier evaluation of the same has left there are not played
+            again; `report.save` removes it. Nothing is kept where an agent is a Python object.
 
     Returns:
         The results, agent by agent and seed by seed.
@@ -74,6 +94,7 @@ def evaluate(
     Raises:
         TrainingError: Something is out of range, or two agents have the same name.
         AgentError: There is no such agent.
+        EvaluationStopped: Ctrl-C; it has the results on the finished seeds.
     """
     seeds = TEST.first(seeds) if isinstance(seeds, int) else tuple(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
@@ -81,19 +102,36 @@ def evaluate(
     if jobs < 1:
         raise TrainingError(f"jobs must be at least 1, not {jobs}")
     found = find_environment(environment)
-    made = [make_agent(agent, found.kinds) for agent in agents]
+    made = [make_agent(agent, found.kinds, trust) for agent in agents]
     names = _names(made)
     loaded = load(scenario, overrides, trace, bundle, environment)
-    contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made))
+    contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made), trust)
     reference = _reference(reference, names, made, found.default_rule(loaded))
-    played = dict(_play_all(contest, seeds, jobs, console))
-    return Results(environment, contest.scenario, names, seeds, reference, [played[seed] for seed in seeds])
+    journal = open_journal(keep, environment, loaded, agents, names, console)
+    played = dict(journal.played)
+
+    def results() -> Results:
+        done = tuple(seed for seed in seeds if seed in played)
+        return Results(environment, loaded, names, done, reference, [played[seed] for seed in done])
+
+    left = [seed for seed in seeds if seed not in played]
+    try:
+        with closing(journal), closing(_play_all(contest, left, jobs, console)) as outcomes:
+            for seed, rollouts in outcomes:
+                played[seed] = rollouts
+                journal.add(seed, rollouts)
+    except KeyboardInterrupt:
+        raise EvaluationStopped(results() if played else None, len(seeds)) from None
+    return results()
 
 
 def _names(made: Sequence[Agent]) -> tuple[str, ...]:
     if not made:
         raise TrainingError("give at least one agent")
     names = tuple(agent.name for agent in made)
+    for name in names:
+        if not name.isprintable():
+            raise TrainingError(f"an agent is named {name!r}: give it a name on one line, as in other=PATH")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TrainingError(f"two agents are named {twice[0]!r}: give one another name, as in other={twice[0]}")
@@ -110,31 +148,28 @@ def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], 
 
 def _play_all(
     contest: Contest, seeds: Sequence[int], jobs: int, console: Console | None
-) -> Iterator[tuple[int, list[Rollout]]]:
+) -> Generator[tuple[int, list[Rollout]]]:
     label = f"{len(contest.agents)} agents, {len(seeds)} seeds"
-    outcomes = _play_alone(contest, seeds) if jobs == 1 else _play_in_processes(contest, seeds, jobs)
-    yield from track(outcomes, label, total=len(seeds), console=console, disable=console is None)
+    with closing(_play_alone(contest, seeds) if jobs == 1 else _play_together(contest, seeds, jobs)) as outcomes:
+        yield from track(outcomes, label, total=len(seeds), console=console, disable=console is None)
 
 
-def _play_alone(contest: Contest, seeds: Sequence[int]) -> Iterator[tuple[int, list[Rollout]]]:
-    player = Player(contest)
-    for seed in seeds:
-        yield seed, player.play(seed)
+def _play_alone(contest: Contest, seeds: Sequence[int]) -> Generator[tuple[int, list[Rollout]]]:
+    if seeds:
+        play_seed = player(contest)
+        for seed in seeds:
+            yield seed, play_seed(seed)
 
 
-def _play_in_processes(contest: Contest, seeds: Sequence[int], jobs: int) -> Iterator[tuple[int, list[Rollout]]]:
+def _play_together(contest: Contest, seeds: Sequence[int], jobs: int) -> Generator[tuple[int, list[Rollout]]]:
     # The first seed here: what is compiled or measured for it, the workers find in the cache.
     yield from _play_alone(contest, seeds[:1])
-    n_chunks = min(len(seeds) - 1, jobs * _CHUNKS_PER_JOB)
-    # Spawned rather than forked: torch and numba keep threads, which do not survive a fork.
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        chunks = [pool.submit(_play_chunk, contest, seeds[1 + start :: n_chunks]) for start in range(n_chunks)]
-        for chunk in as_completed(chunks):
-            yield from chunk.result()
+    yield from play_in_processes(player, contest, seeds[1:], jobs)
 
 
-def _play_chunk(contest: Contest, seeds: Sequence[int]) -> list[tuple[int, list[Rollout]]]:
-    return list(_play_alone(contest, seeds))
+def player(contest: Contest) -> Callable[[int], list[Rollout]]:
+    """What plays the seeds of a contest."""
+    return Player(contest).play
 
 
 class Player:
@@ -148,7 +183,9 @@ class Player:
         self._source = workloads(contest.scenario, TEST)
         self._env = make_environment(contest.environment, contest.scenario)
         kinds = find_environment(contest.environment).kinds
-        self._agents = [self._prepared(make_agent(agent, kinds), contest.scenario) for agent in contest.agents]
+        self._agents = [
+            self._prepared(make_agent(agent, kinds, contest.trust), contest.scenario) for agent in contest.agents
+        ]
 
     def _prepared(self, agent: Agent, scenario: Scenario) -> Agent | Simulator:
         """A rule becomes a simulator that runs by it, any other agent is bound to the environment."""

@@ -1,5 +1,6 @@
 """Where the numbers of a training run go: tables and TensorBoard, which a resume continues."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from training.errors import TrainingError
 from training.files import read_csv, write_csv
 
 STEP = "step"
@@ -18,11 +20,17 @@ class Table(KVWriter):
     Args:
         path: The file.
         step: Decisions made so far; rows beyond are left over from before a resume.
+
+    Raises:
+        TrainingError: The file is no such table.
     """
 
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
-        self.rows: list[dict[str, Any]] = [dict(row) for row in read_csv(path) if int(row[STEP]) <= step]
+        try:
+            self.rows: list[dict[str, Any]] = [dict(row) for row in read_csv(path) if int(row[STEP]) <= step]
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise TrainingError(f"{path} is not the table of a training: {error}; remove it to go on") from error
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         """Adds a row, as SB3's logger asks for it."""

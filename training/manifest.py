@@ -25,9 +25,9 @@ def describe_machine() -> dict[str, Any]:
 
 
 def command() -> str:
-    """The command line that runs."""
+    """The command line that runs; bytes in it that are no text are spelled out."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
-    return shlex.join([program, *sys.argv[1:]])
+    return shlex.join([program, *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _version(package: str) -> str | None:

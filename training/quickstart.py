@@ -7,11 +7,13 @@ from typing import Any
 from rich.console import Console
 
 from agents.rule import SCENARIO_RULES
-from training.config import create_run, is_run
+from training.config import create_run, is_run, load_run
 from training.environments import find_environment
 from training.evaluate import evaluate
+from training.journal import FILE
 from training.report import save
 from training.results import Results
+from training.resuming import refuse_contradictions
 from training.tables import print_table
 from training.train import run
 
@@ -26,7 +28,7 @@ def quickstart(
     scenario: Any = None,
     overrides: Sequence[str] = (),
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     seeds: int = 20,
     jobs: int = 2,
 ) -> Results:
@@ -39,25 +41,38 @@ def quickstart(
         scenario: Name or path of the scenario; None for that of the environment.
         overrides: `path=value` strings laid over the scenario.
         steps: Decisions to learn from; by default those of the hyper-parameters.
-        seed: Seed of the training.
+        seed: Seed of the training; by default 0.
         seeds: Number of test seeds.
         jobs: Processes of the evaluation.
 
     Returns:
         The results of the evaluation.
+
+    Raises:
+        TrainingError: The folder has a run that began with something else.
     """
     if is_run(out):
-        console.print(f"Going on with the run in {out}; remove the folder to begin anew.")
+        given = {"environment": environment, "algo": _ALGO, "seed": seed, "steps": steps}
+        refuse_contradictions(out, load_run(out)[0], given, scenario, overrides)
+        console.print(f"Going on with the run in {out}; remove the folder to begin anew.", markup=False)
     else:
-        create_run(environment, _ALGO, scenario=scenario, overrides=overrides, steps=steps, seed=seed, out=out)
+        create_run(environment, _ALGO, scenario=scenario, overrides=overrides, steps=steps, seed=seed or 0, out=out)
     run(out, console)
     agents = [f"{_ALGO}={out}", *opponents(environment)]
     results = evaluate(
-        agents, scenario=out / "scenario.yaml", environment=environment, seeds=seeds, jobs=jobs, console=console
+        agents,
+        scenario=load_run(out)[1],
+        environment=environment,
+        seeds=seeds,
+        jobs=jobs,
+        console=console,
+        keep=out / FILE,
     )
-    print_table(results, console)
     save(results, out, agents)
-    console.print(f"Model, configuration, tables and picture are in {out}: see results.md and results.png there.")
+    print_table(results, console)
+    console.print(
+        f"Model, configuration, tables and picture are in {out}: see results.md and results.png there.", markup=False
+    )
     return results
 
 

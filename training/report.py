@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agentsim_env.files import write_text
+from training import journal
 from training.files import write_csv, write_json, write_yaml
 from training.manifest import command, describe_machine
 from training.plots import save_plot
@@ -17,7 +18,8 @@ def save(results: Results, folder: str | Path, sources: Sequence[str] = ()) -> P
     """Writes everything that is needed to read, check and repeat an evaluation.
 
     `results.md`, `.csv`, `.json` and `.png` hold the conclusions, `episodes.csv` every number of every agent and seed
-    with the hashes of workload and records, `scenario.yaml` the scenario, the JSON also versions and command.
+    with the hashes of workload and records, `scenario.yaml` the scenario, the JSON also versions and command. What an
+    interrupted evaluation has left there is gone.
 
     Args:
         results: The results.
@@ -31,11 +33,17 @@ def save(results: Results, folder: str | Path, sources: Sequence[str] = ()) -> P
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "results.md", markdown(results))
     write_csv(folder / "results.csv", results.summary())
-    write_csv(folder / "episodes.csv", results.episodes())
+    save_episodes(results, folder)
     write_yaml(folder / "scenario.yaml", results.scenario.model_dump(mode="json", exclude_none=True))
     write_json(folder / "results.json", _content(results, sources or results.agents))
     save_plot(results, folder / "results.png")
+    (folder / journal.FILE).unlink(missing_ok=True)
     return folder
+
+
+def save_episodes(results: Results, folder: Path) -> None:
+    """Writes only the numbers of every agent and seed."""
+    write_csv(folder / "episodes.csv", results.episodes())
 
 
 def _content(results: Results, sources: Sequence[str]) -> dict[str, Any]:

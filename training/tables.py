@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from training.metrics import JCT, METRICS, Metric
@@ -24,17 +25,19 @@ def print_table(results: Results, console: Console) -> None:
 
 
 def _table(results: Results, metrics: Sequence[Metric]) -> Table:
-    table = Table(title=results.scenario.name, caption=caption(results), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=escape(results.scenario.name), caption=caption(results), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("agent", no_wrap=True)
     table.add_column(_two_lines(JCT), justify="right", no_wrap=True)
-    table.add_column(f"against\n{results.reference}", justify="right", no_wrap=True)
+    table.add_column(f"against\n{escape(results.reference)}", justify="right", no_wrap=True)
     table.add_column("wins", justify="right", no_wrap=True)
     for metric in metrics:
         table.add_column(_two_lines(metric), justify="right", no_wrap=True)
     for comparisons in results.comparisons.values():
         jct = comparisons[JCT.key]
         shown = [metric.show(comparisons[metric.key].mean.estimate) for metric in metrics]
-        table.add_row(jct.agent, JCT.show(jct.mean.estimate), _coloured(results, jct), _wins(results, jct), *shown)
+        table.add_row(
+            escape(jct.agent), JCT.show(jct.mean.estimate), _coloured(results, jct), _wins(results, jct), *shown
+        )
     return table
 
 
@@ -100,4 +103,4 @@ def _interval(interval: Interval) -> str:
 
 
 def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"

@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from training.checkpoint import latest_checkpoint, load_checkpoint
-from training.config import load_run
+from agentsim_env import Scenario
+from training.checkpoint import read_checkpoint, restore_checkpoint
+from training.config import RunConfig, load_run
+from training.lock import locked
 from training.logs import Table, make_logger
 from training.model import make_model, make_vec_env
 from training.progress import TrainingProgress
@@ -32,16 +34,22 @@ def run(folder: str | Path, console: Console | None = None, device: str = "cpu")
         The folder: `model.zip` and `policy.npz` hold the best weights, `checkpoints` the last ones.
 
     Raises:
-        TrainingError: The folder is not that of a run.
+        TrainingError: The folder is not that of a run, another process trains in it, or no checkpoint can be read.
     """
     folder = Path(folder)
-    config, scenario = load_run(folder)
+    load_run(folder)  # what is not the folder of a run is refused before anything is written there
+    with locked(folder):
+        _train(folder, *load_run(folder), console, device)
+    return folder
+
+
+def _train(folder: Path, config: RunConfig, scenario: Scenario, console: Console | None, device: str) -> None:
     # With more threads small networks train no faster, and other bits come out.
     torch.set_num_threads(1)
     vec_env = make_vec_env(config, scenario)
     model = make_model(config, vec_env, device)
-    checkpoint = latest_checkpoint(folder)
-    state = load_checkpoint(checkpoint, model, vec_env) if checkpoint else None
+    checkpoint = read_checkpoint(folder)
+    state = restore_checkpoint(checkpoint, model, vec_env) if checkpoint else None
     validator = Validator(config, scenario)
     progress = TrainingProgress(config.steps, model.num_timesteps, *validator.default_rule(), console)
     evaluations = Table(folder / "evaluations.csv", model.num_timesteps)
@@ -58,7 +66,6 @@ def run(folder: str | Path, console: Console | None = None, device: str = "cpu")
         model.logger.close()
         validator.close()
         vec_env.close()
-    return folder
 
 
 def _log_interval(algo: str) -> int:

@@ -7,11 +7,10 @@ hundred functions that takes minutes. A component is optimised once. The price i
 from collections.abc import Callable
 from typing import Any
 
-import numba
 from llvmlite import binding
 from numba import types
 
-from agentsim_env.engine.jit import COMPILED, cached
+from agentsim_env.engine.jit import COMPILED, callback
 from agentsim_env.engine.pointer import STATE
 
 NOTHING, NUMBER, SECONDS = types.void, types.int64, types.float64
@@ -41,8 +40,7 @@ def link() -> None:
     """Compile the components declared so far, or load them from the cache, and make them known by their names."""
     while _waiting:
         symbol, signature, function = _waiting[0]
-        with cached(function.__code__.co_filename):
-            code = numba.cfunc(signature, cache=True, error_model="numpy", forceinline=True)(function)
+        code = callback(signature, function)
         binding.add_symbol(symbol, code.address)
         _linked.append(code)
         del _waiting[0]

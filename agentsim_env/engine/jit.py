@@ -1,19 +1,20 @@
 """How the engine is compiled: decorators, and cache folders keyed by the sources."""
 
 import ast
+import functools
 import hashlib
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-import platformdirs
 from numba.core import config
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+
+from agentsim_env import cache
+from agentsim_env.compiled_code import CompiledCode
 
 settings: Any = config
 njit: Any = numba.njit
@@ -26,7 +27,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 _COMPILED_SOURCES = ("agentsim_env/engine", "envs", "agentsim_env/workload/programs.py")
 
 
-@cache
+@functools.cache
 def _imported(path: Path) -> set[Path]:
     """Sources of the engine and the environments that a source imports."""
     names: set[str] = set()
@@ -62,24 +63,17 @@ def _hash(paths: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-CACHE_ROOT = Path(os.environ.get("AGENTSIM_CACHE") or platformdirs.user_cache_dir("agentsim-env"))
+CACHE_ROOT = cache.ROOT
 
 ENGINE_HASH = _hash(sorted((_ROOT / "agentsim_env" / "engine").rglob("*.py")))
 """Changes with every source of the engine: what was measured with it is kept under this name."""
 
 
-@contextmanager
-def cached(source: str) -> Iterator[None]:
-    """What is compiled inside from a file is kept on disk, under the hash of all sources that it is made of."""
-    path = Path(source).resolve()
-    folder = CACHE_ROOT / "numba" / f"{path.parent.name}.{path.stem}-{_hash(_with_imports([path]))}"
-    _announce(folder)
-    before = settings.CACHE_DIR
-    settings.CACHE_DIR = str(folder)
-    try:
-        yield
-    finally:
-        settings.CACHE_DIR = before
+def _code_of(function: Callable[..., Any]) -> CompiledCode:
+    """Where the code of a function is kept: under the hash of all sources that it is made of."""
+    path = Path(function.__code__.co_filename).resolve()
+    name = f"{path.parent.name}.{path.stem}-{_hash(_with_imports([path]))}"
+    return CompiledCode(function, CACHE_ROOT / "numba" / name)
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,19 +90,15 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls; it is cached on disk."""
     if not COMPILED:
         return function
-    with cached(function.__code__.co_filename):
-        return njit(cache=True, error_model="numpy", nogil=True)(function)
+    dispatcher = njit(error_model="numpy", nogil=True)(function)
+    dispatcher._cache = _code_of(function)
+    return dispatcher
 
 
-_announced = False
-
-
-def _announce(folder: Path) -> None:
-    """Say on the standard error stream, once, that something is about to be compiled."""
-    global _announced
-    if not COMPILED or folder.exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    if not _announced:
-        _announced = True
-        print("agentsim-env: compiling the engine, once; this takes a minute or two ...", file=sys.stderr, flush=True)
+def callback(signature: Any, function: Callable[..., Any]) -> Any:
+    """Compile a function that compiled code calls by its address; it is cached on disk."""
+    options = {"error_model": "numpy", "forceinline": True}
+    code: Any = CFunc(function, normalize_signature(signature), {}, options)
+    code._cache = _code_of(function)
+    code.compile()
+    return code

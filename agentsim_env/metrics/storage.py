@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.files import replacing, write_text
 from agentsim_env.metrics.objectives import objectives_of
 from agentsim_env.metrics.records import INSTANCES, PROGRAMS, TURNS, Records, with_names
@@ -14,6 +15,11 @@ from agentsim_env.metrics.summary import summarise
 
 if TYPE_CHECKING:
     from agentsim_env.scenario.episode import Slo
+
+
+class RecordsError(AgentSimError, ValueError):
+    """A folder does not hold the records of a simulation, whole and unchanged."""
+
 
 LAYOUTS = {
     "turns": (TURNS, ()),
@@ -47,25 +53,48 @@ def save(records: Records, folder: Path, slo: "Slo | None" = None) -> None:
 
 def load(folder: Path) -> Records:
     """See `Records.load`."""
-    content = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    content = _read_summary(folder / "summary.json")
     arrays = {name: _read(folder / f"{name}.parquet", *layout) for name, layout in LAYOUTS.items()}
     records = Records(**arrays, now_s=content["now_s"], metadata=content["metadata"])
     if records.content_hash() != content["content_hash"]:
-        raise ValueError(f"{folder}: the Parquet files are not those that summary.json was written with")
+        raise RecordsError(f"{folder}: the Parquet files are not those that summary.json was written with")
     return records
 
 
+def _read_summary(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise RecordsError(f"{path} cannot be read: {error}") from error
+    fields = ("now_s", "metadata", "content_hash")
+    missing = [name for name in fields if not isinstance(content, dict) or name not in content]
+    if missing:
+        raise RecordsError(f"{path}: missing {', '.join(missing)}: it is not the summary of records")
+    return content
+
+
 def _read(path: Path, dtype: np.dtype, names: tuple[str, ...]) -> np.ndarray:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise RecordsError(f"{path} cannot be read as Parquet: {error}") from error
     expected = [*names, *(dtype.names or ())]
     if table.column_names != expected:
-        raise ValueError(f"{path}: columns are {table.column_names}, must be {expected}")
+        raise RecordsError(f"{path}: columns are {table.column_names}, must be {expected}")
     columns = {name: table[name].to_numpy() for name in expected}
     rows = np.empty(table.num_rows, dtype)
     for name in dtype.names or ():
-        rows[name] = columns[name]
+        try:
+            rows[name] = columns[name]
+        except (ValueError, TypeError) as error:
+            raise RecordsError(f"{path}: column {name}: {error}") from error
     texts = {name: columns[name].astype(str) for name in names}
     return with_names(rows, texts) if texts else rows
 

@@ -56,12 +56,14 @@ class Scenario(Part):
     def content_hash(self) -> str:
         """SHA-256 of everything but the prose, as hexadecimal digits: equal for scenarios that simulate alike.
 
-        A trace counts by its content, not by its path.
+        A trace, and a model that is a file, count by their content, not by their path.
 
         Raises:
-            FileNotFoundError: The trace does not exist.
+            FileNotFoundError: The trace or the model does not exist.
         """
         content = self.model_dump(mode="json", exclude=set(PROSE))
+        if self.cluster.model.endswith(".json"):
+            content["cluster"]["model"] = trace_digest(self.cluster.model)
         if self.workload.trace is not None:
             content["workload"]["trace"]["path"] = trace_digest(self.workload.trace.path)
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

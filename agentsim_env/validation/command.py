@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.validation.engine_description import EngineDescription, load_engine
 from agentsim_env.validation.errors import Outcome, compare
 from agentsim_env.validation.files import read_measurements
 from agentsim_env.validation.measurements import Run
-from agentsim_env.validation.replay import replay
+from agentsim_env.validation.problems import ValidationError
+from agentsim_env.validation.replay import Replay, replay
 
 
 class Validation(NamedTuple):
@@ -47,6 +49,15 @@ def validate(
     for run in measurements.runs:
         if keep(run):
             start_s = time.perf_counter()
-            replayed = replay(run, described)
+            replayed = _replay(run, described)
             outcomes.append(compare(run, replayed, time.perf_counter() - start_s))
     return Validation(described, tuple(outcomes), measurements.left_out)
+
+
+def _replay(run: Run, engine: EngineDescription) -> Replay:
+    try:
+        return replay(run, engine)
+    except AgentSimError:
+        raise
+    except (ValueError, ArithmeticError, MemoryError) as error:
+        raise ValidationError(f"{run.file}: {run.name}: cannot be replayed on {engine.gpu}: {error}") from error

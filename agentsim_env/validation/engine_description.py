@@ -32,10 +32,10 @@ class Constants(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    step_s: float | None = pydantic.Field(default=None, ge=0)
-    sequence_s: float = pydantic.Field(default=0.0, ge=0)
-    chunk_s: float | None = pydantic.Field(default=None, ge=0)
-    dense_factor: float = pydantic.Field(default=1.0, gt=0)
+    step_s: float | None = pydantic.Field(default=None, ge=0, le=3600)
+    sequence_s: float = pydantic.Field(default=0.0, ge=0, le=3600)
+    chunk_s: float | None = pydantic.Field(default=None, ge=0, le=3600)
+    dense_factor: float = pydantic.Field(default=1.0, gt=0, le=1e6)
     chosen_on: str = "nothing"
 
 
@@ -70,15 +70,15 @@ class EngineDescription(pydantic.BaseModel):
     tp: int | list[int] = 1
     dtype: str = "bf16"
     kv_dtype: str = "bf16"
-    replicas: int = pydantic.Field(default=1, ge=1)
+    replicas: int = pydantic.Field(default=1, ge=1, le=4096)
     expert_parallel: bool = False
-    max_num_seqs: int = pydantic.Field(default=256, ge=1)
-    max_num_batched_tokens: int = pydantic.Field(default=2048, ge=1)
-    max_model_len_tokens: int | None = pydantic.Field(default=None, ge=1)
-    kv_blocks: int | None = pydantic.Field(default=None, ge=1)
+    max_num_seqs: int = pydantic.Field(default=256, ge=1, le=1 << 20)
+    max_num_batched_tokens: int = pydantic.Field(default=2048, ge=1, le=1 << 24)
+    max_model_len_tokens: int | None = pydantic.Field(default=None, ge=1, le=1 << 30)
+    kv_blocks: int | None = pydantic.Field(default=None, ge=1, le=(1 << 31) - 1)
     gpu_memory_utilization: float = pydantic.Field(default=0.9, gt=0, le=1)
-    block_size_tokens: int = pydantic.Field(default=16, ge=1)
-    frontend_s: float = pydantic.Field(default=0.0, ge=0)
+    block_size_tokens: int = pydantic.Field(default=16, ge=1, le=1 << 16)
+    frontend_s: float = pydantic.Field(default=0.0, ge=0, le=3600)
     profile: Path | None = None
     constants: Constants = Constants()
     rows: dict[str, str | int | float] | None = None
@@ -199,8 +199,8 @@ def load_engine(path: Path | str) -> EngineDescription:
         shipped = ", ".join(shipped_engines())
         raise ValidationError(f"{path}: no such file, and no shipped engine; shipped are: {shipped}")
     try:
-        content: Any = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content: Any = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ValidationError(f"{file}: not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ValidationError(f"{file}: must be a mapping of fields such as gpu, model, tp")
@@ -209,9 +209,20 @@ def load_engine(path: Path | str) -> EngineDescription:
         if isinstance(value, str) and value.endswith((".json", ".yaml")) and (file.parent / value).is_file():
             content[name] = str(file.parent / value)
     try:
-        return EngineDescription.model_validate(content)
+        described = EngineDescription.model_validate(content)
     except pydantic.ValidationError as error:
         raise ValidationError(f"{file}: {_explain(error)}") from error
+    if described.profile is not None:
+        _check_profile(file, described.profile)
+    return described
+
+
+def _check_profile(file: Path, profile: Path) -> None:
+    """Reads the profile now, so that what is wrong with it is said with its place."""
+    try:
+        load(profile)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ValidationError(f"{file}: profile: {profile} cannot be read as a profile: {error}") from error
 
 
 def shipped_engines() -> tuple[str, ...]:

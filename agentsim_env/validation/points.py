@@ -11,6 +11,8 @@ from agentsim_env.validation.table import Row
 from agentsim_env.validation.timings import STATISTICS
 
 REQUIRED = ("isl", "osl")
+MOST_REQUESTS = 1_000_000  # of one point: a minute of simulation
+LEAST_RATE_PER_S = 1e-6
 REQUESTS_PER_CLIENT = 10  # what InferenceX sends
 # `--random-range-ratio` of the InferenceX harness: both lengths are uniform between this share of their label and it.
 SHORTEST = {"inferencemax": 0.8}
@@ -52,12 +54,14 @@ def _load(row: Row) -> Load:
     arrivals: Arrivals = "closed"
     concurrency, rate = 0, 0.0
     if row.has("concurrency"):
-        concurrency = row.count("concurrency")
+        concurrency = row.count("concurrency", MOST_REQUESTS // REQUESTS_PER_CLIENT)
         requests = REQUESTS_PER_CLIENT * concurrency
     elif row.has("rate_rps"):
         rate = row.number("rate_rps")
-        if rate <= 0:
-            raise ValidationError(f"{row.where}: rate_rps is {rate:g}; must be above 0")
+        if rate < LEAST_RATE_PER_S:
+            raise ValidationError(
+                f"{row.where}: rate_rps is {rate:g}; must be above 0, and at least {LEAST_RATE_PER_S:g}"
+            )
         named = row.text("arrivals").lower() or "poisson"
         if named not in ("constant", "poisson"):
             raise ValidationError(f"{row.where}: arrivals is {named!r}; must be constant or poisson")
@@ -67,7 +71,7 @@ def _load(row: Row) -> Load:
         raise ValidationError(f"{row.where}: neither concurrency nor rate_rps")
     for column in ("requests", "completed"):
         if row.has(column):
-            requests = row.count(column)
+            requests = row.count(column, MOST_REQUESTS)
             break
     shortest = row.number("range_ratio") if row.has("range_ratio") else SHORTEST.get(row.text("src"), 1.0)
     if not 0 < shortest <= 1:

@@ -3,11 +3,18 @@
 import csv
 import gzip
 import math
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from agentsim_env.validation.problems import ValidationError
+
+MOST = 1e9
+"""Largest number in a cell: thirty years in seconds, far more tokens a second than any engine gives."""
+MOST_COUNTED = 10_000_000
+"""Largest count in a cell: tokens of the longest contexts that there are."""
 
 
 class Row(NamedTuple):
@@ -29,57 +36,76 @@ class Row(NamedTuple):
         """The first of `columns` that is there; empty if none is."""
         return next((self.cells[name] for name in columns if name in self.cells), "")
 
-    def number(self, column: str, least: float = 0.0) -> float:
+    def number(self, column: str, least: float = 0.0, most: float = MOST) -> float:
         """The number in a cell.
 
         Raises:
-            ValidationError: The cell is empty, not a finite number, or below `least`.
+            ValidationError: The cell is empty, not a finite number, below `least` or above `most`.
         """
         cell = self.cells.get(column, "")
         try:
             value = float(cell)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and value >= least):
+        if not (math.isfinite(value) and least <= value <= most):
             wanted = "a number" if least == -math.inf else f"a number of at least {least:g}"
+            wanted += f" and at most {most:g}" if value > most else ""
             raise ValidationError(f"{self.where}: {column} is {cell or 'empty'}; must be {wanted}")
         return value
 
-    def count(self, column: str) -> int:
-        """The whole number, at least 1, in a cell.
+    def count(self, column: str, most: int = MOST_COUNTED) -> int:
+        """The whole number, at least 1 and at most `most`, in a cell.
 
         Raises:
             ValidationError: It is none.
         """
-        value = self.number(column, 1)
+        value = self.number(column, 1, most)
         if value != int(value):
             raise ValidationError(f"{self.where}: {column} is {self.cells[column]}; must be a whole number")
         return int(value)
 
 
 def columns(path: Path) -> tuple[str, ...]:
-    """The header of a CSV file, gzipped or not."""
-    with _open(path) as file:
-        return tuple(name.strip() for name in next(csv.reader(file), []))
+    """The header of a CSV file, gzipped or not.
+
+    Raises:
+        ValidationError: It cannot be read, or two columns have the same name.
+    """
+    header = next((cells for _, cells in _lines(path)), ())
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
+    if twice:
+        raise ValidationError(f"{path}: column {twice[0]} is there twice")
+    return tuple(header)
 
 
 def rows(path: Path) -> Iterator[Row]:
     """The rows of a CSV file, gzipped or not; empty ones are skipped.
 
     Raises:
-        ValidationError: A row has another number of cells than the header.
+        ValidationError: It cannot be read, or a row has another number of cells than the header.
     """
-    with _open(path) as file:
-        reader = csv.reader(file)
-        header = [name.strip() for name in next(reader, [])]
-        for cells in reader:
-            where = f"{path}:{reader.line_num}"
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise ValidationError(f"{where}: {len(cells)} cells, the header has {len(header)}")
-            named = zip(header, (cell.strip() for cell in cells), strict=True)
-            yield Row(where, {name: cell for name, cell in named if cell})
+    lines = _lines(path)
+    _, header = next(lines, (0, []))
+    for line, cells in lines:
+        where = f"{path}:{line}"
+        if not any(cells):
+            continue
+        if len(cells) != len(header):
+            raise ValidationError(f"{where}: {len(cells)} cells, the header has {len(header)}")
+        yield Row(where, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line."""
+    line = 0
+    try:
+        with _open(path) as file:
+            reader = csv.reader(file)
+            for cells in reader:
+                line = reader.line_num
+                yield line, [cell.strip() for cell in cells]
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
+        raise ValidationError(f"{path}: after line {line}: cannot be read as CSV in UTF-8: {error}") from error
 
 
 def _open(path: Path) -> IO[str]:

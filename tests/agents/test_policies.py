@@ -35,7 +35,7 @@ def test_zip_acts_as_the_model_does_and_fits_another_size(
         for parameter in model.policy.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
     model.save(tmp_path / "model.zip")
-    agent = make_agent(tmp_path / "model.zip")
+    agent = make_agent(tmp_path / "model.zip", trust=True)
     bind(agent, env)
     observation, info = env.reset(seed=1)
     for _ in range(50):

@@ -94,4 +94,4 @@ def test_seed_decides(new_run: Callable[..., Path]) -> None:
 
 def test_mlp_policy(new_run: Callable[..., Path]) -> None:
     folder = run(new_run(hyper=["policy=MlpPolicy"]))
-    assert isinstance(make_agent(folder), SB3Agent)
+    assert isinstance(make_agent(folder, trust=True), SB3Agent)

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,65 @@ def test_layouts_that_we_have(measured: Path) -> None:
     h100 = read_measurements(measured, load_engine("h100_llama-3.1-70b_fp8"))
     assert len(h100.runs) == 45
     assert {run.tp for run in h100.runs} == {2, 4, 8}
+
+
+POINTS = "isl,osl,concurrency,ttft_ms\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (("\ufeff" + POINTS + "100,10,4\n").encode(), ":2: 3 cells, the header has 4"),
+        ((POINTS + "100,10,4,inf\n").encode(), ":2: ttft_ms is inf; must be a number"),
+        (
+            (POINTS + "100,10,4,1e12\n").encode(),
+            ":2: ttft_ms is 1e12; must be a number of at least 0 and at most",
+        ),
+        ((POINTS + "1e300,10,4,5\n").encode(), ":2: isl is 1e300; must be a number of at least 1 and at most 1e+07"),
+        ((POINTS + "100,10,1e9,5\n").encode(), ":2: concurrency is 1e9; must be a number of at least 1 and at most"),
+        ((POINTS + "100,10,4,9\n100,10,4,é\n").encode("latin-1"), "cannot be read as CSV in UTF-8"),
+        ((POINTS + "100,10,4,9\n").encode("utf-16"), "cannot be read as CSV in UTF-8"),
+        (b"isl,osl,concurrency,ttft_ms,ttft_ms\n100,10,4,5,6\n", "column ttft_ms is there twice"),
+        (b"isl,osl,rate_rps,ttft_ms\n100,10,1e-300,5\n", "rate_rps is 1e-300; must be above 0, and at least 1e-06"),
+    ],
+)
+def test_bytes_that_are_no_measurements(tmp_path: Path, engine_file: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "runs.csv"
+    file.write_bytes(content)
+    with pytest.raises(ValidationError) as error:
+        read_measurements(file, load_engine(engine_file))
+    assert message in str(error.value)
+    assert str(file) in str(error.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, engine_file: Path) -> None:
+    file = write(tmp_path, "\ufeff" + POINTS + "100,10,4,9\n")
+    assert len(read_measurements(file, load_engine(engine_file)).runs) == 1
+
+
+def test_a_cut_archive_is_named(tmp_path: Path, engine_file: Path) -> None:
+    file = tmp_path / "runs.csv.gz"
+    whole = gzip.compress((POINTS + "100,10,4,9\n" * 500).encode())
+    for content in (whole[:-20], whole[:10], b"", b"no gzip"):
+        file.write_bytes(content)
+        with pytest.raises(ValidationError, match=r"runs\.csv\.gz"):
+            read_measurements(file, load_engine(engine_file))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"gpu: \xe9\n", "not YAML"),
+        (b"[" * 3000, "not YAML"),
+        (b"gpu: H100\nmodel: Llama-3.1-8B\nkv_blocks: 99999999999999\n", "kv_blocks: Input should be less than"),
+        (b"gpu: H100\nmodel: Llama-3.1-8B\nfrontend_s: .inf\n", "frontend_s: Input should be less than"),
+        (b"gpu: H100\nmodel: Llama-3.1-8B\nprofile: none.yaml\n", "profile: none.yaml cannot be read as a profile"),
+    ],
+)
+def test_an_engine_that_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "engine.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ValidationError) as error:
+        load_engine(file)
+    assert message in str(error.value)
+    assert str(file) in str(error.value)

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware import library
 from agentsim_env.hardware.calibrate import llmservingsim, plain, vidur
 from agentsim_env.hardware.calibrate.errors import RegimeError, regime_errors
@@ -11,6 +14,8 @@ from agentsim_env.hardware.calibrate.fit_steps import fit_steps
 from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.picture import draw
+from agentsim_env.hardware.calibrate.problems import CalibrationError
+from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.catalog import find_gpu, find_model
 from agentsim_env.hardware.dtypes import kv_dtype as kv_format
 from agentsim_env.hardware.dtypes import weight_dtype
@@ -59,19 +64,17 @@ def calibrate(
         The profile and its error per regime.
 
     Raises:
-        ValueError: If the layout is not recognised or has nothing for this GPU, model and tp.
+        CalibrationError: If the layout is not recognised or has nothing for this GPU, model and tp.
     """
     path, card, shape = Path(measurements), find_gpu(gpu), find_model(model)
     weights, cache = weight_dtype(dtype), kv_format(kv_dtype)
-    if path.is_file():
-        steps = plain.read_steps(path)
-        profile = fit_steps(steps, library.find_profile(card, shape, tp, weights, cache), f"{path.name}")
-        bare = profile
-    else:
-        kernels = read_kernels(path, card, shape, tp, weights, cache)
-        profile = fit_profile(kernels)
-        steps = None if kernels.attention is None else kernels.whole_steps()
-        bare = without_overheads(profile)
+    try:
+        profile, bare, steps = _fit(path, card, shape, tp, weights, cache)
+    except AgentSimError:
+        raise
+    except (LookupError, ArithmeticError, TypeError, ValueError) as error:
+        raise CalibrationError(f"{path}: no profile can be fitted to these tables: {error}") from error
+    _refuse_what_is_no_number(path, profile)
     if out is not None:
         library.save(profile, Path(out))
     if picture is not None and steps is not None:
@@ -79,11 +82,40 @@ def calibrate(
     return Calibration(profile, () if steps is None else regime_errors(bare, steps))
 
 
+def _fit(
+    path: Path, gpu: Gpu, model: Model, tp: int, dtype: str, kv_dtype: str
+) -> tuple[Profile, Profile, Steps | None]:
+    """The profile, the same without overheads of the engine, and the iterations that it is judged by."""
+    if path.is_file():
+        steps = plain.read_steps(path)
+        profile = fit_steps(steps, library.find_profile(gpu, model, tp, dtype, kv_dtype), f"{path.name}")
+        return profile, profile, steps
+    kernels = read_kernels(path, gpu, model, tp, dtype, kv_dtype)
+    _refuse_gaps(path, kernels)
+    profile = fit_profile(kernels)
+    return profile, without_overheads(profile), None if kernels.attention is None else kernels.whole_steps()
+
+
+def _refuse_gaps(folder: Path, kernels: Kernels) -> None:
+    """Refuses tables with an empty or negative cell where a time or a count is needed."""
+    attention = {} if kernels.attention is None else kernels.attention._asdict()
+    columns = {**kernels.dense, "sequences": kernels.per_sequence_s, **attention}
+    for name, values in columns.items():
+        if not np.all(np.isfinite(values) & (values >= 0)):
+            raise CalibrationError(f"{folder}: {name}: an empty or negative cell; must be numbers of at least 0")
+
+
+def _refuse_what_is_no_number(path: Path, profile: Profile) -> None:
+    for name, value in vars(profile).items():
+        if isinstance(value, float | np.ndarray) and not np.all(np.isfinite(value)):
+            raise CalibrationError(f"{path}: the fit gives no number for {name}: are the times plausible?")
+
+
 def read_kernels(folder: Path, gpu: Gpu, model: Model, tp: int, dtype: str, kv_dtype: str) -> Kernels:
     """Kernel tables of one (GPU, model, tp) in whatever layout `folder` has.
 
     Raises:
-        ValueError: If no layout is recognised.
+        CalibrationError: If no layout is recognised.
     """
     if (folder / "dense.csv").is_file():
         return llmservingsim.read_bundle(folder, gpu, model, tp)
@@ -95,4 +127,4 @@ def read_kernels(folder: Path, gpu: Gpu, model: Model, tp: int, dtype: str, kv_d
             return found
     if (folder / "gemm.csv").is_file():
         return OperatorTables(folder, gpu).kernels(model, tp, dtype, kv_dtype)
-    raise ValueError(f"{folder}: no known layout. Known:\n{LAYOUTS}")
+    raise CalibrationError(f"{folder}: no known layout. Known:\n{LAYOUTS}")

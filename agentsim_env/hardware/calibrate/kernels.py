@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agentsim_env.hardware.calibrate.problems import CalibrationError
 from agentsim_env.hardware.calibrate.steps import Steps, read
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
@@ -66,7 +67,7 @@ class Kernels:
             reachable: Only those whose KV fits the GPU.
         """
         if self.attention is None:
-            raise ValueError(f"{self.source}: attention was not measured")
+            raise CalibrationError(f"{self.source}: attention was not measured")
         steps = self.attention
         if reachable:
             steps = steps.where(steps.held_tokens <= self.capacity_tokens)

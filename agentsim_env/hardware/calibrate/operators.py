@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agentsim_env.hardware.all_reduce import no_slower_than_larger
 from agentsim_env.hardware.calibrate.gemm import GemmTable, without_spikes
 from agentsim_env.hardware.calibrate.kernels import Kernels
+from agentsim_env.hardware.calibrate.problems import CalibrationError
 from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.calibrate.tables import Table, read_csv, select
 from agentsim_env.hardware.elementwise import elementwise_s
@@ -45,7 +46,7 @@ class OperatorTables:
         label = next((label for label in np.unique(table["gpu"]) if label in known), None)
         if label is None:
             measured = ", ".join(np.unique(table["gpu"]))
-            raise ValueError(f"{self.folder / name}: no rows for {self.gpu.name}; it has {measured}")
+            raise CalibrationError(f"{self.folder / name}: no rows for {self.gpu.name}; it has {measured}")
         return select(table, gpu=label)
 
     @cached_property
@@ -68,7 +69,7 @@ class OperatorTables:
         """Matrix products in `dtype`."""
         rows = select(self._gemm, dtype=dtype)
         if not len(rows["m"]):
-            raise ValueError(f"{self.folder / 'gemm.csv'}: no {dtype} rows for {self.gpu.name}")
+            raise CalibrationError(f"{self.folder / 'gemm.csv'}: no {dtype} rows for {self.gpu.name}")
         if dtype == "fp8":
             # Odd numbers of rows fall back to kernels of half the speed here; engines pad, or fill an even budget.
             rows = without_spikes(_where(rows, (rows["m"] <= 16) | (rows["m"] % 8 == 0)))
@@ -79,7 +80,7 @@ class OperatorTables:
         heads = {"hq": max(1, model.heads // tp), "hkv": model.kv_heads_per_rank(tp), "kv": kv_dtype}
         prefill, decode = select(self._prefill, **heads), select(self._decode, **heads)
         if not len(prefill["us"]) or not len(decode["us"]):
-            raise ValueError(f"{self.folder}: no attention with {heads} for {self.gpu.name}")
+            raise CalibrationError(f"{self.folder}: no attention with {heads} for {self.gpu.name}")
         return _steps(prefill, decode)
 
     def attention_shapes(self, kv_dtype: str) -> dict[tuple[int, int], Steps]:
@@ -116,7 +117,7 @@ class OperatorTables:
             without: Shapes (n, k) of products that must not be used, to see how well others predict them.
         """
         if model.experts:
-            raise ValueError(f"{model.name}: operator tables hold no expert layers")
+            raise CalibrationError(f"{model.name}: operator tables hold no expert layers")
         table = self.gemm(dtype).without(list(without))
         layer_s = np.sum([table.seconds(n, k) for n, k in model.layer_products(tp)], axis=0)
         attention = self.attention(model, tp, kv_dtype)

@@ -3,15 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware.calibrate.command import Calibration, calibrate
+from agentsim_env.hardware.calibrate.problems import CalibrationError
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-class CalibrationError(AgentSimError, ValueError):
-    """Measurements that no profile can be fitted to; the message says why."""
 
 
 def calibrate_and_print(
@@ -34,7 +30,7 @@ def calibrate_and_print(
         raise CalibrationError(f"{measurements}: no such file or folder")
     try:
         result = calibrate(measurements, gpu, model, tp, dtype, kv_dtype, out, picture)
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CalibrationError(str(error)) from error
     _print(result, console)
     profile = result.profile

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from agentsim_env.hardware.calibrate.gemm import GemmTable
 from agentsim_env.hardware.calibrate.kernels import Kernels
+from agentsim_env.hardware.calibrate.problems import CalibrationError
 from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.calibrate.tables import read_csv, select
 from agentsim_env.hardware.gpu import Gpu
@@ -29,7 +30,7 @@ def read_flat(file: Path, gpu: Gpu, model: Model, tp: int) -> Kernels:
     label = next((name for name in np.unique(table["model"]) if name in known), None)
     rows = select(table, gpu=gpu.name, model=label, tp=tp)
     if not len(rows["tokens"]):
-        raise ValueError(f"{file}: no rows for {gpu.name}, {model.name}, tp {tp}")
+        raise CalibrationError(f"{file}: no rows for {gpu.name}, {model.name}, tp {tp}")
     source = f"{file.name}: Vidur @ 7d475133, MIT"
     return _kernels(rows, rows["tokens"], US, None, gpu, model, tp, source)
 
@@ -39,7 +40,7 @@ def read_profile(folder: Path, gpu: Gpu, model: Model, tp: int) -> Kernels:
     mlp = read_csv(folder / "mlp.csv", ("num_tokens", "num_tensor_parallel_workers", _median(GEMMS[0])))
     rows = select(mlp, num_tensor_parallel_workers=tp)
     if not len(rows["num_tokens"]):
-        raise ValueError(f"{folder / 'mlp.csv'}: no rows for tp {tp}")
+        raise CalibrationError(f"{folder / 'mlp.csv'}: no rows for tp {tp}")
     layers = {name: rows[_median(name)] for name in (*GEMMS, *SMALL, ONCE) if _median(name) in rows}
     attention = _attention(folder / "attention.csv", tp) if (folder / "attention.csv").is_file() else None
     return _kernels(layers, rows["num_tokens"], MS, attention, gpu, model, tp, f"Vidur profile {folder.name}")

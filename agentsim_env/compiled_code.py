@@ -1,0 +1,86 @@
+"""Compiled code on disk, in the place of numba's own cache.
+
+numba keeps an index and a data file for each function beside its source or in a folder that it must be able to write,
+and stops with whatever error unpickling gives where one of them was cut. Here an entry is one file with a hash of its
+content, and `agentsim_env.cache` says where it lies: one that cannot be used counts as missing, and nothing that goes
+wrong with it keeps code from being compiled.
+"""
+
+import hashlib
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from agentsim_env import cache
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+class CompiledCode(_Cache):
+    """The code of one function, by types of its arguments and kind of processor.
+
+    Args:
+        function: The Python function, of a module: one without variables of a function around it.
+        folder: Where its entries belong; the name says which sources it was made of.
+    """
+
+    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
+        self._function = function
+        self._folder = folder
+
+    @property
+    def cache_path(self) -> Any:
+        """The folder, as numba shows it."""
+        return str(self._folder)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The code for a signature, None where it has to be compiled."""
+        target_context.refresh()
+        content = cache.read(self._entry(sig, target_context.codegen()))
+        if content is not None and _digest(content[_DIGEST_BYTES:]) == content[:_DIGEST_BYTES]:
+            return CompileResult._rebuild(target_context, *pickle.loads(content[_DIGEST_BYTES:]))
+        _announce()
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keeps what was compiled for a signature, unless it holds addresses of this process."""
+        if data.library.has_dynamic_globals or data.lifted:
+            return
+        content = dumps(data._reduce())
+        cache.write(self._entry(sig, data.codegen), _digest(content) + content)
+
+    def enable(self) -> None:
+        """It always is."""
+
+    def disable(self) -> None:
+        """It cannot be: numba asks nobody to."""
+
+    def flush(self) -> None:
+        """Entries are never forgotten: other sources have another folder."""
+
+    def _entry(self, sig: Any, codegen: Any) -> Path:
+        code = self._function.__code__
+        python = sys.version_info[:2]
+        told_apart = (sig, codegen.magic_tuple(), code.co_firstlineno, code.co_code, code.co_names, python)
+        return self._folder / f"{self._function.__qualname__}-{_digest(repr(told_apart).encode()).hex()[:24]}.nbc"
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+_announced = False
+
+
+def _announce() -> None:
+    """Says on the standard error stream, once, that something is about to be compiled."""
+    global _announced
+    if not _announced:
+        _announced = True
+        print("agentsim-env: compiling the engine, once; this takes a minute or two ...", file=sys.stderr, flush=True)

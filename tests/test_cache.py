@@ -1,0 +1,167 @@
+"""The cache only saves time: whatever becomes of its folder, the same answers come, and at most one warning."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+MODULE = """
+from agentsim_env.engine.jit import entry
+
+@entry
+def twice(x):
+    return x + x
+"""
+USE = "from functions import twice; print(twice(21), 'from the cache' if twice.stats.cache_hits else 'compiled')"
+REFUSING = """
+import errno, os
+from pathlib import Path
+from agentsim_env import cache
+put = cache._put
+def refuse(path, content):
+    if path.is_relative_to({folder!r}):
+        raise OSError(errno.{error}, os.strerror(errno.{error}), str(path))
+    put(path, content)
+cache._put = refuse
+"""
+WARNING = "set AGENTSIM_CACHE to a folder that can be written"
+
+
+class Machine:
+    """Starts programs in a home, with a cache and a temporary folder of their own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cache = root / "cache"
+        self.temporary = root / "temporary"
+        (root / "sources").mkdir()
+        (root / "sources" / "functions.py").write_text(MODULE)
+        self.temporary.mkdir()
+
+    def run(self, program: str = USE, before: str = "", **changes: str | None) -> tuple[str, str]:
+        """Output and standard error of a program; it has to succeed."""
+        environment: dict[str, str | None] = dict(os.environ)
+        environment.pop("XDG_CACHE_HOME", None)
+        environment |= {"AGENTSIM_CACHE": str(self.cache), "HOME": str(self.root), "TMPDIR": str(self.temporary)}
+        environment |= {"PYTHONPATH": os.pathsep.join([str(self.root / "sources"), *sys.path])} | changes
+        given = {name: value for name, value in environment.items() if value is not None}
+        arguments = [sys.executable, "-c", before + program]
+        done = subprocess.run(arguments, env=given, cwd=self.root, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip(), done.stderr
+
+    def entries(self) -> list[Path]:
+        return sorted(self.cache.rglob("*.nbc"))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_a_second_start_compiles_nothing(machine: Machine) -> None:
+    out, error = machine.run()
+    assert (out, error.count("compiling the engine, once")) == ("42 compiled", 1)
+    assert machine.run() == ("42 from the cache", "")
+
+
+def test_an_entry_that_cannot_be_read_is_made_again(machine: Machine) -> None:
+    machine.run()
+    (path,) = machine.entries()
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    one_bit = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    for damaged in (whole[:middle], b"", b"garbage", one_bit):
+        path.write_bytes(damaged)
+        assert machine.run()[0] == "42 compiled"
+    assert machine.run() == ("42 from the cache", "")
+
+
+def test_an_entry_that_is_a_folder_is_passed_by(machine: Machine) -> None:
+    machine.run()
+    (path,) = machine.entries()
+    path.unlink()
+    path.mkdir()
+    out, error = machine.run()
+    assert (out, error.count(WARNING)) == ("42 compiled", 1)
+    assert machine.run() == ("42 from the cache", "")
+
+
+def test_what_cannot_be_written_goes_to_a_temporary_folder(machine: Machine) -> None:
+    before = REFUSING.format(folder=str(machine.cache), error="EACCES")
+    out, said = machine.run(before=before)
+    assert (out, said.count(WARNING)) == ("42 compiled", 1)
+    assert f"{machine.cache} cannot be written ({os.strerror(errno.EACCES)})" in said
+    assert not machine.cache.exists()
+    assert machine.run(before=before) == ("42 from the cache", "")
+
+
+def test_a_warm_cache_that_is_read_only_is_used_as_it_is(machine: Machine) -> None:
+    machine.run()
+    before = REFUSING.format(folder=str(machine.root), error="EROFS")
+    assert machine.run(before=before) == ("42 from the cache", "")
+    assert not list(machine.temporary.iterdir())
+    assert not list((machine.root / "sources").rglob("*.nb*"))
+
+
+def test_a_folder_that_cannot_be_made(machine: Machine) -> None:
+    (machine.root / "file").write_text("precious")
+    out, said = machine.run(AGENTSIM_CACHE="file/cache")
+    assert (out, said.count(WARNING)) == ("42 compiled", 1)
+    assert machine.run(AGENTSIM_CACHE="file/cache") == ("42 from the cache", "")
+
+
+@pytest.mark.parametrize("home", ["/", "~"])
+def test_without_a_home_a_temporary_folder_serves(machine: Machine, home: str) -> None:
+    changes = {"HOME": home, "AGENTSIM_CACHE": None}
+    out, said = machine.run(**changes)
+    assert out == "42 compiled"
+    assert f"no home folder to keep it in: what is compiled and measured is kept in {machine.temporary}" in said
+    assert said.count(WARNING) == 1
+    assert machine.run(**changes) == ("42 from the cache", "")
+
+
+def test_with_no_place_at_all_nothing_is_kept(machine: Machine) -> None:
+    before = REFUSING.format(folder=str(machine.root), error="ENOSPC")
+    for _ in range(2):
+        out, said = machine.run(before=before)
+        assert (out, said.count(WARNING)) == ("42 compiled", 1)
+        assert "not kept, and made again at every start" in said
+
+
+def test_a_temporary_folder_of_somebody_else_is_not_trusted(machine: Machine) -> None:
+    theirs = machine.temporary / f"agentsim-env-{os.getuid()}"
+    theirs.mkdir()
+    theirs.chmod(0o777)
+    for _ in range(2):
+        out, said = machine.run(HOME="/", AGENTSIM_CACHE=None)
+        assert (out, said.count(WARNING)) == ("42 compiled", 1)
+    assert not list(theirs.iterdir())
+
+
+def test_drafts_that_a_kill_has_left_go_in_time(machine: Machine) -> None:
+    machine.run()
+    (path,) = machine.entries()
+    old, young = path.parent / ".a.1.partial.nbc", path.parent / ".b.2.partial.nbc"
+    for draft in (old, young):
+        draft.write_bytes(b"half")
+    day_ago = time.time() - 86_400
+    os.utime(old, (day_ago, day_ago))
+    path.unlink()
+    machine.run()
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_processes_that_start_together(machine: Machine) -> None:
+    program = f"""
+import subprocess, sys
+calls = [subprocess.Popen([sys.executable, '-c', {USE!r}], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+print({{call.communicate()[0].split()[0] for call in calls}}, {{call.returncode for call in calls}})
+"""
+    assert machine.run(program)[0] == "{'42'} {0}"
+    assert machine.run() == ("42 from the cache", "")

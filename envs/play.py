@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.decisions import ROUTE_TURN
+from agentsim_env.engine.decisions import PAUSED, ROUTE_TURN
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.jit import COMPILED, compiled, entry
 from agentsim_env.engine.loop import advance
@@ -21,6 +21,13 @@ def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float]:
     Returns:
         What `advance` returns, and the reward.
     """
+    asked, reward = _play_once(core, books, action)
+    if asked == PAUSED:
+        asked, reward = core.after_pause(lambda: _play_once(core, books, 0))
+    return asked, reward
+
+
+def _play_once(core: Core, books: np.ndarray, action: int) -> tuple[int, float]:
     if COMPILED:
         return _play_compiled(core.handle, books, action)
     return _play(core.state, books.view(np.recarray), action)
@@ -37,11 +44,13 @@ def _is_legal(state, action):
 
 @compiled
 def _play(state, books, action):
-    """A forbidden action is answered by the scenario's rule, and counted."""
+    """A forbidden action is answered by the scenario's rule, and counted; a pause is paid for when it is over."""
     if state.world[0].asked != NONE and not _is_legal(state, action):
         books[0].refused += 1
         action = asked_rule(state)
     asked = advance(state, action)
+    if asked == PAUSED:
+        return asked, 0.0
     return asked, rewards.collect(state, books)
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.decisions import KINDS, ROUTE_TURN
+from agentsim_env.engine.decisions import KINDS, PAUSED, ROUTE_TURN
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.jit import COMPILED, entry
 from agentsim_env.engine.pointer import bind
@@ -65,6 +65,14 @@ class Question(NamedTuple):
         Returns:
             What `advance` returns, and the reward.
         """
+        asked, reward = self._play_once(core, books, action, seen, legal)
+        if asked == PAUSED:
+            asked, reward = core.after_pause(lambda: self._play_once(core, books, 0, seen, legal))
+        return asked, reward
+
+    def _play_once(
+        self, core: Core, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
+    ) -> tuple[int, float]:
         if COMPILED:
             return self.play_at(core.handle, books, action, seen, legal)
         asked, reward = play_on(core.state, books.view(np.recarray), action, legal)

@@ -11,8 +11,9 @@ every tick and every iteration moves the clock."""
 SHORTEST_PERIOD_S = 1e-3
 """Anything periodic: engines take about as long for an iteration, and nobody looks at them more often."""
 
-MOST_TICKS = 1_000_000_000
-"""Ticks of one kind in the longest time of an episode: a minute or two of computing in which nothing else happens."""
+MOST_TICKS = 200_000_000
+"""Ticks of one kind in the longest time of an episode: some minutes of computing in which nothing else
+happens."""
 
 SHORTEST_MTBF_S = 1.0
 """Mean time between failures: engines take longer than that to start, and each failure is an event."""
@@ -33,8 +34,8 @@ SMALLEST = 1e-9
 MOST_PROGRAMS = 10_000_000
 """Programs of an episode: some kilobytes of memory each."""
 
-MOST_TURNS = 100_000_000
-"""Turns of all programs of an episode: some 200 bytes of memory each."""
+MOST_TURNS = 50_000_000
+"""Turns of all programs of an episode: some 400 bytes of memory each while they are drawn."""
 
 MOST_TURNS_OF_A_PROGRAM = 1_000_000
 """Turns that a family may give a program."""
@@ -80,6 +81,9 @@ MOST_PER_S = 1e6
 
 LARGEST_CV = 100.0
 """Coefficient of variation of gaps between arrivals, and one over its least: beyond, gaps are 0 or nothing at all."""
+
+LARGEST_LN_MEAN = 21.0
+"""Mean of a logarithm, and minus its least: that of `LARGEST`, about."""
 
 LARGEST_LN_SD = 10.0
 """Standard deviation of a logarithm: within one of them values differ by a factor of 22,000."""

@@ -31,6 +31,7 @@ from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
 from agentsim_env.scenario.registries import rule_parameters
+from agentsim_env.ticks import check_ticks
 from agentsim_env.workload import Faults, Programs, WorkloadSource, prepare
 from agentsim_env.workload.faults import may_fail
 from agentsim_env.workload.recorded import Recorded
@@ -126,6 +127,10 @@ class Simulator:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
         wasted = self.scenario.reward.terms.get("wasted_token_seconds", 0.0)
         self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds), token_seconds or wasted > 0.0)
+        self._planned_s = max(
+            max([instance.start_s, *(failure.at_s + failure.down_s for failure in instance.failures)])
+            for instance in self.scenario.cluster.instances
+        )
         self.seed = 0
         self._core: Core | None = None
         self._asked = NOT_BEGUN
@@ -140,9 +145,11 @@ class Simulator:
 
         Raises:
             InvalidProgramsError: A workload, drawn or given, breaks a promise of `Programs`; the episode before stays.
+            ScenarioError: Ticks are too frequent for the times of the workload.
         """
         programs = self.source.draw(seed) if programs is None else programs
         faults = self._faults(seed)
+        check_ticks(self.blueprint, programs, self._planned_s)
         self._core = Core(self.blueprint.state(programs, faults, seed), faults)
         self.seed, self.programs = seed, programs
         self._asked, self._decided = NOT_BEGUN, None

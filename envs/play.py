@@ -1,5 +1,7 @@
 """The compiled part of a step that all environments share: answer, run on, collect the reward, look."""
 
+from functools import partial
+
 import numpy as np
 
 from agentsim_env.engine.decisions import PAUSED, ROUTE_TURN
@@ -8,7 +10,7 @@ from agentsim_env.engine.jit import COMPILED, compiled, entry
 from agentsim_env.engine.loop import advance
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.router import asked_rule
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.state import NONE, State
 from envs import rewards
 
 FORBIDDEN = -1
@@ -21,16 +23,15 @@ def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float]:
     Returns:
         What `advance` returns, and the reward.
     """
-    asked, reward = _play_once(core, books, action)
+    once, where = (_play_compiled, core.handle) if COMPILED else (_play_uncompiled, core.state)
+    asked, reward = once(where, books, action)
     if asked == PAUSED:
-        asked, reward = core.after_pause(lambda: _play_once(core, books, 0))
+        return core.after_pause(partial(once, where, books, 0))
     return asked, reward
 
 
-def _play_once(core: Core, books: np.ndarray, action: int) -> tuple[int, float]:
-    if COMPILED:
-        return _play_compiled(core.handle, books, action)
-    return _play(core.state, books.view(np.recarray), action)
+def _play_uncompiled(state: State, books: np.ndarray, action: int) -> tuple[int, float]:
+    return _play(state, books.view(np.recarray), action)
 
 
 @compiled

@@ -1,6 +1,7 @@
 """What an agent is shown of a kind of decision."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,19 +66,18 @@ class Question(NamedTuple):
         Returns:
             What `advance` returns, and the reward.
         """
-        asked, reward = self._play_once(core, books, action, seen, legal)
+        once, where = (self.play_at, core.handle) if COMPILED else (self._play_uncompiled, core.state)
+        asked, reward = once(where, books, action, seen, legal)
         if asked == PAUSED:
-            asked, reward = core.after_pause(lambda: self._play_once(core, books, 0, seen, legal))
+            return core.after_pause(partial(once, where, books, 0, seen, legal))
         return asked, reward
 
-    def _play_once(
-        self, core: Core, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
+    def _play_uncompiled(
+        self, state: State, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
     ) -> tuple[int, float]:
-        if COMPILED:
-            return self.play_at(core.handle, books, action, seen, legal)
-        asked, reward = play_on(core.state, books.view(np.recarray), action, legal)
+        asked, reward = play_on(state, books.view(np.recarray), action, legal)
         if asked >= 0:
-            self.observe(core.state, as_table(seen, legal))
+            self.observe(state, as_table(seen, legal))
         return asked, reward
 
 

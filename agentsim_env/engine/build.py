@@ -248,19 +248,19 @@ class Blueprint:
     def _rule_number(self, kind: str) -> int:
         return RULES[kind].index(self.rule_of(kind))
 
-    def _parameters_of(self, kind: str) -> dict[str, float]:
+    def parameters_of(self, kind: str) -> dict[str, float]:
         """Parameters of the rule that answers a kind of decision."""
         return {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
 
     def _attributes(self) -> bool:
         """Whether the admission rule counts what programs share in another way than for each of them."""
-        return self._parameters_of("admit_program").get("attribution", 0.0) != 0.0
+        return self.parameters_of("admit_program").get("attribution", 0.0) != 0.0
 
     def _parameter_rows(self) -> np.ndarray:
         rows = np.zeros((len(KINDS), MOST_PARAMETERS))
         for k, kind in enumerate(KINDS):
             if kind in TABLES:
-                values = self._parameters_of(kind)
+                values = self.parameters_of(kind)
                 rows[k, : len(values)] = list(values.values())
         return rows
 
@@ -401,13 +401,13 @@ class Blueprint:
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = world["last_handed"] = NONE
-        admission = self._parameters_of("admit_program")
+        admission = self.parameters_of("admit_program")
         world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
         world["admission_period_s"] = admission.get("period_s", self.control_period_s)
-        world["prefetch_period_s"] = self._parameters_of("prefetch_kv").get("period_s", self.control_period_s)
+        world["prefetch_period_s"] = self.parameters_of("prefetch_kv").get("period_s", self.control_period_s)
         world["window"] = admission.get("first_window", 0.0)
         world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
-        retention = self._parameters_of("retain_kv")
+        retention = self.parameters_of("retain_kv")
         world["firm_pins"] = retention.get("firm", 0.0) != 0.0
         world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
         world["retains_again"] = TABLES["retain_kv"][self.rule_of("retain_kv")].ticks

@@ -1,5 +1,6 @@
 """The compiled part of a step that all environments share: answer, run on, collect the reward, look."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -23,7 +24,8 @@ def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float]:
     Returns:
         What `advance` returns, and the reward.
     """
-    once, where = (_play_compiled, core.handle) if COMPILED else (_play_uncompiled, core.state)
+    once: Callable[..., tuple[int, float]] = _play_compiled if COMPILED else _play_uncompiled
+    where = core.handle if COMPILED else core.state
     asked, reward = once(where, books, action)
     if asked == PAUSED:
         return core.after_pause(partial(once, where, books, 0))

@@ -66,11 +66,12 @@ class Question(NamedTuple):
         Returns:
             What `advance` returns, and the reward.
         """
-        once, where = (self.play_at, core.handle) if COMPILED else (self._play_uncompiled, core.state)
-        asked, reward = once(where, books, action, seen, legal)
-        if asked == PAUSED:
+        once: Callable[..., tuple[int, float]] = self.play_at if COMPILED else self._play_uncompiled
+        where = core.handle if COMPILED else core.state
+        result = once(where, books, action, seen, legal)
+        if result[0] == PAUSED:
             return core.after_pause(partial(once, where, books, 0, seen, legal))
-        return asked, reward
+        return result
 
     def _play_uncompiled(
         self, state: State, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray

@@ -23,6 +23,7 @@ _CLOCK = Because("in seconds; that is some 30 years, where the clock ends")
 
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Field(min_length=1)]
+Line = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Probability = Annotated[float, Strict(), Field(ge=0, lt=1)]
 
 Amount = Annotated[

@@ -17,19 +17,26 @@ from agentsim_env.scenario.layers import DISCRIMINATOR, Layer, child
 from agentsim_env.scenario.problems import NOT_KNOWN
 from agentsim_env.scenario.schema import Scenario
 
+MOST_PROBLEMS = 20
+"""Problems that an error names."""
+
 _NO_VALUE = object()
 
 
 def explain(error: ValidationError, data: Any, layers: Sequence[Layer]) -> str:
-    """One line for each problem.
+    """One line for each problem, as far as anybody reads them.
 
     Args:
         error: What the schema found.
         data: The merged values that were validated.
         layers: Where they came from, the lowest first; the file that was asked for is the last one with a node.
     """
-    problems = error.errors(include_url=False)
-    return "\n".join(_line(details, data, layers) for details in problems if not _follows(details, problems))
+    found = error.errors(include_url=False)
+    problems = [details for details in found if not _follows(details, found)]
+    lines = [_line(details, data, layers) for details in problems[:MOST_PROBLEMS]]
+    if len(problems) > MOST_PROBLEMS:
+        lines.append(f"{_where((), layers)}: and {len(problems) - MOST_PROBLEMS:,} more")
+    return "\n".join(lines)
 
 
 def _follows(details: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
@@ -47,7 +54,8 @@ def _line(details: ErrorDetails, data: Any, layers: Sequence[Layer]) -> str:
     elif kind == "missing" or value is None:
         value = _NO_VALUE
     shown = "" if value is _NO_VALUE else f" = {shorten(repr(value))}"
-    return f"{_where(path, layers)}: {'.'.join(map(str, path)) or 'scenario'}{shown}: {_reason(details, path, data)}"
+    field = ".".join(shorten(str(key)) for key in path) or "scenario"
+    return f"{_where(path, layers)}: {field}{shown}: {_reason(details, path, data)}"
 
 
 def _path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
@@ -88,6 +96,8 @@ def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:
             return f"not one of the allowed values{suggestion(context['tag'], _quoted(context['expected_tags']))}"
         case "union_tag_not_found":
             return f"required, but not given{suggestion('', _processes())}"
+        case "string_pattern_mismatch":
+            return "must be one line of text without control characters"
         case "tuple_type":
             return "must be a list"
         case "less_than_equal" | "greater_than_equal" | "greater_than" as kind:

@@ -10,6 +10,7 @@ from agentsim_env.scenario import registries
 from agentsim_env.scenario.arrivals import Arrivals, TraceTimes
 from agentsim_env.scenario.base import (
     Flag,
+    Line,
     Part,
     PositiveAmount,
     PositiveNumber,
@@ -31,7 +32,7 @@ class MixEntry(Part):
     weight: PositiveAmount = 1.0
     """Share of the programs, relative to the other entries of the mix."""
 
-    tenant: Text = "default"
+    tenant: Line = "default"
     """Whose programs they are."""
 
     params: SerializeAsAny[BaseModel] = Field(default={}, validate_default=True)
@@ -56,7 +57,7 @@ class MixEntry(Part):
 class TraceSource(Part):
     """Recorded programs."""
 
-    path: Text
+    path: Line
     """File or folder, relative to the scenario's file; in an override, to the working directory."""
 
     format: Text = "auto"

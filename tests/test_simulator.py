@@ -413,3 +413,13 @@ def test_the_end_of_the_clock_is_an_error_where_the_episode_has_no_limit() -> No
     simulator.reset(seed=0, programs=late)
     with pytest.raises(SimulationError, match=r"clock has come to its end at 1e\+09 s, with 2 programs to go"):
         simulator.run()
+
+
+def test_an_outage_that_begins_as_another_ends_is_not_lost() -> None:
+    def up_s(*failures: tuple[float, float]) -> Any:
+        outages = [{"at_s": at_s, "down_s": down_s} for at_s, down_s in failures]
+        simulator = on("H100", failures=outages)
+        records = simulate(simulator, single_turns([0.0, 20.0], [50, 50], [5, 5]))
+        return records.now_s - records.instances["up_s"][0]
+
+    assert up_s((2.0, 3.0), (5.0, 4.0)) == up_s((2.0, 7.0)) == 7.0

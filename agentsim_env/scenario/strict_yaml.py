@@ -10,6 +10,10 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
+from yaml.reader import ReaderError
+from yaml.scanner import ScannerError
 
 from agentsim_env.scenario.errors import ScenarioError, shorten
 
@@ -38,17 +42,17 @@ class _Loader(yaml.SafeLoader):
 
     _depth = 0
 
-    def fetch_flow_collection_start(self, token_class: type[yaml.Token]) -> None:
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:
         """A bracket opens; the time to find where it closes grows with the square of those that are open."""
         if self.flow_level > DEEPEST:
-            raise yaml.scanner.ScannerError(None, None, _TOO_DEEP, self.get_mark())
-        super().fetch_flow_collection_start(token_class)
+            raise ScannerError(None, None, _TOO_DEEP, self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """The node that begins here; nesting that nobody means is an error before there is much of it."""
         if self._depth > DEEPEST:
             mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(None, None, _TOO_DEEP, mark)
+            raise ComposerError(None, None, _TOO_DEEP, mark)
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -60,9 +64,7 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except (ValueError, OverflowError, TypeError, AttributeError, LookupError) as error:
             tag = node.tag.rpartition(":")[2]
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{shorten(repr(node.value))} is no {tag}", node.start_mark
-            ) from error
+            raise ConstructorError(None, None, f"{shorten(repr(node.value))} is no {tag}", node.start_mark) from error
 
 
 def _read_numbers(tag: str, pattern: str, first: str) -> None:
@@ -113,7 +115,7 @@ def _parse(text: str, label: str) -> tuple[Any, yaml.Node | None]:
 
 
 def _problem(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.reader.ReaderError):
+    if isinstance(error, ReaderError):
         return f"the character {ord(error.character) if isinstance(error.character, str) else error.character:#x}"
     return str(getattr(error, "problem", None) or error)
 

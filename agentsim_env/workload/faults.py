@@ -38,6 +38,7 @@ class Faults:
     def __init__(self, cluster: "Cluster", horizon_s: float, rng: np.random.Generator) -> None:
         self._horizon_s = horizon_s
         self._groups = [group for group in cluster.instances for _ in range(group.count)]
+        self._planned = [outages for group in cluster.instances for outages in [_planned(group)] * group.count]
         self._rngs = rng.spawn(len(self._groups))
         self._outages = [0] * len(self._groups)
         self._drawn: list[tuple[float, int, int]] = []
@@ -62,21 +63,30 @@ class Faults:
             heappush(self._next, (return_s, i, None))
 
     def _fail_after(self, i: int, now_s: float) -> None:
-        outage = _next_outage(self._groups[i], self._outages[i], now_s, self._rngs[i])
+        outage = self._next_outage(i, now_s)
         self._outages[i] += 1
         if outage is not None and outage.failure_s < self._horizon_s:
             heappush(self._next, (outage.failure_s, i, outage.return_s))
 
+    def _next_outage(self, i: int, now_s: float) -> _Outage | None:
+        """The next outage of instance `i`, which is up from `now_s` on; None where there is none any more."""
+        group, rng = self._groups[i], self._rngs[i]
+        if group.mtbf_s is not None and group.mttr_s is not None:
+            failure_s = now_s + group.mtbf_s * rng.standard_exponential()
+            return _Outage(failure_s, failure_s + group.mttr_s * rng.standard_exponential())
+        planned = self._planned[i]
+        return planned[self._outages[i]] if self._outages[i] < len(planned) else None
 
-def _next_outage(instance: "Instance", number: int, now_s: float, rng: np.random.Generator) -> _Outage | None:
-    """Outage `number` of an instance that is up from `now_s` on; None where there is none any more."""
-    if instance.mtbf_s is not None and instance.mttr_s is not None:
-        failure_s = now_s + instance.mtbf_s * rng.standard_exponential()
-        return _Outage(failure_s, failure_s + instance.mttr_s * rng.standard_exponential())
-    if number < len(instance.failures):
-        planned = instance.failures[number]
-        return _Outage(planned.at_s, planned.at_s + planned.down_s)
-    return None
+
+def _planned(instance: "Instance") -> list[_Outage]:
+    """Planned outages in order; those that touch are one, as an instance that is down cannot fail."""
+    outages: list[_Outage] = []
+    for failure in instance.failures:
+        begin_s, end_s = failure.at_s, failure.at_s + failure.down_s
+        if outages and begin_s <= outages[-1].return_s:
+            begin_s = outages.pop().failure_s
+        outages.append(_Outage(begin_s, end_s))
+    return outages
 
 
 def may_fail(cluster: "Cluster") -> bool:

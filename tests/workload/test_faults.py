@@ -16,10 +16,10 @@ def test_fixed_failures_of_every_instance_of_a_group():
     assert faults.tolist() == [(5.0, 1, 0), (5.0, 2, 0), (7.0, 1, 1), (7.0, 2, 1)]
 
 
-def test_outages_that_touch_alternate():
-    touching = {"failures": [{"at_s": 5.0, "down_s": 2.0}, {"at_s": 7.0, "down_s": 1.0}]}
+def test_outages_that_touch_are_one():
+    touching = {"failures": [{"at_s": 5.0, "down_s": 2.0}, {"at_s": 7.0, "down_s": 1.0}, {"at_s": 9.0, "down_s": 0.5}]}
     faults = draw_faults(cluster(touching), 10.0, np.random.default_rng(0))
-    assert faults.tolist() == [(5.0, 0, 0), (7.0, 0, 1), (7.0, 0, 0), (8.0, 0, 1)]
+    assert faults.tolist() == [(5.0, 0, 0), (8.0, 0, 1), (9.0, 0, 0), (9.5, 0, 1)]
 
 
 def test_no_failures():

@@ -6,6 +6,7 @@ from agentsim_env.engine.build import Peer, Tier
 from agentsim_env.engine.state import CXL, DRAM, NO_COPIES, WRITE_BACK, WRITE_THROUGH
 from agentsim_env.hardware import Engine
 from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY, PEER_GB_PER_S
+from agentsim_env.limits import MOST_COUNT
 from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario import cluster as described
 
@@ -23,6 +24,14 @@ def lower_memory(scenario: Scenario, engines: list[Engine]) -> dict[str, Any]:
     if not cluster.tiers and cluster.peer_link is None:
         return {}
     block_bytes = _bytes_per_token(scenario, engines) * cluster.block_size_tokens
+    sizes = {f"tiers.{i}.capacity_gib": tier.capacity_gib for i, tier in enumerate(cluster.tiers)}
+    for field, gib in (sizes | {"staging_gib": cluster.staging_gib}).items():
+        if gib * 2**30 > MOST_COUNT * block_bytes:
+            blocks = f"{MOST_COUNT:,} blocks of {block_bytes:,} bytes"
+            most = MOST_COUNT * block_bytes / 2**30
+            raise ScenarioError(
+                f"{scenario.name}: cluster.{field} = {gib:g}: must be at most {most:g}, which is {blocks}"
+            )
     return {
         "tiers": [_tier(tier, engines, block_bytes) for tier in cluster.tiers],
         "write_policy": POLICIES[cluster.write_policy],

@@ -1,6 +1,6 @@
 """The Python face of the simulator: a scenario, a seed, decisions, records."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from agentsim_env.engine.decisions import (
     KINDS,
     MORE_ANSWERS,
     OPEN_KINDS,
+    PAUSED,
     PIN,
     PREFETCH_KV,
     RETAIN_KV,
@@ -24,16 +25,16 @@ from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import NONE, State
 from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware import Engine, resolve
+from agentsim_env.limits import LONGEST_S
 from agentsim_env.lower_memory import lower_memory
 from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
 from agentsim_env.scenario.registries import rule_parameters
-from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
+from agentsim_env.ticks import check_ticks
+from agentsim_env.workload import Faults, Programs, WorkloadSource, prepare
+from agentsim_env.workload.faults import may_fail
 from agentsim_env.workload.recorded import Recorded
-
-FAULT_HORIZON_S = 1e6
-"""Random failures are drawn up to this time where the episode has no limit."""
 
 
 class SimulationError(AgentSimError, RuntimeError):
@@ -77,6 +78,7 @@ class Snapshot(NamedTuple):
     seed: int
     asked: int
     decision: Decision | None
+    faults: Faults | None
 
 
 NOT_BEGUN = -10
@@ -125,6 +127,10 @@ class Simulator:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
         wasted = self.scenario.reward.terms.get("wasted_token_seconds", 0.0)
         self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds), token_seconds or wasted > 0.0)
+        self._planned_s = max(
+            max([instance.start_s, *(failure.at_s + failure.down_s for failure in instance.failures)])
+            for instance in self.scenario.cluster.instances
+        )
         self.seed = 0
         self._core: Core | None = None
         self._asked = NOT_BEGUN
@@ -136,13 +142,23 @@ class Simulator:
         Args:
             seed: Of the workload, the faults and the chance inside rules.
             programs: A workload to run instead of the drawn one.
+
+        Raises:
+            InvalidProgramsError: A workload, drawn or given, breaks a promise of `Programs`; the episode before stays.
+            ScenarioError: Ticks are too frequent for the times of the workload.
         """
-        self.seed = seed
-        self.programs = self.source.draw(seed) if programs is None else programs
-        horizon_s = self.scenario.episode.time_limit_s or FAULT_HORIZON_S
-        faults = draw_faults(self.scenario.cluster, horizon_s, np.random.default_rng([seed, 1]))
-        self._core = Core(self.blueprint.state(self.programs, faults, seed))
+        programs = self.source.draw(seed) if programs is None else programs
+        faults = self._faults(seed)
+        check_ticks(self.blueprint, programs, self._planned_s)
+        self._core = Core(self.blueprint.state(programs, faults, seed), faults)
+        self.seed, self.programs = seed, programs
         self._asked, self._decided = NOT_BEGUN, None
+
+    def _faults(self, seed: int) -> Faults | None:
+        cluster = self.scenario.cluster
+        if not may_fail(cluster):
+            return None
+        return Faults(cluster, self.blueprint.time_limit_s, np.random.default_rng([seed, 1]))
 
     @property
     def core(self) -> Core:
@@ -166,19 +182,31 @@ class Simulator:
         """All programs have ended, or the time limit is reached."""
         return self._asked in (ENDED, TRUNCATED)
 
-    def run(self) -> None:
-        """Run to the end; decisions that are open to an agent are answered by the scenario's rules."""
-        while (decision := self.next_decision()) is not None:
-            self.apply(decision.default)
+    def run(self, between: Callable[[], None] | None = None) -> None:
+        """Run to the end; decisions that are open to an agent are answered by the scenario's rules.
 
-    def next_decision(self) -> Decision | None:
-        """Advance to the next decision that an agent is to answer; None at the end of the episode.
+        Args:
+            between: Called some twenty times a second, as to show how far the episode is or to end it at a limit of
+                wall time: what it raises ends the run, which goes on from there if it is called again. So does one
+                that is interrupted.
 
         Raises:
-            SimulationError: If programs wait for something that will never come.
+            SimulationError: If programs wait for something that will never come, or time comes to its end.
         """
-        if self._asked == NOT_BEGUN:
-            self._advance(0)
+        while (decision := self.next_decision(between)) is not None:
+            self._advance(decision.default, between)
+
+    def next_decision(self, between: Callable[[], None] | None = None) -> Decision | None:
+        """Advance to the next decision that an agent is to answer; None at the end of the episode.
+
+        Args:
+            between: See `run`.
+
+        Raises:
+            SimulationError: If programs wait for something that will never come, or time comes to its end.
+        """
+        if self._asked in (NOT_BEGUN, PAUSED):
+            self._advance(0, between)
         if self._decided is None and self._asked >= 0:
             self._decided = self._decision()
         return self._decided
@@ -198,19 +226,24 @@ class Simulator:
             raise ValueError(f"{KINDS[self._asked]} = {action} is not legal now; legal are: {legal}")
         self._advance(int(action))
 
-    def _advance(self, action: int) -> None:
+    def _advance(self, action: int, between: Callable[[], None] | None = None) -> None:
         self._decided = None
-        self.finish(self.core.advance(action))
+        core = self.core
+        self._asked = PAUSED  # so it stays if something is raised in between
+        self.finish(core.advance(action, between))
 
     def finish(self, asked: int) -> None:
         """Note how an episode ended that an environment has driven through `core`.
 
         Raises:
-            SimulationError: If it got stuck.
+            SimulationError: If it got stuck, or came to the end of time.
         """
         self._asked = asked
         if asked == STUCK:
             raise SimulationError(stuck_message(self.state))
+        if asked == TRUNCATED and self.scenario.episode.time_limit_s is None:
+            left = f"{programs_left(self.state)} programs to go"
+            raise SimulationError(f"the clock has come to its end at {LONGEST_S:g} s, with {left}")
 
     def _mask(self) -> np.ndarray:
         """Legal answers to the pending decision."""
@@ -260,11 +293,11 @@ class Simulator:
 
     def snapshot(self) -> "Snapshot":
         """A copy of the episode as it is now, to come back to with `restore`, any number of times."""
-        return Snapshot(self.core.snapshot(), self.programs, self.seed, self._asked, self._decided)
+        return Snapshot(self.core.snapshot(), self.programs, self.seed, self._asked, self._decided, self.core.faults)
 
     def restore(self, snapshot: "Snapshot") -> None:
         """Go back to a snapshot that this simulator took."""
-        self._core = Core(Core(snapshot.state).snapshot())
+        self._core = Core(Core(snapshot.state).snapshot(), snapshot.faults)
         self.programs, self.seed = snapshot.programs, snapshot.seed
         self._asked, self._decided = snapshot.asked, snapshot.decision
 
@@ -302,8 +335,13 @@ def stuck_message(state: State) -> str:
     parked = int(state.world["parked_head"][0]) >= 0
     reason = "turns wait for an instance that is never up again" if parked else "no event is left"
     world = state.world[0]
-    left = len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
-    return f"the simulation is stuck at {world['now_s']:.3f} s with {left} programs to go: {reason}"
+    return f"the simulation is stuck at {world['now_s']:.3f} s with {programs_left(state)} programs to go: {reason}"
+
+
+def programs_left(state: State) -> int:
+    """Programs that have not ended."""
+    world = state.world[0]
+    return len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
 
 
 def _engines(scenario: Scenario) -> list[Engine]:
@@ -337,7 +375,7 @@ def _blueprint(
         frontend_s=scenario.cluster.frontend_s,
         view_period_s=scenario.cluster.view_delay_s,
         tree_tokens=scenario.cluster.router_tree.capacity_tokens,
-        time_limit_s=scenario.episode.time_limit_s or inf,
+        time_limit_s=scenario.episode.time_limit_s or LONGEST_S,
         warmup=scenario.episode.warmup_programs,
         rules=rules.by_kind(),
         parameters={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},

@@ -1,14 +1,17 @@
 """The compiled part of a step that all environments share: answer, run on, collect the reward, look."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
-from agentsim_env.engine.decisions import ROUTE_TURN
+from agentsim_env.engine.decisions import PAUSED, ROUTE_TURN
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.jit import COMPILED, compiled, entry
 from agentsim_env.engine.loop import advance
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.router import asked_rule
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.state import NONE, State
 from envs import rewards
 
 FORBIDDEN = -1
@@ -21,9 +24,16 @@ def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float]:
     Returns:
         What `advance` returns, and the reward.
     """
-    if COMPILED:
-        return _play_compiled(core.handle, books, action)
-    return _play(core.state, books.view(np.recarray), action)
+    once: Callable[..., tuple[int, float]] = _play_compiled if COMPILED else _play_uncompiled
+    where = core.handle if COMPILED else core.state
+    asked, reward = once(where, books, action)
+    if asked == PAUSED:
+        return core.after_pause(partial(once, where, books, 0))
+    return asked, reward
+
+
+def _play_uncompiled(state: State, books: np.ndarray, action: int) -> tuple[int, float]:
+    return _play(state, books.view(np.recarray), action)
 
 
 @compiled
@@ -37,11 +47,13 @@ def _is_legal(state, action):
 
 @compiled
 def _play(state, books, action):
-    """A forbidden action is answered by the scenario's rule, and counted."""
+    """A forbidden action is answered by the scenario's rule, and counted; a pause is paid for when it is over."""
     if state.world[0].asked != NONE and not _is_legal(state, action):
         books[0].refused += 1
         action = asked_rule(state)
     asked = advance(state, action)
+    if asked == PAUSED:
+        return asked, 0.0
     return asked, rewards.collect(state, books)
 
 

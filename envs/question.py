@@ -1,11 +1,12 @@
 """What an agent is shown of a kind of decision."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.decisions import KINDS, ROUTE_TURN
+from agentsim_env.engine.decisions import KINDS, PAUSED, ROUTE_TURN
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.jit import COMPILED, entry
 from agentsim_env.engine.pointer import bind
@@ -65,11 +66,19 @@ class Question(NamedTuple):
         Returns:
             What `advance` returns, and the reward.
         """
-        if COMPILED:
-            return self.play_at(core.handle, books, action, seen, legal)
-        asked, reward = play_on(core.state, books.view(np.recarray), action, legal)
+        once: Callable[..., tuple[int, float]] = self.play_at if COMPILED else self._play_uncompiled
+        where = core.handle if COMPILED else core.state
+        result = once(where, books, action, seen, legal)
+        if result[0] == PAUSED:
+            return core.after_pause(partial(once, where, books, 0, seen, legal))
+        return result
+
+    def _play_uncompiled(
+        self, state: State, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
+    ) -> tuple[int, float]:
+        asked, reward = play_on(state, books.view(np.recarray), action, legal)
         if asked >= 0:
-            self.observe(core.state, as_table(seen, legal))
+            self.observe(state, as_table(seen, legal))
         return asked, reward
 
 

@@ -1,6 +1,6 @@
 """The Python face of the simulator: decisions, rules, and times that can be worked out by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from agentsim_env import Decision, ScenarioError, SimulationError, Simulator
 from agentsim_env.hardware import Profile
 from agentsim_env.metrics import Records
-from agentsim_env.workload import Programs, prepare
+from agentsim_env.workload import InvalidProgramsError, Programs, prepare
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Tool
 from tests.reference.building import WorkloadBuilder
 from tests.small import SMALL, answer_at_random, small
@@ -293,10 +293,9 @@ def test_stuck_programs_are_an_error_that_says_why(ticks: dict[str, Any]) -> Non
     leaf = work.segment(8)
     work.turn(leaf, 50, 10)
     work.turn(leaf, 80, 10)
-    programs = work.build()
-    programs.turn["n_parents"][1] = 1
     simulator = Simulator(small("equal", {"episode.warmup_programs": 0, **ticks}))
-    simulator.reset(seed=0, programs=programs)
+    simulator.reset(seed=0, programs=work.build())
+    simulator.state.turn["n_parents"][1] = 1  # it waits for a tool that nobody calls
     with pytest.raises(SimulationError, match=r"stuck at \d+\.\d{3} s with 1 programs to go: no event is left"):
         simulator.run()
     assert not simulator.ended
@@ -354,3 +353,73 @@ def test_records_can_be_taken_in_the_middle() -> None:
                 assert np.isnan(records.turns["end_s"]).any() or simulator.ended
         hashes.append(simulator.records().content_hash())
     assert hashes[0] == hashes[1]
+
+
+def test_programs_pass_the_gate_at_every_reset_and_a_refused_one_leaves_the_episode() -> None:
+    simulator = on("H100")
+    simulator.reset(seed=3)
+    broken = single_turns([0.0, 1.0], [50, 50], [5, 5])
+    broken.turn["segment"][1] = 2**31 - 1
+    with pytest.raises(InvalidProgramsError, match="turn 1: segment = 2147483647: there are 2 segments"):
+        simulator.reset(seed=0, programs=broken)
+    simulator.run()
+    assert simulator.seed == 3
+    with pytest.raises(InvalidProgramsError, match="there is no program"):
+        simulator.reset(seed=0, programs=single_turns([], [], []))
+
+
+# Pauses: compiled code comes back to Python, and nothing comes of it.
+
+
+def run_in_slices(name: str, between: Callable[[], None]) -> Simulator:
+    simulator = Simulator(small(name))
+    simulator.reset(seed=0)
+    simulator.state.world["slice_events"] = 1
+    simulator.run(between)
+    return simulator
+
+
+@pytest.mark.parametrize("name", ["equal", "tight", "faulty", "graphs"])
+def test_pauses_change_nothing(name: str) -> None:
+    times: list[float] = []
+    paused = run_in_slices(name, lambda: times.append(0.0))
+    whole = Simulator(small(name))
+    whole.reset(seed=0)
+    whole.run()
+    assert times
+    assert paused.records().content_hash() == whole.records().content_hash()
+
+
+def test_a_run_that_is_interrupted_goes_on_from_there() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    simulator = Simulator(small("tight"))
+    simulator.reset(seed=0)
+    simulator.state.world["slice_events"] = 20
+    with pytest.raises(KeyboardInterrupt):
+        simulator.run(interrupt)
+    assert not simulator.ended
+    simulator.run()
+    whole = Simulator(small("tight"))
+    whole.reset(seed=0)
+    whole.run()
+    assert simulator.records().content_hash() == whole.records().content_hash()
+
+
+def test_the_end_of_the_clock_is_an_error_where_the_episode_has_no_limit() -> None:
+    late = single_turns([1e9, 1e9], [50, 50], [5, 5])
+    simulator = on("H100")
+    simulator.reset(seed=0, programs=late)
+    with pytest.raises(SimulationError, match=r"clock has come to its end at 1e\+09 s, with 2 programs to go"):
+        simulator.run()
+
+
+def test_an_outage_that_begins_as_another_ends_is_not_lost() -> None:
+    def up_s(*failures: tuple[float, float]) -> Any:
+        outages = [{"at_s": at_s, "down_s": down_s} for at_s, down_s in failures]
+        simulator = on("H100", failures=outages)
+        records = simulate(simulator, single_turns([0.0, 20.0], [50, 50], [5, 5]))
+        return records.now_s - records.instances["up_s"][0]
+
+    assert up_s((2.0, 3.0), (5.0, 4.0)) == up_s((2.0, 7.0)) == 7.0

@@ -1,4 +1,4 @@
-"""The progress bar of a training."""
+"""The progress bars of a training and of an episode."""
 
 from types import TracebackType
 from typing import Self
@@ -6,6 +6,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from agentsim_env import Simulator
+from agentsim_env.simulator import programs_left
 from training.validation import Validation
 
 
@@ -53,3 +55,41 @@ class TrainingProgress:
         jct_s = validation.metrics["mean_jct_s"]
         change = 100.0 * (jct_s / self._rule_jct_s - 1.0)
         self._bar.update(self._task, description=f"mean JCT: agent {jct_s:.1f} s ({change:+.1f} %), {self._reference}")
+
+
+class EpisodeProgress:
+    """Shows how many programs of an episode have ended, while `Simulator.run` calls it between two slices of time.
+
+    Args:
+        simulator: After its `reset`.
+        console: Where to draw; nothing is drawn where that is no terminal, and nothing of it stays.
+    """
+
+    def __init__(self, simulator: Simulator, console: Console) -> None:
+        self._simulator = simulator
+        self._bar = Progress(
+            TextColumn("[bold]simulate[/]"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("programs"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=len(simulator.programs.program))
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self) -> None:
+        """Shows how far the episode is."""
+        ended = len(self._simulator.programs.program) - programs_left(self._simulator.state)
+        self._bar.update(self._task, completed=ended, description=f"simulated time {self._simulator.now:,.0f} s")

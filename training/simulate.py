@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from agentsim_env import Scenario, Simulator, load_scenario
 from agentsim_env.scenario.bundle import find_bundle
 from agentsim_env.scenario.errors import suggestion
 from agentsim_env.workload import Programs, prepare
 from training.errors import TrainingError
+from training.progress import EpisodeProgress
 
 if TYPE_CHECKING:
     from agentsim_env.metrics import Records
@@ -57,7 +60,8 @@ def simulate(
     # Load is a fraction of the capacity under the scenario's own rules, so the source is made before they change.
     simulator = Simulator(loaded, bundle=bundle, rules=given, token_seconds=True, source=prepare(loaded))
     simulator.reset(seed)
-    simulator.run()
+    with EpisodeProgress(simulator, Console(stderr=True)) as progress:
+        simulator.run(progress)
     return simulator.records()
 
 

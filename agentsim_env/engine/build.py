@@ -10,6 +10,7 @@ import numpy as np
 from agentsim_env.engine import events
 from agentsim_env.engine.decisions import KINDS, TARGETS
 from agentsim_env.engine.directory import FIRST_PLACES
+from agentsim_env.engine.entry import FAULTS_AT_ONCE, FIRST_SLICE
 from agentsim_env.engine.future import due_after, uses_of
 from agentsim_env.engine.jit import COMPILED
 from agentsim_env.engine.rules.tables import RULES, TABLES
@@ -45,7 +46,9 @@ from agentsim_env.engine.state import (
     WRITE_THROUGH,
     State,
 )
+from agentsim_env.workload.faults import FAULT, Faults
 from agentsim_env.workload.programs import Programs
+from agentsim_env.workload.validation import InvalidProgramsError, validate
 
 PIN_GRID_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Lengths of a pin that an agent may choose from: around the gaps of tools."""
@@ -245,33 +248,36 @@ class Blueprint:
     def _rule_number(self, kind: str) -> int:
         return RULES[kind].index(self.rule_of(kind))
 
-    def _parameters_of(self, kind: str) -> dict[str, float]:
+    def parameters_of(self, kind: str) -> dict[str, float]:
         """Parameters of the rule that answers a kind of decision."""
         return {**TABLES[kind][self.rule_of(kind)].parameters, **self.parameters.get(kind, {})}
 
     def _attributes(self) -> bool:
         """Whether the admission rule counts what programs share in another way than for each of them."""
-        return self._parameters_of("admit_program").get("attribution", 0.0) != 0.0
+        return self.parameters_of("admit_program").get("attribution", 0.0) != 0.0
 
     def _parameter_rows(self) -> np.ndarray:
         rows = np.zeros((len(KINDS), MOST_PARAMETERS))
         for k, kind in enumerate(KINDS):
             if kind in TABLES:
-                values = self._parameters_of(kind)
+                values = self.parameters_of(kind)
                 rows[k, : len(values)] = list(values.values())
         return rows
 
-    def state(self, programs: Programs, faults: np.ndarray | None = None, seed: int = 0) -> State:
+    def state(self, programs: Programs, faults: np.ndarray | Faults | None = None, seed: int = 0) -> State:
         """A state at time 0 in which nothing has happened yet.
 
         Args:
             programs: The workload.
-            faults: `agentsim_env.workload.FAULT` array of failures and returns; late starts of engines come on top.
+            faults: `agentsim_env.workload.FAULT` array of failures and returns, or where they are to be had from;
+                then the state has the first ones, and `Core` must be given the rest. Late starts of engines come on
+                top.
             seed: For chance inside rules.
+
+        Raises:
+            InvalidProgramsError: The workload breaks a promise of `Programs`, or is not one for this cluster.
         """
-        if programs.block_size != self.block_size:
-            sizes = f"{programs.block_size} tokens, those of the cluster {self.block_size}"
-            raise ValueError(f"the blocks of the programs have {sizes}")
+        self._check(programs)
         route = TABLES["route_turn"][self.rule_of("route_turn")]
         n, n_segments = len(self.engines), len(programs.segment)
         schedule = TABLES["schedule_turn"][self.rule_of("schedule_turn")]
@@ -279,7 +285,10 @@ class Blueprint:
         keep_tree = route.needs_tree or (self.view_period_s > 0 and "route_turn" in self.open_kinds)
         n_upper = 2 * n if keep_tree else n
         below = lower_pools(self.tiers, n_upper)
-        events_at = self._first_events(faults)
+        first = faults.part(0, FAULTS_AT_ONCE) if isinstance(faults, Faults) else faults
+        first = np.zeros(0, FAULT) if first is None else first
+        has_more = isinstance(faults, Faults) and len(first) == FAULTS_AT_ONCE
+        events_at = self._first_events(first)
         live = _most_live(programs)
         pool = self._pools(n_upper, below)
         n_tools = max(1, len(programs.tools))
@@ -302,6 +311,8 @@ class Blueprint:
         world["prefetches"] = bool(self.tiers) and is_asked
         world["write_policy"] = self.write_policy if self.tiers else NO_COPIES
         world["n_events"] = len(events_at)
+        world["faults"] = len(first)
+        world["faults_until_s"] = first["time_s"][-1] if has_more else np.inf
         world["n_places"] = FIRST_PLACES
         world["longest_context"] = instance["max_context"][instance["mode"] != DECODE_MODE].max()
         world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
@@ -345,7 +356,13 @@ class Blueprint:
             link=link,
             transfer=_reserved(self._most_transfers(pool, programs, live), TRANSFER),
             event=_heap(
-                events_at, live + len(events_at) + len(link) + 6 + (len(programs.turn) if world["retains"] else 0)
+                events_at,
+                live
+                + len(events_at)
+                + (FAULTS_AT_ONCE + n if has_more else 0)
+                + len(link)
+                + 6
+                + (len(programs.turn) if world["retains"] else 0),
             ),
             due=np.zeros(n, DUE),
             profile=self._profile,  # type: ignore[attr-defined]
@@ -364,6 +381,15 @@ class Blueprint:
                 state = state._replace(seen=state.instance, seen_pool=state.pool)
         return state
 
+    def _check(self, programs: Programs) -> None:
+        """The one way of a workload into compiled code, which follows its indices without looking."""
+        validate(programs)
+        if programs.block_size != self.block_size:
+            sizes = f"{programs.block_size} tokens, those of the cluster {self.block_size}"
+            raise InvalidProgramsError(f"the blocks of the programs have {sizes}")
+        if len(programs.program) == 0:
+            raise InvalidProgramsError("there is no program: an episode has at least one")
+
     def _world(self, seed: int) -> np.ndarray:
         world = np.zeros(1, WORLD)
         lists = [
@@ -375,13 +401,13 @@ class Blueprint:
             world[name] = NONE
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = world["last_handed"] = NONE
-        admission = self._parameters_of("admit_program")
+        admission = self.parameters_of("admit_program")
         world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
         world["admission_period_s"] = admission.get("period_s", self.control_period_s)
-        world["prefetch_period_s"] = self._parameters_of("prefetch_kv").get("period_s", self.control_period_s)
+        world["prefetch_period_s"] = self.parameters_of("prefetch_kv").get("period_s", self.control_period_s)
         world["window"] = admission.get("first_window", 0.0)
         world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
-        retention = self._parameters_of("retain_kv")
+        retention = self.parameters_of("retain_kv")
         world["firm_pins"] = retention.get("firm", 0.0) != 0.0
         world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
         world["retains_again"] = TABLES["retain_kv"][self.rule_of("retain_kv")].ticks
@@ -396,6 +422,7 @@ class Blueprint:
         world["frontend_s"] = self.frontend_s
         world["view_period_s"] = self.view_period_s
         world["time_limit_s"] = self.time_limit_s
+        world["slice_events"] = FIRST_SLICE
         world["warmup"] = self.warmup
         world["slo_ttft_s"], world["slo_tpot_s"] = self.slo_ttft_s, self.slo_tpot_s
         world["block_size"] = self.block_size
@@ -471,10 +498,10 @@ class Blueprint:
             + int(np.minimum(pool["staging_blocks"], pool["capacity"]).sum())
         )
 
-    def _first_events(self, faults: np.ndarray | None) -> list[tuple[float, int, int]]:
+    def _first_events(self, faults: np.ndarray) -> list[tuple[float, int, int]]:
         """(time, kind, id) of everything that is known to happen from the start."""
         known = [(engine.start_s, events.INSTANCE_UP, i) for i, engine in enumerate(self.engines) if engine.start_s > 0]
-        for fault in faults if faults is not None else ():
+        for fault in faults:
             kind = events.INSTANCE_UP if fault["up"] else events.INSTANCE_DOWN
             known.append((float(fault["time_s"]), kind, int(fault["instance"])))
         if self.view_period_s > 0:

@@ -50,5 +50,5 @@ MORE_ANSWERS: dict[str, int] = {"schedule_turn": 1, "prefetch_kv": 1}
 """Answers besides the candidates, behind the last possible one. `schedule_turn`: hold all of them back; `prefetch_kv`:
 none."""
 
-# What `advance` returns besides the number of a kind.
-ENDED, TRUNCATED, STUCK = -1, -2, -3
+# What `advance` returns besides the number of a kind. PAUSED: nothing is asked, and it goes on when it is called again.
+ENDED, TRUNCATED, STUCK, PAUSED = -1, -2, -3, -4

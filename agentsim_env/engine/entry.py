@@ -1,19 +1,38 @@
 """The calls from Python into the compiled engine: each takes the handle of a state."""
 
+from collections.abc import Callable
+from time import perf_counter
+
 import numpy as np
 
 from agentsim_env.engine import kv_time, loop
 from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.component import link
+from agentsim_env.engine.decisions import PAUSED
 from agentsim_env.engine.jit import COMPILED, entry
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.router import asked_rule
 from agentsim_env.engine.state import State, handle
+from agentsim_env.workload.faults import Faults
+
+FIRST_SLICE = 1024
+"""Events before compiled code comes back to Python for the first time in a call."""
+
+SLICE_S = 0.05
+"""Wall time until it comes back again: an interrupt waits no longer, and nobody notices what coming back costs."""
+
+FAULTS_AT_ONCE = 256
+"""Faults that a state is given at a time."""
 
 
 @entry
 def _advance(table, action):
     return loop.advance(bind(table), action)
+
+
+@entry
+def _add_faults(table, faults, until_s):
+    loop.add_faults(bind(table), faults, until_s)
 
 
 @entry
@@ -66,21 +85,80 @@ FIXED = frozenset(
 class Core:
     """A state and the calls that move it."""
 
-    def __init__(self, state: State) -> None:
-        """Take over a state; its arrays must not be replaced, only changed in place."""
+    def __init__(self, state: State, faults: Faults | None = None) -> None:
+        """Take over a state; its arrays must not be replaced, only changed in place.
+
+        Args:
+            state: The state.
+            faults: Where it gets further faults from, if its blueprint has not been given all.
+        """
         self.state = state
+        self.faults = faults
         link()
         self.handle: np.ndarray = handle(state) if COMPILED else np.zeros((0, 0), np.int64)
 
-    def __reduce__(self) -> tuple[type["Core"], tuple[State]]:
+    def __reduce__(self) -> tuple[type["Core"], tuple[State, Faults | None]]:
         """A copy, a pickled one too, has arrays of its own; the addresses of these do not apply to it."""
-        return Core, (self.state,)
+        return Core, (self.state, self.faults)
 
-    def advance(self, action: int = 0) -> int:
-        """See `agentsim_env.engine.loop.advance`."""
+    def advance(self, action: int = 0, between: Callable[[], None] | None = None) -> int:
+        """See `agentsim_env.engine.loop.advance`; pauses are passed over.
+
+        Args:
+            action: Answer to the pending decision.
+            between: Called at each pause, some twenty times a second. What it raises, as what an interrupt raises,
+                leaves a state that goes on from there when `advance` is called again.
+        """
+        asked = self._advance(action)
+        if asked == PAUSED:
+            asked, _ = self.after_pause(lambda: (self._advance(0), 0.0), between)
+        return asked
+
+    def _advance(self, action: int) -> int:
         if COMPILED:
             return _advance(self.handle, action)
         return loop.advance(self.state, action)
+
+    def after_pause(
+        self, go_on: Callable[[], tuple[int, float]], between: Callable[[], None] | None = None
+    ) -> tuple[int, float]:
+        """Go on after a pause, pause by pause, until something else comes.
+
+        Args:
+            go_on: Calls compiled code that advances; its first result is what `advance` in `engine/loop.py` returns.
+            between: Called at each pause.
+
+        Returns:
+            What `go_on` has returned last.
+        """
+        world = self.state.world
+        try:
+            while True:
+                if between is not None:
+                    between()
+                self._give_faults()
+                begun_s = perf_counter()
+                result = go_on()
+                if result[0] != PAUSED:
+                    return result
+                share = SLICE_S / (perf_counter() - begun_s + 1e-9)
+                world["slice_events"] = max(1, int(world["slice_events"][0] * min(share, 4.0)))
+        finally:
+            # How long slices were says something of the machine and nothing of the simulation.
+            world["slice_events"] = FIRST_SLICE
+
+    def _give_faults(self) -> None:
+        """Give the state further faults if it has come to the last that it knows."""
+        world = self.state.world[0]
+        known_s = float(world["faults_until_s"])
+        if self.faults is None or self.state.event["time_s"][0] < known_s:
+            return
+        faults = self.faults.part(int(world["faults"]), FAULTS_AT_ONCE)
+        until_s = faults["time_s"][-1] if len(faults) == FAULTS_AT_ONCE else np.inf
+        if COMPILED:
+            _add_faults(self.handle, faults, until_s)
+        else:
+            loop.add_faults(self.state, faults.view(np.recarray), until_s)
 
     def synchronise(self) -> None:
         """Bring every instance up to now, for somebody who looks at blocks and token counts in the middle of a run."""

@@ -5,7 +5,7 @@ from agentsim_env.engine.admission import tick
 from agentsim_env.engine.ahead import note_turn_ended, note_turn_ready, tick_ahead
 from agentsim_env.engine.batching import catch_up, end_run, next_ended
 from agentsim_env.engine.component import NOTHING, NUMBER, component
-from agentsim_env.engine.decisions import ENDED, ROUTE_TURN, STUCK, TRUNCATED
+from agentsim_env.engine.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.handover import hand_over, let_go, route_again
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.kv_time import charge
@@ -246,9 +246,11 @@ def advance(state, action):
     """Answer the pending decision with `action`, if there is one, and run until the next.
 
     Returns the number of the decision kind that is asked, or ENDED, TRUNCATED or STUCK (nothing is left to happen
-    although programs have not ended).
+    although programs have not ended); PAUSED after as many events as a slice has, or where the faults are known no
+    further.
     """
     world = state.world[0]
+    left = world.slice_events
     if world.asked != NONE:
         _answer(state, action)
     while True:
@@ -264,5 +266,20 @@ def advance(state, action):
         if time_s > world.time_limit_s:
             integrate(state, world.time_limit_s)
             return TRUNCATED
+        if time_s >= world.faults_until_s:
+            return PAUSED
         integrate(state, time_s)
         _handle(state, kind, number)
+        left -= 1
+        if left == 0:
+            return PAUSED
+
+
+@compiled
+def add_faults(state, faults, until_s):
+    """Schedule failures and returns of instances; all before `until_s` are known then."""
+    for k in range(len(faults)):
+        kind = events.INSTANCE_UP if faults[k].up else events.INSTANCE_DOWN
+        events.push(state, faults[k].time_s, kind, faults[k].instance)
+    state.world[0].faults += len(faults)
+    state.world[0].faults_until_s = until_s

@@ -163,6 +163,10 @@ WORLD = np.dtype(
         ("admission_ticks", "i1"),  # the admission rule wants ticks
         ("keep_books", "i1"),  # block-seconds are added up
         ("keep_tree", "i1"),  # the router remembers what it sent where (approximate prefix tree)
+        # At the end, as the loop reads what stands at the beginning at every event, and is slower if that is moved.
+        ("faults_until_s", "f8"),  # `event` holds all faults before this time; inf if there are no others
+        ("faults", "i8"),  # faults that it has been given so far
+        ("slice_events", "i8"),  # events after which `advance` comes back to Python; 0: when it is done
     ],
     align=True,
 )

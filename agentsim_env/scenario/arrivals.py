@@ -5,14 +5,23 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agentsim_env.scenario.base import Amount, Part, PositiveAmount, PositiveNumber
+from agentsim_env.scenario.base import (
+    Part,
+    PositiveAmount,
+    PositiveSeconds,
+    Programs,
+    Rate,
+    RateOrZero,
+    Seconds,
+    Variation,
+)
 from agentsim_env.scenario.problems import not_allowed
 
 
 class OpenLoop(Part):
     """Arrivals that do not wait for the cluster."""
 
-    rate_per_s: PositiveAmount | None = None
+    rate_per_s: Rate | None = None
     """Mean arrivals of programs per second."""
 
     load: PositiveAmount | None = None
@@ -41,7 +50,7 @@ class Gamma(_Renewal):
     process: Literal["gamma"]
     """Arrival process."""
 
-    cv: PositiveAmount
+    cv: Variation
     """Coefficient of variation of the gaps: sd / mean."""
 
 
@@ -51,13 +60,13 @@ class Diurnal(OpenLoop):
     process: Literal["diurnal"]
     """Arrival process."""
 
-    rates_per_s: Annotated[tuple[Amount, ...], Field(min_length=1, strict=False)]
+    rates_per_s: Annotated[tuple[RateOrZero, ...], Field(min_length=1, strict=False)]
     """Rate in each window. With `rate_per_s` or `load` the table is scaled to that mean; else it is taken as it is."""
 
-    window_s: PositiveAmount
+    window_s: PositiveSeconds
     """Length of a window."""
 
-    cv: PositiveAmount = 1.0
+    cv: Variation = 1.0
     """Coefficient of variation of the gaps where the rate is constant: 1 is Poisson, above 1 bursty."""
 
     @property
@@ -80,10 +89,10 @@ class ClosedLoop(Part):
     process: Literal["closed_loop"]
     """Arrival process."""
 
-    users: PositiveNumber
+    users: Programs
     """Users, and so programs in the system at most."""
 
-    think_time_s: Amount
+    think_time_s: Seconds
     """Mean time between the end of a user's program and the start of the next, exponential."""
 
 
@@ -93,7 +102,7 @@ class FixedTimes(Part):
     process: Literal["fixed"]
     """Arrival process."""
 
-    times_s: Annotated[tuple[Amount, ...], Field(min_length=1, strict=False)]
+    times_s: Annotated[tuple[Seconds, ...], Field(min_length=1, strict=False)]
     """Arrival of each program, from the start of the episode, in order."""
 
     @model_validator(mode="after")

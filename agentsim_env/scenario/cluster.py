@@ -5,8 +5,26 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
+from agentsim_env.limits import MOST_INSTANCES, MOST_PLACES, SHORTEST_PERIOD_S
 from agentsim_env.scenario import registries
-from agentsim_env.scenario.base import Amount, Part, PositiveAmount, PositiveNumber, Text
+from agentsim_env.scenario.base import (
+    Amount,
+    Bandwidth,
+    BatchedTokens,
+    BatchedTurns,
+    BlockTokens,
+    ContextTokens,
+    Gib,
+    Gpus,
+    Instances,
+    Part,
+    PositiveGib,
+    PositiveNumber,
+    PositiveSeconds,
+    Seconds,
+    Text,
+    TimeBetweenFailures,
+)
 from agentsim_env.scenario.problems import not_allowed, not_known
 
 SIMULATED_MODES = ("mixed", "prefill_first", "prefill", "decode")
@@ -15,10 +33,10 @@ SIMULATED_MODES = ("mixed", "prefill_first", "prefill", "decode")
 class Failure(Part):
     """One outage of an instance: what it computes is lost, its KV is gone, its turns are routed again."""
 
-    at_s: Amount
+    at_s: Seconds
     """Time at which the instance fails, from the start of the episode."""
 
-    down_s: PositiveAmount
+    down_s: PositiveSeconds
     """Time until it is back, with an empty KV cache."""
 
 
@@ -28,10 +46,10 @@ class Instance(Part):
     gpu: Text
     """GPU, by its name in the hardware catalogue."""
 
-    count: PositiveNumber = 1
+    count: Instances = 1
     """How many such instances the cluster has."""
 
-    tp: PositiveNumber = 1
+    tp: Gpus = 1
     """Tensor parallelism: GPUs that one instance spreads the model over."""
 
     dtype: Text = "bf16"
@@ -45,14 +63,14 @@ class Instance(Part):
     whole prompts that stop the decodes (llama.cpp, vLLM before v1); `prefill` and `decode`, instances that do only one
     of both (DistServe, Mooncake): they come together, with `cluster.peer_link`. `two_lanes` is not simulated yet."""
 
-    max_num_seqs: PositiveNumber = 256
+    max_num_seqs: BatchedTurns = 256
     """Turns in the running batch at most."""
 
-    max_num_batched_tokens: PositiveNumber = 2048
+    max_num_batched_tokens: BatchedTokens = 2048
     """Token budget of an iteration, at least `max_num_seqs`: a decode takes one, a prefill chunk takes the rest. With
     `prefill_first` as many whole prompts as it holds, or one that is longer."""
 
-    max_model_len_tokens: PositiveNumber | None = None
+    max_model_len_tokens: ContextTokens | None = None
     """Longest context, prompt and output together, that the instance accepts; `null`: what the model allows."""
 
     gpu_memory_utilization: Annotated[float, Strict(), Field(gt=0, le=1)] = 0.9
@@ -61,16 +79,16 @@ class Instance(Part):
     kv_blocks: PositiveNumber | None = None
     """KV blocks of the instance; `null`: as many as the memory holds."""
 
-    start_s: Amount = 0.0
+    start_s: Seconds = 0.0
     """Time at which the instance is ready to serve."""
 
     failures: Annotated[tuple[Failure, ...], Field(strict=False)] = ()
     """Planned outages in order of time; each of `count` instances has them."""
 
-    mtbf_s: PositiveAmount | None = None
+    mtbf_s: TimeBetweenFailures | None = None
     """Mean time from a start to the next failure, exponential, drawn from the seed; `null`: no random failures."""
 
-    mttr_s: PositiveAmount | None = None
+    mttr_s: PositiveSeconds | None = None
     """Mean time of an outage, exponential, drawn from the seed; given together with `mtbf_s`."""
 
     price_per_hour: Amount | None = None
@@ -130,10 +148,10 @@ class RouterTree(Part):
 class LinkRates(Part):
     """Bandwidth of a link whose directions differ."""
 
-    down: Amount
+    down: Bandwidth
     """From HBM, 1e9 bytes per second."""
 
-    up: Amount
+    up: Bandwidth
     """To HBM, 1e9 bytes per second."""
 
 
@@ -143,17 +161,17 @@ class Tier(Part):
     kind: Literal["dram", "cxl"]
     """`dram`: memory of a host, for its instances; `cxl`: a pool of memory, for the whole cluster or for each host."""
 
-    capacity_gib: PositiveAmount
+    capacity_gib: PositiveGib
     """Memory for KV: of each host, or of the pool."""
 
-    link_gb_per_s: Amount | LinkRates | None = None
+    link_gb_per_s: Bandwidth | LinkRates | None = None
     """Bandwidth of each GPU's link to it, 1e9 bytes per second: one number for both directions, or `down` and `up`; 0:
     nothing moves; `null`: 80 % of the GPU's link to its host, and of 64 for `cxl` (CXL 2.0 over PCIe 5 x16, Beluga)."""
 
-    host_link_gb_per_s: Amount | None = None
+    host_link_gb_per_s: Bandwidth | None = None
     """Bandwidth from each pool of the tier above to this one, 1e9 bytes per second; `null`: 80 % of 64 (`cxl`)."""
 
-    latency_s: Amount = 10e-6
+    latency_s: Seconds = 10e-6
     """Time of a transfer beside that of its bytes."""
 
     queue: Literal["fifo", "priority"] = "fifo"
@@ -167,11 +185,11 @@ class Tier(Part):
 class PeerLink(Part):
     """Links between instances: what the HBM of another one has of a waiting turn's context is brought over."""
 
-    link_gb_per_s: Amount | None = None
+    link_gb_per_s: Bandwidth | None = None
     """Bandwidth at which each GPU gets KV from other instances, 1e9 bytes per second; 0: nothing moves; `null`: 18.75,
     75 % of a 200 Gb/s network adapter for each GPU (measured 71 % on H800, 82 % on H20)."""
 
-    latency_s: Amount = 1e-3
+    latency_s: Seconds = 1e-3
     """Time of a transfer beside that of its bytes. Measured over RDMA: 0.5-2 ms."""
 
     queue: Literal["fifo", "priority"] = "fifo"
@@ -187,13 +205,13 @@ class Cluster(Part):
     instances: Annotated[tuple[Instance, ...], Field(min_length=1, strict=False)]
     """Instances, or groups of equal ones."""
 
-    block_size_tokens: PositiveNumber = 16
+    block_size_tokens: BlockTokens = 16
     """Tokens in a KV block. Default: vLLM's."""
 
-    frontend_s: Amount = 0.010
+    frontend_s: Seconds = 0.010
     """Time that a ready turn spends in the gateway (tokenising) before it is routed. Measured in TTFT: 8-15 ms."""
 
-    view_delay_s: Amount = 0.0
+    view_delay_s: Seconds = 0.0
     """How late the router sees the metrics of the instances."""
 
     tiers: Annotated[tuple[Tier, ...], Field(max_length=2, strict=False)] = ()
@@ -203,7 +221,7 @@ class Cluster(Part):
     """When KV is copied to the tiers on its own: to all of them when a turn ends; to the first when HBM evicts it, and
     from there to the second when the first does; or never, but for what rules and agents send down."""
 
-    staging_gib: Amount = 4.0
+    staging_gib: Gib = 4.0
     """Memory of each instance, and of each pool that evicts into another, for what is written back and waits for its
     link; what finds it full is dropped."""
 
@@ -224,6 +242,30 @@ class Cluster(Part):
     @classmethod
     def _model_is_known(cls, model: str) -> str:
         return registries.known_model(model)
+
+    @field_validator("view_delay_s")
+    @classmethod
+    def _views_come_in_time(cls, delay_s: float) -> float:
+        if 0.0 < delay_s < SHORTEST_PERIOD_S:
+            reason = f"must be 0, or at least {SHORTEST_PERIOD_S:g} s: metrics are sent once in that time"
+            raise not_allowed(reason, delay_s, [])
+        return delay_s
+
+    @model_validator(mode="after")
+    def _instances_fit_memory(self) -> Self:
+        n = self.n_instances
+        if n > MOST_INSTANCES:
+            reason = f"must be at most {MOST_INSTANCES:,} instances together: routers look at each for each turn"
+            raise not_allowed(reason, n, ["instances"])
+        most_seqs = max(instance.max_num_seqs for instance in self.instances)
+        if n * most_seqs > MOST_PLACES:
+            reason = f"must be at most {MOST_PLACES // n:,} on {n:,} instances: each place in a batch takes memory"
+            largest = [instance.max_num_seqs for instance in self.instances].index(most_seqs)
+            raise not_allowed(reason, most_seqs, ["instances", largest, "max_num_seqs"])
+        if n * self.block_size_tokens > MOST_PLACES:
+            reason = f"must be at most {MOST_PLACES // n:,} with {n:,} instances: each has a counter for each of them"
+            raise not_allowed(reason, self.block_size_tokens, ["block_size_tokens"])
+        return self
 
     @model_validator(mode="after")
     def _tiers_are_in_order(self) -> Self:

@@ -4,20 +4,28 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from agentsim_env.scenario.base import Part, PositiveAmount, PositiveNumber, WholeNumber
+from agentsim_env.scenario.base import (
+    Candidates,
+    Part,
+    Period,
+    PositiveAmount,
+    PositiveSeconds,
+    Programs,
+    WholeNumber,
+)
 from agentsim_env.scenario.problems import not_allowed
 
 
 class Episode(Part):
     """How much work one episode is."""
 
-    programs: PositiveNumber | None = None
+    programs: Programs | None = None
     """Programs of an episode, the warm-up among them; `null`: every program of the trace."""
 
     warmup_programs: WholeNumber = 0
     """The first programs of the episode: answered by the scenario's rules and not counted in reward and summary."""
 
-    time_limit_s: PositiveAmount | None = None
+    time_limit_s: PositiveSeconds | None = None
     """Simulated time after which the episode is truncated; `null`: when all programs have ended."""
 
     @model_validator(mode="after")
@@ -31,10 +39,10 @@ class Episode(Part):
 class Slo(Part):
     """Service-level objectives; what meets all that are given counts as goodput."""
 
-    ttft_s: PositiveAmount | None = None
+    ttft_s: PositiveSeconds | None = None
     """Time from a turn being ready to its first token."""
 
-    tpot_s: PositiveAmount | None = None
+    tpot_s: PositiveSeconds | None = None
     """Mean time per output token of a turn after the first."""
 
     slowdown: PositiveAmount | None = None
@@ -44,13 +52,13 @@ class Slo(Part):
 class Decisions(Part):
     """How decisions are put to rules and agents."""
 
-    candidates: PositiveNumber = 16
+    candidates: Candidates = 16
     """Candidates that an agent sees at most (K), for every kind of decision whose choices have no fixed number."""
 
-    control_period_s: PositiveAmount = 1.0
+    control_period_s: Period = 1.0
     """Time between control ticks."""
 
-    pin_grid_s: Annotated[tuple[PositiveAmount, ...], Field(strict=False, min_length=1, max_length=16)] = (
+    pin_grid_s: Annotated[tuple[PositiveSeconds, ...], Field(strict=False, min_length=1, max_length=16)] = (
         0.25,
         0.5,
         1.0,

@@ -2,32 +2,41 @@
 
 import re
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.arrivals import Arrivals
+from agentsim_env.scenario.base import Because
 from agentsim_env.scenario.errors import shorten, suggestion
 from agentsim_env.scenario.layers import DISCRIMINATOR, Layer, child
 from agentsim_env.scenario.problems import NOT_KNOWN
 from agentsim_env.scenario.schema import Scenario
 
+MOST_PROBLEMS = 20
+"""Problems that an error names."""
+
 _NO_VALUE = object()
 
 
 def explain(error: ValidationError, data: Any, layers: Sequence[Layer]) -> str:
-    """One line for each problem.
+    """One line for each problem, as far as anybody reads them.
 
     Args:
         error: What the schema found.
         data: The merged values that were validated.
         layers: Where they came from, the lowest first; the file that was asked for is the last one with a node.
     """
-    problems = error.errors(include_url=False)
-    return "\n".join(_line(details, data, layers) for details in problems if not _follows(details, problems))
+    found = error.errors(include_url=False)
+    problems = [details for details in found if not _follows(details, found)]
+    lines = [_line(details, data, layers) for details in problems[:MOST_PROBLEMS]]
+    if len(problems) > MOST_PROBLEMS:
+        lines.append(f"{_where((), layers)}: and {len(problems) - MOST_PROBLEMS:,} more")
+    return "\n".join(lines)
 
 
 def _follows(details: ErrorDetails, problems: Sequence[ErrorDetails]) -> bool:
@@ -45,7 +54,8 @@ def _line(details: ErrorDetails, data: Any, layers: Sequence[Layer]) -> str:
     elif kind == "missing" or value is None:
         value = _NO_VALUE
     shown = "" if value is _NO_VALUE else f" = {shorten(repr(value))}"
-    return f"{_where(path, layers)}: {'.'.join(map(str, path)) or 'scenario'}{shown}: {_reason(details, path, data)}"
+    field = ".".join(shorten(str(key)) for key in path) or "scenario"
+    return f"{_where(path, layers)}: {field}{shown}: {_reason(details, path, data)}"
 
 
 def _path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
@@ -86,12 +96,38 @@ def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:
             return f"not one of the allowed values{suggestion(context['tag'], _quoted(context['expected_tags']))}"
         case "union_tag_not_found":
             return f"required, but not given{suggestion('', _processes())}"
+        case "string_pattern_mismatch":
+            return "must be one line of text without control characters"
         case "tuple_type":
             return "must be a list"
+        case "less_than_equal" | "greater_than_equal" | "greater_than" as kind:
+            bound = context["le" if kind == "less_than_equal" else "gt" if kind == "greater_than" else "ge"]
+            relation = {"less_than_equal": "less than or equal to", "greater_than_equal": "greater than or equal to"}
+            return f"must be {relation.get(kind, 'greater than')} {_number(bound)}{_why(kind, bound, path, data)}"
         case "model_type" | "model_attributes_type" | "dict_type":
             return "must be a mapping"
         case _:
             return re.sub("^(Value error, )?((Input|Tuple|Dictionary|String) should)?", _must, details["msg"])
+
+
+def _number(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+
+
+def _why(kind: str, bound: float, path: Sequence[str | int], data: Any) -> str:
+    """The reason that a kind of number has for a bound."""
+    for reason in _reasons(_declared(path, data)[0]):
+        text = reason.upper if kind == "less_than_equal" else reason.lower
+        return f": {text}" if text else ""
+    return ""
+
+
+def _reasons(annotation: Any) -> Iterator[Because]:
+    for argument in get_args(annotation):
+        if isinstance(argument, Because):
+            yield argument
+        else:
+            yield from _reasons(argument)
 
 
 def _must(start: re.Match[str]) -> str:
@@ -109,18 +145,29 @@ def _processes() -> list[str]:
 
 def _model_at(path: Sequence[str | int], data: Any) -> type[BaseModel] | None:
     """The model of the part at `path`, None where the schema does not tell."""
+    found = _member(*_declared(path, data))
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _declared(path: Sequence[str | int], data: Any) -> tuple[Any, Any]:
+    """What the schema declares at `path`, with the metadata of its kind, None where it does not tell; and the value."""
     annotation: Any = Scenario
     for key in path:
-        above, data = data, child(data, key)
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = annotation.model_fields.get(str(key))
-            annotation = field.annotation if field else None
+        above = data
+        part, data = _member(annotation, above), child(above, key)
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            field = part.model_fields.get(str(key))
+            annotation = _annotation(field) if field else None
         else:
-            annotation = next((a for a in reversed(get_args(annotation)) if a is not Ellipsis), None)
-        annotation = _member(annotation, data)
-        if annotation is BaseModel and isinstance(above, dict) and above.get("family") in registries.families():
-            annotation = registries.families()[above["family"]].params
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+            annotation = next((a for a in reversed(get_args(part)) if a is not Ellipsis), None)
+        family = above.get("family") if isinstance(above, dict) else None
+        if _member(annotation, data) is BaseModel and isinstance(family, str) and family in registries.families():
+            annotation = registries.families()[family].params
+    return annotation, data
+
+
+def _annotation(field: FieldInfo) -> Any:
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
 
 
 def _member(annotation: Any, data: Any) -> Any:

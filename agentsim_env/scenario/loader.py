@@ -7,12 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentsim_env.scenario.bundle import bundles, rules_as_data
-from agentsim_env.scenario.errors import ScenarioError, suggestion
+from agentsim_env.scenario.errors import ScenarioError, shorten, suggestion
 from agentsim_env.scenario.explain import explain
 from agentsim_env.scenario.layers import Layer, child, merge
 from agentsim_env.scenario.overrides import Overrides, layer, pairs
 from agentsim_env.scenario.schema import PROSE, Scenario
-from agentsim_env.scenario.strict_yaml import line_of, parse
+from agentsim_env.scenario.strict_yaml import DEEPEST, line_of, parse
 
 DEFAULT = "coding_agents"
 _LIBRARY = Path(__file__).parent / "library"
@@ -45,6 +45,18 @@ def load_scenario(
         >>> scenario.cluster.n_instances
         8
     """
+    try:
+        layers, data = _merged(source, overrides)
+        try:
+            return Scenario.model_validate(data)
+        except ValidationError as error:
+            raise ScenarioError(explain(error, data, layers)) from error
+    except RecursionError:
+        raise ScenarioError(f"scenario: is nested too deep; at most {DEEPEST} levels") from None
+
+
+def _merged(source: str | Path | Mapping[str, Any] | Scenario | None, overrides: Overrides) -> tuple[list[Layer], Any]:
+    """The layers of a scenario, and what they come to."""
     layers = [part for below in _layers(source) for part in _unbundled(below)]
     data: Any = {}
     for below in layers:
@@ -53,11 +65,7 @@ def load_scenario(
         for part in _unbundled(layer(data, label, path, value)):
             layers.append(part)
             data = merge(data, part.data)
-    data = _with_trace_path(data, Path())
-    try:
-        return Scenario.model_validate(data)
-    except ValidationError as error:
-        raise ScenarioError(explain(error, data, layers)) from error
+    return layers, _with_absolute_paths(data, Path())
 
 
 def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[Layer]:
@@ -66,6 +74,9 @@ def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[La
         return [Layer(f"scenario {source.name}", source.model_dump(mode="json", exclude_unset=True))]
     if isinstance(source, Mapping):
         return _with_bases(Layer("scenario", {"name": "unnamed", **source}), Path(), ())
+    if not isinstance(source, str | Path | None):
+        allowed = "a name of the library, a path, a mapping or a Scenario"
+        raise ScenarioError(f"scenario: {shorten(repr(source))}: must be {allowed}")
     path = _find(DEFAULT if source is None else source, Path(), "scenario")
     return _read(path, ())
 
@@ -89,16 +100,21 @@ def _unbundled(layer: Layer) -> list[Layer]:
 
 def _find(source: str | Path, folder: Path, asked_by: str) -> Path:
     path = folder / source
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError as error:
+        raise ScenarioError(f"{asked_by}: {shorten(str(path))}: cannot be read: {error.strerror}") from error
     is_name = isinstance(source, str) and Path(source).name == source and path.suffix not in _SUFFIXES
     if is_name and source in library():
         return _LIBRARY / f"{source}.yaml"
-    if path.is_file():
+    if is_file:
         return path
+    if is_folder and str(source):
+        raise ScenarioError(f"{asked_by}: {path}: is a folder; must be the name of a scenario or the path of a file")
     if is_name:
-        raise ScenarioError(
-            f"{asked_by}: {source}: no such scenario{suggestion(source, library())}, or the path of a file"
-        )
-    raise ScenarioError(f"{asked_by}: {path}: no such file")
+        hint = suggestion(source, library())
+        raise ScenarioError(f"{asked_by}: {shorten(str(source))}: no such scenario{hint}, or the path of a file")
+    raise ScenarioError(f"{asked_by}: {shorten(str(path))}: no such file")
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> list[Layer]:
@@ -107,9 +123,11 @@ def _read(path: Path, children: tuple[Path, ...]) -> list[Layer]:
         chain = " -> ".join(p.name for p in (*children[children.index(path.resolve()) :], path))
         raise ScenarioError(f"{label}: extends: scenarios extend each other in a circle: {chain}")
     try:
-        data, node = parse(path.read_text(encoding="utf-8"), label)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{label}: cannot be read: {error}") from error
+        data, node = parse(path.read_text(encoding="utf-8-sig"), label)
+    except OSError as error:
+        raise ScenarioError(f"{label}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{label}: cannot be read: it is not text in UTF-8: {error.reason}") from error
     if not isinstance(data, dict):
         allowed = ", ".join(("extends", *Scenario.model_fields))
         raise ScenarioError(f"{label}: must be a mapping of fields; allowed: {allowed}")
@@ -118,7 +136,7 @@ def _read(path: Path, children: tuple[Path, ...]) -> list[Layer]:
 
 
 def _with_bases(top: Layer, folder: Path, children: tuple[Path, ...]) -> list[Layer]:
-    data = _with_trace_path(dict(top.data), folder)
+    data = _with_absolute_paths(dict(top.data), folder)
     base = data.pop("extends", None)
     if base is None:
         return [top._replace(data=data)]
@@ -132,9 +150,17 @@ def _with_bases(top: Layer, folder: Path, children: tuple[Path, ...]) -> list[La
     return [*inherited, top._replace(data=data)]
 
 
-def _with_trace_path(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Makes the path of a trace absolute, so that the scenario means the same wherever it is saved."""
+def _with_absolute_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Makes the paths of a trace and a model absolute, so that the scenario means the same wherever it is saved."""
     match data:
         case {"workload": {"trace": {"path": str(path)} as trace} as workload} if path:
-            return {**data, "workload": {**workload, "trace": {**trace, "path": str((folder / path).absolute())}}}
+            data = {**data, "workload": {**workload, "trace": {**trace, "path": str((folder / path).absolute())}}}
+    match data:
+        case {"cluster": {"model": str(model)} as cluster} if _is_path(model):
+            data = {**data, "cluster": {**cluster, "model": str((folder / model).absolute())}}
     return data
+
+
+def _is_path(model: str) -> bool:
+    """Whether a model is given by the path of its description, and not by a name."""
+    return model.endswith(".json") or model.startswith(("./", "../"))

@@ -1,11 +1,16 @@
 """Single values on top of a scenario, as `--set cluster.instances.0.count=2` gives them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from agentsim_env.scenario.errors import ScenarioError, shorten
 from agentsim_env.scenario.layers import Layer
 from agentsim_env.scenario.strict_yaml import parse
+
+MOST_KEYS = 30
+"""Keys of a path: three times those of the deepest field."""
+
+_AS_IN = "must be path=value, as in cluster.frontend_s=0.02"
 
 Overrides: TypeAlias = Sequence[str] | Mapping[str, Any]
 """`path=value` strings (values are YAML), or a mapping from path to value. Paths are dotted: `a.b.0.c`."""
@@ -19,14 +24,27 @@ def pairs(overrides: Overrides) -> Iterator[tuple[str, str, Any]]:
     """
     if isinstance(overrides, Mapping):
         for path, value in overrides.items():
-            yield f"override {path}", path, value
+            label = f"override {shorten(str(path))}"
+            yield label, _path(path, label), value
         return
+    if isinstance(overrides, str) or not isinstance(overrides, Iterable):
+        raise ScenarioError(f"overrides = {shorten(repr(overrides))}: must be a list of path=value, or a mapping")
     for text in overrides:
-        path, equals, value = text.partition("=")
-        label = f"--set {shorten(text)}"
+        label = f"--set {shorten(str(text))}"
+        path, equals, value = text.partition("=") if isinstance(text, str) else ("", "", "")
         if not equals or not path.strip():
-            raise ScenarioError(f"{label}: must be path=value, as in cluster.frontend_s=0.02")
-        yield label, path.strip(), parse(value, label)[0]
+            raise ScenarioError(f"{label}: {_AS_IN}")
+        if not value.strip():
+            raise ScenarioError(f"{label}: has no value; null brings the default back, and '' is an empty text")
+        yield label, _path(path.strip(), label), parse(value, label)[0]
+
+
+def _path(path: Any, label: str) -> str:
+    if not isinstance(path, str) or not path:
+        raise ScenarioError(f"{label}: the path must be a text of keys with dots between, as in cluster.frontend_s")
+    if path.count(".") >= MOST_KEYS:
+        raise ScenarioError(f"{label}: the path has {path.count('.') + 1} keys; no field has more than {MOST_KEYS}")
+    return path
 
 
 def layer(data: Any, label: str, path: str, value: Any) -> Layer:
@@ -52,8 +70,8 @@ def layer(data: Any, label: str, path: str, value: Any) -> Layer:
 
 
 def _place(items: list[Any], key: str, label: str, path: list[str | int]) -> int:
-    if not key.isdecimal() or int(key) >= len(items):
+    if not (key.isascii() and key.isdecimal() and len(key) < 10 and int(key) < len(items)):
         here = ".".join(map(str, path))
         allowed = ", ".join(map(str, range(len(items)))) or "none, the list is empty"
-        raise ScenarioError(f"{label}: {here}.{key}: no such place in the list; allowed: {allowed}")
+        raise ScenarioError(f"{label}: {here}.{shorten(key)}: no such place in the list; allowed: {allowed}")
     return int(key)

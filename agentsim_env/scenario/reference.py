@@ -1,15 +1,19 @@
 """Writes the reference of scenario files: `python -m agentsim_env.scenario.reference [--json-schema]`."""
 
 import argparse
+import ast
 import json
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+from agentsim_env import limits
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.bundle import STOCK, bundles, find_bundle
 from agentsim_env.scenario.json_schema import file_schema, json_schema
 from agentsim_env.scenario.loader import DEFAULT, library, load_scenario
-from agentsim_env.scenario.rules import KINDS
+from agentsim_env.scenario.rules import KINDS, PARAMETER_RANGE, PARAMETER_RANGES
 
 _INTRODUCTION = f"""\
 # Scenarios
@@ -69,7 +73,8 @@ def markdown() -> str:
     """The reference page."""
     schema = json_schema()
     parts = schema["$defs"]
-    sections = [_INTRODUCTION, "\n".join(_library()), "## Fields\n", _section("Scenario", schema, parts)]
+    sections = [_INTRODUCTION, "\n".join(_library()), "\n".join(_bounds()), "## Fields\n"]
+    sections.append(_section("Scenario", schema, parts))
     sections += [_section(name, parts[name], parts) for name in _in_order(schema)]
     return "\n".join([*sections, "\n".join(_rule_parameters()), "\n".join(_bundles())])
 
@@ -83,7 +88,9 @@ def _rule_parameters() -> Iterator[str]:
             parameters = registries.rule_parameters(kind, rule)
             if parameters:
                 yield f"| `{kind}` | `{rule}` | `{_flow(dict(parameters))}` |"
-    yield ""
+    named = "; ".join(f"`{name}` from {least:g} to {most:g}" for name, (least, most, _) in PARAMETER_RANGES.items())
+    least, most, _ = PARAMETER_RANGE
+    yield f"\nParameters are numbers from {least:g} to {most:g}, but for {named}.\n"
 
 
 def _bundles() -> Iterator[str]:
@@ -95,6 +102,28 @@ def _bundles() -> Iterator[str]:
         bundle = find_bundle(name)
         yield f"| `{name}` | {_one_line(bundle.description)} | `{_flow(bundle.rules)}` |"
     yield ""
+
+
+def _bounds() -> Iterator[str]:
+    """A row for each limit, from its name and the string below it."""
+    yield "## Bounds\n"
+    yield "The type of a field says what it can be at least and at most. What is beyond is an error that says why:\n"
+    yield "| limit | value | why |"
+    yield "|---|---|---|"
+    source = ast.parse(Path(limits.__file__).read_text(encoding="utf-8"))
+    for declared, reason in pairwise(source.body):
+        if isinstance(declared, ast.Assign) and isinstance(reason, ast.Expr):
+            name = ast.unparse(declared.targets[0])
+            value, text = getattr(limits, name), ast.literal_eval(reason.value)
+            shown = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+            yield f"| {name.replace('_', ' ').lower()} | {shown} | {_one_line(text)} |"
+    yield ""
+    yield (
+        "Where several numbers make one, so does what they make: programs and their turns, instances and the turns in"
+        " their batches, retries and a back-off that doubles, the memory of a tier and the size of a block, and the"
+        " period of ticks and the longest time in which nothing else happens. Workloads are checked at every reset,"
+        " whatever they come from.\n"
+    )
 
 
 def _library() -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from agentsim_env.scenario.base import Amount, Flag, Part, PositiveAmount
+from agentsim_env.scenario.base import Amount, Flag, Part, Scale, Seconds
 from agentsim_env.scenario.problems import not_allowed
 
 Term = Literal[
@@ -22,13 +22,13 @@ Term = Literal[
 class Reward(Part):
     """A weighted sum of terms; by default minus the time that programs wait for and are served by the cluster."""
 
-    unit_s: PositiveAmount = 1.0
+    unit_s: Scale = 1.0
     """Scale: with the default term, the return of an episode is minus the mean (JCT - gap time) in this unit."""
 
     count_gaps: Flag = False
     """Count the time in which a tool runs or a user thinks as well; the return is then minus the mean JCT."""
 
-    reject_penalty_s: Amount = 1000.0
+    reject_penalty_s: Seconds = 1000.0
     """Charge for a rejected or failed program; choose it above the time that programs spend in the system."""
 
     terms: dict[Term, Amount] = Field(default={"time_in_system": 1.0}, min_length=1)

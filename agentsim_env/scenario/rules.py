@@ -2,6 +2,7 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from agentsim_env.limits import LARGEST, LONGEST_S, SHORTEST_PERIOD_S, SMALLEST
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.base import Part, Text
 from agentsim_env.scenario.problems import not_allowed, not_known
@@ -16,6 +17,20 @@ KINDS = (
     "prefetch_kv",
     "set_prefill_budget",
 )
+
+PARAMETER_RANGES: dict[str, tuple[float, float, str]] = {
+    "period_s": (SHORTEST_PERIOD_S, LONGEST_S, "seconds until the rule is asked again; an iteration takes as long"),
+    "queues": (1.0, 64.0, "quanta grow with each, and the last has no end"),
+    "quantile": (0.0, 1.0, "a share of the gaps"),
+    "half_life_s": (SMALLEST, LONGEST_S, "seconds, above 0"),
+    "least_slack_s": (SMALLEST, LONGEST_S, "seconds, above 0: work is divided by them"),
+    "margin_s": (-LONGEST_S, LONGEST_S, "seconds, before or after"),
+    "deviations": (-LARGEST, LARGEST, "above or below a mean"),
+}
+"""Least and largest value of parameters by name, and why."""
+
+PARAMETER_RANGE = (0.0, LARGEST, "sums of larger numbers lose what is added")
+"""The same for all others."""
 
 
 class Rules(Part):
@@ -82,5 +97,6 @@ def _check_params(kind: str, rule: str, params: dict[str, float]) -> None:
     for name, value in params.items():
         if name not in allowed:
             raise not_known(f"parameter of rule '{rule}'", name, allowed, [kind, name])
-        if name == "period_s" and value <= 0.0:
-            raise not_allowed("must be above 0: how often the rule is asked again", value, [kind, name])
+        least, most, reason = PARAMETER_RANGES.get(name, PARAMETER_RANGE)
+        if not least <= value <= most:
+            raise not_allowed(f"must be from {least:g} to {most:g}: {reason}", value, [kind, name])

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from agentsim_env.scenario.arrivals import FixedTimes
-from agentsim_env.scenario.base import Part, Text
+from agentsim_env.scenario.base import Line, Part
 from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.scenario.episode import Decisions, Episode, Slo
 from agentsim_env.scenario.problems import not_allowed
@@ -23,7 +23,7 @@ PROSE = frozenset({"name", "description", "knee"})
 class Scenario(Part):
     """Cluster, workload, rules, reward and episode: everything that defines a simulation but its seed."""
 
-    name: Text
+    name: Line
     """Name; by default that of the file."""
 
     description: str = ""

@@ -1,18 +1,22 @@
 """The workload: which programs run, and when they arrive."""
 
+import math
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
+from agentsim_env.limits import LONGEST_S
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.arrivals import Arrivals, TraceTimes
 from agentsim_env.scenario.base import (
-    Amount,
     Flag,
+    Line,
     Part,
     PositiveAmount,
     PositiveNumber,
     Probability,
+    Retries,
+    Seconds,
     Text,
     WholeNumber,
 )
@@ -28,7 +32,7 @@ class MixEntry(Part):
     weight: PositiveAmount = 1.0
     """Share of the programs, relative to the other entries of the mix."""
 
-    tenant: Text = "default"
+    tenant: Line = "default"
     """Whose programs they are."""
 
     params: SerializeAsAny[BaseModel] = Field(default={}, validate_default=True)
@@ -53,7 +57,7 @@ class MixEntry(Part):
 class TraceSource(Part):
     """Recorded programs."""
 
-    path: Text
+    path: Line
     """File or folder, relative to the scenario's file; in an override, to the working directory."""
 
     format: Text = "auto"
@@ -92,16 +96,21 @@ class ToolServer(Part):
     failure_probability: Probability = 0.0
     """Chance that an attempt fails, drawn from the seed."""
 
-    max_retries: WholeNumber = 0
+    max_retries: Retries = 0
     """Failed attempts of one call at most; the attempt after that succeeds."""
 
-    backoff_s: Amount = 0.0
+    backoff_s: Seconds = 0.0
     """Wait before the first retry; doubles with each further one."""
 
     @model_validator(mode="after")
     def _failures_have_retries(self) -> Self:
         if self.failure_probability > 0 and self.max_retries == 0:
             reason = "must be at least 1 where failure_probability is above 0: a call ends with a success"
+            raise not_allowed(reason, self.max_retries, ["max_retries"])
+        waits_s = self.backoff_s * (2.0**self.max_retries - 1.0)
+        if waits_s > LONGEST_S:
+            most = int(math.log2(LONGEST_S / self.backoff_s + 1.0))
+            reason = f"must be at most {most} with a backoff_s of {self.backoff_s:g} that doubles: the clock ends then"
             raise not_allowed(reason, self.max_retries, ["max_retries"])
         return self
 

@@ -2,7 +2,7 @@
 
 from agentsim_env.workload.builder import ChainTurn, ProgramBuilder
 from agentsim_env.workload.draw import WorkloadSource, draw, prepare
-from agentsim_env.workload.faults import FAULT, draw_faults
+from agentsim_env.workload.faults import FAULT, Faults, draw_faults
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 
@@ -13,6 +13,7 @@ __all__ = [
     "SEGMENT",
     "TURN",
     "ChainTurn",
+    "Faults",
     "InvalidProgramsError",
     "ProgramBuilder",
     "Programs",

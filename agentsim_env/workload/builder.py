@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from agentsim_env.limits import MOST_INT32, MOST_RETRIES
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 
@@ -56,6 +58,7 @@ class ProgramBuilder:
         """Adds a run of `n_blocks` blocks that follows segment `parent` (-1: a root) and returns its number."""
         if not -1 <= parent < len(self._segments):
             raise InvalidProgramsError(f"segment {len(self._segments)}: parent = {parent}: no such segment")
+        _check_fits(f"segment {len(self._segments)}: n_blocks", n_blocks)
         start = self.end_block(parent)
         self._segments.append((parent, start, n_blocks))
         return len(self._segments) - 1
@@ -108,6 +111,9 @@ class ProgramBuilder:
         if not 0 <= program < len(self._programs):
             raise InvalidProgramsError(f"turn {len(self._turns)}: program = {program}: no such program")
         new = prompt_tokens if new_tokens is None else new_tokens
+        given = {"segment": segment, "prompt_tokens": prompt_tokens, "new_tokens": new, "output_tokens": output_tokens}
+        for name, value in given.items():
+            _check_fits(f"turn {len(self._turns)}: {name}", value)
         self._turns.append((program, segment, prompt_tokens, new, output_tokens))
         return len(self._turns) - 1
 
@@ -126,6 +132,7 @@ class ProgramBuilder:
                 raise InvalidProgramsError(f"edge {len(self._edges)}: turn {turn}: no such turn")
         if self._turns[source][0] != self._turns[target][0]:
             raise InvalidProgramsError(f"edge {len(self._edges)}: turn {target}: of another program than turn {source}")
+        _check_fits(f"edge {len(self._edges)}: failures", failures, MOST_RETRIES)
         if tool not in self._tool_index:
             self._tool_index[tool] = len(self._tools)
             self._tools[tool] = Tool(tool)
@@ -235,6 +242,12 @@ class ProgramBuilder:
             if len(order) - placed != len(of_program[number]):
                 raise InvalidProgramsError(f"program {number}: its edges form a cycle")
         return np.array(order, np.int64)
+
+
+def _check_fits(name: str, value: int, most: int = MOST_INT32) -> None:
+    """Refuses what would become another number in the arrays; whether it makes sense is seen when all is there."""
+    if not isinstance(value, Integral) or abs(value) > most:
+        raise InvalidProgramsError(f"{name} = {value!r}: must be a whole number of at most {most:,}")
 
 
 def _inverse(order: np.ndarray) -> np.ndarray:

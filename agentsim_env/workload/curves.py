@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agentsim_env.limits import MOST_COUNT
+from agentsim_env.workload.validation import InvalidProgramsError
+
 _NORMAL = NormalDist()
 _FARTHEST_SCORE = 8.0
 _SMALLEST_RANK = _NORMAL.cdf(-_FARTHEST_SCORE)
@@ -207,7 +210,14 @@ class CurveTable:
         return np.exp(values, out=values)
 
     def counts(self, scores: np.ndarray, rows: np.ndarray | int) -> np.ndarray:
-        """Values of the curves at normal scores, rounded to whole numbers of at least 1."""
+        """Values of the curves at normal scores, rounded to whole numbers of at least 1.
+
+        Raises:
+            InvalidProgramsError: A value is above `MOST_COUNT`.
+        """
         values = self.at(scores, rows)
+        if len(values) and not values.max() <= MOST_COUNT:
+            reason = f"counts are at most {MOST_COUNT:,}; give the distribution a max"
+            raise InvalidProgramsError(f"a distribution of counts gives {values.max():g}: {reason}")
         np.rint(values, out=values)
         return np.maximum(values, 1.0, out=values).astype(np.int64)

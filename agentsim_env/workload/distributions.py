@@ -1,11 +1,13 @@
 """Distributions of token counts and times, as a scenario or a family gives them."""
 
+import math
 from functools import cached_property
 from typing import Annotated, Any, Self
 
+import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from agentsim_env.scenario.base import Amount, PositiveAmount
+from agentsim_env.scenario.base import Amount, LogDeviation, LogMean, PositiveAmount
 from agentsim_env.scenario.problems import not_allowed
 from agentsim_env.workload import curves
 from agentsim_env.workload.cached import CachedPart
@@ -49,10 +51,10 @@ class Distribution(CachedPart):
     sd: Amount | None = None
     """Standard deviation, with `mean`."""
 
-    ln_mean: float | None = None
+    ln_mean: LogMean | None = None
     """Mean of the logarithm, with `ln_sd`."""
 
-    ln_sd: Amount | None = None
+    ln_sd: LogDeviation | None = None
     """Standard deviation of the logarithm, with `ln_mean` or `p50`."""
 
     p1: PositiveAmount | None = None
@@ -128,9 +130,14 @@ class Distribution(CachedPart):
         self._check_order([getattr(self, name) for name in _PERCENTILES if name in points], "percentiles")
         self._check_order(self.values, "values")
         try:
-            _ = self.curve
+            with np.errstate(over="ignore"):
+                most = self.quantile(1.0)
         except ValueError as error:
             raise not_allowed(str(error), self.mean, ["mean"]) from None
+        except OverflowError:
+            raise not_allowed("is so wide that its values are no numbers any more", None, []) from None
+        if not math.isfinite(most):
+            raise not_allowed(f"is so wide that its largest values are {most:g}: give a max", None, [])
         return self
 
     @staticmethod

@@ -1,6 +1,7 @@
-"""Failures of instances, drawn before the episode."""
+"""Failures of instances, drawn as far as an episode comes."""
 
-from typing import TYPE_CHECKING
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,45 +18,91 @@ FAULT = np.dtype(
 )
 
 
-def draw_faults(cluster: "Cluster", horizon_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Failures and returns of all instances.
+class _Outage(NamedTuple):
+    failure_s: float
+    return_s: float
 
-    Each failure is followed by a return. Instances have generators of their own, so that neither a longer horizon nor
-    another instance changes what is drawn for one.
+
+class Faults:
+    """Failures and returns of all instances of a cluster, in order of time and instance.
+
+    Each failure is followed by a return; failures and returns of an instance alternate. Instances have generators of
+    their own, so that neither how many are asked for nor another instance changes what is drawn for one.
 
     Args:
         cluster: The cluster; its instances fail at fixed times, at random (`mtbf_s`, `mttr_s`) or never.
         horizon_s: Failures at this time and later are left out; their returns may be later.
         rng: Generator that those of the instances are spawned from.
+    """
 
-    Returns:
-        `FAULT` array, sorted by time and instance; failures and returns of an instance alternate.
+    def __init__(self, cluster: "Cluster", horizon_s: float, rng: np.random.Generator) -> None:
+        self._horizon_s = horizon_s
+        self._groups = [group for group in cluster.instances for _ in range(group.count)]
+        self._planned = [outages for group in cluster.instances for outages in [_planned(group)] * group.count]
+        self._rngs = rng.spawn(len(self._groups))
+        self._outages = [0] * len(self._groups)
+        self._drawn: list[tuple[float, int, int]] = []
+        # Next of each instance: time, instance, and for a failure its return, which no other failure comes before.
+        self._next: list[tuple[float, int, float | None]] = []
+        for i, group in enumerate(self._groups):
+            self._fail_after(i, group.start_s)
+        heapify(self._next)
+
+    def part(self, first: int, n: int) -> np.ndarray:
+        """`FAULT` array of up to `n` of them from number `first` on; fewer where there are no more."""
+        while len(self._drawn) < first + n and self._next:
+            self._draw()
+        return np.array(self._drawn[first : first + n], FAULT)
+
+    def _draw(self) -> None:
+        time_s, i, return_s = heappop(self._next)
+        self._drawn.append((time_s, i, int(return_s is None)))
+        if return_s is None:
+            self._fail_after(i, time_s)
+        else:
+            heappush(self._next, (return_s, i, None))
+
+    def _fail_after(self, i: int, now_s: float) -> None:
+        outage = self._next_outage(i, now_s)
+        self._outages[i] += 1
+        if outage is not None and outage.failure_s < self._horizon_s:
+            heappush(self._next, (outage.failure_s, i, outage.return_s))
+
+    def _next_outage(self, i: int, now_s: float) -> _Outage | None:
+        """The next outage of instance `i`, which is up from `now_s` on; None where there is none any more."""
+        group, rng = self._groups[i], self._rngs[i]
+        if group.mtbf_s is not None and group.mttr_s is not None:
+            failure_s = now_s + group.mtbf_s * rng.standard_exponential()
+            return _Outage(failure_s, failure_s + group.mttr_s * rng.standard_exponential())
+        planned = self._planned[i]
+        return planned[self._outages[i]] if self._outages[i] < len(planned) else None
+
+
+def _planned(instance: "Instance") -> list[_Outage]:
+    """Planned outages in order; those that touch are one, as an instance that is down cannot fail."""
+    outages: list[_Outage] = []
+    for failure in instance.failures:
+        begin_s, end_s = failure.at_s, failure.at_s + failure.down_s
+        if outages and begin_s <= outages[-1].return_s:
+            begin_s = outages.pop().failure_s
+        outages.append(_Outage(begin_s, end_s))
+    return outages
+
+
+def may_fail(cluster: "Cluster") -> bool:
+    """Whether any instance of a cluster fails, as far as its scenario says."""
+    return any(group.failures or group.mtbf_s is not None for group in cluster.instances)
+
+
+def draw_faults(cluster: "Cluster", horizon_s: float, rng: np.random.Generator) -> np.ndarray:
+    """All faults of a cluster up to a time, as a `FAULT` array; see `Faults`.
 
     Raises:
         ValueError: If failures are random and `horizon_s` is not finite.
     """
-    groups = [group for group in cluster.instances for _ in range(group.count)]
-    events = [
-        (time_s, instance, up)
-        for instance, (group, own) in enumerate(zip(groups, rng.spawn(len(groups)), strict=True))
-        for outage in _outages(group, horizon_s, own)
-        for up, time_s in enumerate(outage)
-    ]
-    # The sort is stable: where one outage ends as the next begins, the return stays before the failure.
-    return np.array(sorted(events, key=lambda event: event[:2]), FAULT)
-
-
-def _outages(instance: "Instance", horizon_s: float, rng: np.random.Generator) -> list[tuple[float, float]]:
-    """(failure, return) of one instance."""
-    if instance.mtbf_s is None or instance.mttr_s is None:
-        return [(f.at_s, f.at_s + f.down_s) for f in instance.failures if f.at_s < horizon_s]
-    if not np.isfinite(horizon_s):
+    if not np.isfinite(horizon_s) and any(group.mtbf_s is not None for group in cluster.instances):
         raise ValueError("horizon_s: must be finite where an instance has an mtbf_s")
-    outages: list[tuple[float, float]] = []
-    now_s = instance.start_s
-    while True:
-        failure_s = now_s + instance.mtbf_s * rng.standard_exponential()
-        if failure_s >= horizon_s:
-            return outages
-        now_s = failure_s + instance.mttr_s * rng.standard_exponential()
-        outages.append((failure_s, now_s))
+    faults, n = Faults(cluster, horizon_s, rng), 1024
+    while len(drawn := faults.part(0, n)) == n:
+        n *= 2
+    return drawn

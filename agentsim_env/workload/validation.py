@@ -1,10 +1,17 @@
-"""Checks that a workload is what the engine takes it for."""
+"""The gate before the engine: whatever a workload comes from, it is what the engine takes it for, or it is refused.
 
-from collections.abc import Callable
+Compiled code follows indices without looking; a wrong one reads and writes other memory, and a cycle never ends. So
+every workload passes here at every reset, drawn ones too: it takes about a tenth of a millisecond.
+"""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from agentsim_env.errors import AgentSimError
+from agentsim_env.limits import LONGEST_S, MOST_COUNT, MOST_INT32, MOST_RETRIES
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
 
 
@@ -13,144 +20,207 @@ class InvalidProgramsError(AgentSimError, ValueError):
 
 
 def validate(programs: Programs) -> None:
-    """Checks everything that `Programs` promises.
+    """Checks everything that `Programs` promises, and the limits of the engine.
 
     Raises:
         InvalidProgramsError: At the first entry that breaks a promise.
     """
-    _check_dtypes(programs)
-    _check_segments(programs)
+    _check_kinds(programs)
+    _check_tools(programs)
+    ends = _check_segments(programs.segment)
     _check_programs(programs)
-    _check_turns(programs)
-    _check_edges(programs)
+    _check_turns(programs, ends)
+    _check_graph(programs)
+    _check_calls(programs)
 
 
 def _refuse(bad: np.ndarray, message: Callable[[int], str]) -> None:
-    where = np.flatnonzero(bad)
-    if len(where):
+    if bad.any():
+        where = np.flatnonzero(bad)
         more = f" (and {len(where) - 1} more)" if len(where) > 1 else ""
         raise InvalidProgramsError(message(int(where[0])) + more)
 
 
-def _check_dtypes(programs: Programs) -> None:
+def _outside(values: np.ndarray, least: float, most: float) -> bool:
+    """Whether any of some numbers is out of bounds, NaN too; quick, so that which one is asked for afterwards."""
+    return len(values) > 0 and not (values.min() >= least and values.max() <= most)
+
+
+def _check_range(values: np.ndarray, name: str, least: float, most: float, allowed: str) -> None:
+    """Refuses numbers that are not in `least .. most`; `name` is that of an entry and of a field, as "turn.segment"."""
+    if _outside(values, least, most):
+        entry, field = name.split(".")
+        bad = ~((values >= least) & (values <= most))
+        _refuse(bad, lambda i: f"{entry} {i}: {field} = {values[i]}: {allowed}")
+
+
+def _check_kinds(programs: Programs) -> None:
+    if not isinstance(programs, Programs):
+        raise InvalidProgramsError(
+            f"programs: must be a Programs, as ProgramBuilder and read_programs give it, not {type(programs).__name__}"
+        )
     for name, dtype in (("program", PROGRAM), ("turn", TURN), ("edge", EDGE), ("segment", SEGMENT)):
-        array = getattr(programs, name)
-        if array.dtype != dtype or array.ndim != 1:
+        array: Any = getattr(programs, name)
+        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
             raise InvalidProgramsError(f"{name}: must be a one-dimensional array of dtype {dtype}")
-    if programs.block_size < 1:
-        raise InvalidProgramsError(f"block_size = {programs.block_size}: must be at least 1")
+        if not (array.flags.c_contiguous and array.flags.aligned):
+            raise InvalidProgramsError(f"{name}: must lie in one piece, aligned, as its copy does: np.array({name})")
+    _check_whole(programs.block_size, "block_size", 1)
+
+
+def _check_whole(value: Any, name: str, least: int) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= MOST_COUNT:
+        raise InvalidProgramsError(f"{name} = {value!r}: must be a whole number from {least} to {MOST_COUNT:,}")
+
+
+def _check_tools(programs: Programs) -> None:
+    for name in ("tools", "families", "tenants"):
+        if not isinstance(getattr(programs, name), Sequence):
+            raise InvalidProgramsError(f"{name}: must be a tuple")
     for i, tool in enumerate(programs.tools):
-        if tool.concurrency < 0 or not 0 <= tool.backoff_s < np.inf:
-            raise InvalidProgramsError(f"tool {i} ({tool.name}): concurrency and backoff_s must be at least 0")
+        _check_whole(tool.concurrency, f"tool {i} ({tool.name}): concurrency", 0)
+        if not isinstance(tool.backoff_s, Real) or not 0 <= tool.backoff_s <= LONGEST_S:
+            reason = f"must be in 0 .. {LONGEST_S:g} seconds"
+            raise InvalidProgramsError(f"tool {i} ({tool.name}): backoff_s = {tool.backoff_s!r}: {reason}")
 
 
-def _check_segments(programs: Programs) -> None:
-    segment = programs.segment
-    index, parent = np.arange(len(segment)), segment["parent"]
+def _check_segments(segment: np.ndarray) -> np.ndarray:
+    """Checks the forest; returns the block behind each path."""
+    parent, n_blocks = segment["parent"], segment["n_blocks"]
     _refuse(
-        (parent < -1) | (parent >= index),
+        (parent < -1) | (parent >= np.arange(len(segment))),
         lambda i: f"segment {i}: parent = {parent[i]}: must come before the segment, or be -1",
     )
-    _refuse(segment["n_blocks"] < 1, lambda i: f"segment {i}: n_blocks = {segment['n_blocks'][i]}: must be at least 1")
-    ends = segment["start_block"].astype(np.int64) + segment["n_blocks"]
+    _check_range(n_blocks, "segment.n_blocks", 1, MOST_INT32, "must be at least 1")
+    ends = segment["start_block"] + n_blocks.astype(np.int64)
     expected = np.where(parent >= 0, ends[parent], 0)
     _refuse(
         segment["start_block"] != expected,
         lambda i: f"segment {i}: start_block = {segment['start_block'][i]}: must be {expected[i]}, its parent's end",
     )
+    _refuse(ends > MOST_INT32, lambda i: f"segment {i}: ends with block {ends[i]}: must be at most {MOST_INT32:,}")
+    return ends
 
 
 def _check_programs(programs: Programs) -> None:
     program, turn = programs.program, programs.turn
     n = len(program)
-    arrival_s, after = program["arrival_s"], program["after"].astype(np.int64)
-    _refuse(
-        ~(np.isfinite(arrival_s) & (arrival_s >= 0)),
-        lambda i: f"program {i}: arrival_s = {arrival_s[i]}: must be finite and at least 0",
+    _check_range(
+        program["arrival_s"],
+        "program.arrival_s",
+        0.0,
+        LONGEST_S,
+        f"must be finite and at least 0, at most {LONGEST_S:g} s",
     )
-    _refuse(np.isnan(program["deadline_s"]), lambda i: f"program {i}: deadline_s is not a number")
-    _refuse((after < -1) | (after >= n), lambda i: f"program {i}: after = {after[i]}: there are {n} programs")
-    roots = np.flatnonzero(after == -1)
-    _refuse(
-        np.diff(arrival_s[roots], prepend=0.0) < 0,
-        lambda i: f"program {roots[i]}: arrival_s = {arrival_s[roots[i]]}: programs with after = -1 must be in order",
-    )
-    reached = after
-    for _ in range(max(n, 1).bit_length()):
-        reached = np.where(reached >= 0, reached[reached], -1)
-    _refuse(reached >= 0, lambda i: f"program {i}: after = {after[i]}: waits for itself, over others")
+    deadline_s = program["deadline_s"]
+    _refuse(np.isnan(deadline_s), lambda i: f"program {i}: deadline_s is not a number")
+    _check_arrivals(program["after"].astype(np.int64), program["arrival_s"])
     for field, names in (("family", programs.families), ("tenant", programs.tenants)):
-        _refuse(
-            (program[field] < 0) | (program[field] >= len(names)),
-            lambda i, field=field, names=names: (
-                f"program {i}: {field} = {program[field][i]}: there are {len(names)} names"
-            ),
-        )
+        _check_range(program[field], f"program.{field}", 0, len(names) - 1, f"there are {len(names)} names")
     n_turns = program["n_turns"].astype(np.int64)
-    _refuse(n_turns < 1, lambda i: f"program {i}: n_turns = {n_turns[i]}: must be at least 1")
-    expected = np.cumsum(n_turns) - n_turns
-    _refuse(
-        program["first_turn"] != expected,
-        lambda i: f"program {i}: first_turn = {program['first_turn'][i]}: must be {expected[i]}",
-    )
+    _check_range(n_turns, "program.n_turns", 1, MOST_INT32, "must be at least 1")
+    ends = np.cumsum(n_turns)
+    first = program["first_turn"]
+    _refuse(first != ends - n_turns, lambda i: f"program {i}: first_turn = {first[i]}: must be {ends[i] - n_turns[i]}")
     if n_turns.sum() != len(turn):
         raise InvalidProgramsError(f"programs have {n_turns.sum()} turns, and there are {len(turn)}")
-    owner = np.repeat(np.arange(n), n_turns)
+    owner = np.repeat(np.arange(n, dtype=np.int32), n_turns)
     _refuse(turn["program"] != owner, lambda i: f"turn {i}: program = {turn['program'][i]}: must be {owner[i]}")
 
 
-def _check_turns(programs: Programs) -> None:
-    turn, segment = programs.turn, programs.segment
-    prompt, new, output = (turn[name].astype(np.int64) for name in ("prompt_tokens", "new_tokens", "output_tokens"))
-    _refuse(prompt < 1, lambda i: f"turn {i}: prompt_tokens = {prompt[i]}: must be at least 1")
+def _check_arrivals(after: np.ndarray, arrival_s: np.ndarray) -> None:
+    """Programs that wait for no other are in order; the others wait for one that has not, at the end, waited for them.
+
+    Args:
+        after: Program that each one waits for, -1 for none.
+        arrival_s: Times of arrival, or delays.
+    """
+    n = len(after)
+    _check_range(after, "program.after", -1, n - 1, f"must be -1, or one of the {n} programs")
+    roots = np.flatnonzero(after == -1)
+    times = arrival_s[roots]
+    if (times[1:] < times[:-1]).any():
+        late = roots[1:][times[1:] < times[:-1]]
+        reason = "programs with after = -1 must be in order"
+        raise InvalidProgramsError(f"program {late[0]}: arrival_s = {arrival_s[late[0]]}: {reason}")
+    if len(roots) == n:
+        return
+    reached = after
+    for _ in range(n.bit_length()):
+        reached = np.where(reached >= 0, reached[reached], -1)
+    _refuse(reached >= 0, lambda i: f"program {i}: after = {after[i]}: waits for itself, over others")
+
+
+def _check_turns(programs: Programs, ends: np.ndarray) -> None:
+    turn = programs.turn
+    prompt, new = turn["prompt_tokens"].astype(np.int64), turn["new_tokens"]
+    output, leaf = turn["output_tokens"], turn["segment"]
+    _check_range(prompt, "turn.prompt_tokens", 1, MOST_INT32, "must be at least 1")
     _refuse((new < 0) | (new > prompt), lambda i: f"turn {i}: new_tokens = {new[i]}: must be in 0 .. {prompt[i]}")
-    _refuse(output < 1, lambda i: f"turn {i}: output_tokens = {output[i]}: must be at least 1")
-    leaf = turn["segment"]
+    _check_range(output, "turn.output_tokens", 1, MOST_INT32, "must be at least 1")
+    total = prompt + output
+    _check_range(total, "turn.prompt_tokens + output_tokens", 1, MOST_INT32, f"must be at most {MOST_INT32:,}")
+    n_segments = len(programs.segment)
+    _check_range(leaf, "turn.segment", 0, n_segments - 1, f"there are {n_segments} segments")
+    covered = ends[leaf]
+    size = programs.block_size
     _refuse(
-        (leaf < 0) | (leaf >= len(segment)),
-        lambda i: f"turn {i}: segment = {leaf[i]}: there are {len(segment)} segments",
-    )
-    covered = (segment["start_block"].astype(np.int64) + segment["n_blocks"])[leaf]
-    needed = -(-(prompt + output) // programs.block_size)
-    _refuse(
-        covered < needed,
-        lambda i: f"turn {i}: segment {leaf[i]} ends with block {covered[i]}, prompt and output need {needed[i]}",
+        covered * size < total,
+        lambda i: (
+            f"turn {i}: segment {leaf[i]} ends with block {covered[i]}, prompt and output need {-(-total[i] // size)}"
+        ),
     )
 
 
-def _check_edges(programs: Programs) -> None:
-    turn, edge = programs.turn, programs.edge
-    n_edges = turn["n_edges"].astype(np.int64)
-    _refuse(n_edges < 0, lambda i: f"turn {i}: n_edges = {n_edges[i]}: must be at least 0")
-    expected = np.cumsum(n_edges) - n_edges
-    _refuse(
-        turn["first_edge"] != expected,
-        lambda i: f"turn {i}: first_edge = {turn['first_edge'][i]}: must be {expected[i]}",
-    )
-    if n_edges.sum() != len(edge):
-        raise InvalidProgramsError(f"turns have {n_edges.sum()} edges, and there are {len(edge)}")
-    source, target = np.repeat(np.arange(len(turn)), n_edges), edge["target"]
-    _refuse((target < 0) | (target >= len(turn)), lambda i: f"edge {i}: target = {target[i]}: no such turn")
+def _check_graph(programs: Programs) -> None:
+    """Edges stand in the order of the turns that they leave, and lead to later turns of the same program."""
+    turn, target = programs.turn, programs.edge["target"].astype(np.int64)
+    n_turns, n_edges = len(turn), turn["n_edges"].astype(np.int64)
+    _check_range(n_edges, "turn.n_edges", 0, MOST_INT32, "must be at least 0")
+    ends = np.cumsum(n_edges)
+    first = turn["first_edge"]
+    _refuse(first != ends - n_edges, lambda i: f"turn {i}: first_edge = {first[i]}: must be {ends[i] - n_edges[i]}")
+    if n_edges.sum() != len(target):
+        raise InvalidProgramsError(f"turns have {n_edges.sum()} edges, and there are {len(target)}")
+    source = np.repeat(np.arange(n_turns), n_edges)
+    _check_range(target, "edge.target", 0, n_turns - 1, "no such turn")
     _refuse(
         target <= source,
         lambda i: f"edge {i}: target = {target[i]}: must come after turn {source[i]}, which it leaves",
     )
+    owner = turn["program"]
     _refuse(
-        turn["program"][target] != turn["program"][source],
+        owner[target] != owner[source],
         lambda i: f"edge {i}: from turn {source[i]} to {target[i]}: of another program",
     )
-    parents = np.bincount(target, minlength=len(turn))
+    parents = np.bincount(target, minlength=n_turns)
     _refuse(
         turn["n_parents"] != parents,
         lambda i: f"turn {i}: n_parents = {turn['n_parents'][i]}: {parents[i]} edges lead to it",
     )
-    gap_s, tool = edge["gap_s"], edge["tool"]
-    _refuse(
-        ~(np.isfinite(gap_s) & (gap_s >= 0)),
-        lambda i: f"edge {i}: gap_s = {gap_s[i]}: must be finite and at least 0",
-    )
-    _refuse(
-        (tool < 0) | (tool >= len(programs.tools)),
-        lambda i: f"edge {i}: tool = {tool[i]}: there are {len(programs.tools)} tools",
-    )
-    _refuse(edge["failures"] < 0, lambda i: f"edge {i}: failures = {edge['failures'][i]}: must be at least 0")
+
+
+def _check_calls(programs: Programs) -> None:
+    """Tools of the edges, and the time that each call takes with all its attempts and back-offs."""
+    edge, tools = programs.edge, programs.tools
+    gap_s, tool, failures = edge["gap_s"], edge["tool"], edge["failures"]
+    _check_range(gap_s, "edge.gap_s", 0.0, LONGEST_S, f"must be finite and at least 0, at most {LONGEST_S:g} s")
+    _check_range(tool, "edge.tool", 0, len(tools) - 1, f"there are {len(tools)} tools")
+    _check_range(failures, "edge.failures", 0, MOST_RETRIES, f"must be in 0 .. {MOST_RETRIES}")
+    if failures.any():
+        call_s = call_times_s(programs)
+        _refuse(
+            call_s > LONGEST_S,
+            lambda i: (
+                f"edge {i}: failures = {failures[i]}: with gap_s = {gap_s[i]:g} and a back-off of"
+                f" {tools[tool[i]].backoff_s:g} s that doubles the call takes {call_s[i]:g} s; at most {LONGEST_S:g}"
+            ),
+        )
+
+
+def call_times_s(programs: Programs) -> np.ndarray:
+    """Time of each call with its failed attempts and back-offs, without waits for a server, `f8 [edges]`."""
+    edge = programs.edge
+    backoff_s = np.array([tool.backoff_s for tool in programs.tools] or [0.0])[edge["tool"]]
+    failures = edge["failures"].astype(float)
+    return edge["gap_s"] * (failures + 1.0) + backoff_s * (np.exp2(failures) - 1.0)

@@ -298,7 +298,7 @@ class RandomWorkload:
         """A chain that begins with `prompt` tokens; its turns."""
         contexts = []
         for i, (new, output) in enumerate(lengths):
-            contexts.append((prompt, prompt if i == 0 else new, output))
+            contexts.append((prompt, prompt if i == 0 else min(new, prompt), output))
             following = prompt + output + (lengths[i + 1][0] if i + 1 < len(lengths) else 0)
             if self.knobs.irregular and self.rng.random() < 0.3:
                 following = max(1, int(self.rng.integers(following + 1)))

@@ -15,7 +15,9 @@ import pytest
 
 from agentsim_env import Simulator
 from agentsim_env.engine import build
-from agentsim_env.engine.entry import Core
+from agentsim_env.engine.decisions import ENDED
+from agentsim_env.engine.entry import FAULTS_AT_ONCE, Core
+from agentsim_env.workload import draw_faults
 from tests.engine.hand_made import state
 from tests.small import SMALL, answer_at_random, small
 
@@ -224,3 +226,43 @@ def test_faults_are_the_same_under_every_agent() -> None:
         assert (records.instances["up_s"] < records.now_s).any()
     assert len(drawn[0]) > 100
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def failing_often() -> Simulator:
+    instances = [{"gpu": "H100", "count": 4, "mtbf_s": 2.0, "mttr_s": 1.0}]
+    slow = {"workload.arrivals.rate_per_s": 0.4, "episode.programs": 120}
+    simulator = Simulator(small("equal", {"cluster.instances": instances, **slow}))
+    simulator.reset(5)
+    return simulator
+
+
+def test_faults_that_are_given_as_they_are_needed_are_those_that_were_known_from_the_start() -> None:
+    simulator = failing_often()
+    simulator.run()
+    assert simulator.state.world["faults"][0] > 2 * FAULTS_AT_ONCE
+    whole = failing_often()
+    faults = draw_faults(whole.scenario.cluster, simulator.now + 10.0, np.random.default_rng([5, 1]))
+    core = Core(whole.blueprint.state(whole.programs, faults, 5))
+    assert core.advance() == ENDED
+    for name in ("turn_run", "program_run", "instance"):
+        assert getattr(core.state, name).tobytes() == getattr(simulator.state, name).tobytes(), name
+
+
+def test_a_snapshot_knows_the_faults_to_come() -> None:
+    def stop() -> None:
+        if simulator.state.world["faults"][0] > FAULTS_AT_ONCE:
+            raise InterruptedError
+
+    simulator = failing_often()
+    with pytest.raises(InterruptedError):
+        simulator.run(stop)
+    middle = simulator.snapshot()
+    hashes = set()
+    for copied in (lambda it: it, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))):
+        simulator.restore(middle)
+        other = copied(simulator)
+        other.run()
+        hashes.add(other.records().content_hash())
+    whole = failing_often()
+    whole.run()
+    assert hashes == {whole.records().content_hash()}

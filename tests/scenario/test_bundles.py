@@ -84,7 +84,7 @@ def test_parameters_beside_it_are_those_of_its_rules() -> None:
 
 
 def test_a_rule_that_is_asked_again_needs_a_time_between() -> None:
-    message = r"rules\.rule_params\.retain_kv\.period_s = 0\.0: must be above 0"
+    message = r"rules\.rule_params\.retain_kv\.period_s = 0\.0: must be from 0\.001 to 1e\+09: seconds"
     with pytest.raises(ScenarioError, match=message):
         load_scenario("pressure_2", ["rules={bundle: infercept, rule_params: {retain_kv: {period_s: 0}}}"])
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,29 @@ def test_what_is_missing_is_blamed_on_what_should_contain_it(small: Path) -> Non
         ScenarioError, match=r"^--set workload.arrivals=.*: workload.arrivals.cv: required, but not given"
     ):
         load_scenario(small, ["workload.arrivals={process: gamma, load: 0.9}"])
+
+
+@pytest.mark.usefixtures("real_names")
+def test_model_paths_are_relative_to_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    config = {
+        "model_type": "llama",
+        "num_hidden_layers": 4,
+        "hidden_size": 1024,
+        "num_attention_heads": 8,
+        "intermediate_size": 4096,
+        "vocab_size": 32000,
+        "max_position_embeddings": 8192,
+    }
+    (tmp_path / "models" / "mine.json").write_text(json.dumps(config))
+    path = tmp_path / "with_model.yaml"
+    path.write_text("extends: tool_chat\ncluster: {model: models/mine.json}\n")
+    assert load_scenario(path).cluster.model == str(tmp_path / "models" / "mine.json")
+    monkeypatch.chdir(tmp_path)
+    assert load_scenario("tool_chat", ["cluster.model=./models/mine.json"]) == load_scenario(
+        "tool_chat", ["cluster.model=models/mine.json"]
+    )
+    assert load_scenario("tool_chat").cluster.model == "Llama-3.1-8B"
 
 
 def test_trace_paths_are_relative_to_their_file(small: Path, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ CASES = {
         "rules.rule_params.route_turn.threshold: unknown parameter of rule 'least_loaded'"
     ),
     # Reward, episode, objectives, decisions
-    "reward.unit_s=0": "reward.unit_s = 0: must be greater than 0",
+    "reward.unit_s=0": "reward.unit_s = 0: must be greater than or equal to 1e-09: what is divided by it has to be a number",
     "reward.terms.ttfft=1": "reward.terms.ttfft = 'ttfft': not one of the allowed values; did you mean ttft?; allowed: cost",
     "reward.terms.ttft=-1": "reward.terms.ttft = -1: must be greater than or equal to 0",
     "reward.terms={time_in_system: 0}": ("reward.terms = {'time_in_system': 0.0}: at least one weight must be above 0"),

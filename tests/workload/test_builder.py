@@ -136,3 +136,19 @@ def test_what_breaks_a_promise_is_refused(change, message):
     with pytest.raises(InvalidProgramsError, match=message):
         change(builder)
         builder.build()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: b.add_turn(0, 0, prompt_tokens=2**32 + 5, output_tokens=1), "turn 2: prompt_tokens = 4294967301"),
+        (lambda b: b.add_turn(0, 0, prompt_tokens=1.5, output_tokens=1), "turn 2: prompt_tokens = 1.5"),
+        (lambda b: b.add_segment(2**32), "segment 1: n_blocks = 4294967296"),
+        (lambda b: b.add_edge(0, 1, failures=40_000), "edge 1: failures = 40000"),
+    ],
+)
+def test_numbers_that_the_arrays_cannot_hold_are_refused(change, message):
+    builder = ProgramBuilder()
+    builder.add_chain(builder.add_program(), [ChainTurn(10, 2), ChainTurn(3, 4)])
+    with pytest.raises(InvalidProgramsError, match=message):
+        change(builder)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.scenario.cluster import Cluster
-from agentsim_env.workload import FAULT, draw_faults
+from agentsim_env.workload import FAULT, Faults, draw_faults
 
 
 def cluster(*instances):
@@ -16,10 +16,10 @@ def test_fixed_failures_of_every_instance_of_a_group():
     assert faults.tolist() == [(5.0, 1, 0), (5.0, 2, 0), (7.0, 1, 1), (7.0, 2, 1)]
 
 
-def test_outages_that_touch_alternate():
-    touching = {"failures": [{"at_s": 5.0, "down_s": 2.0}, {"at_s": 7.0, "down_s": 1.0}]}
+def test_outages_that_touch_are_one():
+    touching = {"failures": [{"at_s": 5.0, "down_s": 2.0}, {"at_s": 7.0, "down_s": 1.0}, {"at_s": 9.0, "down_s": 0.5}]}
     faults = draw_faults(cluster(touching), 10.0, np.random.default_rng(0))
-    assert faults.tolist() == [(5.0, 0, 0), (7.0, 0, 1), (7.0, 0, 0), (8.0, 0, 1)]
+    assert faults.tolist() == [(5.0, 0, 0), (8.0, 0, 1), (9.0, 0, 0), (9.5, 0, 1)]
 
 
 def test_no_failures():
@@ -46,6 +46,16 @@ def test_neither_horizon_nor_neighbours_change_an_instance():
     longer = draw_faults(cluster(failing, failing), 5000.0, np.random.default_rng(3))
     first = longer[longer["instance"] == 0]
     assert first[: len(short)].tolist() == short.tolist()
+
+
+def test_faults_are_the_same_however_many_are_asked_for_at_once():
+    failing = cluster({"count": 3, "mtbf_s": 50.0, "mttr_s": 5.0}, {"failures": [{"at_s": 70.0, "down_s": 900.0}]})
+    whole = draw_faults(failing, 3000.0, np.random.default_rng(4))
+    faults = Faults(failing, 3000.0, np.random.default_rng(4))
+    parts = [faults.part(first, 7) for first in range(0, len(whole) + 7, 7)]
+    assert np.concatenate(parts).tolist() == whole.tolist()
+    assert faults.part(3, 4).tolist() == whole[3:7].tolist()
+    assert len(faults.part(len(whole), 7)) == 0
 
 
 def test_random_failures_need_a_horizon():

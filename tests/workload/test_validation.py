@@ -44,7 +44,30 @@ def broken(array, field, index, value):
         (broken("edge", "gap_s", 3, np.inf), "edge 3: gap_s = inf"),
         (broken("edge", "tool", 3, 77), "edge 3: tool = 77"),
         (broken("edge", "failures", 3, -1), "edge 3: failures = -1"),
+        (broken("program", "arrival_s", 0, -1.0), "program 0: arrival_s = -1"),
+        (broken("program", "arrival_s", -1, 1e300), "program 19: arrival_s = 1e\\+300: .* at most 1e\\+09 s"),
+        (broken("program", "after", 2, -2), "program 2: after = -2"),
+        (broken("program", "n_turns", 0, -5), "program 0: n_turns = -5"),
+        (broken("program", "n_turns", 0, 2**31 - 1), "program 1: first_turn"),
+        (broken("segment", "n_blocks", -1, 2**31 - 1), "ends with block .*: must be at most 2,147,483,647"),
+        (broken("turn", "segment", 0, 2**31 - 1), "turn 0: segment = 2147483647"),
+        (broken("turn", "output_tokens", 1, -800), "turn 1: output_tokens = -800"),
+        (broken("turn", "output_tokens", 0, 2**31 - 1), "prompt_tokens \\+ output_tokens = .* at most 2,147,483,647"),
+        (broken("turn", "n_edges", 0, 2), "turn 1: first_edge"),
+        (broken("edge", "target", 0, 2**31 - 1), "edge 0: target = 2147483647: no such turn"),
+        (broken("edge", "target", -1, 1), "edge .*: target = 1: must come after"),
+        (broken("edge", "gap_s", 3, np.nan), "edge 3: gap_s = nan"),
+        (broken("edge", "gap_s", 3, -1e-9), "edge 3: gap_s = -1e-09"),
+        (broken("edge", "gap_s", 3, 1e10), "edge 3: gap_s = 10000000000.0: .* at most 1e\\+09 s"),
+        (broken("edge", "tool", 3, -1), "edge 3: tool = -1: there are"),
+        (broken("edge", "failures", 3, 2_000), "edge 3: failures = 2000: must be in 0 .. 1000"),
         (lambda programs: programs._replace(block_size=0), "block_size = 0"),
+        (lambda programs: programs._replace(block_size=16.0), "block_size = 16.0: must be a whole number"),
+        (lambda programs: programs._replace(edge=programs.edge[::-1]), "edge: must lie in one piece"),
+        (lambda programs: programs._replace(turn=programs.turn.reshape(1, -1)), "turn: must be a one-dimensional"),
+        (lambda programs: programs._replace(turn=programs.turn.tolist()), "turn: must be a one-dimensional array"),
+        (lambda programs: tuple(programs), "programs: must be a Programs, .* not tuple"),
+        (lambda programs: None, "programs: must be a Programs, .* not NoneType"),
         (lambda programs: programs._replace(edge=programs.edge[:-1]), "turns have .* edges"),
         (lambda programs: programs._replace(turn=programs.turn[:-1]), "programs have .* turns"),
         (lambda programs: programs._replace(turn=programs.edge), "turn: must be a one-dimensional array"),
@@ -63,3 +86,14 @@ def test_waiting_in_a_circle_is_found():
     programs.program["after"][[3, 4, 5]] = [4, 5, 3]
     with pytest.raises(InvalidProgramsError, match=r"program 3: after = 4: waits .* \(and 2 more\)"):
         validate(programs)
+
+
+def test_back_offs_that_double_beyond_the_clock_are_refused():
+    programs = source(entry("tool_chat"), n=20).draw(0)
+    slow = tuple(tool._replace(backoff_s=1.0) for tool in programs.tools)
+    programs.edge["failures"][5] = 29
+    validate(programs._replace(tools=slow))
+    programs.edge["failures"][5] = 30
+    validate(programs)
+    with pytest.raises(InvalidProgramsError, match=r"edge 5: failures = 30: .* a back-off of 1 s that doubles"):
+        validate(programs._replace(tools=slow))

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from agentsim_env.limits import MOST_TURNS_OF_A_PROGRAM
 from agentsim_env.scenario.base import Probability
 from agentsim_env.scenario.problems import not_allowed
 from agentsim_env.workload import curves
@@ -15,6 +16,9 @@ from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families.parameters import USER, FamilyParams, ToolKind
 from agentsim_env.workload.shapes import Shapes
 from agentsim_env.workload.streams import Streams
+
+_NEARLY_ALL = 0.9999
+"""Rank of the programs that are looked at for how long they are: what is beyond is drawn once in a while."""
 
 
 class ChainParams(FamilyParams):
@@ -86,6 +90,14 @@ class ChainParams(FamilyParams):
             raise not_allowed("at least one kind unless user_share is 1", names, ["tools"])
         if self.ranks_kinds and any(tool.gap_s.value is not None or tool.gap_s.values for tool in self.tools):
             raise not_allowed("gap_s must be continuous where only its ranks count", names, ["tools"])
+        return self
+
+    @model_validator(mode="after")
+    def _turns_are_few(self) -> Self:
+        most = self.turns.quantile(_NEARLY_ALL)
+        if most > MOST_TURNS_OF_A_PROGRAM:
+            reason = f"programs of {most:g} turns: must be at most {MOST_TURNS_OF_A_PROGRAM:,}, as each takes memory"
+            raise not_allowed(reason, self.turns.model_dump(), ["turns"])
         return self
 
     @model_validator(mode="after")
@@ -166,6 +178,7 @@ def draw_turns(params: ChainParams, n_turns: np.ndarray, first_row: np.ndarray |
         streams: Random streams.
     """
     ends = n_turns.cumsum()
+    params.check_turns(int(ends[-1]))
     total, first, last = int(ends[-1]), ends - n_turns, ends - 1
     leads_on = np.ones(total, bool)
     leads_on[last] = False

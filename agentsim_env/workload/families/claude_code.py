@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import PositiveNumber, Probability, WholeNumber
+from agentsim_env.scenario.base import Probability, Variants, WholeNumber
 from agentsim_env.workload.curves import Curve, CurveTable
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families import tracelab
@@ -28,7 +28,7 @@ class ClaudeCodeParams(ChainParams):
     tool_schema_tokens: Distribution = Distribution(p5=10_067, p25=12_946, p50=14_992, p75=15_463, p95=16_799)
     """System prompt and tool schemas of a configuration. Mean 14.4 k."""
 
-    n_variants: PositiveNumber = 28
+    n_variants: Variants = 28
     """83 sets of tool schemas, two conversations having the same one as often as with 28 equally frequent ones."""
 
     turns: Distribution = Distribution(p5=7, p25=29, p50=68, p75=119, p95=245, max=514)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import PositiveNumber, WholeNumber
+from agentsim_env.scenario.base import Variants, WholeNumber
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families.chain import ChainParams, draw_chains
 from agentsim_env.workload.families.parameters import ToolKind
@@ -41,7 +41,7 @@ class CodingAgentParams(ChainParams):
     tool_schema_tokens: Distribution = Distribution(value=12_217)
     """What is left of the 15 k [C: agentcgroup]."""
 
-    n_variants: PositiveNumber = 4
+    n_variants: Variants = 4
     """Agent configurations. A choice, not a measurement [A]: the runs that were measured had one; daily use had 83 sets
     of tool schemas in 692 conversations, as many collisions as 28 equally frequent ones [C: claude_code_weka]."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import PositiveNumber, WholeNumber
+from agentsim_env.scenario.base import Variants, WholeNumber
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families.chain import ChainParams, draw_chains
 from agentsim_env.workload.families.parameters import ToolKind
@@ -26,7 +26,7 @@ class DeepResearchParams(ChainParams):
     tool_schema_tokens: Distribution = Distribution(value=2_000)
     """System prompt and tools are 2-4 k [A]."""
 
-    n_variants: PositiveNumber = 1
+    n_variants: Variants = 1
     """One agent configuration."""
 
     turns: Distribution = Distribution(p5=20, p95=60, min=2, max=100)

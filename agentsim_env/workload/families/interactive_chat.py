@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import PositiveNumber, WholeNumber
+from agentsim_env.scenario.base import Variants, WholeNumber
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families.chain import ChainParams, draw_chains
 from agentsim_env.workload.shapes import Shapes
@@ -23,7 +23,7 @@ class InteractiveChatParams(ChainParams):
     tool_schema_tokens: Distribution = Distribution(value=0)
     """No tools."""
 
-    n_variants: PositiveNumber = 1
+    n_variants: Variants = 1
     """One service."""
 
     turns: Distribution = Distribution(mean=4, sd=2.5, min=1, max=15)

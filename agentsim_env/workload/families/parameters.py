@@ -4,10 +4,12 @@ from functools import cached_property
 
 import numpy as np
 
-from agentsim_env.scenario.base import Amount, Part, PositiveAmount, PositiveNumber, Text, WholeNumber
+from agentsim_env.limits import MOST_TURNS
+from agentsim_env.scenario.base import Amount, ContextTokens, Part, PositiveAmount, Text, Variants, WholeNumber
 from agentsim_env.workload.cached import CachedPart
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.shapes import Forest
+from agentsim_env.workload.validation import InvalidProgramsError
 
 USER = "user"
 
@@ -31,7 +33,7 @@ class FamilyParams(CachedPart):
     system_tokens: WholeNumber
     """System prompt, the same for all programs."""
 
-    n_variants: PositiveNumber = 1
+    n_variants: Variants = 1
     """Agent configurations, each with its own tool schemas after the common system prompt."""
 
     variant_skew: Amount = 0.0
@@ -40,7 +42,7 @@ class FamilyParams(CachedPart):
     tool_schema_tokens: Distribution
     """Tool schemas. Not drawn: configuration i of n has the value at rank (i + 1/2) / n."""
 
-    context_limit_tokens: PositiveNumber = 131_072
+    context_limit_tokens: ContextTokens = 131_072
     """Longest context, prompt and output. A context that would outgrow it is compacted. Default: Llama 3.1's."""
 
     @cached_property
@@ -64,6 +66,14 @@ class FamilyParams(CachedPart):
     def _variant_ranks(self) -> np.ndarray:
         weights = np.arange(1, self.n_variants + 1) ** -self.variant_skew
         return np.cumsum(weights)[:-1] / weights.sum()
+
+    @staticmethod
+    def check_turns(total: int) -> None:
+        """Refuses, before memory is taken for them, more turns than an episode may have."""
+        if total > MOST_TURNS:
+            raise InvalidProgramsError(
+                f"the programs have {total:,} turns together; at most {MOST_TURNS:,}: each takes memory"
+            )
 
     def draw_nodes(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Node of `forest` that each of `n` programs starts from."""

@@ -125,8 +125,11 @@ def draw(params: SubagentsParams, n: int, streams: Streams) -> Shapes:
     rng = streams.shapes
     main_turns = np.maximum(params.turns_table.counts(rng.standard_normal(n), 0), 2)
     fan_outs = np.minimum(params.fan_table.counts(rng.standard_normal(n), 0), main_turns - 1)
+    params.check_turns(int(main_turns.sum()))
     widths = params.fan_table.counts(rng.standard_normal(int(fan_outs.sum())), 1)
+    params.check_turns(int(widths.sum()))
     sub_turns = params.fan_table.counts(rng.standard_normal(int(widths.sum())), 2)
+    params.check_turns(int(main_turns.sum() + sub_turns.sum()))
     plan = plan_runs(main_turns, fan_outs, widths, sub_turns, rng)
 
     source, target, tool, row = _edges(params, plan, rng)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import PositiveNumber, WholeNumber
+from agentsim_env.scenario.base import Variants, WholeNumber
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families.chain import ChainParams, draw_chains
 from agentsim_env.workload.families.parameters import ToolKind
@@ -26,7 +26,7 @@ class SweAgentParams(ChainParams):
     tool_schema_tokens: Distribution = Distribution(value=9_117)
     """What is left of the first prompt, 13.4 k [C: agentcgroup], without system prompt and first message."""
 
-    n_variants: PositiveNumber = 1
+    n_variants: Variants = 1
     """One agent configuration, as in the runs that were measured."""
 
     turns: Distribution = Distribution(ln_mean=3.75, ln_sd=0.63, max=300)

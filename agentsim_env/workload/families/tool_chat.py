@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import PositiveNumber, WholeNumber
+from agentsim_env.scenario.base import Variants, WholeNumber
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families.chain import ChainParams, draw_chains
 from agentsim_env.workload.families.parameters import ToolKind
@@ -23,7 +23,7 @@ class ToolChatParams(ChainParams):
     tool_schema_tokens: Distribution = Distribution(value=3_660)
     """Policy 1.54 k and the schemas of the 14 airline tools, about 8.5 k characters as compact JSON [C: tau-bench]."""
 
-    n_variants: PositiveNumber = 2
+    n_variants: Variants = 2
     """tau-bench has two domains, airline and retail; retail is taken to be as long."""
 
     turns: Distribution = Distribution(p50=11, p95=23, max=60)

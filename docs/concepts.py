@@ -1,0 +1,230 @@
+"""Draws the picture of docs/concepts.md: `python docs/concepts.py` writes docs/concepts.svg.
+
+The same bytes on every run: letters are paths, and the file names neither a date nor a random identifier.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+
+PICTURE = Path(__file__).with_suffix(".svg")
+WIDTH, HEIGHT = 900, 640
+"""Size in CSS pixels. Everything is drawn in these, y downwards."""
+
+PIXELS_PER_INCH = 96
+STYLE: dict[Any, Any] = {"font.family": "DejaVu Sans", "svg.fonttype": "path", "svg.hashsalt": "concepts"}
+
+INK, QUIET, LINE = "#1f2933", "#52606d", "#9aa5b1"
+PAPER, CARD = "#ffffff", "#f5f7fa"
+# Okabe and Ito's colours, which are told apart by everybody.
+WAITING, PREFILL, DECODE = "#cfe4f3", "#56b4e9", "#0072b2"
+TOOL, DECISION = "#009e73", "#ffc845"
+IN_USE, PINNED, IDLE, FREE = DECODE, "#cc79a7", "#b9d9c9", PAPER
+
+# What the blocks of HBM, DRAM and CXL are held for, left to right.
+HBM = [
+    [IN_USE] * 16 + [PINNED] * 5 + [IDLE] * 9 + [FREE] * 4,
+    [IN_USE] * 13 + [PINNED] * 4 + [IDLE] * 14 + [FREE] * 3,
+]
+DRAM = [IDLE] * 13 + [FREE] * 2
+CXL = [IDLE] * 9 + [FREE] * 6
+
+
+def rounded(x: float, y: float, width: float, height: float, radius: float, **style: Any) -> FancyBboxPatch:
+    """A rectangle with round corners."""
+    return FancyBboxPatch((x, y), width, height, f"round,pad=0,rounding_size={radius}", **style)
+
+
+class Drawing:
+    """Boxes, arrows and labels on a sheet of paper."""
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+
+    def text(self, x: float, y: float, words: str, size: float = 12, align: str = "left", **style: Any) -> None:
+        """Words, `size` pixels high, centred on `y`."""
+        points = size * 72 / PIXELS_PER_INCH
+        self.axes.text(x, y, words, fontsize=points, ha=align, va="center", **{"color": INK, "zorder": 5} | style)
+
+    def box(self, x: float, y: float, width: float, height: float, title: str = "", fill: str = CARD) -> None:
+        """A part of the system, with its name in the upper left corner."""
+        self.axes.add_patch(rounded(x, y, width, height, radius=8, facecolor=fill, edgecolor=LINE))
+        self.text(x + 12, y + 17, title, 13.5, weight="bold")
+
+    def bar(self, x: float, y: float, width: float, height: float, fill: str) -> None:
+        """A block, a turn, or a stretch of time."""
+        self.axes.add_patch(Rectangle((x, y), width, height, facecolor=fill, edgecolor=PAPER, linewidth=1, zorder=3))
+        if fill in (FREE, WAITING):
+            edge = LINE if fill == FREE else PREFILL
+            self.axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=edge, linewidth=0.7, zorder=3))
+
+    def bars(
+        self, x: float, y: float, colours: list[str], width: float = 10, height: float = 16, gap: float = 2
+    ) -> None:
+        """Several of them in a row."""
+        for place, colour in enumerate(colours):
+            self.bar(x + place * (width + gap), y, width, height, colour)
+
+    def arrow(self, *corners: tuple[float, float], colour: str = QUIET, both: bool = False) -> None:
+        """A way through these corners, with its head at the last."""
+        line: dict[str, Any] = {"color": colour, "linewidth": 1.4, "zorder": 2}
+        self.axes.plot(*zip(*corners[:-1], strict=True), solid_capstyle="round", **line)
+        style = "<|-|>" if both else "-|>"
+        self.axes.add_patch(
+            FancyArrowPatch(*corners[-2:], arrowstyle=style, mutation_scale=11, shrinkA=0, shrinkB=0, **line)
+        )
+
+    def decision(self, x: float, y: float, kind: str) -> None:
+        """A point at which a kind of decision is asked, centred on `x` and `y`."""
+        width = 7.0 * len(kind) + 16
+        colours: dict[str, Any] = {"facecolor": DECISION, "edgecolor": INK, "linewidth": 0.9, "zorder": 4}
+        self.axes.add_patch(rounded(x - width / 2, y - 10, width, 20, radius=10, **colours))
+        self.text(x, y, kind, 11.5, "center", family="DejaVu Sans Mono")
+
+
+def draw_program(sheet: Drawing) -> None:
+    """The time of one program, from its arrival to the end of its last turn."""
+    sheet.text(26, 54, "one program", 13.5, weight="bold")
+    turns = [(140, 34, 44, 82), (400, 18, 20, 72), (640, 40, 30, 110)]
+    for number, (x, waiting, prefill, decode) in enumerate(turns, 1):
+        sheet.text(x + (waiting + prefill + decode) / 2, 31, f"turn {number}", align="center")
+        for width, fill in ((waiting, WAITING), (prefill, PREFILL), (decode, DECODE)):
+            sheet.bar(x, 42, width, 24, fill)
+            x += width
+    for begin, end in ((300, 400), (510, 640)):
+        sheet.axes.plot((begin + 3, end - 3), (54, 54), color=TOOL, linewidth=2.2, linestyle=(0, (2, 1.6)))
+        sheet.text((begin + end) / 2, 38, "tool gap", align="center", color="#007a59")
+    for x, words in ((157, "waits"), (196, "prefill"), (259, "decode")):
+        sheet.text(x, 75, words, 10.5, "center", color=QUIET)
+    measure(sheet, 140, 218, 94, "TTFT")
+    measure(sheet, 140, 820, 116, "JCT: arrival to the end of the last turn")
+
+
+def measure(sheet: Drawing, begin: float, end: float, y: float, words: str) -> None:
+    """A measured time, from `begin` to `end`."""
+    sheet.arrow((begin, y), (end, y), colour=LINE, both=True)
+    for x in (begin, end):
+        sheet.axes.plot((x, x), (y - 5, y + 5), color=LINE, linewidth=1.2)
+    sheet.text((begin + end) / 2, y, words, 11, "center", color=QUIET, backgroundcolor=PAPER)
+
+
+def draw_gateway(sheet: Drawing) -> None:
+    """Programs, and the gateway that lets them in and routes their turns."""
+    sheet.box(14, 150, 112, 96, "Programs")
+    for y, turns in ((182, 4), (200, 3), (218, 5)):
+        for place in range(turns):
+            sheet.bar(28 + 18 * place, y, 12, 12, DECODE)
+        sheet.axes.plot((34, 34 + 18 * (turns - 1)), (y + 6, y + 6), color=TOOL, linewidth=1.6, zorder=2)
+    sheet.box(164, 150, 190, 258, "Gateway")
+    sheet.arrow((126, 200), (205, 200))
+    sheet.decision(259, 200, "admit_program")
+    sheet.arrow((318, 211), (318, 234), both=True)
+    sheet.bars(294, 236, [WAITING] * 4)
+    sheet.text(318, 264, "held", 11, "center", color=QUIET)
+    sheet.arrow((230, 211), (230, 286))
+    sheet.box(178, 286, 162, 30, fill=PAPER)
+    sheet.text(259, 301, "a turn is ready", align="center")
+    sheet.arrow((285, 316), (285, 352))
+    sheet.decision(285, 362, "route_turn")
+    sheet.text(285, 386, "router", 11, "center", color=QUIET)
+    sheet.arrow((328, 362), (367, 362), (367, 234), (420, 234))
+    sheet.arrow((367, 234), (367, 163), (412, 163))
+
+
+def draw_instance(sheet: Drawing) -> None:
+    """An instance, with its queue, its batch and its blocks, and another one behind."""
+    sheet.box(412, 148, 476, 240)
+    sheet.text(876, 163, "Instance 1", 13.5, "right", weight="bold")
+    sheet.box(400, 176, 476, 232, "Instance 0")
+    sheet.text(420, 216, "queue", 11, color=QUIET)
+    sheet.bars(424, 226, [WAITING] * 5, 12)
+    sheet.arrow((498, 234), (652, 234))
+    sheet.decision(574, 234, "schedule_turn")
+    sheet.text(656, 216, "batch of the iteration in flight", 11, color=QUIET)
+    sheet.bar(656, 226, 88, 16, PREFILL)
+    sheet.bars(750, 226, [DECODE] * 10, 8)
+    sheet.arrow((690, 244), (690, 264), (450, 264), (450, 244))
+    sheet.decision(574, 264, "preempt_turn")
+    sheet.arrow((800, 244), (800, 298), (386, 298), (386, 520), (354, 520))
+    sheet.text(424, 288, "the turn ends", 11, color=QUIET)
+    sheet.decision(640, 298, "retain_kv")
+    sheet.arrow((640, 308), (640, 350))
+    sheet.text(648, 324, "what becomes of its KV", 11, color=QUIET)
+    sheet.text(420, 338, "HBM, in blocks", 12, weight="bold")
+    for place, row in enumerate(HBM):
+        sheet.bars(422, 352 + 19 * place, row, 11)
+
+
+def draw_tiers(sheet: Drawing) -> None:
+    """Memory below HBM, and the links to it."""
+    for x, name, blocks in ((400, "DRAM of the host", DRAM), (652, "CXL pool", CXL)):
+        sheet.box(x, 506, 236, 72, name)
+        sheet.bars(x + 20, 542, blocks, 11)
+    sheet.decision(644, 434, "evict_kv")
+    sheet.arrow((644, 408), (644, 424))
+    sheet.arrow((608, 434), (576, 434), (576, 506))
+    sheet.arrow((680, 434), (712, 434), (712, 506))
+    sheet.arrow((636, 560), (652, 560))
+    sheet.arrow((460, 506), (460, 408))
+    sheet.arrow((852, 506), (852, 408))
+    sheet.decision(460, 438, "prefetch_kv")
+    for x, what, link, align in (
+        (469, "loads", "link up", "left"),
+        (585, "copies", "link down", "left"),
+        (721, "copies", "link down", "left"),
+        (843, "loads", "link up", "right"),
+    ):
+        sheet.text(x, 470, what, 11, align, color=QUIET)
+        sheet.text(x, 485, link, 11, align, color=QUIET)
+
+
+def draw_tools(sheet: Drawing) -> None:
+    """What programs do between their turns."""
+    sheet.box(14, 440, 340, 138, "Tools")
+    for y, name, queue, runs in ((482, "tests", 3, 2), (510, "web search", 0, 4), (538, "a user thinks", 0, 6)):
+        sheet.text(28, y, name)
+        sheet.bars(130, y - 8, [WAITING] * queue)
+        for place in range(runs):
+            sheet.bar(186 + 18 * place, y - 8, 14, 16, TOOL)
+    sheet.text(130, 562, "queue", 11, color=QUIET)
+    sheet.text(186, 562, "calls that run", 11, color=QUIET)
+    sheet.arrow((200, 440), (200, 316))
+    sheet.text(206, 424, "tool gap ends", 11, color=QUIET)
+
+
+def draw_legend(sheet: Drawing) -> None:
+    """What the colours say."""
+    sheet.decision(55, 612, "decision")
+    sheet.text(104, 612, "the simulator asks, a rule or an agent answers", color=QUIET)
+    x = 420
+    for colour, words in ((IN_USE, "in use"), (PINNED, "pinned"), (IDLE, "idle: cache"), (FREE, "free block")):
+        sheet.bar(x, 604, 11, 16, colour)
+        sheet.text(x + 17, 612, words, color=QUIET)
+        x += 48 + 6.6 * len(words)
+
+
+def draw() -> bytes:
+    """The picture as an SVG file."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH / PIXELS_PER_INCH, HEIGHT / PIXELS_PER_INCH), facecolor="none")
+        FigureCanvasSVG(figure)
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
+        axes.set_axis_off()
+        sheet = Drawing(axes)
+        paper: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "zorder": 0}
+        axes.add_patch(rounded(2, 2, WIDTH - 4, HEIGHT - 4, radius=12, **paper))
+        for part in (draw_program, draw_gateway, draw_instance, draw_tiers, draw_tools, draw_legend):
+            part(sheet)
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
+if __name__ == "__main__":
+    PICTURE.write_bytes(draw())

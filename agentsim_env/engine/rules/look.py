@@ -5,6 +5,7 @@ delays the router's view. Cached prefixes are known at once even then: engines p
 """
 
 from agentsim_env.engine.batching import synchronise
+from agentsim_env.engine.hits import all_hits
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import kept_blocks
 from agentsim_env.engine.residency import hits
@@ -47,7 +48,7 @@ def pending_prefill_tokens(state, i):
     """Prefill tokens that instance `i` has yet to compute: of running turns, and of waiting ones as expected."""
     seen = state.seen[i]
     # asked = hit + computed + what running prefills still lack
-    return seen.expected_tokens + seen.asked_tokens - seen.hit_tokens - seen.prefill_tokens
+    return seen.expected_tokens + seen.asked_tokens - all_hits(seen) - seen.prefill_tokens
 
 
 @compiled

@@ -554,6 +554,7 @@ class State(NamedTuple):
     use_turn: Any  # i4 [uses], turns that use a segment, in order
     use_at: Any  # i4 [S], or [0]: first of them that is not over
     holder: Any  # i4 [S], first resident record of each segment
+    seen_holder: Any  # i4 [S], what the router sees of it; itself unless views are delayed
     place: Any  # i4 [power of two], resident records by (segment, pool), hashed; see engine/directory.py
     tool: Any  # TOOL [kinds]
     gap: Any  # GAP [kinds + 1], tool gaps that have ended, by tool and, in the last row, of all tools
@@ -570,6 +571,7 @@ class State(NamedTuple):
     finish: Any  # FINISH [N, max sequences], heaps
     slot: Any  # SLOT [most live turns]
     resident: Any  # RESIDENT [most resident records]
+    seen_resident: Any  # RESIDENT [most resident records], what the router sees of them, likewise
     pin: Any  # PIN [most pins]
     ended: Any  # i4 [most turns that end at once], turns that have ended and whose KV is to be decided about
     pin_grid_s: Any  # f8 [G], how long a pin may last
@@ -607,6 +609,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
+    (np.dtype("i4"), 1),
     (TOOL, 1),
     (GAP, 1),
     (np.dtype("f8"), 2),
@@ -621,6 +624,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("i4"), 2),
     (FINISH, 2),
     (SLOT, 1),
+    (RESIDENT, 1),
     (RESIDENT, 1),
     (PIN, 1),
     (np.dtype("i4"), 1),
@@ -640,6 +644,10 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("f8"), 1),
 )
 """Dtype and number of dimensions of each array of `State`, in order."""
+
+
+SEEN = {"seen": "instance", "seen_pool": "pool", "seen_holder": "holder", "seen_resident": "resident"}
+"""What the router sees, and of what: one array stands for both unless views are delayed."""
 
 
 def handle(state: State) -> np.ndarray:

@@ -38,7 +38,7 @@ BLOCK_S = tuple(name for name in INSTANCE.names or () if name.endswith("_block_s
 
 
 def reference_records(scenario: Scenario) -> Records:
-    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
+    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit, scenario.programs.block_size)
     return simulate(
         scenario.programs,
         scenario.specs,
@@ -57,6 +57,7 @@ def reference_records(scenario: Scenario) -> Records:
         evict=scenario.evict,
         whole_objects=scenario.whole_objects,
         evict_parameters=scenario.evict_parameters,
+        view_delay_s=scenario.view_delay_s,
     )
 
 
@@ -87,6 +88,7 @@ def core_of(scenario: Scenario) -> Core:
         **memory_of(scenario.memory),
         whole_objects=scenario.whole_objects,
         token_seconds=True,
+        view_period_s=scenario.view_delay_s,
     )
     return Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
 

@@ -13,7 +13,7 @@ from tests.reference.router import rule
 
 
 def run(scenario: Scenario, debug: bool) -> Records:
-    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
+    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit, scenario.programs.block_size)
     return simulate(
         scenario.programs,
         scenario.specs,
@@ -33,6 +33,7 @@ def run(scenario: Scenario, debug: bool) -> Records:
         evict_parameters=scenario.evict_parameters,
         prefetch=scenario.prefetch,
         prefetch_parameters=scenario.prefetch_parameters,
+        view_delay_s=scenario.view_delay_s,
     )
 
 

@@ -57,6 +57,9 @@ def observe(state, out):
     turn = state.turn[slot.turn]
     program = state.program_run[slot.program]
     n = len(state.instance)
+    if world.view_period_s == 0.0:
+        for i in range(n):
+            synchronise(state, i)
     find_seen(state, world.asked_slot)
     most = (slot.target - 1) // world.block_size
     moved = kept_blocks(state, world.asked_slot)
@@ -65,8 +68,6 @@ def observe(state, out):
     turns = 0.0
     locked = 0.0
     for i in range(n):
-        if world.view_period_s == 0.0:
-            synchronise(state, i)
         instance = state.seen[i]
         row = out[i]
         cached = min(most, max(int(state.score[i]), moved)) * world.block_size

@@ -98,8 +98,9 @@ def test_the_view_is_as_late_as_the_scenario_says() -> None:
 
 
 @pytest.mark.parametrize("name", ["equal", "tight", "faulty", "apart"])
-def test_agents_see_the_hits_that_rules_see(name: str) -> None:
-    env = RoutingEnv(small(name, {"cluster.view_delay_s": 0.25}))
+@pytest.mark.parametrize("delay_s", [0.0, 0.25])
+def test_agents_see_the_hits_that_rules_see(name: str, delay_s: float) -> None:
+    env = RoutingEnv(small(name, {"cluster.view_delay_s": delay_s}))
     rng = np.random.default_rng(0)
     observation, info = env.reset(seed=0)
     some, over = 0, False

@@ -45,7 +45,7 @@ class AdmissionEnv(KindEnv):
     | 19 | cluster_running | running turns per instance (16) | 0 | 1 |
     | 20 | acting_share | share of those inside that have no turn on an instance | 0 | 1 |
     | 21 | pending_s | time to compute the pending prefills, per instance (0.6 s) | 0 | 1 |
-    | 22 | hit_rate | share of all prompt tokens so far that were cached | 0 | 1 |
+    | 22 | hit_rate | share of the prompts so far that was cached when they first joined a batch | 0 | 1 |
     | 23 | queue_uncached_share | share of the waiting prompts that is expected to be computed | 0 | 1 |
     | 24 | mean_service_s | mean execution time of the programs that are done (60 s) | 0 | 1 |
 

@@ -105,12 +105,12 @@ def _observe_cluster(state, row, at):
     world = state.world[0]
     up, waiting, running = 0, 0, 0
     used, idle, capacity = 0, 0, 0
-    hits, computed, queued, expected = 0, 0, 0, 0
+    hits, looked_up, queued, expected = 0, 0, 0, 0
     pending_s, fullest = 0.0, 0.0
     for i in range(len(state.instance)):
         instance = state.instance[i]
         hits += instance.hit_tokens
-        computed += instance.prefill_tokens
+        looked_up += instance.lookup_tokens
         if not instance.up:
             continue
         synchronise(state, i)
@@ -140,7 +140,7 @@ def _observe_cluster(state, row, at):
     row[at + 9] = squash(running / n, 16.0)
     row[at + 10] = max(0.0, 1.0 - (waiting + running) / max(1, world.n_admitted))
     row[at + 11] = squash(pending_s / n, 0.6)
-    row[at + 12] = hits / max(1, hits + computed)
+    row[at + 12] = hits / max(1, looked_up)
     row[at + 13] = expected / max(1, queued)
     row[at + 14] = squash(world.done_service_s / max(1, world.n_done), 60.0)
 

@@ -31,6 +31,7 @@ def episode_metrics(simulator: Simulator) -> dict[str, float]:
     served = ~np.isnan(turn["first_token_s"])
     if served.any():
         figures["mean_ttft_s"] = float((turn["first_token_s"][served] - turn["ready_s"][served]).mean())
-        asked = turn["hit_tokens"].sum(dtype=np.int64) + turn["computed_tokens"].sum(dtype=np.int64)
-        figures["hit_rate"] = float(turn["hit_tokens"].sum(dtype=np.int64) / asked)
+    looked_up = state.turn["prompt_tokens"][first_turn:][~np.isnan(turn["scheduled_s"])].sum(dtype=np.int64)
+    if looked_up:
+        figures["hit_rate"] = float(turn["hit_tokens"].sum(dtype=np.int64) / looked_up)
     return figures

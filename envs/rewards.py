@@ -20,7 +20,7 @@ TERMS: dict[str, str] = {
     "tpot": "minus the mean time per output token after the first (s)",
     "slo_violation": "minus the share of turns that end beyond an objective",
     "throughput": "plus the share of programs that are done",
-    "recomputed_tokens": "minus the share of prompt tokens that were computed again",
+    "recomputed_tokens": "minus the prefill tokens that programs had had before, over all prompt tokens",
     "cost": "minus the cost of the instances (USD) per program while programs are in the system",
     "wasted_token_seconds": "minus the token-seconds that KV was idle for nothing, warm-up included, over the tokens of"
     " all instances and the programs (s)",

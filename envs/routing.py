@@ -46,8 +46,8 @@ class RoutingEnv(KindEnv):
     | 21 | cluster_turns | waiting and running turns per instance (16) | 0 | 1 |
     | 22 | cluster_locked_share | mean locked_share | 0 | 1 |
 
-    With `cluster.view_delay_s` above 0, instance metrics are as old as that, and hits are what the router remembers
-    having sent.
+    With `cluster.view_delay_s` above 0, instance metrics and hits are those of the last time that the router's view was
+    refreshed, as they are for rules.
 
     ## Action Space
 

@@ -4,9 +4,8 @@ from agentsim_env.engine.batching import synchronise
 from agentsim_env.engine.estimate import prefill_s
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import kept_blocks
-from agentsim_env.engine.residency import hits
 from agentsim_env.engine.rules.forecast import decode_step_s
-from agentsim_env.engine.rules.look import pending_prefill_tokens
+from agentsim_env.engine.rules.look import find_seen, pending_prefill_tokens
 from agentsim_env.engine.state import NONE
 from envs.question import question
 from envs.scales import signed, squash
@@ -58,8 +57,10 @@ def observe(state, out):
     turn = state.turn[slot.turn]
     program = state.program_run[slot.program]
     n = len(state.instance)
-    first_pool = n if world.view_period_s > 0.0 else 0
-    hits(state, turn.segment, first_pool, state.score)
+    if world.view_period_s == 0.0:
+        for i in range(n):
+            synchronise(state, i)
+    find_seen(state, world.asked_slot)
     most = (slot.target - 1) // world.block_size
     moved = kept_blocks(state, world.asked_slot)
     soonest = 1e300
@@ -67,8 +68,6 @@ def observe(state, out):
     turns = 0.0
     locked = 0.0
     for i in range(n):
-        if world.view_period_s == 0.0:
-            synchronise(state, i)
         instance = state.seen[i]
         row = out[i]
         cached = min(most, max(int(state.score[i]), moved)) * world.block_size

@@ -176,7 +176,10 @@ def test_tokens_and_turns_add_up(name: str) -> None:
     assert ((more > 0) == (apart & (undisturbed["output_tokens"] > 1))).all()
     assert instances["turns"].sum() == ended.sum()
     assert instances["prefill_tokens"].sum() == turns["computed_tokens"].sum()
-    assert instances["hit_tokens"].sum() == turns["hit_tokens"].sum()
+    for column in ("hit_tokens", "readmission_hit_tokens", "readmission_lookup_tokens"):
+        assert instances[column].sum() == turns[column].sum(), column
+    admitted = ~np.isnan(turns["scheduled_s"])
+    assert instances["lookup_tokens"].sum() == turns["prompt_tokens"][admitted].sum()
     assert (instances["peak_blocks"] <= instances["capacity_blocks"]).all()
     if not simulator.truncated:
         assert set(records.programs["state"]) <= {"done", "failed"}

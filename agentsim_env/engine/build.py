@@ -35,6 +35,7 @@ from agentsim_env.engine.state import (
     PROFILE,
     PROGRAM_RUN,
     RESIDENT,
+    SEEN,
     SLOT,
     TENANT,
     TIER,
@@ -281,9 +282,7 @@ class Blueprint:
         route = TABLES["route_turn"][self.rule_of("route_turn")]
         n, n_segments = len(self.engines), len(programs.segment)
         schedule = TABLES["schedule_turn"][self.rule_of("schedule_turn")]
-        # An agent that sees late knows at least what it has sent.
-        keep_tree = route.needs_tree or (self.view_period_s > 0 and "route_turn" in self.open_kinds)
-        n_upper = 2 * n if keep_tree else n
+        n_upper = 2 * n if route.needs_tree else n
         below = lower_pools(self.tiers, n_upper)
         first = faults.part(0, FAULTS_AT_ONCE) if isinstance(faults, Faults) else faults
         first = np.zeros(0, FAULT) if first is None else first
@@ -295,6 +294,7 @@ class Blueprint:
         n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
         most_resident = min(n_segments * len(pool), int(pool["capacity"].sum())) + 1
         instance = _on_lines(self._instance)  # type: ignore[attr-defined]
+        holder, resident = np.full(n_segments, NONE, "i4"), _reserved(most_resident, RESIDENT)
         tier, link = self._ways(below, len(pool))
         if self.peer is not None:
             instance["peer_link"] = len(link) - n + np.arange(n)
@@ -304,7 +304,7 @@ class Blueprint:
         world = self._world(seed)
         world["keep_books"] = self.token_seconds
         world["last_follower"] = max(np.flatnonzero(programs.program["after"] != NONE), default=NONE)
-        world["keep_tree"] = keep_tree
+        world["keep_tree"] = route.needs_tree
         world["has_links"] = len(link) > 0
         world["serialized"] = self.serialized
         is_asked = self.rule_of("prefetch_kv") != DEFAULT_RULES["prefetch_kv"] or "prefetch_kv" in self.open_kinds
@@ -333,7 +333,8 @@ class Blueprint:
             use_at=use_first[:-1].copy(),
             edge_next=np.zeros(n_queued, "i4"),
             edge_attempt=np.zeros(n_queued, "i2"),
-            holder=np.full(n_segments, NONE, "i4"),
+            holder=holder,
+            seen_holder=holder.copy() if delayed else holder,
             place=_reserved(max(FIRST_PLACES, 1 << (2 * most_resident - 1).bit_length()), np.dtype("i4")),
             tool=_tools(programs),
             gap=np.zeros(n_tools + 1, GAP),
@@ -349,7 +350,8 @@ class Blueprint:
             residue=np.zeros((n, self.block_size), "i4"),
             finish=np.zeros((n, int(instance["max_num_seqs"].max())), FINISH),
             slot=_reserved(live, SLOT),
-            resident=_reserved(most_resident, RESIDENT),
+            resident=resident,
+            seen_resident=_reserved(most_resident, RESIDENT) if delayed else resident,
             pin=_reserved(len(programs.turn) if world["retains"] else 0, PIN),
             ended=np.zeros(int(instance["max_num_seqs"].max()) if world["retains"] else 0, "i4"),
             pin_grid_s=np.array(self.pin_grid_s, float),
@@ -378,7 +380,7 @@ class Blueprint:
         if not COMPILED:
             state = State(*(array.view(np.recarray) if array.dtype.names else array for array in state))
             if not delayed:  # one object still, which copies of the state keep as one
-                state = state._replace(seen=state.instance, seen_pool=state.pool)
+                state = state._replace(**{seen: getattr(state, name) for seen, name in SEEN.items()})
         return state
 
     def _check(self, programs: Programs) -> None:

@@ -1,6 +1,7 @@
 """Prefill tokens of a turn: what its prefix spares, and the chunk that it takes in an iteration."""
 
 from agentsim_env.engine.component import NOTHING, NUMBER, component
+from agentsim_env.engine.hits import count_hit
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import ceil_blocks, fits, found, hit_tokens, matched
 from agentsim_env.engine.reclaim import make_room
@@ -31,13 +32,6 @@ def jump(state, i, s):
     if hit > slot.computed:
         count_hit(state, i, s, hit - slot.computed)
         slot.computed = hit
-
-
-@compiled
-def count_hit(state, i, s, tokens):
-    """Note prompt tokens that the cache has spared a turn."""
-    state.turn_run[state.slot[s].turn].hit_tokens += tokens
-    state.instance[i].hit_tokens += tokens
 
 
 @compiled

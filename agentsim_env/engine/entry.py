@@ -12,7 +12,7 @@ from agentsim_env.engine.decisions import PAUSED
 from agentsim_env.engine.jit import COMPILED, entry
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.router import asked_rule
-from agentsim_env.engine.state import State, handle
+from agentsim_env.engine.state import SEEN, State, handle
 from agentsim_env.workload.faults import Faults
 
 FIRST_SLICE = 1024
@@ -183,5 +183,5 @@ class Core:
         """A copy of everything that changes."""
         copies = {name: array.copy() for name, array in self.state._asdict().items() if name not in FIXED}
         if self.state.seen is self.state.instance:
-            copies["seen"], copies["seen_pool"] = copies["instance"], copies["pool"]
+            copies |= {seen: copies[name] for seen, name in SEEN.items()}
         return self.state._replace(**copies)

@@ -1,10 +1,11 @@
 """Waiting turns that join the batch of an instance."""
 
 from agentsim_env.engine.ahead import use_ahead
-from agentsim_env.engine.chunks import chunk_blocks, count_hit, first_chunk, joins_now, take_chunk
+from agentsim_env.engine.chunks import chunk_blocks, first_chunk, joins_now, take_chunk
 from agentsim_env.engine.decisions import SCHEDULE_TURN
 from agentsim_env.engine.eviction import free_up
 from agentsim_env.engine.handover import let_go
+from agentsim_env.engine.hits import begin_stay, count_hit
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import first_ready, join_prefills, join_running, leave_waiting
 from agentsim_env.engine.pins import use_pins
@@ -40,6 +41,7 @@ def _join(state, i, s, r, match, chunk):
     use_pins(state, i, slot.turn)
     slot.computed = hit_tokens(state, s, match)
     instance.asked_tokens += slot.target
+    begin_stay(state, i, s)
     if slot.handed:
         _take_over(state, i, s)
     else:

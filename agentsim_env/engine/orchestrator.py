@@ -5,6 +5,7 @@ import numpy as np
 from agentsim_env.engine import events
 from agentsim_env.engine.component import NOTHING, NUMBER, component
 from agentsim_env.engine.history import note_gap, note_length
+from agentsim_env.engine.hits import recomputed_tokens
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.lists import join_arrived, join_paused, join_to_route, new_slot, release_paused
 from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, NONE, REJECTED
@@ -247,7 +248,7 @@ def _account(state, t):
     tpot_s = (run.end_s - run.first_token_s) / max(1, turn.output_tokens - 1)
     world.ttft_s += ttft_s
     world.tpot_s += tpot_s
-    world.recomputed_tokens += max(0, run.computed_tokens - turn.new_tokens)
+    world.recomputed_tokens += recomputed_tokens(turn, run)
     if ttft_s > world.slo_ttft_s or tpot_s > world.slo_tpot_s:
         world.n_violations += 1
 

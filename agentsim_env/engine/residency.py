@@ -420,17 +420,20 @@ def remember(state, leaf, pool, blocks):
 
 
 @compiled
-def hits(state, leaf, first_pool, out):
-    """Fill `out` [N] with the blocks of the path to `leaf` that the pool `first_pool + i` of each instance holds."""
+def hits(state, holder, resident, leaf, first_pool, out):
+    """Fill `out` [N] with the blocks of the path to `leaf` that the pool `first_pool + i` of each instance holds.
+
+    `holder` and `resident` are those of the state, or what the router has seen of them.
+    """
     n = len(state.instance)
     for i in range(n):
         out[i] = 0
     segment = leaf
     while segment != NONE:
-        r = state.holder[segment]
+        r = holder[segment]
         while r != NONE:
-            i = state.resident[r].pool - first_pool
+            i = resident[r].pool - first_pool
             if 0 <= i < n and out[i] == 0:
-                out[i] = state.segment[segment].start_block + state.resident[r].blocks
-            r = state.resident[r].next_holder
+                out[i] = state.segment[segment].start_block + resident[r].blocks
+            r = resident[r].next_holder
         segment = state.segment[segment].parent

@@ -164,8 +164,11 @@ def asked_rule(state):
 
 @compiled
 def refresh_view(state):
-    """Show the router the instances as they are now."""
+    """Show the router the instances and what is in their caches as they are now."""
     for i in range(len(state.instance)):
         synchronise(state, i)
         state.seen[i] = state.instance[i]
         state.seen_pool[i] = state.pool[i]
+    state.seen_holder[:] = state.holder
+    for r in range(state.world[0].n_residents):
+        state.seen_resident[r] = state.resident[r]

@@ -20,6 +20,8 @@ READY, WAITING, PREFILL, DECODE = range(4)
 # How an instance forms its iterations (mode of an instance in a scenario).
 MODES = ("mixed", "prefill_first", "prefill", "decode")
 MIXED_MODE, PREFILL_FIRST, PREFILL_MODE, DECODE_MODE = range(len(MODES))
+# Stays of a turn in a batch: the first, one after it was handed over, one after preemption or a lost instance.
+FIRST, MOVED, RETURNED = range(3)
 # Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join.
 LOOK_UP, MAKE_ROOM, TAKE_WAITING = range(3)
 # Tiers below HBM, the upper one first.
@@ -233,7 +235,9 @@ TURN_RUN = np.dtype(
         ("routed_s", "f8"),  # last routing; the turn joins the queue of its instance then
         ("scheduled_s", "f8"),  # first time in a batch
         ("first_token_s", "f8"),
-        ("hit_tokens", "i4"),  # prompt tokens found in the KV cache
+        ("hit_tokens", "i4"),  # prompt tokens found in the KV cache in its first stay in a batch
+        ("readmission_hit_tokens", "i4"),  # prefill tokens found when it came back to one, its own among them ...
+        ("readmission_lookup_tokens", "i4"),  # ... of so many that were looked up
         ("computed_tokens", "i4"),  # prefill tokens computed, recomputation after preemption included
         ("end_s", "f8"),
     ],
@@ -262,6 +266,7 @@ SLOT = _on_lines(
         ("locked", "i4"),  # deepest resident record of its path that the turn locks
         ("kept", "i4"),  # deepest record of its path that a prefill instance keeps for it until it has been moved
         ("handed", "i1"),  # its prefill has ended on another instance, and it has not joined a batch since
+        ("stay", "i1"),  # which stay in a batch this is, see FIRST
         ("heap_at", "i4"),  # place in the instance's finish heap
         ("transfer", "i4"),  # leader of the load that it waits for; NONE for none
         ("next_waiter", "i4"),  # next turn that waits for the same load
@@ -319,8 +324,11 @@ INSTANCE = _on_lines(
         ("owed_s", "f8"),  # time of serialized transfers that its next iteration has to wait for
         ("prefill_tokens", "i8"),  # prefill tokens scheduled so far
         ("decode_tokens", "i8"),  # tokens generated so far
-        ("hit_tokens", "i8"),
-        ("asked_tokens", "i8"),  # prompt tokens asked for, minus what preemption left undone: hit + computed
+        ("hit_tokens", "i8"),  # as in TURN_RUN
+        ("readmission_hit_tokens", "i8"),
+        ("asked_tokens", "i8"),  # prompt tokens asked for, minus what preemption left undone: all hits + computed
+        ("lookup_tokens", "i8"),  # prompt tokens looked up when turns joined a batch for the first time
+        ("readmission_lookup_tokens", "i8"),
         ("output_tokens", "i8"),  # output tokens of the turns that ended here
         ("evicted_blocks", "i8"),
         # The rest.
@@ -550,6 +558,7 @@ class State(NamedTuple):
     use_turn: Any  # i4 [uses], turns that use a segment, in order
     use_at: Any  # i4 [S], or [0]: first of them that is not over
     holder: Any  # i4 [S], first resident record of each segment
+    seen_holder: Any  # i4 [S], what the router sees of it; itself unless views are delayed
     place: Any  # i4 [power of two], resident records by (segment, pool), hashed; see engine/directory.py
     tool: Any  # TOOL [kinds]
     gap: Any  # GAP [kinds + 1], tool gaps that have ended, by tool and, in the last row, of all tools
@@ -566,6 +575,7 @@ class State(NamedTuple):
     finish: Any  # FINISH [N, max sequences], heaps
     slot: Any  # SLOT [most live turns]
     resident: Any  # RESIDENT [most resident records]
+    seen_resident: Any  # RESIDENT [most resident records], what the router sees of them, likewise
     pin: Any  # PIN [most pins]
     ended: Any  # i4 [most turns that end at once], turns that have ended and whose KV is to be decided about
     pin_grid_s: Any  # f8 [G], how long a pin may last
@@ -603,6 +613,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
     (np.dtype("i4"), 1),
+    (np.dtype("i4"), 1),
     (TOOL, 1),
     (GAP, 1),
     (np.dtype("f8"), 2),
@@ -617,6 +628,7 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("i4"), 2),
     (FINISH, 2),
     (SLOT, 1),
+    (RESIDENT, 1),
     (RESIDENT, 1),
     (PIN, 1),
     (np.dtype("i4"), 1),
@@ -636,6 +648,10 @@ LAYOUT: tuple[tuple[np.dtype, int], ...] = (
     (np.dtype("f8"), 1),
 )
 """Dtype and number of dimensions of each array of `State`, in order."""
+
+
+SEEN = {"seen": "instance", "seen_pool": "pool", "seen_holder": "holder", "seen_resident": "resident"}
+"""What the router sees, and of what: one array stands for both unless views are delayed."""
 
 
 def handle(state: State) -> np.ndarray:

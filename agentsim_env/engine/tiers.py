@@ -54,7 +54,7 @@ def _best_peer(state, i, leaf):
     """The other instance that holds most of a path, the first of equals."""
     for j in range(len(state.instance)):
         synchronise(state, j)
-    hits(state, leaf, 0, state.score)
+    hits(state, state.holder, state.resident, leaf, 0, state.score)
     best = NONE
     for j in range(len(state.instance)):
         if j != i and (best == NONE or state.score[j] > state.score[best]):

@@ -34,9 +34,11 @@ TURNS = np.dtype(
         ("prompt_tokens", "i4"),
         ("new_tokens", "i4"),  # of the prompt, those that no earlier turn of the program brought or generated
         ("output_tokens", "i4"),
-        ("hit_tokens", "i4"),  # prefill tokens found in the KV cache
+        ("hit_tokens", "i4"),  # of the prompt, those that its first stay in a batch found in the KV cache
+        ("readmission_hit_tokens", "i4"),  # found when it came back after a preemption or a failure ...
+        ("readmission_lookup_tokens", "i4"),  # ... of so many
         ("computed_tokens", "i4"),  # prefill tokens computed
-        ("recomputed_tokens", "i4"),  # of these, more than the turn's new tokens
+        ("recomputed_tokens", "i4"),  # of these, those that its program had had before
         ("preemptions", "i4"),
         ("instance", "i4"),  # of the last routing, -1 for none
     ]
@@ -71,8 +73,11 @@ INSTANCES = np.dtype(
         ("turns", "i8"),  # turns that ended here
         ("prefill_tokens", "i8"),  # prefill tokens computed
         ("decode_tokens", "i8"),  # tokens generated
-        ("hit_tokens", "i8"),  # prefill tokens found in the KV cache
-        ("asked_tokens", "i8"),  # hit + computed
+        ("hit_tokens", "i8"),  # prompt tokens that first stays found in the KV cache ...
+        ("lookup_tokens", "i8"),  # ... of so many
+        ("readmission_hit_tokens", "i8"),  # likewise of turns that came back
+        ("readmission_lookup_tokens", "i8"),
+        ("asked_tokens", "i8"),  # all hits + computed
         ("preemptions", "i8"),
         ("reordered", "i8"),  # turns that joined a batch before the head of the queue
         ("held_back", "i8"),  # times that nobody joined although the head of the queue could have
@@ -239,13 +244,16 @@ def _turns(state: State, frontend_s: float) -> np.ndarray:
         rows[name] = turn[name]
     for name in ("ready_s", "routed_s", "scheduled_s", "first_token_s", "end_s"):
         rows[name] = run[name]
-    for name in ("hit_tokens", "computed_tokens", "preemptions", "instance"):
+    for name in ("hit_tokens", "readmission_hit_tokens", "readmission_lookup_tokens", "computed_tokens"):
+        rows[name] = run[name]
+    for name in ("preemptions", "instance"):
         rows[name] = run[name]
     rows["turn_index"] = np.arange(len(turn)) - state.program["first_turn"][turn["program"]]
     rows["queued_s"] = run["routed_s"]
     # A turn that an instance lost is routed again after it was scheduled: only its first wait is a queue's.
     rows["queueing_s"] = np.maximum(0.0, run["scheduled_s"] - (run["ready_s"] + frontend_s))
-    rows["recomputed_tokens"] = np.maximum(0, run["computed_tokens"] - turn["new_tokens"])
+    once = np.minimum(run["computed_tokens"], turn["prompt_tokens"] - run["hit_tokens"])
+    rows["recomputed_tokens"] = np.maximum(0, once - turn["new_tokens"]) + run["computed_tokens"] - once
     return rows
 
 

@@ -143,6 +143,11 @@ def _totals(records: "Records", figures: dict[str, float]) -> ReportTable:
         ("output tokens", _number(figures["output_tokens"]), _rate(figures, "output_tokens_per_s")),
         ("recomputed tokens", _number(figures["recomputed_tokens"]), ""),
         ("hit rate", _show(figures, "hit_rate", 1, 100.0, " %"), ""),
+        *(
+            [("hit rate of re-admissions", _show(figures, "readmission_hit_rate", 1, 100.0, " %"), "")]
+            if "readmission_hit_rate" in figures
+            else []
+        ),
         ("preemptions", _number(figures["preemptions"]), ""),
         ("makespan", f"{figures['makespan_s']:,.1f} s", ""),
         ("mean gap time", _show(figures, "mean_gap_s", 1, 1.0, " s"), ""),
@@ -238,12 +243,12 @@ def _groups(instances: np.ndarray) -> dict[str, list[int]]:
 
 
 def _instance_row(name: str, rows: np.ndarray) -> tuple[str, ...]:
-    up_s, asked = float(rows["up_s"].sum()), int(rows["asked_tokens"].sum())
+    up_s, looked_up = float(rows["up_s"].sum()), int(rows["lookup_tokens"].sum())
     return (
         name,
         f"{100.0 * float(rows['busy_s'].sum()) / up_s:.1f} %" if up_s else ABSENT,
         *(_short(float(rows[column].sum())) for column in ("turns", "prefill_tokens", "decode_tokens")),
-        f"{100.0 * int(rows['hit_tokens'].sum()) / asked:.1f} %" if asked else ABSENT,
+        f"{100.0 * int(rows['hit_tokens'].sum()) / looked_up:.1f} %" if looked_up else ABSENT,
         *(_short(float(rows[column].sum())) for column in ("preemptions", "evicted_blocks")),
         f"{100.0 * float((rows['peak_blocks'] / rows['capacity_blocks']).max()):.0f} %",
         f"{float(rows['cost_usd'].sum()):,.2f}",

@@ -106,15 +106,20 @@ def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
 
 def _tokens(turns: np.ndarray) -> dict[str, float]:
     ended = turns[~np.isnan(turns["end_s"])]
-    hit = _total(turns, "hit_tokens")
-    asked = hit + _total(turns, "computed_tokens")
+    looked_up = _total(turns[~np.isnan(turns["scheduled_s"])], "prompt_tokens")
+    again = _total(turns, "readmission_lookup_tokens")
     figures = {
         "prompt_tokens": _total(ended, "prompt_tokens"),
         "output_tokens": _total(ended, "output_tokens"),
         "recomputed_tokens": _total(turns, "recomputed_tokens"),
         "preemptions": _total(turns, "preemptions"),
+        "readmission_lookup_tokens": again,
     }
-    return figures | ({"hit_rate": hit / asked} if asked else {})
+    if looked_up:
+        figures["hit_rate"] = _total(turns, "hit_tokens") / looked_up
+    if again:
+        figures["readmission_hit_rate"] = _total(turns, "readmission_hit_tokens") / again
+    return figures
 
 
 def _total(rows: np.ndarray, name: str) -> float:

@@ -92,7 +92,14 @@ def _slices(records: "Records", turn: np.void, lane: int) -> Iterator[Event]:
     """The phases of a turn that have begun; the one it is in lasts until now."""
     args = {
         name: int(turn[name])
-        for name in ("prompt_tokens", "hit_tokens", "computed_tokens", "output_tokens", "preemptions")
+        for name in (
+            "prompt_tokens",
+            "hit_tokens",
+            "readmission_hit_tokens",
+            "computed_tokens",
+            "output_tokens",
+            "preemptions",
+        )
     }
     for phase, start, end, colour in PHASES:
         start_s, end_s = float(turn[start]), float(turn[end])

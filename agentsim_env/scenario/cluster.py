@@ -212,7 +212,7 @@ class Cluster(Part):
     """Time that a ready turn spends in the gateway (tokenising) before it is routed. Measured in TTFT: 8-15 ms."""
 
     view_delay_s: Seconds = 0.0
-    """How late the router sees the metrics of the instances."""
+    """How often the router's view of the instances, metrics and caches, is refreshed. 0: always fresh."""
 
     tiers: Annotated[tuple[Tier, ...], Field(max_length=2, strict=False)] = ()
     """Memory below HBM, `dram` before `cxl`: what is there of a turn's context is brought up when it is asked for."""

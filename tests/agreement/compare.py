@@ -33,11 +33,12 @@ from tests.reference.router import rule
 
 STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
 
+HITS = ("hit_tokens", "lookup_tokens", "readmission_hit_tokens", "readmission_lookup_tokens")
 BLOCK_S = tuple(name for name in INSTANCE.names or () if name.endswith("_block_s"))
 
 
 def reference_records(scenario: Scenario) -> Records:
-    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
+    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit, scenario.programs.block_size)
     return simulate(
         scenario.programs,
         scenario.specs,
@@ -56,6 +57,7 @@ def reference_records(scenario: Scenario) -> Records:
         evict=scenario.evict,
         whole_objects=scenario.whole_objects,
         evict_parameters=scenario.evict_parameters,
+        view_delay_s=scenario.view_delay_s,
     )
 
 
@@ -86,6 +88,7 @@ def core_of(scenario: Scenario) -> Core:
         **memory_of(scenario.memory),
         whole_objects=scenario.whole_objects,
         token_seconds=True,
+        view_period_s=scenario.view_delay_s,
     )
     return Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
 
@@ -113,6 +116,7 @@ def engine_records(scenario: Scenario) -> Records:
                 "iterations": instance["iteration"] + instance["prefill_iterations"],
                 "prefill_tokens": instance["prefill_tokens"],
                 "generated_tokens": instance["decode_tokens"],
+                **{name: instance[name] for name in HITS},
                 "peak_blocks": instance["peak_blocks"],
                 "evicted_blocks": instance["evicted_blocks"],
                 "loaded_blocks": instance["loaded_blocks"],
@@ -246,6 +250,8 @@ def count(records: Records) -> Counter[str]:
             "decisions": records.decisions,
             "rejected programs": int((records.programs["state"] == "rejected").sum()),
             "preemptions": int(records.turns["preemptions"].sum()),
+            "hit tokens": int(records.instances["hit_tokens"].sum()),
+            "hit tokens of re-admissions": int(records.instances["readmission_hit_tokens"].sum()),
             "evicted blocks": int(records.instances["evicted_blocks"].sum()),
             "loaded blocks": int(records.instances["loaded_blocks"].sum()),
             "stored blocks": int(records.instances["stored_blocks"].sum()),

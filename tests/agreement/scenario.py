@@ -15,6 +15,7 @@ class Scenario:
 
     Attributes:
         rule: Rule that routes; `capacity_limit` is a parameter of `session_affinity`.
+        view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
         rule_seed: Seed of the rules that take chance.
         warmup: Programs before this one do not count.
     """
@@ -38,3 +39,4 @@ class Scenario:
     evict_parameters: dict[str, float] = field(default_factory=dict)
     prefetch: str = "none"
     prefetch_parameters: dict[str, float] = field(default_factory=dict)
+    view_delay_s: float = 0.0

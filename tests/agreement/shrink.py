@@ -73,6 +73,7 @@ SETTINGS = (
     ("capacity_limit",),
     ("warmup",),
     ("frontend_s",),
+    ("view_delay_s",),
 )
 """Fields of a scenario that go back to their defaults together."""
 

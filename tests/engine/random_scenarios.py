@@ -36,6 +36,7 @@ class Knobs:
         tier: There is a tier below HBM.
         modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
         whole_objects: Eviction takes whole segments.
+        view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
     """
 
     seed: int
@@ -57,6 +58,7 @@ class Knobs:
     retain: str = "leave"
     evict: str = "lru"
     whole_objects: bool = False
+    view_delay_s: float = 0.0
 
 
 KNOBS = st.builds(
@@ -80,6 +82,7 @@ KNOBS = st.builds(
     retain=st.sampled_from(sorted(RETENTIONS)),
     evict=st.sampled_from(sorted(EVICTIONS)),
     whole_objects=st.booleans(),
+    view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
 )
 
 
@@ -97,7 +100,7 @@ def knobs_of(seed: int) -> Knobs:
         irregular=bool(rng.random() < 0.3),
         faults=bool(rng.random() < 0.4),
         frontend_s=float(rng.choice([0.0, TICK_S])),
-        rule=str(rng.choice(RULES)),
+        rule=str(rng.choice([name for name in RULES if name != "llm_d"])),
         schedule=str(rng.choice(["fcfs", *(name for name in SCHEDULES if name != "continuum")])),
         preempt=str(rng.choice(["last_admitted", *VICTIMS])),
         tier=bool(rng.random() < 0.4),
@@ -109,7 +112,10 @@ def knobs_of(seed: int) -> Knobs:
         whole_objects=bool(memory.random() < 0.3),
     )
     later = np.random.default_rng([seed, 13])
-    return replace(knobs, schedule="continuum") if later.random() < 0.1 else knobs
+    knobs = replace(knobs, schedule="continuum") if later.random() < 0.1 else knobs
+    view = np.random.default_rng([seed, 51])
+    knobs = replace(knobs, rule="llm_d") if view.random() < 0.2 else knobs
+    return replace(knobs, view_delay_s=float(view.choice([0, 0, 0, 1, 5, 30])) * TICK_S)
 
 
 def modes_of(seed: int) -> str:
@@ -148,6 +154,7 @@ def build(knobs: Knobs) -> Scenario:
         evict_parameters=evict_parameters(knobs),
         prefetch=knobs.prefetch,
         prefetch_parameters=prefetch_parameters(knobs),
+        view_delay_s=knobs.view_delay_s,
     )
 
 

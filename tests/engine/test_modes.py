@@ -76,7 +76,8 @@ def test_a_preempted_turn_is_prefilled_whole_when_there_is_room() -> None:
     # The next time that turn 0 begins a block, at 18, one of these goes. It ends at 21: 33 tokens of turn 1, 16 found.
     assert records.turns["preemptions"].tolist() == [0, 1]
     assert records.turns["end_s"].tolist() == [21, 40]
-    assert records.turns["hit_tokens"].tolist() == [0, 16]
+    assert records.turns["hit_tokens"].tolist() == [0, 0]
+    assert records.turns["readmission_hit_tokens"].tolist() == [0, 16]
     assert records.turns["computed_tokens"].tolist() == [32, 32 + 17]
 
 
@@ -154,7 +155,8 @@ def test_when_a_decode_instance_fails_its_turns_start_again() -> None:
     # instance has 32: the third token. The fourth on the decode instance, which is back at this very time.
     assert records.turns["preemptions"].tolist() == [1]
     assert records.turns["end_s"].tolist() == [4.5]
-    assert records.turns["hit_tokens"].tolist() == [32]
+    assert records.turns["hit_tokens"].tolist() == [0]
+    assert records.turns["readmission_hit_tokens"].tolist() == [32]
 
 
 def test_when_a_prefill_instance_fails_what_it_kept_starts_again() -> None:
@@ -255,7 +257,8 @@ def test_a_decode_instance_fails_while_kv_is_moved_to_it() -> None:
     # From 2 to 3 the five tokens of the block begun, the second token; what was on the link is off it at 3. Six blocks
     # until 5, 6 tokens until 6, and a decode.
     assert records.turns["end_s"].tolist() == [7]
-    assert records.turns["hit_tokens"].tolist() == [96]
+    assert records.turns["hit_tokens"].tolist() == [0]
+    assert records.turns["readmission_hit_tokens"].tolist() == [96]
 
 
 def test_prefills_do_not_disturb_decodes_that_are_apart() -> None:

@@ -154,7 +154,8 @@ def test_an_agent_that_answers_at_random_keeps_the_books(name: str) -> None:
     assert (pool["used"] == pool["idle"]).all()  # nothing runs any more: what is held is idle
     held = [state.resident["blocks"][state.resident["pool"] == i].sum() for i in range(len(instance))]
     assert pool["used"][: len(instance)].tolist() == held
-    assert (instance["asked_tokens"] == instance["hit_tokens"] + instance["prefill_tokens"]).all()
+    hit_tokens = instance["hit_tokens"] + instance["readmission_hit_tokens"]
+    assert (instance["asked_tokens"] == hit_tokens + instance["prefill_tokens"]).all()
     for column in ("queued_tokens", "expected_tokens", "expected_pairs", "demand_blocks", "outstanding_tokens"):
         assert not instance[column].any(), column
     world = state.world[0]

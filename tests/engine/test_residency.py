@@ -144,11 +144,11 @@ def test_pools_are_apart(made: State) -> None:
     assert held(made) == {0: 4, 1: 3, 3: 2}
     assert held(made, 1) == {0: 4, 1: 1, 2: 2}
     out = np.zeros(2)
-    hits(made, 3, 0, out)
+    hits(made, made.holder, made.resident, 3, 0, out)
     assert out.tolist() == [9.0, 5.0]
-    hits(made, 2, 0, out)
+    hits(made, made.holder, made.resident, 2, 0, out)
     assert out.tolist() == [4.0, 6.0]
-    hits(made, 5, 0, out)
+    hits(made, made.holder, made.resident, 5, 0, out)
     assert out.tolist() == [0.0, 0.0]
     drop_all(made, 0)
     assert held(made) == {}

@@ -5,10 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from agentsim_env.engine.rules import look
 from agentsim_env.metrics import Records
 from envs.routing import RoutingEnv
 from envs.routing_features import FEATURES
+from tests.engine.hand_made import bound
 from tests.small import small
+
+find_cached = bound(look.find_cached)
 
 
 class Seen(NamedTuple):
@@ -93,16 +97,49 @@ def test_the_view_is_as_late_as_the_scenario_says() -> None:
             assert (between_ticks == between_ticks[0]).all(), name
 
 
-def test_what_was_sent_is_remembered_even_by_a_router_that_sees_late() -> None:
-    seen = watch({"cluster.view_delay_s": 0.25})
-    turns = seen.records.turns
-    checked = 0
-    for turn, is_home, share in zip(seen.turn, seen.feature("is_home"), seen.feature("hit_share"), strict=True):
-        if is_home.any():
-            sent = 16 * (int(turns["prompt_tokens"][turn - 1]) // 16)
-            assert share[np.argmax(is_home)] >= sent / turns["prompt_tokens"][turn] - 1e-6
-            checked += 1
-    assert checked > 20
+@pytest.mark.parametrize("name", ["equal", "tight", "faulty", "apart"])
+@pytest.mark.parametrize("delay_s", [0.0, 0.25])
+def test_agents_see_the_hits_that_rules_see(name: str, delay_s: float) -> None:
+    env = RoutingEnv(small(name, {"cluster.view_delay_s": delay_s}))
+    rng = np.random.default_rng(0)
+    observation, info = env.reset(seed=0)
+    some, over = 0, False
+    while not over:
+        state = env.simulator.state
+        slot = int(state.world["asked_slot"][0])
+        find_cached(state, slot)
+        size, target = int(state.world["block_size"][0]), int(state.slot["target"][slot])
+        allowed = info["action_mask"] == 1
+        cached = np.minimum(state.score[allowed], (target - 1) // size) * size
+        if not state.slot["handed"][slot]:
+            shown = observation.reshape(env.candidate_shape)[allowed, FEATURES.index("hit_share")]
+            np.testing.assert_allclose(shown, cached / target, atol=1e-6)
+            some += bool(cached.any())
+        observation, _, terminated, truncated, info = env.step(int(rng.choice(np.flatnonzero(allowed))))
+        over = terminated or truncated
+    assert some > 20
+
+
+def test_before_the_second_view_nothing_has_been_seen() -> None:
+    seen = watch({"cluster.view_delay_s": 1000.0})
+    assert seen.records.turns["hit_tokens"].any()
+    for name in ("hit_share", "waiting", "running", "locked_share", "cached_share"):
+        assert not seen.feature(name).any(), name
+
+
+def test_what_is_seen_is_what_was_there_at_the_last_view() -> None:
+    """Between two views the same context is seen to be where it was, whatever is sent or evicted meanwhile."""
+    seen = watch({"cluster.view_delay_s": 2.0, "workload.arrivals.rate_per_s": 40.0})
+    ticks_s = np.floor(seen.time_s / 2.0)
+    first = {}
+    again = 0
+    for tick, program, row in zip(ticks_s, seen.program, seen.feature("hit_share"), strict=True):
+        if (tick, program) in first:
+            # A later prompt finds no more of it than the one before did.
+            assert (row <= first[tick, program] + 1e-6).all()
+            again += 1
+        first[tick, program] = row
+    assert again > 5
 
 
 def test_the_turn_and_its_program(seen: Seen) -> None:

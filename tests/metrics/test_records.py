@@ -44,6 +44,7 @@ def test_programs_and_instances_add_up(records: Records) -> None:
     assert instances["decode_tokens"].sum() == turns["output_tokens"].sum()
     assert instances["prefill_tokens"].sum() == turns["computed_tokens"].sum()
     assert np.all(instances["asked_tokens"] == instances["hit_tokens"] + instances["prefill_tokens"])
+    assert instances["lookup_tokens"].sum() == turns["prompt_tokens"].sum()
     assert instances["up_s"].tolist() == [records.now_s] * 2
     assert instances["cost_usd"] == pytest.approx(records.now_s * 0.001)
     assert np.all(instances["peak_blocks"] <= instances["capacity_blocks"])

@@ -24,7 +24,9 @@ def records() -> Records:
     turns["end_s"] = [2.0, 2.5, 4.5, 9.0]
     turns["prompt_tokens"] = [999, 100, 200, 100]
     turns["output_tokens"] = [9, 11, 1, 31]
-    turns["hit_tokens"] = [0, 0, 150, 50]
+    turns["hit_tokens"] = [0, 0, 150, 20]
+    turns["readmission_hit_tokens"] = [0, 0, 0, 90]
+    turns["readmission_lookup_tokens"] = [9, 0, 0, 150]
     turns["computed_tokens"] = [999, 100, 50, 150]
     turns["recomputed_tokens"] = [0, 0, 10, 100]
     turns["preemptions"] = [5, 0, 0, 2]
@@ -66,7 +68,10 @@ def test_figures_by_hand(records: Records) -> None:
     assert figures["programs_per_s"] == 0.25
     assert figures["output_tokens_per_s"] == 43 / 8
     assert figures["tokens_per_s"] == 443 / 8
-    assert figures["hit_rate"] == 200 / 500
+    # Of the prompts of the counted turns; what the last one found when it came back stands beside it.
+    assert figures["hit_rate"] == 170 / 400
+    assert figures["readmission_hit_rate"] == 90 / 150
+    assert figures["readmission_lookup_tokens"] == 150.0
     assert figures["recomputed_tokens"] == 110.0
     assert figures["preemptions"] == 2.0
     assert figures["utilisation"] == 0.6

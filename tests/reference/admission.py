@@ -148,7 +148,7 @@ class Admission:
         """The window of `concur` follows the cache."""
         if self.rule != "concur":
             return
-        hits = sum(turn.hit_tokens for turn in self.orchestrator.turns)
+        hits = sum(turn.all_hits for turn in self.orchestrator.turns)
         tokens = hits + sum(instance.prefill_tokens for instance in self.instances)
         asked = tokens - self.seen_tokens[1]
         hit_rate = (hits - self.seen_tokens[0]) / asked if asked else 1.0

@@ -98,6 +98,10 @@ class Instance:
         self.iterations = 0
         self.prefill_tokens = 0
         self.generated_tokens = 0
+        self.hit_tokens = 0
+        self.lookup_tokens = 0
+        self.readmission_hit_tokens = 0
+        self.readmission_lookup_tokens = 0
         self.peak_blocks = 0
         self.reserved = 0
         self.loaded_blocks = 0
@@ -304,8 +308,7 @@ class Instance:
                 self.admitted(turn, self.match(turn))
             self.waiting.remove(turn)
             self.running.append(turn)
-            if math.isnan(turn.scheduled_s):
-                turn.scheduled_s = now
+            self.begin_stay(turn, now)
             self.look_up(turn)
             self.pool.use_pins(turn.id)
             if turn.handed:
@@ -336,8 +339,33 @@ class Instance:
             self.own(turn, -turn.owned)  # the path now has the block that it was filling
         skipped = max(0, self.hit(turn) - turn.computed)
         turn.computed += skipped
-        turn.hit_tokens += skipped
+        if skipped > 0 and not turn.handed:
+            self.count_hit(turn, skipped)
         return skipped > 0
+
+    def begin_stay(self, turn: Turn, now: float) -> None:
+        """A turn joins the batch: for the first time, with its prefill done elsewhere, or again."""
+        if math.isnan(turn.scheduled_s):
+            turn.scheduled_s, turn.stay = now, "first"
+            self.lookup_tokens += turn.target
+        elif turn.handed:
+            turn.stay = "moved"
+        else:
+            turn.stay = "returned"
+            turn.readmission_lookup_tokens += turn.target
+            self.readmission_lookup_tokens += turn.target
+
+    def count_hit(self, turn: Turn, tokens: int) -> None:
+        """Prefill tokens need not be computed."""
+        if turn.stay == "first":
+            turn.hit_tokens += tokens
+            self.hit_tokens += tokens
+            return
+        turn.readmission_hit_tokens += tokens
+        self.readmission_hit_tokens += tokens
+        if turn.stay == "moved":
+            turn.readmission_lookup_tokens += tokens
+            self.readmission_lookup_tokens += tokens
 
     def blocks_needed(self, turn: Turn, tokens: int) -> int:
         """Blocks that the turn's next `tokens` tokens take beyond those it owns or its path has."""
@@ -401,7 +429,6 @@ class Instance:
 
     def take_over(self, turn: Turn) -> None:
         """A turn from a prefill instance joins: what it finds is no hit."""
-        turn.hit_tokens -= turn.computed
         turn.asked_tokens -= turn.computed
         turn.handed = False
         assert self.let_go is not None

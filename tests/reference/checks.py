@@ -63,9 +63,9 @@ def check_path(instance: Instance, turn: Turn) -> None:
 def check_tokens(instance: Instance) -> None:
     """Tokens hit + tokens computed = tokens asked."""
     for turn in instance.running:
-        assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens + turn.computed
+        assert turn.all_hits + turn.computed_tokens == turn.asked_tokens + turn.computed
     for turn in instance.waiting:
-        assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens
+        assert turn.all_hits + turn.computed_tokens == turn.asked_tokens
     check_step(instance)
     assert len(instance.running) <= instance.spec.max_num_seqs
     assert (instance.step is None) == (not instance.running)
@@ -100,7 +100,7 @@ def check_turns(orchestrator: Orchestrator, instances: Sequence[Instance], parke
         assert (turn.id in places) == live or (live and orchestrator.programs[turn.program].state == "failed")
         if turn.end_s == turn.end_s:
             assert turn.generated == turn.output
-            assert turn.hit_tokens + turn.computed_tokens == turn.asked_tokens
+            assert turn.all_hits + turn.computed_tokens == turn.asked_tokens
             assert turn.preemptions or turn.moves or turn.asked_tokens == turn.prompt
 
 

@@ -3,6 +3,9 @@
 import heapq
 from enum import IntEnum
 
+VIEW_TICK = 0
+"""Id of the CONTROL_TICK at which the router sees the instances as they are."""
+
 ADMISSION_TICK = 2
 """Id of the CONTROL_TICK at which held programs are asked for again."""
 

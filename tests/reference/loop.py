@@ -9,7 +9,7 @@ from tests.reference import checks
 from tests.reference.admission import Admission
 from tests.reference.batching import Instance
 from tests.reference.description import InstanceSpec, MemorySpec
-from tests.reference.events import ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK, Events, Kind
+from tests.reference.events import ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK, VIEW_TICK, Events, Kind
 from tests.reference.eviction import EVICTIONS, Look
 from tests.reference.history import History
 from tests.reference.orchestrator import Orchestrator, Program
@@ -17,7 +17,7 @@ from tests.reference.prefetch import Prefetcher
 from tests.reference.records import Records, collect
 from tests.reference.residency import KVPool
 from tests.reference.retention import Retention
-from tests.reference.router import Route, View
+from tests.reference.router import Route, Seen, View
 from tests.reference.scheduling import Scheduler, service_s
 from tests.reference.tiers import Tiers
 from tests.reference.tools import Tools
@@ -45,6 +45,7 @@ class ReferenceSimulator:
         evict_parameters: Parameters of that rule.
         prefetch: Rule that brings contexts up ahead of their use.
         prefetch_parameters: Its parameters.
+        view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class ReferenceSimulator:
         evict_parameters: Mapping[str, float] | None = None,
         prefetch: str = "none",
         prefetch_parameters: Mapping[str, float] | None = None,
+        view_delay_s: float = 0.0,
     ) -> None:
         self.events = Events()
         self.orchestrator = Orchestrator(programs)
@@ -102,6 +104,10 @@ class ReferenceSimulator:
             for number, instance in enumerate(self.instances):
                 instance.admitted = partial(self.prefetcher.admitted, number)
         self.route = route
+        self.view_delay_s = view_delay_s
+        self.seen = [Seen.of(instance) for instance in self.instances]
+        if view_delay_s > 0:
+            self.events.push(0.0, Kind.CONTROL_TICK, VIEW_TICK)
         self.frontend_s = frontend_s
         self.debug = debug
         self.parked: list[Turn] = []
@@ -230,6 +236,11 @@ class ReferenceSimulator:
             self.events.push(self.now + ahead.parameters.get("period_s", 1.0), Kind.CONTROL_TICK, PREFETCH_TICK)
 
     def control_tick(self, number: int) -> None:
+        if number == VIEW_TICK:
+            self.seen = [Seen.of(instance) for instance in self.instances]
+            if self.events.more_to_come():
+                self.events.push(self.now + self.view_delay_s, Kind.CONTROL_TICK, VIEW_TICK)
+            return
         if number == PREFETCH_TICK and self.prefetcher is not None:
             self.prefetch_armed = False
             self.prefetcher.ask_for_acting()
@@ -337,7 +348,8 @@ class ReferenceSimulator:
             self.parked.append(turn)
         else:
             last = self.last_handed if turn.handed else self.last_routed
-            view = View(self.instances, allowed, program.home, self.decisions, last)
+            seen = self.seen if self.view_delay_s > 0 else [Seen.of(instance) for instance in self.instances]
+            view = View(seen, allowed, program.home, self.decisions, last)
             # A decision with a single legal answer is not asked.
             chosen = self.route(view, turn) if len(view.candidates) > 1 else view.candidates[0]
             assert allowed[chosen]
@@ -544,11 +556,12 @@ def simulate(
     evict_parameters: Mapping[str, float] | None = None,
     prefetch: str = "none",
     prefetch_parameters: Mapping[str, float] | None = None,
+    view_delay_s: float = 0.0,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; see `ReferenceSimulator` and `collect`."""
     rules = (schedule, preempt, admit, admit_parameters)
     kv = (memory, retain, retain_parameters, evict, whole_objects, evict_parameters, prefetch, prefetch_parameters)
-    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, *kv)
+    simulator = ReferenceSimulator(programs, specs, route, frontend_s, debug, *rules, *kv, view_delay_s)
     simulator.run()
     simulator.tools.stop(simulator.now)
     for instance in simulator.instances:

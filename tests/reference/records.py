@@ -16,6 +16,8 @@ TURN = np.dtype(
         ("first_token_s", "f8"),
         ("end_s", "f8"),
         ("hit_tokens", "i8"),
+        ("readmission_hit_tokens", "i8"),
+        ("readmission_lookup_tokens", "i8"),
         ("computed_tokens", "i8"),
         ("preemptions", "i8"),
         ("instance", "i8"),
@@ -50,6 +52,10 @@ INSTANCE = np.dtype(
         ("prefetches", "i8"),
         ("prefetches_used", "i8"),
         ("prefetches_wasted", "i8"),
+        ("hit_tokens", "i8"),
+        ("lookup_tokens", "i8"),
+        ("readmission_hit_tokens", "i8"),
+        ("readmission_lookup_tokens", "i8"),
     ]
 )
 
@@ -119,4 +125,8 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
         instance.prefetches,
         instance.prefetches_used,
         instance.prefetches_wasted,
+        instance.hit_tokens,
+        instance.lookup_tokens,
+        instance.readmission_hit_tokens,
+        instance.readmission_lookup_tokens,
     )

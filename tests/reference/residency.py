@@ -1,7 +1,7 @@
 """KV blocks of one instance (semantics, "Segments, blocks, hits")."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -47,6 +47,17 @@ class Facts:
     uses: int = 0
     programs: tuple[int, ...] = ()
     released_s: float = 0.0
+
+
+def matching(resident: Mapping[int, int], path: Path) -> int:
+    """Blocks of `path` found from the root on, where so many leading blocks of each segment are held."""
+    found = 0
+    for segment in path:
+        held = resident.get(segment.id, 0)
+        found += held
+        if held < segment.length:
+            break
+    return found
 
 
 class KVPool:
@@ -146,13 +157,7 @@ class KVPool:
 
     def match(self, path: Path, limit: int) -> int:
         """Blocks of `path` found from the root on, at most `limit`."""
-        found = 0
-        for segment in path:
-            held = self.resident.get(segment.id, 0)
-            found += held
-            if held < segment.length:
-                break
-        return min(found, limit)
+        return min(matching(self.resident, path), limit)
 
     def idle_on(self, path: Path, blocks: int) -> int:
         """Idle blocks of the segments that a lock on the first `blocks` blocks of `path` takes."""

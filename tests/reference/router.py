@@ -4,9 +4,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.reference.batching import Instance
+from tests.reference.residency import matching
 from tests.reference.turn import Turn
 
 WORD = 2**64
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An instance at some moment.
+
+    Attributes:
+        waiting: Waiting turns, and `running` ones.
+        outstanding_tokens: Targets of both.
+        held_share: Share of its blocks that are in use or pinned.
+        resident: Leading blocks that it holds of each segment.
+    """
+
+    waiting: int
+    running: int
+    outstanding_tokens: int
+    held_share: float
+    resident: dict[int, int]
+
+    @classmethod
+    def of(cls, instance: Instance) -> "Seen":
+        turns, pool = instance.waiting + instance.running, instance.pool
+        return cls(
+            len(instance.waiting),
+            len(instance.running),
+            sum(turn.target for turn in turns),
+            pool.used / pool.capacity,
+            dict(pool.resident),
+        )
 
 
 @dataclass(frozen=True)
@@ -17,7 +47,7 @@ class View:
     routed before, and where the last of them went (-1 for none).
     """
 
-    instances: Sequence[Instance]
+    instances: Sequence[Seen]
     allowed: Sequence[bool]
     home: int
     routed: int = 0
@@ -29,11 +59,7 @@ class View:
 
     def turns(self, i: int) -> int:
         """Waiting and running turns."""
-        return len(self.instances[i].waiting) + len(self.instances[i].running)
-
-    def outstanding_tokens(self, i: int) -> int:
-        """Targets of the waiting and running turns."""
-        return sum(turn.target for turn in self.instances[i].waiting + self.instances[i].running)
+        return self.instances[i].waiting + self.instances[i].running
 
 
 Route = Callable[[View, Turn], int]
@@ -53,7 +79,7 @@ def least_loaded(view: View, turn: Turn) -> int:
 
 
 def least_tokens(view: View, turn: Turn) -> int:
-    return min(view.candidates, key=lambda i: (view.outstanding_tokens(i), i))
+    return min(view.candidates, key=lambda i: (view.instances[i].outstanding_tokens, i))
 
 
 def random(seed: int) -> Route:
@@ -82,10 +108,34 @@ def session_affinity(capacity_limit: int = 64) -> Route:
     return route
 
 
-RULES = ("random", "round_robin", "least_loaded", "session_affinity", "least_tokens")
+def llm_d(seed: int, block_size: int) -> Route:
+    """Largest 2 * share of the prompt's blocks that is held + share of KV that is free + shortness of the queue.
+
+    A tie is broken by chance.
+    """
+
+    def route(view: View, turn: Turn) -> int:
+        seen = {i: view.instances[i] for i in view.candidates}
+        waiting = [instance.waiting for instance in seen.values()]
+        fewest, most = min(waiting), max(waiting)
+
+        def score(i: int) -> float:
+            blocks = turn.prompt // block_size
+            hit = min(matching(seen[i].resident, turn.path), blocks) / blocks if blocks else 0.0
+            short = (most - seen[i].waiting) / (most - fewest) if most > fewest else 1.0
+            return 2.0 * hit + (1.0 - seen[i].held_share) + short
+
+        best = max(score(i) for i in seen)
+        ties = [i for i in seen if score(i) == best]
+        return ties[int(hash01(seed, view.routed << 16) * len(ties))]
+
+    return route
 
 
-def rule(name: str, seed: int = 0, capacity_limit: int = 64) -> Route:
+RULES = ("random", "round_robin", "least_loaded", "session_affinity", "least_tokens", "llm_d")
+
+
+def rule(name: str, seed: int = 0, capacity_limit: int = 64, block_size: int = 16) -> Route:
     """A fresh rule by name."""
     rules: dict[str, Route] = {
         "random": random(seed),
@@ -93,5 +143,6 @@ def rule(name: str, seed: int = 0, capacity_limit: int = 64) -> Route:
         "least_loaded": least_loaded,
         "session_affinity": session_affinity(capacity_limit),
         "least_tokens": least_tokens,
+        "llm_d": llm_d(seed, block_size),
     }
     return rules[name]

@@ -13,7 +13,7 @@ from tests.reference.router import rule
 
 
 def run(scenario: Scenario, debug: bool) -> Records:
-    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit)
+    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit, scenario.programs.block_size)
     return simulate(
         scenario.programs,
         scenario.specs,
@@ -33,6 +33,7 @@ def run(scenario: Scenario, debug: bool) -> Records:
         evict_parameters=scenario.evict_parameters,
         prefetch=scenario.prefetch,
         prefetch_parameters=scenario.prefetch_parameters,
+        view_delay_s=scenario.view_delay_s,
     )
 
 
@@ -45,12 +46,24 @@ def test_conservation_after_every_event(knobs: Knobs) -> None:
     finite = records.turns["end_s"] == records.turns["end_s"]
     assert set(records.programs["state"]) <= {"done", "failed", "rejected"}
     assert (records.programs["gap_s"] > -1e-9).all()
-    asked = records.turns["hit_tokens"] + records.turns["computed_tokens"]
+    check_hits(records, turn)
+    asked = records.turns["hit_tokens"] + records.turns["readmission_hit_tokens"] + records.turns["computed_tokens"]
     assert (asked >= turn["prompt_tokens"])[finite].all()
     # A turn that was handed over computes what is left of a block once more.
     decoding = [number for number, spec in enumerate(scenario.specs) if spec.mode == "decode"]
     undisturbed = (records.turns["preemptions"] == 0) & ~np.isin(records.turns["instance"], decoding)
     assert (asked == turn["prompt_tokens"])[finite & undisturbed].all()
+
+
+def check_hits(records: Records, turn: np.ndarray) -> None:
+    """Nobody finds more than is looked up, and instances count what turns do."""
+    turns, instances = records.turns, records.instances
+    admitted = ~np.isnan(turns["scheduled_s"])
+    assert (turns["hit_tokens"] < np.where(admitted, turn["prompt_tokens"], 1)).all()
+    assert (turns["readmission_hit_tokens"] <= turns["readmission_lookup_tokens"]).all()
+    for name in ("hit_tokens", "readmission_hit_tokens", "readmission_lookup_tokens"):
+        assert instances[name].sum() == turns[name].sum(), name
+    assert instances["lookup_tokens"].sum() == turn["prompt_tokens"][admitted].sum()
 
 
 def test_random_scenarios_press_on_everything() -> None:

@@ -128,7 +128,8 @@ def test_preemption_by_recompute() -> None:
     assert (first["end_s"], first["preemptions"]) == (20, 0)
     assert (second["first_token_s"], second["preemptions"]) == (2, 1)
     # One block of hits is left of the 33 tokens; the 17 others give token 4 at 21, the last one comes at 37.
-    assert (second["hit_tokens"], second["computed_tokens"], second["end_s"]) == (16, 30 + 17, 37)
+    assert (second["hit_tokens"], second["computed_tokens"], second["end_s"]) == (0, 30 + 17, 37)
+    assert (second["readmission_hit_tokens"], second["readmission_lookup_tokens"]) == (16, 33)
 
 
 def test_a_preempted_step_admits_nobody() -> None:
@@ -164,6 +165,8 @@ def test_a_turn_that_preempts_itself_goes_on_at_once() -> None:
     # 7 blocks of the leaf are resident. Turn 1 locks them all for its 2, and one of its own fills the pool: it preempts
     # itself with KV of 48, 64, 80 and 96 tokens and finds them again: one token is computed in the same iteration.
     assert records.turns["preemptions"].tolist() == [0, 4]
-    assert records.turns["hit_tokens"][1] == 32 + 48 + 64 + 80 + 96
+    assert records.turns["hit_tokens"][1] == 32
+    assert records.turns["readmission_hit_tokens"][1] == 48 + 64 + 80 + 96
+    assert records.turns["readmission_lookup_tokens"][1] == 49 + 65 + 81 + 97
     assert records.turns["computed_tokens"][1] == 8 + 4
     assert records.turns["end_s"][1] == 10 + 60

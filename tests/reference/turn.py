@@ -21,6 +21,7 @@ class Turn:
         handed: Its prefill has ended on another instance, and it has not joined a batch since.
         kept: Segments that a prefill instance locks for it until they have been moved.
         kept_at: That instance.
+        stay: Which stay in a batch this is: "first", "moved" (it was handed over) or "returned".
         moves: Times that it went on to a decode instance.
         arriving: It is ready and passes the gateway.
         asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
@@ -44,6 +45,8 @@ class Turn:
     first_token_s: float = math.nan
     end_s: float = math.nan
     hit_tokens: int = 0
+    readmission_hit_tokens: int = 0
+    readmission_lookup_tokens: int = 0
     computed_tokens: int = 0
     asked_tokens: int = 0
     preemptions: int = 0
@@ -51,9 +54,15 @@ class Turn:
     kept: list[int] = field(default_factory=list)
     kept_at: int = -1
     moves: int = 0
+    stay: str = "first"
     loading: bool = False
     arriving: bool = False
     instance: int = -1
+
+    @property
+    def all_hits(self) -> int:
+        """Prefill tokens found in all its stays."""
+        return self.hit_tokens + self.readmission_hit_tokens
 
     @property
     def here(self) -> bool:

@@ -1,10 +1,12 @@
 """What a router can see of the instances.
 
-Metrics (queues, token and block counts) come from `state.seen`, which is the instances themselves unless the scenario
-delays the router's view. Cached prefixes are known at once even then: engines push KV events, they are not polled.
+Metrics (queues, token and block counts) come from `state.seen` and `state.seen_pool`, the content of the caches from
+`state.seen_holder` and `state.seen_resident`. They are the instances themselves, unless the scenario delays the
+router's view: then they are what the instances were when it was last refreshed. Agents are shown the same.
 """
 
 from agentsim_env.engine.batching import synchronise
+from agentsim_env.engine.hits import all_hits
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import kept_blocks
 from agentsim_env.engine.residency import hits
@@ -47,7 +49,7 @@ def pending_prefill_tokens(state, i):
     """Prefill tokens that instance `i` has yet to compute: of running turns, and of waiting ones as expected."""
     seen = state.seen[i]
     # asked = hit + computed + what running prefills still lack
-    return seen.expected_tokens + seen.asked_tokens - seen.hit_tokens - seen.prefill_tokens
+    return seen.expected_tokens + seen.asked_tokens - all_hits(seen) - seen.prefill_tokens
 
 
 @compiled
@@ -60,17 +62,23 @@ def cached_tokens(state, s, i):
 
 @compiled
 def find_cached(state, s):
-    """Fill `state.score` with the blocks of the turn's context that each instance has in its cache."""
-    for i in range(len(state.allowed)):
-        if state.allowed[i]:
-            synchronise(state, i)
-    hits(state, state.turn[state.slot[s].turn].segment, 0, state.score)
+    """Fill `state.score` with the blocks of the turn's context that each instance is seen to have in its cache."""
+    freshen(state)
+    find_seen(state, s)
+
+
+@compiled
+def find_seen(state, s):
+    """The same, for somebody who has brought the instances up to now, or does not care."""
+    segment = state.turn[state.slot[s].turn].segment
+    hits(state, state.seen_holder, state.seen_resident, segment, 0, state.score)
 
 
 @compiled
 def find_sent(state, s):
     """Fill `state.score` with the blocks of the turn's context that the router remembers sending to each instance."""
-    hits(state, state.turn[state.slot[s].turn].segment, len(state.instance), state.score)
+    segment = state.turn[state.slot[s].turn].segment
+    hits(state, state.holder, state.resident, segment, len(state.instance), state.score)
 
 
 @compiled

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine import directory
+from agentsim_env.engine import directory, router
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.state import ACTIVE, DECODE, NONE, WAITING, State
@@ -19,6 +19,7 @@ from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Program
 from tests.engine.hand_made import bound
 
 enter = bound(directory.enter)
+refresh_view = bound(router.refresh_view)
 
 BLOCK = 16
 SYSTEM_BLOCKS = 10
@@ -156,6 +157,14 @@ class Situation:
     def sent(self, i: int, blocks: int) -> None:
         """The router remembers that it sent the first `blocks` blocks of the asked turn's context to instance `i`."""
         self._remember(len(self.state.instance) + i, blocks, False)
+
+    def lose(self, i: int) -> None:
+        """Instance `i` holds nothing of anybody's context any more."""
+        self.state.resident["blocks"][self.state.resident["pool"] == i] = 0
+
+    def refresh(self) -> None:
+        """The router's view is refreshed."""
+        refresh_view(self.state)
 
     def _remember(self, pool: int, blocks: int, locked: bool) -> None:
         self.hold(pool, 0, min(blocks, SYSTEM_BLOCKS), locked)

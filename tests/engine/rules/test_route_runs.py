@@ -114,7 +114,8 @@ def test_sums_over_queue_and_batch_hold_at_every_decision(programs: Programs) ->
         core.synchronise()
         for i in range(4):
             row = core.state.instance[i]
-            lacking = int(row["expected_tokens"] + row["asked_tokens"] - row["hit_tokens"] - row["prefill_tokens"])
+            hit_tokens = row["hit_tokens"] + row["readmission_hit_tokens"]
+            lacking = int(row["expected_tokens"] + row["asked_tokens"] - hit_tokens - row["prefill_tokens"])
             assert lacking == pending_by_hand(core.state, i)
             assert int(row["demand_blocks"]) == demand_by_hand(core.state, i)
             seen += lacking > 0

@@ -1,6 +1,7 @@
 """A window of programs that grows and shrinks with the cache (CONCUR, arXiv 2601.22705)."""
 
 from agentsim_env.engine.decisions import ADMIT, ADMIT_PROGRAM, HOLD
+from agentsim_env.engine.hits import all_hits
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.rules.admit.limits import must_queue, utilisation
 
@@ -12,9 +13,10 @@ def concur(state, p):
     """At most `window` programs; every `period_s` additive increase, multiplicative decrease.
 
     The window grows by `increase` if less than `low_utilisation` of the blocks are in use, the hit rate since the last
-    tick is above `high_hit_rate` and the window was used up; it is multiplied by `decrease` (and stays at least 1) if
-    more than `high_utilisation` are in use and the hit rate is below `low_hit_rate`. CONCUR publishes the signals, not
-    the constants: those are ours. It pauses running agents, too; here those that are in stay in.
+    tick, of turns that come back to a batch too, is above `high_hit_rate` and the window was used up; it is multiplied
+    by `decrease` (and stays at least 1) if more than `high_utilisation` are in use and the hit rate is below
+    `low_hit_rate`. CONCUR publishes the signals, not the constants: those are ours. It pauses running agents, too; here
+    those that are in stay in.
     """
     if must_queue(state, p) or state.world[0].n_admitted + 1 > state.world[0].window:
         return HOLD
@@ -28,8 +30,8 @@ def adapt_window(state):
     use = utilisation(state)
     hits, tokens = 0, 0
     for i in range(len(state.instance)):
-        hits += state.instance[i].hit_tokens
-        tokens += state.instance[i].hit_tokens + state.instance[i].prefill_tokens
+        hits += all_hits(state.instance[i])
+        tokens += all_hits(state.instance[i]) + state.instance[i].prefill_tokens
     asked = tokens - world.tick_tokens
     hit_rate = (hits - world.tick_hits) / asked if asked > 0 else 1.0
     world.tick_hits, world.tick_tokens = hits, tokens

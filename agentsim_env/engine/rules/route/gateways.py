@@ -72,13 +72,13 @@ def dynamo_cost(prefill_blocks, decode_blocks, weight):
 
 @compiled
 def _subtract_held(state, s, blocks):
-    """Take off `state.score` what running turns of each instance hold of the context's first `blocks` blocks."""
+    """Take off `state.score` what running turns of each instance are seen to hold of the context's first `blocks`."""
     segment = state.turn[state.slot[s].turn].segment
     while segment != NONE:
-        r = state.holder[segment]
+        r = state.seen_holder[segment]
         most = max(0, blocks - state.segment[segment].start_block)
         while r != NONE:
-            record = state.resident[r]
+            record = state.seen_resident[r]
             if record.locks > 0 and record.pool < len(state.instance):
                 state.score[record.pool] -= min(record.blocks, most)
             r = record.next_holder

@@ -34,6 +34,7 @@ BOOKS = np.dtype(
         ("penalty_s", "f8"),  # charge of a rejected program
         ("count_gaps", "i8"),
         ("refused", "i8"),  # actions of this episode that the mask forbade
+        ("kind", "i8"),  # kind of the last decision
     ]
 )
 

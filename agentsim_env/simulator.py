@@ -313,6 +313,7 @@ class Simulator:
             "agent_kinds": list(self.blueprint.open_kinds),
             "warmup_programs": self.scenario.episode.warmup_programs,
             "slo": self.scenario.slo.model_dump(exclude_none=True),
+            "reward": self.scenario.reward.model_dump(include={"count_gaps", "reject_penalty_s"}),
             "estimated": any(engine.estimated for engine in self.engines),
             "longest_context_tokens": max(
                 min(engine.max_model_len_tokens, engine.kv_blocks * self.blueprint.block_size)

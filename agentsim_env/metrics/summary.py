@@ -6,7 +6,9 @@ import numpy as np
 
 from agentsim_env.metrics.mechanisms import counters, idle_rules
 from agentsim_env.metrics.objectives import Objectives, objectives_of
+from agentsim_env.metrics.outcomes import mean_cost_s, outcomes
 from agentsim_env.metrics.token_seconds import TOKEN_SECONDS
+from agentsim_env.scenario.reward import Reward
 
 if TYPE_CHECKING:
     from agentsim_env.metrics.records import Records
@@ -29,17 +31,14 @@ def summarise(records: "Records", slo: "Slo | None" = None) -> dict[str, float]:
     programs, turns = records.counted_programs, records.counted_turns
     done = programs[programs["state"] == "done"]
     span_s = makespan_s(records)
-    figures = {"programs": float(len(programs)), "turns": float((~np.isnan(turns["end_s"])).sum())}
-    for state in ("done", "failed", "rejected"):
-        figures[f"programs_{state}"] = float((programs["state"] == state).sum())
-    figures["programs_unfinished"] = figures["programs"] - sum(
-        figures[f"programs_{state}"] for state in ("done", "failed", "rejected")
-    )
-    figures |= _statistics("jct_s", done["jct_s"])
-    figures |= _statistics("ttft_s", ttft_s(turns))
-    figures |= _statistics("tpot_s", tpot_s(turns))
-    figures |= _statistics("queueing_s", turns["queueing_s"])
-    figures |= _statistics("slowdown", done["slowdown"])
+    figures = outcomes(*(programs["state"] == how for how in ("done", "failed", "rejected")))
+    figures["turns"] = float((~np.isnan(turns["end_s"])).sum())
+    figures |= _cost(records)
+    figures |= statistics("jct_s", done["jct_s"])
+    figures |= statistics("ttft_s", ttft_s(turns))
+    figures |= statistics("tpot_s", tpot_s(turns))
+    figures |= statistics("queueing_s", turns["queueing_s"])
+    figures |= statistics("slowdown", done["slowdown"])
     if len(done):
         figures["mean_gap_s"] = float(done["gap_s"].mean())
         figures["mean_ideal_s"] = float(done["ideal_s"].mean())
@@ -95,7 +94,8 @@ def programs_in_slo(programs: np.ndarray, turns: np.ndarray, objectives: Objecti
     return (programs["state"] == "done") & ~(programs["slowdown"] > objectives.slowdown) & (missed == 0)
 
 
-def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
+def statistics(name: str, values: np.ndarray) -> dict[str, float]:
+    """Mean and quantiles of values that are not NaN; nothing where there is none."""
     sample = values[~np.isnan(values)]
     if len(sample) == 0:
         return {}
@@ -106,15 +106,34 @@ def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
 
 def _tokens(turns: np.ndarray) -> dict[str, float]:
     ended = turns[~np.isnan(turns["end_s"])]
-    hit = _total(turns, "hit_tokens")
-    asked = hit + _total(turns, "computed_tokens")
     figures = {
         "prompt_tokens": _total(ended, "prompt_tokens"),
         "output_tokens": _total(ended, "output_tokens"),
         "recomputed_tokens": _total(turns, "recomputed_tokens"),
         "preemptions": _total(turns, "preemptions"),
     }
-    return figures | ({"hit_rate": hit / asked} if asked else {})
+    return figures | hit_figures(turns)
+
+
+def hit_figures(turns: np.ndarray) -> dict[str, float]:
+    """How much of what was to be prefilled the KV cache held.
+
+    Args:
+        turns: Rows of the records, or of the state, with `hit_tokens` and `computed_tokens`.
+    """
+    hit = _total(turns, "hit_tokens")
+    asked = hit + _total(turns, "computed_tokens")
+    return {"hit_rate": hit / asked} if asked else {}
+
+
+def _cost(records: "Records") -> dict[str, float]:
+    """The mean cost of the counted programs that have ended, where the metadata say what is charged."""
+    if "reward" not in records.metadata:
+        return {}
+    programs = records.counted_programs
+    ended = programs[~np.isnan(programs["end_s"])]
+    unserved, reward = ended["state"] != "done", Reward.model_validate(records.metadata["reward"])
+    return mean_cost_s(ended["arrival_s"], ended["end_s"], ended["gap_s"], unserved, reward)
 
 
 def _total(rows: np.ndarray, name: str) -> float:

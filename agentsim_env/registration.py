@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import gymnasium
-from gymnasium.envs.registration import registry
+from gymnasium.envs.registration import WrapperSpec, registry
 
 ENVIRONMENTS: dict[str, str] = {
     "AgentSim/Routing-v0": "envs.routing:RoutingEnv",
@@ -17,15 +17,25 @@ ENVIRONMENTS: dict[str, str] = {
 """Id and entry point of every environment."""
 
 
+OUTERMOST = WrapperSpec("Outermost", "envs.outermost:Outermost", {})
+"""What `gymnasium.make` puts around each."""
+
+
 def register_environments() -> None:
     """Register every environment, once.
 
-    `gymnasium.make` is to put no wrapper around them, which would hide `action_masks`, `candidate_shape` and the like:
-    they say themselves that a step needs an episode, and the tests run Gymnasium's checker on each.
+    They say themselves that a step needs an episode, and the tests run Gymnasium's checker on each: in the place of the
+    wrappers that do so in every step stands one that hides nothing.
     """
     for identifier, entry_point in ENVIRONMENTS.items():
         if identifier not in registry:
-            gymnasium.register(identifier, entry_point, order_enforce=False, disable_env_checker=True)
+            gymnasium.register(
+                identifier,
+                entry_point,
+                order_enforce=False,
+                disable_env_checker=True,
+                additional_wrappers=(OUTERMOST,),
+            )
 
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -62,7 +72,8 @@ it, write the module in front: `gymnasium.make("agentsim_env:AgentSim/Routing-v0
 1.0 no longer looks for the environments of installed packages by itself.
 
 An observation folds into rows, one an answer: `observation.reshape(env.candidate_shape)`, with the columns
-`env.feature_names`. Wrappers hide what Gymnasium does not know, so behind them, and in a vector, write:
+`env.feature_names`. What `gymnasium.make` returns has these, `env.action_masks()` and `env.snapshot()` by their names.
+Wrappers that are put around it hide them, so behind those, and in a vector, write:
 
 ```python
 env.get_wrapper_attr("action_masks")()          # bool [actions]; also info["action_mask"], int8
@@ -79,9 +90,11 @@ Every `info` has `time_s`, the simulated time, and `elapsed_s`, the simulated ti
 `reset`). Decisions are not equally far apart: to discount by time, weigh what comes later by
 `exp(-elapsed_s / discount_s)`, as `agentsim train` does where `discount_s` is set.
 
-The last `info` of an episode, terminated or truncated, has the figures of `envs.episode.episode_metrics` too: those of
-`Simulator.summary()`, by the same names. A figure without a sample is absent. Latencies are of what was served, and
-an agent that rejects programs improves them; `unserved_share` and `mean_cost_s` say what that costs.
+The last `info` of an episode, whether it is terminated or truncated by `episode.time_limit_s` or `max_episode_steps`,
+has the figures of `envs.episode.episode_metrics` too: those of `Simulator.summary()`, by the same names;
+`env.figures()` has them at any time. A figure without a sample is absent, so a `Monitor` is best given counts as its
+`info_keywords`. Latencies are of what was served, and an agent that rejects programs improves them; `unserved_share`
+and `mean_cost_s` say what that costs.
 
 `env.snapshot()` is the episode at a moment, and `env.restore(snapshot)` goes back to it, any number of times, in this
 environment or another one of the same arguments; it returns observation and info. Snapshots can be pickled. From there

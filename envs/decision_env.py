@@ -28,6 +28,10 @@ LEAST_DRAWN_SEED = 1 << 20
 """Workload seeds that an environment draws itself start here, so that small seeds stay free for evaluation."""
 
 
+FLOAT, BYTE = np.dtype(np.float32), np.dtype(np.int8)
+"""Of observations and masks; NumPy makes an array faster of a dtype than of a type."""
+
+
 class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
     """An environment whose steps are decisions of some kinds; the scenario's rules answer all others.
 
@@ -142,7 +146,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
             return self._seen, reward, False, False, self._info()
         if asked == ENDED:
             self._seen = self._nothing()
-        return self._seen, reward, asked == ENDED, asked == TRUNCATED, self._info() | self._figures()
+        return self._seen, reward, asked == ENDED, asked == TRUNCATED, self._info() | self.figures()
 
     def _why_not(self) -> str:
         """Why there is nothing to answer."""
@@ -159,8 +163,8 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         time_s = self._time_s
         return {"action_mask": self._legal, "time_s": time_s, "elapsed_s": time_s - self._last_s}
 
-    def _figures(self) -> dict[str, Any]:
-        """What comes with the last observation too."""
+    def figures(self) -> dict[str, Any]:
+        """Figures of the episode so far, as they come with its last observation; see `envs.episode`."""
         return {"refused_actions": int(self._books["refused"][0]), **episode_metrics(self.simulator)}
 
     def snapshot(self) -> Snapshot:
@@ -198,7 +202,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         asked = self.simulator.asked
         self._seen = self._look(asked) if _is_shown(asked) else self._nothing()
         self._legal = self.action_masks().view(np.int8)
-        return self._seen, self._info() | (self._figures() if asked < 0 else {})
+        return self._seen, self._info() | (self.figures() if asked < 0 else {})
 
     def _nothing(self) -> np.ndarray:
         """The observation when all programs have ended."""
@@ -246,7 +250,7 @@ class KindEnv(DecisionEnv):
         return self.question.count_answers(self.simulator)
 
     def _play(self, core: Core, action: int) -> tuple[int, float, float]:
-        self._seen, self._legal = np.empty(self._size, np.float32), np.empty(self._n, np.int8)
+        self._seen, self._legal = np.empty(self._size, FLOAT), np.empty(self._n, BYTE)
         return self.question.play(core, self._books, action, self._seen, self._legal)
 
     def _look(self, asked: int) -> np.ndarray:

@@ -216,9 +216,39 @@ def test_what_is_special_can_be_reached_through_wrappers(env: gymnasium.Env, sta
         assert candidates_of(wrapped).feature_names == inner.feature_names
 
 
-def test_making_one_puts_nothing_around_it(env: gymnasium.Env) -> None:
-    """So that `env.action_masks()` and the like are there without a detour."""
-    assert env is env.unwrapped
+@pytest.mark.parametrize("most", [None, 30])
+def test_what_is_made_by_id_has_all_that_is_special(identifier: str, most: int | None) -> None:
+    """By its name, with a limit of steps too."""
+    env: Any = gymnasium.make(identifier, max_episode_steps=most, **SHORT)
+    _, info = env.reset(seed=0)
+    inner = env.unwrapped
+    assert np.array_equal(env.action_masks(), info["action_mask"])
+    assert (env.candidate_shape, env.feature_names) == (inner.candidate_shape, inner.feature_names)
+    assert env.simulator is inner.simulator
+    snapshot = env.snapshot()
+    first = env.step(0)
+    env.restore(snapshot)
+    assert same(env.step(0), first)
+    with pytest.raises(AttributeError, match="no attribute 'flight_mode'"):
+        env.flight_mode  # noqa: B018
+    assert same(copy.deepcopy(env).step(0), pickle.loads(pickle.dumps(env)).step(0))
+
+
+def test_a_limit_of_steps_leaves_figures_too(identifier: str) -> None:
+    env: Any = gymnasium.make(identifier, max_episode_steps=30, **SHORT)
+    _, info = env.reset(seed=0)
+    terminated = truncated = False
+    observation = np.zeros(0)
+    while not truncated:
+        assert "programs" not in info
+        observation, _, terminated, truncated, info = env.step(env.action_space.sample(info["action_mask"]))
+    assert not terminated
+    assert observation.any()
+    summary = env.simulator.summary()
+    figures = {name: value for name, value in info.items() if name in summary}
+    assert figures == {name: summary[name] for name in figures}
+    assert figures["programs_unfinished"] > 0.0
+    assert {"refused_actions", "seed"} <= info.keys()
 
 
 def test_masks_come_through_vectors(identifier: str) -> None:

@@ -78,6 +78,8 @@ def caption(results: Results) -> str:
 
 def percent(change: Interval) -> str:
     """A relative change with its interval."""
+    if change.estimate != change.estimate:
+        return "-"
     if change.low != change.low:
         return f"{100 * change.estimate:+.1f} %"
     return f"{100 * change.estimate:+.1f} % [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"

@@ -143,7 +143,7 @@ class JointEnv(DecisionEnv):
         return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
 
     def _play(self, core: Core, action: int) -> tuple[int, float, float]:
-        if self.simulator.asked >= 0 and action >= len(self.table()):
+        if action > 0 and action >= len(self.table()):
             action = FORBIDDEN
         played = play(core, self._books, action)
         asked = played[0]

@@ -79,7 +79,8 @@ class JointAEC(AECEnv[str, Any, Any]):
 
     ## Episode End
 
-    All agents end together, and get the figures of the joint environment in their infos.
+    All agents end together, and get the figures of the joint environment in their infos. These have the simulated time
+    at any other moment: `time_s`, and `elapsed_s` since the last decision of anybody.
 
     ## Snapshots
 
@@ -150,7 +151,7 @@ class JointAEC(AECEnv[str, Any, Any]):
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = dict.fromkeys(self.agents, False)
-        self.infos = {agent: {} for agent in self.agents}
+        self._inform(info)
         self._skip_agent_selection = None
         self.agent_selection = self._asked()
 
@@ -180,7 +181,12 @@ class JointAEC(AECEnv[str, Any, Any]):
             self.infos = {agent: dict(info) for agent in self.agents}
             self._deads_step_first()
         else:
+            self._inform(info)
             self.agent_selection = self._asked()
+
+    def _inform(self, info: dict[str, Any]) -> None:
+        """Give everybody the time of the joint environment."""
+        self.infos = {agent: {name: info[name] for name in ("time_s", "elapsed_s")} for agent in self.agents}
 
     def observe(self, agent: str) -> Observation:
         """What an agent sees now."""

@@ -70,7 +70,9 @@ def test_it_is_the_joint_environment(agents: str) -> None:
         assert agent == (joint.decision_kind if agents == "kinds" else agent)
         action = int(rng.choice(np.flatnonzero(seen["action_mask"])))
         parallel.step(action)
-        joint.step(action)
+        *_, info = joint.step(action)
+        assert all(told["time_s"] == info["time_s"] for told in parallel.infos.values())
+        assert all(told["elapsed_s"] == info["elapsed_s"] for told in parallel.infos.values())
     assert acted == set(parallel.possible_agents)
     assert parallel.agents == []
     assert parallel.joint.simulator.records().content_hash() == joint.simulator.records().content_hash()

@@ -126,7 +126,7 @@ class JointEnv(DecisionEnv):
 
     @property
     def decision_kind(self) -> str:
-        """Kind of the decision that is pending, or of the last one."""
+        """Kind of the decision that is pending, or of the last one; there is none before an episode."""
         return KINDS[self._books["kind"][0]]
 
     def table(self) -> np.ndarray:
@@ -147,7 +147,7 @@ class JointEnv(DecisionEnv):
             action = FORBIDDEN
         played = play(core, self._books, action)
         asked = played[0]
-        if asked >= 0 or asked == TRUNCATED:
+        if asked >= 0 or (asked == TRUNCATED and self._books["kind"][0] >= 0):
             self._seen = self._look(asked)
         self._legal = self._mask().view(np.int8) if asked >= 0 else np.ones(self._n, np.int8)
         return played

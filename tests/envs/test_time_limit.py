@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from agentsim_env import SimulationError
 from envs.admission import AdmissionEnv
 from envs.decision_env import DecisionEnv, KindEnv
 from envs.eviction import EvictionEnv
@@ -105,6 +106,15 @@ def test_looking_changes_no_record(make: type[DecisionEnv]) -> None:
     first = env.simulator.records().content_hash()
     env.restore(env.snapshot())
     assert env.simulator.records().content_hash() == first
+
+
+@pytest.mark.parametrize("make", [*KINDS, lambda scenario: JointEnv(scenario, kinds=("evict_kv", "route_turn"))])
+def test_a_limit_before_the_first_decision_leaves_no_episode(make: Any) -> None:
+    env = make(small("tight", CUT | {"episode.time_limit_s": 1e-4}))
+    with pytest.raises(SimulationError, match="the episode has no decision"):
+        env.reset(seed=0)
+    with pytest.raises(SimulationError, match=r"^the episode has no decision: call reset\(\)$"):
+        env.step(0)
 
 
 def test_an_episode_that_has_come_to_its_end_shows_nothing() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from agents.errors import AgentError
 from agents.protocol import candidates_of
+from agentsim_env.actions import whole_number
 
 Features = Mapping[str, np.ndarray]
 Info = Mapping[str, Any]
@@ -49,7 +50,7 @@ class FunctionAgent:
             raise AgentError(f"{self.name} does not know the features yet: call bind(env) first")
         columns = observation.reshape(-1, len(self._feature_names)).T
         answer = self.function(dict(zip(self._feature_names, columns, strict=True)), info)
-        try:
-            return int(answer)
-        except (TypeError, ValueError):
-            raise AgentError(f"{self.name} must return the number of an action, not {answer!r}") from None
+        action = whole_number(answer)
+        if action is None:
+            raise AgentError(f"{self.name} must return the number of an action, not {answer!r}")
+        return action

@@ -75,12 +75,19 @@ def candidates_of(env: gymnasium.Env) -> Candidates:
         env: An AgentSim environment, wrapped or not.
 
     Raises:
-        AgentError: If `env` has no `candidate_shape`, or its actions are not a whole number for each candidate.
+        AgentError: If `env` has no `candidate_shape`, a wrapper has changed what is seen, or its actions are not a
+            whole number for each candidate.
     """
     inner: Any = env.unwrapped
     if not hasattr(inner, "candidate_shape"):
         raise AgentError(f"{type(inner).__name__} has no candidate_shape: it is not an AgentSim environment")
-    n_rows, _ = inner.candidate_shape
+    n_rows, n_features = inner.candidate_shape
+    shape = env.observation_space.shape
+    if shape != (n_rows * n_features,):
+        raise AgentError(
+            f"observations of shape {shape} do not fold into {n_rows} rows of {n_features} features: a wrapper has"
+            f" changed those of {type(inner).__name__}"
+        )
     n_actions = int(inner.action_space.n)
     if n_actions % n_rows:
         raise AgentError(

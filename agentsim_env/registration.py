@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import gymnasium
-from gymnasium.envs.registration import registry
+from gymnasium.envs.registration import WrapperSpec, registry
 
 ENVIRONMENTS: dict[str, str] = {
     "AgentSim/Routing-v0": "envs.routing:RoutingEnv",
@@ -17,11 +17,25 @@ ENVIRONMENTS: dict[str, str] = {
 """Id and entry point of every environment."""
 
 
+OUTERMOST = WrapperSpec("Outermost", "envs.outermost:Outermost", {})
+"""What `gymnasium.make` puts around each."""
+
+
 def register_environments() -> None:
-    """Register every environment, once."""
+    """Register every environment, once.
+
+    They say themselves that a step needs an episode, and the tests run Gymnasium's checker on each: in the place of the
+    wrappers that do so in every step stands one that hides nothing.
+    """
     for identifier, entry_point in ENVIRONMENTS.items():
         if identifier not in registry:
-            gymnasium.register(id=identifier, entry_point=entry_point)
+            gymnasium.register(
+                identifier,
+                entry_point,
+                order_enforce=False,
+                disable_env_checker=True,
+                additional_wrappers=(OUTERMOST,),
+            )
 
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -49,7 +63,45 @@ Written by `python -m agentsim_env.registration` from the docstrings of the clas
 `python -m benchmarks.learning`.
 
 An environment puts one kind of decision to the agent; the rules of its scenario answer all others. `Joint-v0` puts
-several kinds in turn, and `envs.multi_agent.env` is its PettingZoo form, with an agent for each kind or instance."""
+several kinds in turn, and `envs.multi_agent.env` is its PettingZoo form, with an agent for each kind or instance.
+
+## In every environment
+
+`import agentsim_env` registers the ids. In worker processes that start anew (`spawn`, `forkserver`) and do not import
+it, write the module in front: `gymnasium.make("agentsim_env:AgentSim/Routing-v0")`. This works everywhere; Gymnasium
+1.0 no longer looks for the environments of installed packages by itself.
+
+An observation folds into rows, one an answer: `observation.reshape(env.candidate_shape)`, with the columns
+`env.feature_names`. What `gymnasium.make` returns has these, `env.action_masks()` and `env.snapshot()` by their names.
+Wrappers that are put around it hide them, so behind those, and in a vector, write:
+
+```python
+env.get_wrapper_attr("action_masks")()          # bool [actions]; also info["action_mask"], int8
+env.get_wrapper_attr("candidate_shape")         # (actions, features)
+env.get_wrapper_attr("feature_names")
+vec_env.env_method("action_masks")              # Stable-Baselines3; what sb3_contrib's MaskablePPO calls
+agents.candidates_of(env)                       # shape and names, for networks that treat rows alike
+```
+
+Actions are whole numbers of Python or NumPy, also as arrays without a dimension; an array of one, `1.7` or `"1"` is an
+`ActionError`.
+
+Every `info` has `time_s`, the simulated time, and `elapsed_s`, the simulated time since the decision before (0 after
+`reset`). Decisions are not equally far apart: to discount by time, weigh what comes later by
+`exp(-elapsed_s / discount_s)`, as `agentsim train` does where `discount_s` is set.
+
+The last `info` of an episode, whether it is terminated or truncated by `episode.time_limit_s` or `max_episode_steps`,
+has the figures of `envs.episode.episode_metrics` too: those of `Simulator.summary()`, by the same names;
+`env.figures()` has them at any time. A figure without a sample is absent, so a `Monitor` is best given counts as its
+`info_keywords`. Latencies are of what was served, and an agent that rejects programs improves them; `unserved_share`
+and `mean_cost_s` say what that costs.
+
+`env.snapshot()` is the episode at a moment, and `env.restore(snapshot)` goes back to it, any number of times, in this
+environment or another one of the same arguments; it returns observation and info. Snapshots can be pickled. From there
+the same actions lead to the same bits. Restore the environment, not its `simulator`.
+
+`env.spec.to_json()` holds the scenario whole, and `gymnasium.make(EnvSpec.from_json(text))` makes the same
+environment."""
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agentsim_env.actions import ActionError, whole_number
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.decisions import (
     ENDED,
@@ -73,6 +74,8 @@ class Decision(NamedTuple):
 class Snapshot(NamedTuple):
     """An episode at a moment; see `Simulator.snapshot`."""
 
+    scenario: Scenario
+    agent_kinds: tuple[str, ...]
     state: State
     programs: Programs
     seed: int
@@ -82,6 +85,7 @@ class Snapshot(NamedTuple):
 
 
 NOT_BEGUN = -10
+"""No event of the episode has happened."""
 
 
 class Simulator:
@@ -102,6 +106,9 @@ class Simulator:
             compiled loop's speed.
         agent_kinds: Kinds of decision that are answered from outside, through `next_decision` and `apply`.
         source: Where workloads come from, instead of the scenario's own (see `agentsim_env.workload.prepare`).
+
+    Attributes:
+        asked: Number of the kind of the pending decision; below 0 if none is: `NOT_BEGUN`, or how the episode ended.
     """
 
     def __init__(
@@ -133,7 +140,7 @@ class Simulator:
         )
         self.seed = 0
         self._core: Core | None = None
-        self._asked = NOT_BEGUN
+        self.asked = NOT_BEGUN
         self._decided: Decision | None = None
 
     def reset(self, seed: int = 0, programs: Programs | None = None) -> None:
@@ -152,7 +159,7 @@ class Simulator:
         check_ticks(self.blueprint, programs, self._planned_s)
         self._core = Core(self.blueprint.state(programs, faults, seed), faults)
         self.seed, self.programs = seed, programs
-        self._asked, self._decided = NOT_BEGUN, None
+        self.asked, self._decided = NOT_BEGUN, None
 
     def _faults(self, seed: int) -> Faults | None:
         cluster = self.scenario.cluster
@@ -180,7 +187,7 @@ class Simulator:
     @property
     def ended(self) -> bool:
         """All programs have ended, or the time limit is reached."""
-        return self._asked in (ENDED, TRUNCATED)
+        return self.asked in (ENDED, TRUNCATED)
 
     def run(self, between: Callable[[], None] | None = None) -> None:
         """Run to the end; decisions that are open to an agent are answered by the scenario's rules.
@@ -205,9 +212,9 @@ class Simulator:
         Raises:
             SimulationError: If programs wait for something that will never come, or time comes to its end.
         """
-        if self._asked in (NOT_BEGUN, PAUSED):
+        if self.asked in (NOT_BEGUN, PAUSED):
             self._advance(0, between)
-        if self._decided is None and self._asked >= 0:
+        if self._decided is None and self.asked >= 0:
             self._decided = self._decision()
         return self._decided
 
@@ -216,29 +223,30 @@ class Simulator:
 
         Raises:
             SimulationError: If no decision is pending.
-            ValueError: If the answer is not legal.
+            ActionError: If the answer is not a whole number, or not legal.
         """
-        if self._asked < 0:
+        if self.asked < 0:
             raise SimulationError("no decision is pending: call next_decision() first")
         allowed = self._mask()
-        if not 0 <= action < len(allowed) or not allowed[action]:
+        chosen = whole_number(action)
+        if chosen is None or not 0 <= chosen < len(allowed) or not allowed[chosen]:
+            given = repr(action) if chosen is None else chosen
             legal = ", ".join(str(i) for i in np.flatnonzero(allowed))
-            raise ValueError(f"{KINDS[self._asked]} = {action} is not legal now; legal are: {legal}")
-        self._advance(int(action))
+            raise ActionError(f"{KINDS[self.asked]} = {given} is not legal now; legal are: {legal}")
+        self._advance(chosen)
 
     def _advance(self, action: int, between: Callable[[], None] | None = None) -> None:
-        self._decided = None
         core = self.core
-        self._asked = PAUSED  # so it stays if something is raised in between
-        self.finish(core.advance(action, between))
+        self.asked, self._decided = PAUSED, None  # so it stays if something is raised in between
+        self.note(core.advance(action, between))
 
-    def finish(self, asked: int) -> None:
-        """Note how an episode ended that an environment has driven through `core`.
+    def note(self, asked: int) -> None:
+        """Note what `core.advance` has returned to an environment that drives it.
 
         Raises:
-            SimulationError: If it got stuck, or came to the end of time.
+            SimulationError: If the episode got stuck, or came to the end of time.
         """
-        self._asked = asked
+        self.asked, self._decided = asked, None
         if asked == STUCK:
             raise SimulationError(stuck_message(self.state))
         if asked == TRUNCATED and self.scenario.episode.time_limit_s is None:
@@ -247,7 +255,7 @@ class Simulator:
 
     def _mask(self) -> np.ndarray:
         """Legal answers to the pending decision."""
-        kind = KINDS[self._asked]
+        kind = KINDS[self.asked]
         if kind == "route_turn":
             return np.array(self.state.allowed, bool)
         if kind == "admit_program":
@@ -263,10 +271,10 @@ class Simulator:
         world, state = self.state.world[0], self.state
         slot = int(world["asked_slot"])
         turn = NONE if slot == NONE else int(state.slot["turn"][slot])
-        if self._asked == RETAIN_KV:
+        if self.asked == RETAIN_KV:
             turn = int(state.ended[world["next_ended"]])
         return Decision(
-            kind=KINDS[self._asked],
+            kind=KINDS[self.asked],
             time_s=float(world["now_s"]),
             program=int(world["asked_program"] if slot == NONE else state.slot["program"][slot]),
             turn=turn,
@@ -279,27 +287,43 @@ class Simulator:
     def _candidates(self) -> np.ndarray:
         """Turns or segments that the pending decision is about to choose from."""
         state = self.state
-        if self._asked == ROUTE_TURN:
+        if self.asked == ROUTE_TURN:
             return np.zeros(0, "i4")
         candidates = state.candidate[: state.world["n_candidates"][0]]
-        if self._asked == PREFETCH_KV:
+        if self.asked == PREFETCH_KV:
             return candidates.copy()
-        return state.resident["segment"][candidates] if self._asked == EVICT_KV else state.slot["turn"][candidates]
+        return state.resident["segment"][candidates] if self.asked == EVICT_KV else state.slot["turn"][candidates]
 
     @property
     def truncated(self) -> bool:
         """The time limit ended the episode."""
-        return self._asked == TRUNCATED
+        return self.asked == TRUNCATED
 
     def snapshot(self) -> "Snapshot":
         """A copy of the episode as it is now, to come back to with `restore`, any number of times."""
-        return Snapshot(self.core.snapshot(), self.programs, self.seed, self._asked, self._decided, self.core.faults)
+        state, kinds = self.core.snapshot(), tuple(self.blueprint.open_kinds)
+        faults = self.core.faults
+        return Snapshot(self.scenario, kinds, state, self.programs, self.seed, self.asked, self._decided, faults)
 
     def restore(self, snapshot: "Snapshot") -> None:
-        """Go back to a snapshot that this simulator took."""
+        """Go back to a snapshot that this simulator took, or another one of the same scenario and `agent_kinds`.
+
+        Raises:
+            SimulationError: It is of another scenario, or other kinds of decision are open in it.
+        """
+        if not isinstance(snapshot, Snapshot):
+            raise SimulationError(f"a {type(snapshot).__name__} is no snapshot: restore takes what snapshot() returned")
+        if set(snapshot.agent_kinds) != set(self.blueprint.open_kinds) or snapshot.scenario != self.scenario:
+            theirs, ours = (
+                ", ".join(kinds) or "nothing" for kinds in (snapshot.agent_kinds, self.blueprint.open_kinds)
+            )
+            raise SimulationError(
+                f"the snapshot is of scenario {snapshot.scenario.name} with {theirs} open to an agent; here it is"
+                f" {self.scenario.name} with {ours}, and both must be equal"
+            )
         self._core = Core(Core(snapshot.state).snapshot(), snapshot.faults)
         self.programs, self.seed = snapshot.programs, snapshot.seed
-        self._asked, self._decided = snapshot.asked, snapshot.decision
+        self.asked, self._decided = snapshot.asked, snapshot.decision
 
     def records(self) -> Records:
         """What happened, per turn, program and instance."""
@@ -322,6 +346,7 @@ class Simulator:
             "agent_kinds": list(self.blueprint.open_kinds),
             "warmup_programs": self.scenario.episode.warmup_programs,
             "slo": self.scenario.slo.model_dump(exclude_none=True),
+            "reward": self.scenario.reward.model_dump(include={"count_gaps", "reject_penalty_s"}),
             "estimated": any(engine.estimated for engine in self.engines),
             "longest_context_tokens": max(
                 min(engine.max_model_len_tokens, engine.kv_blocks * self.blueprint.block_size)

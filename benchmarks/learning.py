@@ -21,6 +21,7 @@ from training.config import create_run, is_run, load_run
 from training.environments import ENVIRONMENTS, find_environment
 from training.evaluate import evaluate
 from training.files import read_json, write_json
+from training.metrics import COST, UNSERVED
 from training.quickstart import opponents
 from training.results import Results
 from training.statistics import Interval, bootstrap, change, mean
@@ -61,17 +62,11 @@ def compare(environment: str, folder: Path, seeds: int, console: Console) -> Res
     )
 
 
-def cost_s(results: Results, agent: str) -> np.ndarray:
-    """What the default reward charges a program with, in seconds, by seed: time in the system and penalties."""
-    column = results.agents.index(agent)
-    return np.array([-episode[column].episode_return for episode in results.rollouts]) * results.scenario.reward.unit_s
-
-
 def report(environment: str, results: Results, folder: Path, minutes: float) -> str:
     """The table of an environment, the cheapest agent first."""
     config, scenario = load_run(folder)
     default = find_environment(environment).default_rule(scenario)
-    costs = {agent: cost_s(results, agent) for agent in results.agents}
+    costs = {agent: results.values(agent, COST.key) for agent in results.agents}
     lines = [
         f"MaskablePPO after {config.steps:,} decisions ({minutes:.1f} minutes of one core) in `{scenario.name}`, beside"
         f" random answers and the rules, on {len(results.seeds)} held-out seeds, with the same programs for all. The"
@@ -104,8 +99,7 @@ def _row(results: Results, agent: str, costs: dict[str, np.ndarray]) -> str:
     against = "" if agent == RANDOM else _percent(bootstrap(change, costs[agent], costs[RANDOM]))
     jct_s = bootstrap(mean, results.values(agent, "mean_jct_s")).estimate
     hits = 100.0 * results.values(agent, "hit_rate").mean()
-    lost = results.values(agent, "programs") - results.values(agent, "programs_done")
-    share = 100.0 * lost.sum() / results.values(agent, "programs").sum()
+    share = 100.0 * results.values(agent, UNSERVED.key).mean()
     return f"| {shown} | {costs[agent].mean():.1f} | {against} | {jct_s:.1f} | {hits:.1f} | {share:.1f} % |"
 
 

@@ -52,7 +52,7 @@ class AdmissionEnv(KindEnv):
     ## Action Space
 
     `Discrete(3)`. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is answered by
-    the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises `ValueError`.
+    the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises `ActionError`.
 
     | Num | Action |
     |---|---|
@@ -77,7 +77,8 @@ class AdmissionEnv(KindEnv):
     ## Episode End
 
     1. Termination: all programs have ended.
-    2. Truncation: `episode.time_limit_s` of simulated time have passed.
+    2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: no program
+       asks, so what is about a program is 0, as is `allowed`.
 
     The last decision is that about the last program that is admitted or rejected; what follows it is in its reward. At
     the end `info` has the flat figures of `envs.episode.episode_metrics`.
@@ -90,8 +91,8 @@ class AdmissionEnv(KindEnv):
 
     | Parameter | Type | Default | Description |
     |---|---|---|---|
-    | `scenario` | str, path or Scenario | `"coding_agents_pressed"` | what is simulated |
-    | `overrides` | sequence of `path=value` | `()` | changes to it |
+    | `scenario` | str, path, mapping or Scenario | `"coding_agents_pressed"` | what is simulated |
+    | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
     | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
 
     `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to

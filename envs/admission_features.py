@@ -6,6 +6,7 @@ from agentsim_env.engine.estimate import prefill_s
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.prefix import uncached_prompt_tokens
 from agentsim_env.engine.rules.look import pending_prefill_tokens
+from agentsim_env.engine.state import NONE
 from envs.instance_context import repeat
 from envs.question import question
 from envs.scales import signed, squash
@@ -49,11 +50,13 @@ N_ANSWERS = 3
 
 @compiled
 def observe(state, out):
-    """Fill `out` [admit, hold, reject; features] for the program that asks."""
+    """Fill `out` [admit, hold, reject; features] for the program that asks, if one does."""
     row = out[0]
     at = len(ANSWER_FEATURES)
     _observe_cluster(state, row, at + len(PROGRAM_FEATURES))
-    _observe_program(state, row, at)
+    row[at : at + len(PROGRAM_FEATURES)] = 0.0
+    if state.world[0].asked_program != NONE:
+        _observe_program(state, row, at)
     repeat(out, N_ANSWERS, at)
     for answer in range(N_ANSWERS):
         out[answer, 0] = state.option[answer]
@@ -127,7 +130,9 @@ def _observe_cluster(state, row, at):
         pending_s += prefill_s(state, i, pending_prefill_tokens(state, i), 0)
     n = max(1, up)
     tokens = _capacity_tokens(state)
-    with_it = world.inside_tokens + _expected_tokens(state, world.asked_program)
+    with_it = float(world.inside_tokens)
+    if world.asked_program != NONE:
+        with_it += _expected_tokens(state, world.asked_program)
     row[at] = squash(world.n_admitted / n, 16.0)
     row[at + 1] = squash(world.n_held / n, 4.0)
     row[at + 2] = squash(world.n_paused / n, 4.0)

@@ -1,28 +1,41 @@
 """What the environments have in common: episodes whose steps are decisions."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 
-from agentsim_env.engine.decisions import ENDED, STUCK, TRUNCATED
+from agentsim_env.actions import numbered
+from agentsim_env.engine.decisions import ENDED, PAUSED, STUCK, TRUNCATED
+from agentsim_env.engine.entry import Core
 from agentsim_env.scenario import Scenario, load_scenario
-from agentsim_env.simulator import SimulationError, Simulator, stuck_message
-from agentsim_env.workload import Programs
+from agentsim_env.simulator import NOT_BEGUN, SimulationError, Simulator, stuck_message
 from envs import rewards
 from envs.episode import episode_metrics
+from envs.errors import EnvError
+from envs.options import checked_seed, given_programs
 from envs.question import Question
 from envs.rendering import ansi, rgb_array
+from envs.snapshot import Snapshot
+from envs.spec import plain_spec
 
 LEAST_DRAWN_SEED = 1 << 20
 """Workload seeds that an environment draws itself start here, so that small seeds stay free for evaluation."""
 
 
+FLOAT, BYTE = np.dtype(np.float32), np.dtype(np.int8)
+"""Of observations and masks; NumPy makes an array faster of a dtype than of a type."""
+
+
 class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
     """An environment whose steps are decisions of some kinds; the scenario's rules answer all others.
+
+    What is pending is what `simulator` has been asked last: an environment has no second copy of it.
 
     Attributes:
         default_scenario: Scenario of an environment that is made without one.
@@ -33,20 +46,21 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
     default_scenario: ClassVar[str]
     feature_names: tuple[str, ...]
-    _asked: int
+    _spec: EnvSpec | None = None
+    _core: Core | None = None
     _seen: np.ndarray
     _legal: np.ndarray
 
     def __init__(
         self,
         kinds: Sequence[str],
-        scenario: Scenario | str | None = None,
-        overrides: Sequence[str] = (),
+        scenario: Scenario | Mapping[str, Any] | str | Path | None = None,
+        overrides: Sequence[str] | Mapping[str, Any] = (),
         render_mode: str | None = None,
     ) -> None:
         """See the class."""
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode {render_mode!r}: allowed are {self.metadata['render_modes']} and None")
+            raise EnvError(f"render_mode {render_mode!r}: allowed are {self.metadata['render_modes']} and None")
         self.render_mode = render_mode
         if not isinstance(scenario, Scenario) or overrides:
             scenario = load_scenario(self.default_scenario if scenario is None else scenario, overrides)
@@ -58,73 +72,150 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         self.action_space = spaces.Discrete(self._n)
         self._price_per_s = sum(engine.price_per_hour for engine in self.simulator.engines) / 3600.0
         self._books = rewards.open_books(scenario.reward)
-        self._asked = ENDED
+        self._last_s = self._time_s = 0.0
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What `gymnasium.make` made it from, in values that can be written as JSON."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._spec = None if spec is None else plain_spec(spec)
 
     @abstractmethod
     def _count_actions(self) -> int:
         """Answers that a decision has, legal ones and others."""
 
     @abstractmethod
-    def _play(self, action: int) -> float:
-        """Answer the pending decision, if there is one, run on and return the reward.
+    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+        """Answer the pending decision, if there is one, and run on.
 
-        `_asked` is what `advance` has returned. If that is a decision, `_seen` is a fresh observation of it and
-        `_legal` a fresh mask of its actions, `int8 [actions]`.
+        `_seen` is then a fresh observation of the next decision or of the time limit, if there is one, and `_legal` a
+        fresh mask of the actions, `int8 [actions]`.
+
+        Returns:
+            What `advance` has returned, the reward, and the simulated time.
         """
+
+    @abstractmethod
+    def _look(self, asked: int) -> np.ndarray:
+        """A fresh observation of the pending decision, or of the time limit if `asked` says that it is reached."""
 
     @abstractmethod
     def _mask(self) -> np.ndarray:
         """A fresh mask of the actions that are legal now, `bool [actions]`."""
 
-    def _info(self) -> dict[str, Any]:
-        """What comes with an observation."""
-        return {"action_mask": self._legal}
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin an episode; see "Starting State" and "Arguments"."""
+        seed = checked_seed(seed)
         super().reset(seed=seed)
         if seed is None:
             seed = int(self.np_random.integers(LEAST_DRAWN_SEED, 1 << 31))
-        self.simulator.reset(seed, _programs(self.simulator, seed, options or {}))
+        simulator = self.simulator
+        simulator.reset(seed, given_programs(simulator.source, seed, options))
         warmup = self.scenario.episode.warmup_programs
-        rewards.begin(self._books, self.scenario.reward, self.simulator.programs, warmup, self._price_per_s)
-        self._core = self.simulator.core
-        self._play(0)
+        rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, self._price_per_s)
+        self._core = simulator.core
+        simulator.asked = PAUSED
+        asked, _, self._time_s = self._play(self._core, 0)
+        self._last_s = self._time_s
         self._books["paid"] = 0.0  # what led up to the first decision is charged with it
-        if self._asked < 0:
-            kinds = " or ".join(self.simulator.blueprint.open_kinds)
+        if asked < 0:
+            simulator.asked = NOT_BEGUN
+            kinds = " or ".join(simulator.blueprint.open_kinds)
             raise SimulationError(
                 f"the episode has no decision: at no time had {kinds} more than one answer for a counted program"
-                if self._asked != STUCK
-                else stuck_message(self._core.state)
+                if asked != STUCK
+                else stuck_message(simulator.state)
             )
+        simulator.note(asked)
         return self._seen, self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Answer with `action` and run until the next decision."""
-        chosen = int(action)
-        if not 0 <= chosen < self._n:
-            raise ValueError(f"action {action!r} is outside Discrete({self._n}): actions are 0 to {self._n - 1}")
-        if self._asked < 0:
-            raise SimulationError("the episode is over: call reset()")
-        reward = self._play(chosen)
-        if self._asked >= 0:
+        chosen = action if type(action) is int and 0 <= action < self._n else numbered(action, self._n)
+        simulator = self.simulator
+        core = simulator.core if simulator.asked >= 0 else None
+        if core is None or core is not self._core:
+            raise SimulationError(self._why_not())
+        simulator.asked = PAUSED  # so it stays if the step is interrupted
+        asked, reward, time_s = self._play(core, chosen)
+        simulator.note(asked)
+        self._last_s, self._time_s = self._time_s, time_s
+        if asked >= 0:
             return self._seen, reward, False, False, self._info()
-        return self._last(reward)
+        if asked == ENDED:
+            self._seen = self._nothing()
+        return self._seen, reward, asked == ENDED, asked == TRUNCATED, self._info() | self.figures()
 
-    def _last(self, reward: float) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        asked = self._asked
-        self.simulator.finish(asked)
-        info = {"action_mask": np.ones(self._n, np.int8), "refused_actions": int(self._books["refused"][0])}
-        info.update(episode_metrics(self.simulator))
-        observation = np.zeros(self._n * len(self.feature_names), np.float32)
-        return observation, reward, asked == ENDED, asked == TRUNCATED, info
+    def _why_not(self) -> str:
+        """Why there is nothing to answer."""
+        if self._core is None:
+            return "no episode has begun: call reset()"
+        if self.simulator.core is not self._core:
+            return "the simulator was reset or restored beside its environment: call reset() or restore() of that"
+        if self.simulator.asked == NOT_BEGUN:
+            return "the episode has no decision: call reset()"
+        if self.simulator.asked == PAUSED:
+            return "the last step was interrupted: call reset() or restore()"
+        return "the episode is over: call reset()"
+
+    def _info(self) -> dict[str, Any]:
+        """What comes with an observation."""
+        time_s = self._time_s
+        return {"action_mask": self._legal, "time_s": time_s, "elapsed_s": time_s - self._last_s}
+
+    def figures(self) -> dict[str, Any]:
+        """Figures of the episode so far, as they come with its last observation; see `envs.episode`."""
+        return {"refused_actions": int(self._books["refused"][0]), **episode_metrics(self.simulator)}
+
+    def snapshot(self) -> Snapshot:
+        """The episode as it is now, to come back to with `restore`, any number of times.
+
+        Raises:
+            SimulationError: No episode has begun, or the simulator was reset or restored beside the environment.
+        """
+        simulator = self.simulator
+        if self._core is None or simulator.core is not self._core:
+            raise SimulationError(self._why_not())
+        return Snapshot(simulator.snapshot(), self._books.copy(), self._time_s, self._last_s)
+
+    def restore(self, snapshot: Snapshot) -> tuple[np.ndarray, dict[str, Any]]:
+        """Go back to a snapshot; from there the same actions lead to the same observations and rewards, bit for bit.
+
+        Wrappers that count steps or rewards do not notice.
+
+        Args:
+            snapshot: One of this environment, or of another of the same class and scenario.
+
+        Returns:
+            The observation and the info that were there then.
+
+        Raises:
+            SimulationError: It is not such a snapshot.
+        """
+        if not isinstance(snapshot, Snapshot):
+            name = type(snapshot).__name__
+            raise SimulationError(f"a {name} is no snapshot of an environment: restore takes what snapshot() returned")
+        self.simulator.restore(snapshot.simulation)
+        self._core = self.simulator.core
+        self._books = snapshot.books.copy()
+        self._time_s, self._last_s = snapshot.time_s, snapshot.last_s
+        asked = self.simulator.asked
+        self._seen = self._look(asked) if _is_shown(asked) else self._nothing()
+        self._legal = self.action_masks().view(np.int8)
+        return self._seen, self._info() | (self.figures() if asked < 0 else {})
+
+    def _nothing(self) -> np.ndarray:
+        """The observation when all programs have ended."""
+        return np.zeros(self._n * len(self.feature_names), np.float32)
 
     def action_masks(self) -> np.ndarray:
-        """Which answers are legal, `bool [actions]`; all of them once the episode is over."""
-        return np.ones(self._n, bool) if self._asked < 0 else self._mask()
+        """Which answers are legal, `bool [actions]`; all of them where no decision is pending."""
+        return self._mask() if self.simulator.asked >= 0 else np.ones(self._n, bool)
 
     def render(self) -> Any:
         """The instances now, as text or as a picture `uint8 [height, width, 3]`."""
@@ -133,6 +224,11 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         if self.render_mode == "rgb_array":
             return rgb_array(self.simulator)
         return None
+
+
+def _is_shown(asked: int) -> bool:
+    """Whether there is something to see: a decision, or what the time limit has cut off."""
+    return asked >= 0 or asked == TRUNCATED
 
 
 class KindEnv(DecisionEnv):
@@ -146,8 +242,8 @@ class KindEnv(DecisionEnv):
 
     def __init__(
         self,
-        scenario: Scenario | str | None = None,
-        overrides: Sequence[str] = (),
+        scenario: Scenario | Mapping[str, Any] | str | Path | None = None,
+        overrides: Sequence[str] | Mapping[str, Any] = (),
         render_mode: str | None = None,
     ) -> None:
         """See the class."""
@@ -158,19 +254,14 @@ class KindEnv(DecisionEnv):
     def _count_actions(self) -> int:
         return self.question.count_answers(self.simulator)
 
-    def _play(self, action: int) -> float:
-        self._seen, self._legal = np.empty(self._size, np.float32), np.empty(self._n, np.int8)
-        self._asked, reward = self.question.play(self._core, self._books, action, self._seen, self._legal)
-        return reward
+    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+        self._seen, self._legal = np.empty(self._size, FLOAT), np.empty(self._n, BYTE)
+        return self.question.play(core, self._books, action, self._seen, self._legal)
+
+    def _look(self, asked: int) -> np.ndarray:
+        table = np.empty(self.candidate_shape, np.float32)
+        self.question.fill(self.simulator.core, table)
+        return table.reshape(-1)
 
     def _mask(self) -> np.ndarray:
-        return self.question.mask(self._core.state, self._n).astype(bool)
-
-
-def _programs(simulator: Simulator, seed: int, options: dict[str, Any]) -> Programs | None:
-    known = {"window", "programs"}
-    if unknown := set(options) - known:
-        raise ValueError(f"options: unknown {', '.join(sorted(unknown))}; allowed are {', '.join(sorted(known))}")
-    if options.get("window") is not None:
-        return simulator.source.draw(seed, window=tuple(options["window"]))
-    return options.get("programs")
+        return self.question.mask(self.simulator.state, self._n).astype(bool)

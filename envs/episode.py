@@ -2,36 +2,47 @@
 
 import numpy as np
 
+from agentsim_env.engine.state import DONE, FAILED, REJECTED
+from agentsim_env.metrics.outcomes import mean_cost_s, outcomes
+from agentsim_env.metrics.summary import hit_figures, statistics, ttft_s
 from agentsim_env.simulator import Simulator
+
+QUANTILES = ("mean", "p95")
+"""Of the figures of `Simulator.summary()`, those that are given here."""
 
 
 def episode_metrics(simulator: Simulator) -> dict[str, float]:
-    """Flat figures of the counted programs that have ended; a figure without a sample is left out.
+    """Flat figures of the counted programs so far; a figure without a sample is left out.
 
-    `Simulator.summary()` has all figures, at a hundred times the cost.
+    Each has the name, the definition and the value that it has in `Simulator.summary()`, which has all figures at a
+    hundred times the cost; docs/metrics.md explains them. Times and hits are those of programs and turns that are
+    served: `unserved_share` belongs beside them, and `mean_cost_s`, which charges for those that are not. Besides,
+    `seed` is that of the episode, `programs_ended` counts programs that are done, failed or rejected, and `simulated_s`
+    is the time of the end.
     """
     state = simulator.state
     warmup = simulator.scenario.episode.warmup_programs
     run = state.program_run[warmup:]
     first_turn = int(simulator.programs.program["first_turn"][warmup])
     turn = state.turn_run[first_turn:]
-    ended = ~np.isnan(run["end_s"])
-    figures: dict[str, float] = {
+    done, failed, rejected = (run["state"] == how for how in (DONE, FAILED, REJECTED))
+    ended = done | failed | rejected
+    figures = {
         "seed": float(simulator.seed),
+        "simulated_s": simulator.now,
         "programs_ended": float(ended.sum()),
-        "programs_failed": float(state.world["n_charged"][0]),
-        "simulated_s": float(state.world["now_s"][0]),
         "preemptions": float(turn["preemptions"].sum()),
+        **outcomes(done, failed, rejected),
+        **_few("jct_s", run["end_s"][done] - run["arrived_s"][done]),
+        **_few("ttft_s", ttft_s(turn)),
+        **hit_figures(turn, state.turn["prompt_tokens"][first_turn:]),
     }
-    if ended.any():
-        jct_s = run["end_s"][ended] - run["arrived_s"][ended]
-        figures["mean_jct_s"] = float(jct_s.mean())
-        figures["p95_jct_s"] = float(np.quantile(jct_s, 0.95))
-        figures["mean_gap_s"] = float(run["gap_s"][ended].mean())
-    served = ~np.isnan(turn["first_token_s"])
-    if served.any():
-        figures["mean_ttft_s"] = float((turn["first_token_s"][served] - turn["ready_s"][served]).mean())
-    looked_up = state.turn["prompt_tokens"][first_turn:][~np.isnan(turn["scheduled_s"])].sum(dtype=np.int64)
-    if looked_up:
-        figures["hit_rate"] = float(turn["hit_tokens"].sum(dtype=np.int64) / looked_up)
-    return figures
+    if done.any():
+        figures["mean_gap_s"] = float(run["gap_s"][done].mean())
+    of = run[ended]
+    return figures | mean_cost_s(of["arrived_s"], of["end_s"], of["gap_s"], ~done[ended], simulator.scenario.reward)
+
+
+def _few(name: str, values: np.ndarray) -> dict[str, float]:
+    figures = statistics(name, values)
+    return {f"{label}_{name}": figures[f"{label}_{name}"] for label in QUANTILES if figures}

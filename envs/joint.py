@@ -1,13 +1,16 @@
 """AgentSim/Joint-v0: several kinds of decision in one environment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine.decisions import KINDS
+from agentsim_env.engine.decisions import KINDS, TRUNCATED
+from agentsim_env.engine.entry import Core
 from agentsim_env.scenario import Scenario
 from envs.decision_env import DecisionEnv
+from envs.errors import EnvError
 from envs.play import FORBIDDEN, play
 from envs.questions import QUESTIONS
 
@@ -53,7 +56,7 @@ class JointEnv(DecisionEnv):
 
     `Discrete(rows)`: the row. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is
     answered by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises
-    `ValueError`.
+    `ActionError`.
 
     ## Rewards
 
@@ -70,7 +73,8 @@ class JointEnv(DecisionEnv):
     ## Episode End
 
     1. Termination: all programs have ended.
-    2. Truncation: `episode.time_limit_s` of simulated time have passed.
+    2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is that
+       of the kind of the last decision, as its page says; no `asks_KIND` is 1.
 
     At the end `info` has the flat figures of `envs.episode.episode_metrics`, and no `decision_kind`.
 
@@ -82,8 +86,8 @@ class JointEnv(DecisionEnv):
 
     | Parameter | Type | Default | Description |
     |---|---|---|---|
-    | `scenario` | str, path or Scenario | `"coding_agents_pressed"` | what is simulated |
-    | `overrides` | sequence of `path=value` | `()` | changes to it |
+    | `scenario` | str, path, mapping or Scenario | `"coding_agents_pressed"` | what is simulated |
+    | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
     | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
     | `kinds` | sequence of kinds or None | `None` | kinds of decision, in any order; None: all |
 
@@ -99,8 +103,8 @@ class JointEnv(DecisionEnv):
 
     def __init__(
         self,
-        scenario: Scenario | str | None = None,
-        overrides: Sequence[str] = (),
+        scenario: Scenario | Mapping[str, Any] | str | Path | None = None,
+        overrides: Sequence[str] | Mapping[str, Any] = (),
         render_mode: str | None = None,
         kinds: Sequence[str] | None = None,
     ) -> None:
@@ -122,42 +126,51 @@ class JointEnv(DecisionEnv):
 
     @property
     def decision_kind(self) -> str:
-        """Kind of the decision that is pending."""
-        return KINDS[self._asked]
+        """Kind of the decision that is pending, or of the last one; there is none before an episode."""
+        return KINDS[self._books["kind"][0]]
 
     def table(self) -> np.ndarray:
         """What is shown of the pending decision, in the rows and columns of its kind: a view."""
         return self._tables[self.decision_kind]
 
+    def table_of(self, kind: str) -> np.ndarray:
+        """What is shown now of a kind, in its own rows and columns: fresh."""
+        table = np.zeros_like(self._tables[kind])
+        QUESTIONS[kind].fill(self.simulator.core, table)
+        return table
+
     def _count_actions(self) -> int:
         return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
 
-    def _play(self, action: int) -> float:
-        if self._asked >= 0 and action >= len(self.table()):
+    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+        if action > 0 and action >= len(self.table()):
             action = FORBIDDEN
-        self._asked, reward = play(self._core, self._books, action)
-        if self._asked >= 0:
-            self._seen, self._legal = self._observe(), self._mask().view(np.int8)
-        return reward
+        played = play(core, self._books, action)
+        asked = played[0]
+        if asked >= 0 or (asked == TRUNCATED and self._books["kind"][0] >= 0):
+            self._seen = self._look(asked)
+        self._legal = self._mask().view(np.int8) if asked >= 0 else np.ones(self._n, np.int8)
+        return played
 
-    def _observe(self) -> np.ndarray:
+    def _look(self, asked: int) -> np.ndarray:
         kind = self.decision_kind
         table = self.table()
-        QUESTIONS[kind].fill(self._core, table)
+        QUESTIONS[kind].fill(self.simulator.core, table)
         joint, n = self._joint, len(table)
         joint[:] = 0.0
         joint[:n, self._columns[kind]] = table
-        joint[:n, self._flags[kind]] = 1.0
+        joint[:n, self._flags[kind]] = asked >= 0
         return joint.flatten()
 
     def _mask(self) -> np.ndarray:
         n = len(self.table())
         mask = np.zeros(self._n, bool)
-        mask[:n] = QUESTIONS[self.decision_kind].mask(self._core.state, n)
+        mask[:n] = QUESTIONS[self.decision_kind].mask(self.simulator.state, n)
         return mask
 
     def _info(self) -> dict[str, Any]:
-        return {**super()._info(), "decision_kind": self.decision_kind}
+        kind = {"decision_kind": self.decision_kind} if self.simulator.asked >= 0 else {}
+        return super()._info() | kind
 
 
 def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:
@@ -166,7 +179,7 @@ def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:
         return tuple(QUESTIONS)
     unknown = [kind for kind in kinds if kind not in QUESTIONS]
     if unknown or not kinds:
-        raise ValueError(f"kinds {tuple(kinds)}: must be some of {', '.join(QUESTIONS)}")
+        raise EnvError(f"kinds {tuple(kinds)}: must be some of {', '.join(QUESTIONS)}")
     return tuple(kind for kind in QUESTIONS if kind in kinds)
 
 

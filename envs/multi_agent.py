@@ -1,15 +1,21 @@
 """AgentSim/Joint-v0 with an agent for each kind of decision, or for each instance: a PettingZoo AEC environment."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 
+from agentsim_env.actions import numbered
 from agentsim_env.engine.state import NONE
 from agentsim_env.scenario import Scenario
+from envs.errors import EnvError
 from envs.joint import JointEnv
+from envs.options import OPTIONS
 from envs.questions import QUESTIONS
+from envs.snapshot import Snapshot
 
 try:
     from pettingzoo import AECEnv
@@ -21,6 +27,29 @@ GATEWAY = "gateway"
 """The agent of decisions that are about no instance, where each instance is an agent."""
 
 Observation = dict[str, np.ndarray]
+
+EPISODE = (
+    "agents",
+    "rewards",
+    "_cumulative_rewards",
+    "terminations",
+    "truncations",
+    "infos",
+    "agent_selection",
+    "_skip_agent_selection",
+    "_seen",
+    "_mask",
+    "_instances",
+)
+"""What PettingZoo and this form keep of an episode, beside the joint environment."""
+
+
+class AgentsSnapshot(NamedTuple):
+    """What `JointAEC.snapshot` returns."""
+
+    joint: Snapshot
+    form: str
+    values: dict[str, Any]
 
 
 class JointAEC(AECEnv[str, Any, Any]):
@@ -36,7 +65,8 @@ class JointAEC(AECEnv[str, Any, Any]):
     ## Observation Space
 
     A `Dict` of `observation`, the flat table, and `action_mask`. An agent that is not asked sees zeros and may do
-    nothing. `state()` is the observation of the joint environment.
+    nothing. At the time limit each agent that has acted sees its table, about the instance of its last decision, with
+    0 for what is about a turn, a program or a candidate. `state()` is the observation of the joint environment.
 
     ## Action Space
 
@@ -49,7 +79,12 @@ class JointAEC(AECEnv[str, Any, Any]):
 
     ## Episode End
 
-    All agents end together.
+    All agents end together, and get the figures of the joint environment in their infos. These have the simulated time
+    at any other moment: `time_s`, and `elapsed_s` since the last decision of anybody.
+
+    ## Snapshots
+
+    `snapshot()` and `restore(snapshot)` are as in the joint environment; wrappers do not notice.
 
     Args:
         scenario: What is simulated; by default that of `AgentSim/Joint-v0`.
@@ -67,8 +102,8 @@ class JointAEC(AECEnv[str, Any, Any]):
 
     def __init__(
         self,
-        scenario: Scenario | str | None = None,
-        overrides: Sequence[str] = (),
+        scenario: Scenario | Mapping[str, Any] | str | Path | None = None,
+        overrides: Sequence[str] | Mapping[str, Any] = (),
         render_mode: str | None = None,
         kinds: Sequence[str] | None = None,
         agents: Literal["kinds", "instances"] = "kinds",
@@ -76,7 +111,7 @@ class JointAEC(AECEnv[str, Any, Any]):
         """See the class."""
         super().__init__()
         if agents not in ("kinds", "instances"):
-            raise ValueError(f"agents {agents!r}: must be 'kinds' or 'instances'")
+            raise EnvError(f"agents {agents!r}: must be 'kinds' or 'instances'")
         self.joint = JointEnv(scenario, overrides, render_mode, kinds)
         self.render_mode = render_mode
         self.by_kind = agents == "kinds"
@@ -107,24 +142,26 @@ class JointAEC(AECEnv[str, Any, Any]):
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Begin an episode; options that the joint environment does not know are other wrappers' business."""
-        known = {name: value for name, value in (options or {}).items() if name in ("window", "programs")}
+        known = {name: value for name, value in (options or {}).items() if name in OPTIONS}
         self._seen, info = self.joint.reset(seed=seed, options=known)
         self._mask = info["action_mask"]
+        self._instances: dict[str, int] = {}
         self.agents = list(self.possible_agents)
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = dict.fromkeys(self.agents, False)
-        self.infos = {agent: {} for agent in self.agents}
+        self._inform(info)
         self._skip_agent_selection = None
         self.agent_selection = self._asked()
 
     def _asked(self) -> str:
-        """The agent whose decision is pending."""
-        if self.by_kind:
-            return self.joint.decision_kind
+        """The agent whose decision is pending; the instance that it is about is noted for the time limit."""
         instance = int(self.joint.simulator.state.world["asked_instance"][0])
-        return GATEWAY if instance == NONE else f"instance_{instance}"
+        if not self.by_kind:
+            return GATEWAY if instance == NONE else f"instance_{instance}"
+        self._instances[self.joint.decision_kind] = instance
+        return self.joint.decision_kind
 
     def step(self, action: int | None) -> None:
         """Answer the pending decision; at the end of the episode every agent steps once more, with None."""
@@ -132,10 +169,8 @@ class JointAEC(AECEnv[str, Any, Any]):
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
-        n, _ = self._shape(agent)
-        if action is None or not 0 <= int(action) < n:
-            raise ValueError(f"action {action!r} of {agent} is outside {self.action_spaces[agent]}")
-        self._seen, reward, terminated, truncated, info = self.joint.step(int(action))
+        chosen = numbered(action, self._shape(agent)[0], of=agent)
+        self._seen, reward, terminated, truncated, info = self.joint.step(chosen)
         self._mask = info.pop("action_mask")
         self._cumulative_rewards[agent] = 0.0
         self.rewards = dict.fromkeys(self.agents, reward)
@@ -146,16 +181,60 @@ class JointAEC(AECEnv[str, Any, Any]):
             self.infos = {agent: dict(info) for agent in self.agents}
             self._deads_step_first()
         else:
+            self._inform(info)
             self.agent_selection = self._asked()
+
+    def _inform(self, info: dict[str, Any]) -> None:
+        """Give everybody the time of the joint environment."""
+        self.infos = {agent: {name: info[name] for name in ("time_s", "elapsed_s")} for agent in self.agents}
 
     def observe(self, agent: str) -> Observation:
         """What an agent sees now."""
         n, columns = self._shape(agent)
-        over = self.terminations[agent] or self.truncations[agent]
-        if agent != self.agent_selection or over:
-            return {"observation": np.zeros(n * columns, np.float32), "action_mask": np.zeros(n, np.int8)}
+        nothing = np.zeros(n, np.int8)
+        if self.truncations[agent]:
+            return {"observation": self._at_limit(agent), "action_mask": nothing}
+        if agent != self.agent_selection or self.terminations[agent]:
+            return {"observation": np.zeros(n * columns, np.float32), "action_mask": nothing}
         seen = self.joint.table() if self.by_kind else self._seen
         return {"observation": seen.flatten(), "action_mask": self._mask[:n].copy()}
+
+    def _at_limit(self, agent: str) -> np.ndarray:
+        """What an agent sees when the time limit has ended the episode."""
+        if not self.by_kind:
+            return self._seen.copy()
+        if agent not in self._instances:
+            n, columns = self._shape(agent)
+            return np.zeros(n * columns, np.float32)
+        self.joint.simulator.core.synchronise()
+        world = self.joint.simulator.state.world
+        last = int(world["asked_instance"][0])
+        world["asked_instance"] = self._instances[agent]
+        table = self.joint.table_of(agent)
+        world["asked_instance"] = last
+        return table.flatten()
+
+    def snapshot(self) -> AgentsSnapshot:
+        """The episode as it is now, to come back to with `restore`, any number of times."""
+        joint = self.joint.snapshot()
+        return AgentsSnapshot(joint, self._form, deepcopy({name: getattr(self, name) for name in EPISODE}))
+
+    def restore(self, snapshot: AgentsSnapshot) -> None:
+        """Go back to a snapshot of this environment, or of another one of the same arguments.
+
+        Raises:
+            EnvError: It is of another form, or no snapshot.
+            SimulationError: It is of another scenario or other kinds.
+        """
+        if not isinstance(snapshot, AgentsSnapshot) or snapshot.form != self._form:
+            raise EnvError(f"not a snapshot of an environment with agents={self._form!r}")
+        self.joint.restore(snapshot.joint)
+        for name, value in deepcopy(snapshot.values).items():
+            setattr(self, name, value)
+
+    @property
+    def _form(self) -> str:
+        return "kinds" if self.by_kind else "instances"
 
     def state(self) -> np.ndarray:
         """Observation of the joint environment."""

@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from agentsim_env.engine.decisions import PAUSED, ROUTE_TURN
+from agentsim_env.engine.batching import synchronise
+from agentsim_env.engine.decisions import PAUSED, ROUTE_TURN, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.jit import COMPILED, compiled, entry
 from agentsim_env.engine.loop import advance
@@ -18,21 +19,21 @@ FORBIDDEN = -1
 """An action that stands for no answer to the pending decision."""
 
 
-def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float]:
+def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float, float]:
     """Answer the pending decision, run to the next, and collect the reward.
 
     Returns:
-        What `advance` returns, and the reward.
+        What `advance` returns, the reward, and the simulated time.
     """
-    once: Callable[..., tuple[int, float]] = _play_compiled if COMPILED else _play_uncompiled
+    once: Callable[..., tuple[int, float, float]] = _play_compiled if COMPILED else _play_uncompiled
     where = core.handle if COMPILED else core.state
-    asked, reward = once(where, books, action)
-    if asked == PAUSED:
+    result = once(where, books, action)
+    if result[0] == PAUSED:
         return core.after_pause(partial(once, where, books, 0))
-    return asked, reward
+    return result
 
 
-def _play_uncompiled(state: State, books: np.ndarray, action: int) -> tuple[int, float]:
+def _play_uncompiled(state: State, books: np.ndarray, action: int) -> tuple[int, float, float]:
     return _play(state, books.view(np.recarray), action)
 
 
@@ -53,17 +54,45 @@ def _play(state, books, action):
         action = asked_rule(state)
     asked = advance(state, action)
     if asked == PAUSED:
-        return asked, 0.0
-    return asked, rewards.collect(state, books)
+        return asked, 0.0, state.world[0].now_s
+    reward = rewards.collect(state, books)
+    if asked >= 0:
+        books[0].kind = asked
+    elif asked == TRUNCATED:
+        _ask_nothing(state)
+    return asked, reward, state.world[0].now_s
+
+
+@compiled
+def _ask_nothing(state):
+    """Nobody is asked at the time limit: what is shown is about no turn, no program and no candidate.
+
+    The instance that the last decision was about stays, as it is by now.
+    """
+    world = state.world[0]
+    world.asked_slot = world.asked_program = NONE
+    world.n_candidates = 0
+    state.option[:] = 0
+    state.allowed[:] = 0
+    if world.asked_instance != NONE:
+        synchronise(state, world.asked_instance)
 
 
 @compiled
 def play_on(state, books, action, legal):
-    """The same in compiled code; the mask of the decision that is asked, if one is, goes to `legal`."""
-    asked, reward = _play(state, books, action)
+    """The same in compiled code; the mask of the decision that is asked goes to `legal`, all ones if none is."""
+    asked, reward, now_s = _play(state, books, action)
     if asked >= 0:
         legal[:] = state.allowed if asked == ROUTE_TURN else state.option[: len(legal)]
-    return asked, reward
+    else:
+        legal[:] = 1
+    return asked, reward, now_s
+
+
+@compiled
+def is_shown(asked):
+    """Whether there is something to see: a decision, or what the time limit has cut off."""
+    return asked >= 0 or asked == TRUNCATED
 
 
 @compiled

@@ -57,7 +57,7 @@ class PrefetchEnv(KindEnv):
     ## Action Space
 
     `Discrete(K + 1)`. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is answered
-    by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises `ValueError`.
+    by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises `ActionError`.
 
     | Num | Action |
     |---|---|
@@ -79,7 +79,8 @@ class PrefetchEnv(KindEnv):
     ## Episode End
 
     1. Termination: all programs have ended.
-    2. Truncation: `episode.time_limit_s` of simulated time have passed.
+    2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is about
+       the instance of the last decision, without candidates.
 
     At the end `info` has the flat figures of `envs.episode.episode_metrics`.
 
@@ -91,8 +92,8 @@ class PrefetchEnv(KindEnv):
 
     | Parameter | Type | Default | Description |
     |---|---|---|---|
-    | `scenario` | str, path or Scenario | `"regular_tools"` | what is simulated |
-    | `overrides` | sequence of `path=value` | `()` | changes to it |
+    | `scenario` | str, path, mapping or Scenario | `"regular_tools"` | what is simulated |
+    | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
     | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
 
     `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to

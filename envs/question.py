@@ -12,7 +12,7 @@ from agentsim_env.engine.jit import COMPILED, entry
 from agentsim_env.engine.pointer import bind
 from agentsim_env.engine.state import State
 from agentsim_env.simulator import Simulator
-from envs.play import as_table, play_on
+from envs.play import as_table, is_shown, play_on
 
 
 class Question(NamedTuple):
@@ -23,7 +23,7 @@ class Question(NamedTuple):
         features: Names of the columns. Features of different kinds that have the same name mean the same.
         count_answers: How many answers such a decision has on a simulator's cluster.
         observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
-            is pending.
+            is pending. At the time limit none is: what is about its turn, its program or a candidate is 0 then.
         observe_at: The same for a call from Python, `(handle of the state, table)`.
         play_at: The next step for a call from Python, `(handle of the state, books, action, seen, legal)`; see `play`.
     """
@@ -33,7 +33,7 @@ class Question(NamedTuple):
     count_answers: Callable[[Simulator], int]
     observe: Callable[..., None]
     observe_at: Callable[[np.ndarray, np.ndarray], None]
-    play_at: Callable[..., tuple[int, float]]
+    play_at: Callable[..., tuple[int, float, float]]
 
     @property
     def number(self) -> int:
@@ -53,20 +53,21 @@ class Question(NamedTuple):
 
     def play(
         self, core: Core, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
-    ) -> tuple[int, float]:
+    ) -> tuple[int, float, float]:
         """Answer the pending decision, run to the next, and show it, where all are of this kind.
 
         Args:
             core: The simulation.
             books: For the reward.
             action: The answer.
-            seen: Where the table of the next decision goes, if there is one, row after row.
-            legal: Where its mask goes, `int8 [answers]`.
+            seen: Where the table of the next decision, or that of the time limit, goes row after row; once all
+                programs have ended it stays as it is.
+            legal: Where its mask goes, `int8 [answers]`; all ones if there is no decision.
 
         Returns:
-            What `advance` returns, and the reward.
+            What `advance` returns, the reward, and the simulated time.
         """
-        once: Callable[..., tuple[int, float]] = self.play_at if COMPILED else self._play_uncompiled
+        once: Callable[..., tuple[int, float, float]] = self.play_at if COMPILED else self._play_uncompiled
         where = core.handle if COMPILED else core.state
         result = once(where, books, action, seen, legal)
         if result[0] == PAUSED:
@@ -75,11 +76,11 @@ class Question(NamedTuple):
 
     def _play_uncompiled(
         self, state: State, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
-    ) -> tuple[int, float]:
-        asked, reward = play_on(state, books.view(np.recarray), action, legal)
-        if asked >= 0:
+    ) -> tuple[int, float, float]:
+        asked, reward, now_s = play_on(state, books.view(np.recarray), action, legal)
+        if is_shown(asked):
             self.observe(state, as_table(seen, legal))
-        return asked, reward
+        return asked, reward, now_s
 
 
 _ENTRIES = """
@@ -88,10 +89,10 @@ def observe_at(table, out):
 
 def play_at(table, books, action, seen, legal):
     state = bind(table)
-    asked, reward = play_on(state, books, action, legal)
-    if asked >= 0:
+    asked, reward, now_s = play_on(state, books, action, legal)
+    if is_shown(asked):
         observe(state, as_table(seen, legal))
-    return asked, reward
+    return asked, reward, now_s
 """
 
 
@@ -108,6 +109,7 @@ def question(
     here, as if they stood in `file`, where `observe` stands.
     """
     scope: dict[str, Any] = {"observe": observe, "bind": bind, "play_on": play_on, "as_table": as_table}
+    scope["is_shown"] = is_shown
     scope["__name__"] = __name__  # numba imports it when it loads the functions from its cache
     exec(compile(_ENTRIES, file, "exec"), scope)
     return Question(kind, features, count_answers, observe, entry(scope["observe_at"]), entry(scope["play_at"]))

@@ -61,7 +61,7 @@ class RetentionEnv(KindEnv):
 
     `Discrete(4 + pins)`. `action_masks()` and `info["action_mask"]` say which are allowed: to a tier that the cluster
     lacks nothing is moved. A forbidden action is answered by the scenario's own rule and counted in
-    `info["refused_actions"]`; one outside the space raises `ValueError`.
+    `info["refused_actions"]`; one outside the space raises `ActionError`.
 
     | Num | Action |
     |---|---|
@@ -86,7 +86,8 @@ class RetentionEnv(KindEnv):
     ## Episode End
 
     1. Termination: all programs have ended.
-    2. Truncation: `episode.time_limit_s` of simulated time have passed.
+    2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is about
+       the instance of the last decision; what is about a turn, its program and its gap is 0, as is `allowed`.
 
     At the end `info` has the flat figures of `envs.episode.episode_metrics`.
 
@@ -98,8 +99,8 @@ class RetentionEnv(KindEnv):
 
     | Parameter | Type | Default | Description |
     |---|---|---|---|
-    | `scenario` | str, path or Scenario | `"coding_agents_pinned"` | what is simulated |
-    | `overrides` | sequence of `path=value` | `()` | changes to it |
+    | `scenario` | str, path, mapping or Scenario | `"coding_agents_pinned"` | what is simulated |
+    | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
     | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
 
     `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to

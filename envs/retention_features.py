@@ -6,7 +6,7 @@ from agentsim_env.engine.history import mean_wait_s, share_within
 from agentsim_env.engine.jit import compiled
 from agentsim_env.engine.residency import unlocked_on_path
 from agentsim_env.engine.retention import ended_turn, left_blocks, left_by
-from agentsim_env.engine.state import CXL, DRAM
+from agentsim_env.engine.state import CXL, DRAM, NONE
 from agentsim_env.engine.stores import can_store
 from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from envs.memory_below import move_s
@@ -61,22 +61,33 @@ N_ANSWER_FEATURES = len(ANSWER_FEATURES)
 def observe(state, out):
     """Fill `out` [answers, features]: leave, drop, to DRAM, to CXL, and a pin for each time of the grid."""
     world = state.world[0]
-    t = ended_turn(state)
-    i = world.asked_instance
     n = PIN + world.n_pin_times
     at = N_ANSWER_FEATURES
-    row = gap_row(state, t)
-    _observe_gap(state, t, row, out[0], at)
-    _observe_program(state, t, i, out[0], at + len(GAP_FEATURES))
-    observe_instance(state, i, out[0], at + len(GAP_FEATURES) + len(PROGRAM_FEATURES))
+    at_instance = at + len(GAP_FEATURES) + len(PROGRAM_FEATURES)
+    out[:, :at_instance] = 0.0
+    observe_instance(state, world.asked_instance, out[0], at_instance)
+    if world.asked_program != NONE:
+        _observe_turn(state, ended_turn(state), world.asked_instance, out)
     repeat(out, n, at)
-    out[:, 1:at] = 0.0
     for answer in range(n):
         out[answer, 0] = state.option[answer]
         out[answer, 1] = answer == LEAVE
         out[answer, 2] = answer == DROP
         out[answer, 3] = answer == TO_DRAM
         out[answer, 4] = answer == TO_CXL
+    for k in range(world.n_pin_times):
+        out[PIN + k, 5] = 1.0
+        out[PIN + k, 6] = squash(state.pin_grid_s[k], 5.0)
+
+
+@compiled
+def _observe_turn(state, t, i, out):
+    """What turn `t` has left on instance `i`: what is known of it, in the first row, and of each answer."""
+    world = state.world[0]
+    at = N_ANSWER_FEATURES
+    row = gap_row(state, t)
+    _observe_gap(state, t, row, out[0], at)
+    _observe_program(state, t, i, out[0], at + len(GAP_FEATURES))
     blocks = left_blocks(state, t)
     out[TO_DRAM, 9] = squash(move_s(state, i, DRAM, blocks), 0.3) if can_store(state, i, DRAM) else 1.0
     out[TO_CXL, 9] = squash(move_s(state, i, CXL, blocks), 0.3) if can_store(state, i, CXL) else 1.0
@@ -87,8 +98,6 @@ def observe(state, out):
 @compiled
 def _observe_pin(state, row, pin_s, out):
     gap = state.gap[row]
-    out[5] = 1.0
-    out[6] = squash(pin_s, 5.0)
     out[7] = signed(pin_s - gap.ema_s, 2.0) if gap.n > 0 else 0.0
     out[8] = share_within(state, row, pin_s)
 

@@ -34,6 +34,7 @@ BOOKS = np.dtype(
         ("penalty_s", "f8"),  # charge of a rejected program
         ("count_gaps", "i8"),
         ("refused", "i8"),  # actions of this episode that the mask forbade
+        ("kind", "i8"),  # kind of the last decision, -1 before the first
     ]
 )
 
@@ -67,6 +68,7 @@ def begin(books: np.ndarray, reward: Reward, programs: Programs, warmup: int, pr
     books["weight"][0] = [per_unit[name] * reward.terms.get(name, 0.0) for name in TERMS]  # type: ignore[call-overload]
     books["paid"] = 0.0
     books["refused"] = 0
+    books["kind"] = -1
 
 
 @compiled

@@ -53,7 +53,7 @@ class RoutingEnv(KindEnv):
 
     `Discrete(instances)`: the instance. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden
     action is answered by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space
-    raises `ValueError`.
+    raises `ActionError`.
 
     | Num | Action |
     |---|---|
@@ -76,7 +76,8 @@ class RoutingEnv(KindEnv):
     ## Episode End
 
     1. Termination: all programs have ended.
-    2. Truncation: `episode.time_limit_s` of simulated time have passed.
+    2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: no turn
+       asks, so what is about a turn is 0, as is `allowed`.
 
     At the end `info` has the flat figures of `envs.episode.episode_metrics`: `mean_jct_s`, `p95_jct_s`,
     `mean_ttft_s`, `hit_rate` and others.
@@ -89,8 +90,8 @@ class RoutingEnv(KindEnv):
 
     | Parameter | Type | Default | Description |
     |---|---|---|---|
-    | `scenario` | str, path or Scenario | `"coding_agents"` | what is simulated |
-    | `overrides` | sequence of `path=value` | `()` | changes to it |
+    | `scenario` | str, path, mapping or Scenario | `"coding_agents"` | what is simulated |
+    | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
     | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
 
     `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to

@@ -2,15 +2,31 @@
 
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import gymnasium
+import numpy as np
 import pytest
-from gymnasium.envs.registration import EnvSpec, parse_env_id
+from gymnasium.envs.registration import EnvSpec, namespace, parse_env_id
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from agentsim_env.registration import ENVIRONMENTS, register_environments
 
 ROOT = Path(__file__).resolve().parents[1]
+
+SMALL: dict[str, Any] = {
+    "scenario": "tool_chat",
+    "overrides": [
+        "workload.arrivals={process: poisson, rate_per_s: 20.0}",
+        "episode={programs: 40, warmup_programs: 1}",
+        "cluster.instances=[{gpu: RTX 4090, count: 3, kv_blocks: 1000}]",
+        "cluster.tiers=[{kind: dram, capacity_gib: 4, link_gb_per_s: 10.0}]",
+    ],
+}
 
 
 def python(code: str) -> str:
@@ -24,6 +40,43 @@ def test_registering_twice_changes_nothing() -> None:
     before = dict(gymnasium.registry)
     register_environments()
     assert gymnasium.registry == before
+
+
+def test_the_entry_point_registers_the_same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a reader of the group `gymnasium.envs` calls it: in the namespace that the entry point is named after."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    group = project["entry-points"]["gymnasium.envs"]
+    registered = {name: spec for name, spec in gymnasium.registry.items() if name in ENVIRONMENTS}
+    for name in registered:
+        monkeypatch.delitem(gymnasium.registry, name)
+    for name, value in group.items():
+        with namespace(name):
+            EntryPoint(name, value, "gymnasium.envs").load()()
+    assert {name: spec for name, spec in gymnasium.registry.items() if name in ENVIRONMENTS} == registered
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_that_start_anew_find_the_ids(method: str) -> None:
+    """Gymnasium sends its workers a spec; Stable-Baselines3 sends the id, so that says where it is from."""
+    vector: Any = gymnasium.make_vec(
+        "AgentSim/Routing-v0",
+        num_envs=1,
+        vectorization_mode="async",
+        vector_kwargs={"context": method, "shared_memory": False},
+        **SMALL,
+    )
+    observations, _ = vector.reset(seed=3)
+    vector.close()
+    vec_env = make_vec_env(
+        "agentsim_env:AgentSim/Routing-v0",
+        env_kwargs=SMALL,
+        seed=3,
+        vec_env_cls=SubprocVecEnv,
+        vec_env_kwargs={"start_method": method},
+    )
+    assert np.array_equal(vec_env.reset(), observations)
+    assert vec_env.env_method("action_masks")[0].all()
+    vec_env.close()
 
 
 @pytest.mark.parametrize("identifier", ENVIRONMENTS)
@@ -41,13 +94,7 @@ def test_specs_name_their_entry_point(identifier: str) -> None:
 def test_a_module_prefix_is_enough_to_make_one(identifier: str) -> None:
     code = f"""
 import gymnasium
-overrides = [
-    "workload.arrivals={{process: poisson, rate_per_s: 20.0}}",
-    "episode={{programs: 40, warmup_programs: 1}}",
-    "cluster.instances=[{{gpu: RTX 4090, count: 3, kv_blocks: 1000}}]",
-    "cluster.tiers=[{{kind: dram, capacity_gib: 4, link_gb_per_s: 10.0}}]",
-]
-env = gymnasium.make("agentsim_env:{identifier}", scenario="tool_chat", overrides=overrides)
+env = gymnasium.make("agentsim_env:{identifier}", **{SMALL})
 observation, info = env.reset(seed=0)
 print(env.unwrapped.spec.id, observation.shape == env.observation_space.shape)
 """

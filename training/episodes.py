@@ -40,7 +40,7 @@ class TrainingEpisodes(gymnasium.Wrapper):
 
     Attributes:
         tape: Where the environment is.
-        elapsed_s: Simulated time that the last step took.
+        elapsed_s: Simulated time that the last step took, `info["elapsed_s"]`.
     """
 
     def __init__(self, env: gymnasium.Env, source: Source, run_seed: int, index: int, scale: float = 1.0) -> None:
@@ -51,22 +51,18 @@ class TrainingEpisodes(gymnasium.Wrapper):
         self.index = index
         self.tape = Tape(0, [])
         self.elapsed_s = 0.0
-        self._now_s = 0.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begins the next episode; the arguments are not used, since the run's seed has fixed all episodes."""
         episode_seed = training_seed(self.run_seed, self.index, self.tape.episodes)
         self.tape = Tape(self.tape.episodes + 1, [])
-        begun = self.env.reset(seed=episode_seed, options={"programs": self.source.draw(episode_seed)})
-        self._now_s = self.env.get_wrapper_attr("simulator").now
-        return begun
+        return self.env.reset(seed=episode_seed, options={"programs": self.source.draw(episode_seed)})
 
     def step(self, action: SupportsInt) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Takes a step and notes it."""
         self.tape.actions.append(int(action))
         observation, reward, terminated, truncated, info = self.env.step(action)
-        now_s = self.env.get_wrapper_attr("simulator").now
-        self.elapsed_s, self._now_s = now_s - self._now_s, now_s
+        self.elapsed_s = info["elapsed_s"]
         return observation, self.scale * float(reward), terminated, truncated, info if terminated or truncated else {}
 
     def rewind(self, tape: Tape) -> None:

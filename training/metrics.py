@@ -33,10 +33,18 @@ class Metric(NamedTuple):
 
 
 JCT = Metric("mean_jct_s", "mean JCT", "s", digits=1)
-"""What everything is ranked by."""
+"""What everything is ranked by; of programs that are done, so `UNSERVED` and `COST` stand beside it."""
+
+UNSERVED = Metric("unserved_share", "not served", "%", digits=1, scale=100.0)
+"""Programs that failed or were rejected."""
+
+COST = Metric("mean_cost_s", "cost", "s", digits=1)
+"""Time in the system and charges for programs that are not served: what an agent is trained on by default."""
 
 METRICS = (
     JCT,
+    UNSERVED,
+    COST,
     Metric("p95_jct_s", "p95 JCT", "s", digits=1),
     Metric("mean_ttft_s", "TTFT", "s"),
     Metric("mean_tpot_s", "TPOT", "ms", digits=1, scale=1e3),

@@ -62,7 +62,7 @@ def _draw_differences(axes: "Axes", results: Results) -> None:
         else:
             _draw_interval(axes, place, change)
     values = np.array([results.comparisons[agent][JCT.key].mean.estimate for agent in results.ranking])
-    labels = [f"{agent}   {value:,.1f} s" for agent, value in zip(results.ranking, values, strict=True)]
+    labels = [f"{agent}   {JCT.show(value)} s" for agent, value in zip(results.ranking, values, strict=True)]
     axes.set_yticks(range(len(labels)), labels)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(labels) - 0.5, -0.5)
@@ -102,7 +102,8 @@ def _draw_distributions(axes: "Axes", results: Results) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.grid(color="#EEEEEE", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlim(0.0, max(float(np.quantile(results.jct_s(agent), 1.0 - _LEAST_SHOWN)) for agent in results.agents))
+    samples = [jct_s for agent in results.agents if len(jct_s := results.jct_s(agent))]
+    axes.set_xlim(0.0, max((float(np.quantile(jct_s, 1.0 - _LEAST_SHOWN)) for jct_s in samples), default=1.0))
     axes.set_xlabel("JCT (s)")
     axes.set_ylabel("programs that take longer")
     axes.set_title("Distribution of JCT")

@@ -18,13 +18,13 @@ class TrainingProgress:
         steps: Decisions in all.
         done: Decisions made before.
         rule: Name of the rule to compare with.
-        rule_jct_s: Its mean JCT on the validation episodes, in seconds.
+        rule_cost_s: Its mean cost on the validation episodes, in seconds; see docs/metrics.md.
         console: Where to draw; None draws nothing.
     """
 
-    def __init__(self, steps: int, done: int, rule: str, rule_jct_s: float, console: Console | None) -> None:
-        self._reference = f"{rule} {rule_jct_s:.1f} s"
-        self._rule_jct_s = rule_jct_s
+    def __init__(self, steps: int, done: int, rule: str, rule_cost_s: float, console: Console | None) -> None:
+        self._reference = f"{rule} {rule_cost_s:.1f} s"
+        self._rule_cost_s = rule_cost_s
         self._bar = Progress(
             TextColumn("[bold]train[/]"),
             BarColumn(),
@@ -35,7 +35,7 @@ class TrainingProgress:
             console=console,
             disable=console is None,
         )
-        self._task = self._bar.add_task(f"mean JCT: {self._reference}", total=steps, completed=done)
+        self._task = self._bar.add_task(f"cost: {self._reference}", total=steps, completed=done)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -52,9 +52,9 @@ class TrainingProgress:
 
     def show(self, validation: Validation) -> None:
         """Shows a validation."""
-        jct_s = validation.metrics["mean_jct_s"]
-        change = 100.0 * (jct_s / self._rule_jct_s - 1.0)
-        self._bar.update(self._task, description=f"mean JCT: agent {jct_s:.1f} s ({change:+.1f} %), {self._reference}")
+        cost_s = validation.metrics["mean_cost_s"]
+        change = 100.0 * (cost_s / self._rule_cost_s - 1.0)
+        self._bar.update(self._task, description=f"cost: agent {cost_s:.1f} s ({change:+.1f} %), {self._reference}")
 
 
 class EpisodeProgress:

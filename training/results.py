@@ -67,8 +67,9 @@ class Results:
 
     @cached_property
     def ranking(self) -> tuple[str, ...]:
-        """The agents, the lowest mean JCT first."""
-        return tuple(sorted(self.agents, key=lambda agent: float(self.values(agent, JCT.key).mean())))
+        """The agents, the lowest mean JCT first; last those of whose programs none was done on some seed."""
+        means = {agent: float(self.values(agent, JCT.key).mean()) for agent in self.agents}
+        return tuple(sorted(self.agents, key=lambda agent: (np.isnan(means[agent]), means[agent])))
 
     @cached_property
     def comparisons(self) -> dict[str, dict[str, Comparison]]:

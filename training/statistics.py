@@ -34,10 +34,12 @@ def mean(values: np.ndarray) -> np.ndarray:
 def iqm(values: np.ndarray) -> np.ndarray:
     """Inter-quartile mean over the last axis: the mean of the middle half.
 
-    As in rliable (arXiv 2108.13264): a quarter of the values, rounded down, is cut at each end.
+    As in rliable (arXiv 2108.13264): a quarter of the values, rounded down, is cut at each end. NaN where a value is:
+    it has no place in the order.
     """
     cut = values.shape[-1] // 4
     ordered = np.sort(values, axis=-1)
+    ordered = np.where(np.isnan(ordered[..., -1:]), np.nan, ordered)
     return ordered[..., cut : values.shape[-1] - cut].mean(axis=-1)
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.metrics import JCT, METRICS, Metric
+from training.metrics import COST, JCT, METRICS, UNSERVED, Metric
 from training.results import Comparison, Results
 from training.statistics import Interval
 
@@ -16,8 +16,13 @@ _UNBOUNDED = 1000
 
 
 def print_table(results: Results, console: Console) -> None:
-    """Prints as many of the main columns as fit; changes whose interval excludes zero are coloured."""
+    """Prints as many of the main columns as fit; changes whose interval excludes zero are coloured.
+
+    Where an agent has left programs unserved, how many, and what that costs, comes right behind the JCT.
+    """
+    served = not any(results.values(agent, UNSERVED.key).any() for agent in results.agents)
     metrics = [metric for metric in METRICS if metric.key in _ON_TERMINAL]
+    metrics = metrics if served else [UNSERVED, COST, *metrics]
     unbounded = console.options.update(width=_UNBOUNDED)
     while metrics and console.measure(_table(results, metrics), options=unbounded).maximum > console.width:
         metrics.pop()
@@ -76,6 +81,8 @@ def caption(results: Results) -> str:
 
 def percent(change: Interval) -> str:
     """A relative change with its interval."""
+    if change.estimate != change.estimate:
+        return "-"
     if change.low != change.low:
         return f"{100 * change.estimate:+.1f} %"
     return f"{100 * change.estimate:+.1f} % [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"

@@ -11,7 +11,8 @@ from training.environments import find_environment, make_environment
 from training.rollouts import play, simulate
 from training.splits import VALIDATION, workloads
 
-METRICS = ("mean_jct_s", "p95_jct_s", "mean_ttft_s", "hit_rate")
+METRICS = ("mean_cost_s", "unserved_share", "mean_jct_s", "p95_jct_s", "mean_ttft_s", "hit_rate")
+"""Of the simulator's summary; the cost comes first, since leaving programs unserved improves the others."""
 
 
 class Validation(NamedTuple):
@@ -19,7 +20,7 @@ class Validation(NamedTuple):
 
     Attributes:
         episode_return: What training maximises; the weights with the highest one are kept.
-        metrics: `METRICS`.
+        metrics: `METRICS`; NaN where an episode has no sample.
     """
 
     episode_return: float
@@ -49,10 +50,10 @@ class Validator:
         return Validation(fmean(rollout.episode_return for rollout in rollouts), metrics)
 
     def default_rule(self) -> tuple[str, float]:
-        """Name of what answers where no agent does, the scenario's rule, and its mean JCT in seconds."""
+        """Name of what answers where no agent does, the scenario's rule, and its mean cost in seconds."""
         simulator = Simulator(self._scenario, source=self._source)
         rollouts = [simulate(simulator, seed, self._source.draw(seed)) for seed in self.seeds]
-        return self._rule, fmean(rollout.metrics["mean_jct_s"] for rollout in rollouts)
+        return self._rule, fmean(rollout.metrics.get("mean_cost_s", nan) for rollout in rollouts)
 
     def close(self) -> None:
         """Closes the environment."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ SLICE_S = 0.05
 
 FAULTS_AT_ONCE = 256
 """Faults that a state is given at a time."""
+
+Result = TypeVar("Result", bound=tuple[Any, ...])
 
 
 @entry
@@ -111,7 +114,7 @@ class Core:
         """
         asked = self._advance(action)
         if asked == PAUSED:
-            asked, _ = self.after_pause(lambda: (self._advance(0), 0.0), between)
+            (asked,) = self.after_pause(lambda: (self._advance(0),), between)
         return asked
 
     def _advance(self, action: int) -> int:
@@ -119,9 +122,7 @@ class Core:
             return _advance(self.handle, action)
         return loop.advance(self.state, action)
 
-    def after_pause(
-        self, go_on: Callable[[], tuple[int, float]], between: Callable[[], None] | None = None
-    ) -> tuple[int, float]:
+    def after_pause(self, go_on: Callable[[], Result], between: Callable[[], None] | None = None) -> Result:
         """Go on after a pause, pause by pause, until something else comes.
 
         Args:

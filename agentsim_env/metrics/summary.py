@@ -6,7 +6,9 @@ import numpy as np
 
 from agentsim_env.metrics.mechanisms import counters, idle_rules
 from agentsim_env.metrics.objectives import Objectives, objectives_of
+from agentsim_env.metrics.outcomes import mean_cost_s, outcomes
 from agentsim_env.metrics.token_seconds import TOKEN_SECONDS
+from agentsim_env.scenario.reward import Reward
 
 if TYPE_CHECKING:
     from agentsim_env.metrics.records import Records
@@ -29,17 +31,14 @@ def summarise(records: "Records", slo: "Slo | None" = None) -> dict[str, float]:
     programs, turns = records.counted_programs, records.counted_turns
     done = programs[programs["state"] == "done"]
     span_s = makespan_s(records)
-    figures = {"programs": float(len(programs)), "turns": float((~np.isnan(turns["end_s"])).sum())}
-    for state in ("done", "failed", "rejected"):
-        figures[f"programs_{state}"] = float((programs["state"] == state).sum())
-    figures["programs_unfinished"] = figures["programs"] - sum(
-        figures[f"programs_{state}"] for state in ("done", "failed", "rejected")
-    )
-    figures |= _statistics("jct_s", done["jct_s"])
-    figures |= _statistics("ttft_s", ttft_s(turns))
-    figures |= _statistics("tpot_s", tpot_s(turns))
-    figures |= _statistics("queueing_s", turns["queueing_s"])
-    figures |= _statistics("slowdown", done["slowdown"])
+    figures = outcomes(*(programs["state"] == how for how in ("done", "failed", "rejected")))
+    figures["turns"] = float((~np.isnan(turns["end_s"])).sum())
+    figures |= _cost(records)
+    figures |= statistics("jct_s", done["jct_s"])
+    figures |= statistics("ttft_s", ttft_s(turns))
+    figures |= statistics("tpot_s", tpot_s(turns))
+    figures |= statistics("queueing_s", turns["queueing_s"])
+    figures |= statistics("slowdown", done["slowdown"])
     if len(done):
         figures["mean_gap_s"] = float(done["gap_s"].mean())
         figures["mean_ideal_s"] = float(done["ideal_s"].mean())
@@ -95,7 +94,8 @@ def programs_in_slo(programs: np.ndarray, turns: np.ndarray, objectives: Objecti
     return (programs["state"] == "done") & ~(programs["slowdown"] > objectives.slowdown) & (missed == 0)
 
 
-def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
+def statistics(name: str, values: np.ndarray) -> dict[str, float]:
+    """Mean and quantiles of values that are not NaN; nothing where there is none."""
     sample = values[~np.isnan(values)]
     if len(sample) == 0:
         return {}
@@ -106,7 +106,6 @@ def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
 
 def _tokens(turns: np.ndarray) -> dict[str, float]:
     ended = turns[~np.isnan(turns["end_s"])]
-    looked_up = _total(turns[~np.isnan(turns["scheduled_s"])], "prompt_tokens")
     again = _total(turns, "readmission_lookup_tokens")
     figures = {
         "prompt_tokens": _total(ended, "prompt_tokens"),
@@ -115,11 +114,30 @@ def _tokens(turns: np.ndarray) -> dict[str, float]:
         "preemptions": _total(turns, "preemptions"),
         "readmission_lookup_tokens": again,
     }
-    if looked_up:
-        figures["hit_rate"] = _total(turns, "hit_tokens") / looked_up
     if again:
         figures["readmission_hit_rate"] = _total(turns, "readmission_hit_tokens") / again
-    return figures
+    return figures | hit_figures(turns, turns["prompt_tokens"])
+
+
+def hit_figures(turns: np.ndarray, prompt_tokens: np.ndarray) -> dict[str, float]:
+    """How much of their prompts turns found in the KV cache when they first joined a batch.
+
+    Args:
+        turns: Rows of the records, or of the state, with `scheduled_s` and `hit_tokens`.
+        prompt_tokens: Their prompts.
+    """
+    looked_up = int(prompt_tokens[~np.isnan(turns["scheduled_s"])].sum(dtype=np.int64))
+    return {"hit_rate": _total(turns, "hit_tokens") / looked_up} if looked_up else {}
+
+
+def _cost(records: "Records") -> dict[str, float]:
+    """The mean cost of the counted programs that have ended, where the metadata say what is charged."""
+    if "reward" not in records.metadata:
+        return {}
+    programs = records.counted_programs
+    ended = programs[~np.isnan(programs["end_s"])]
+    unserved, reward = ended["state"] != "done", Reward.model_validate(records.metadata["reward"])
+    return mean_cost_s(ended["arrival_s"], ended["end_s"], ended["gap_s"], unserved, reward)
 
 
 def _total(rows: np.ndarray, name: str) -> float:

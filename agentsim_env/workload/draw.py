@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agentsim_env.scenario import arrivals as schema
+from agentsim_env.scenario.errors import ScenarioError
 from agentsim_env.workload import arrivals
 from agentsim_env.workload.arrivals import Times
 from agentsim_env.workload.heap import give_back
@@ -51,13 +52,13 @@ class WorkloadSource:
 
         Raises:
             TooFewProgramsError: If the trace, or its part or window, has fewer programs than an episode.
-            ValueError: If `window` is given and the programs do not come from a trace.
+            ScenarioError: If `window` is given and the programs do not come from a trace.
         """
         streams = Streams.spawn(seed)
         if isinstance(self.work, Recorded):
             programs = self.work.programs(self.n_programs, streams, self.times, window)
         elif window is not None:
-            raise ValueError("window: only programs of a trace have one, and workload.mix is given")
+            raise ScenarioError("window: only programs of a trace have one, and workload.mix is given")
         else:
             assert self.n_programs is not None and self.times is not None
             programs = self.work.programs(self.n_programs, streams, self.times)

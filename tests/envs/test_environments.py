@@ -10,11 +10,18 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import wrappers
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
+from sb3_contrib.common.maskable.utils import get_action_masks
+from sb3_contrib.common.wrappers import ActionMasker
 from stable_baselines3.common.env_checker import check_env as check_env_sb3
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.monitor import Monitor
 
+from agents import AgentError, candidates_of
+from agentsim_env import SimulationError
+from agentsim_env.actions import ActionError
 from agentsim_env.registration import ENVIRONMENTS
 from envs.decision_env import KindEnv
 
@@ -101,7 +108,8 @@ def test_values_stay_in_their_spaces_and_are_plain(env: gymnasium.Env) -> None:
         assert type(terminated) is bool
         assert type(truncated) is bool
         numbers = {name: value for name, value in info.items() if name not in ("action_mask", "decision_kind")}
-        assert bool(numbers) == (terminated or truncated), "figures come with the last step"
+        assert numbers.keys() >= {"time_s", "elapsed_s"}
+        assert (len(numbers) > 2) == (terminated or truncated), "figures come with the last step"
         assert all(type(value) in (int, float) and np.isfinite(value) for value in numbers.values())
 
 
@@ -151,22 +159,119 @@ def test_docstring_is_a_page(identifier: str, section: str) -> None:
 def test_actions_outside_the_space_raise(env: gymnasium.Env) -> None:
     env.reset(seed=0)
     n = env.get_wrapper_attr("candidate_shape")[0]
-    for action in (-1, n, np.int64(n)):
-        with pytest.raises(ValueError, match=rf"outside Discrete\({n}\): actions are 0 to {n - 1}"):
-            env.unwrapped.step(action)
+    for action in (-1, n, np.int64(n), np.array([1]), 1.7, "1", None, True):
+        with pytest.raises(ActionError, match=rf"outside Discrete\({n}\): actions are 0 to {n - 1}"):
+            env.unwrapped.step(action)  # type: ignore[arg-type]
     env.unwrapped.step(np.int64(n - 1))
+    env.unwrapped.step(np.array(0))  # type: ignore[arg-type]
+
+
+def test_every_step_says_when_it_is(env: gymnasium.Env) -> None:
+    simulator = env.get_wrapper_attr("simulator")
+    _, info = env.reset(seed=0)
+    assert (info["time_s"], info["elapsed_s"]) == (simulator.now, 0.0)
+    over = False
+    while not over:
+        before_s = info["time_s"]
+        _, _, terminated, truncated, info = env.step(env.action_space.sample(info["action_mask"]))
+        assert info["time_s"] == simulator.now
+        assert info["elapsed_s"] == info["time_s"] - before_s >= 0.0
+        over = terminated or truncated
+
+
+STACKS: dict[str, Any] = {
+    "none": lambda env: env,
+    "time limit": lambda env: wrappers.TimeLimit(env, 50),
+    "order": lambda env: wrappers.PassiveEnvChecker(wrappers.OrderEnforcing(env)),
+    "statistics": wrappers.RecordEpisodeStatistics,
+    "flat": wrappers.FlattenObservation,
+    "normalised": lambda env: wrappers.NormalizeReward(wrappers.NormalizeObservation(env)),
+    "stacked": lambda env: wrappers.FrameStackObservation(env, 2),
+    "monitor": Monitor,
+    "masker": lambda env: ActionMasker(env, lambda inner: inner.get_wrapper_attr("action_masks")()),
+    "many": lambda env: Monitor(wrappers.RecordEpisodeStatistics(wrappers.TimeLimit(wrappers.Autoreset(env), 50))),
+}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_is_special_can_be_reached_through_wrappers(env: gymnasium.Env, stack: str) -> None:
+    inner: Any = env.unwrapped
+    wrapped: Any = STACKS[stack](env)
+    _, info = wrapped.reset(seed=0)
+    assert wrapped.get_wrapper_attr("candidate_shape") == inner.candidate_shape
+    assert wrapped.get_wrapper_attr("feature_names") == inner.feature_names
+    for masks in (
+        wrapped.get_wrapper_attr("action_masks")(),
+        get_action_masks(wrapped),
+        wrapped.unwrapped.action_masks(),
+    ):
+        assert np.array_equal(masks, info["action_mask"])
+    snapshot = wrapped.get_wrapper_attr("snapshot")()
+    wrapped.get_wrapper_attr("restore")(snapshot)
+    assert wrapped.get_wrapper_attr("simulator") is inner.simulator
+    if stack == "stacked":
+        with pytest.raises(AgentError, match=r"observations of shape \(2, \d+\) do not fold into"):
+            candidates_of(wrapped)
+    else:
+        assert candidates_of(wrapped).feature_names == inner.feature_names
+
+
+@pytest.mark.parametrize("most", [None, 30])
+def test_what_is_made_by_id_has_all_that_is_special(identifier: str, most: int | None) -> None:
+    """By its name, with a limit of steps too."""
+    env: Any = gymnasium.make(identifier, max_episode_steps=most, **SHORT)
+    _, info = env.reset(seed=0)
+    inner = env.unwrapped
+    assert np.array_equal(env.action_masks(), info["action_mask"])
+    assert (env.candidate_shape, env.feature_names) == (inner.candidate_shape, inner.feature_names)
+    assert env.simulator is inner.simulator
+    snapshot = env.snapshot()
+    first = env.step(0)
+    env.restore(snapshot)
+    assert same(env.step(0), first)
+    with pytest.raises(AttributeError, match="no attribute 'flight_mode'"):
+        env.flight_mode  # noqa: B018
+    assert same(copy.deepcopy(env).step(0), pickle.loads(pickle.dumps(env)).step(0))
+
+
+def test_a_limit_of_steps_leaves_figures_too(identifier: str) -> None:
+    env: Any = gymnasium.make(identifier, max_episode_steps=30, **SHORT)
+    _, info = env.reset(seed=0)
+    terminated = truncated = False
+    observation = np.zeros(0)
+    while not truncated:
+        assert "programs" not in info
+        observation, _, terminated, truncated, info = env.step(env.action_space.sample(info["action_mask"]))
+    assert not terminated
+    assert observation.any()
+    summary = env.simulator.summary()
+    figures = {name: value for name, value in info.items() if name in summary}
+    assert figures == {name: summary[name] for name in figures}
+    assert figures["programs_unfinished"] > 0.0
+    assert {"refused_actions", "seed"} <= info.keys()
+
+
+def test_masks_come_through_vectors(identifier: str) -> None:
+    vec_env = make_vec_env(identifier, n_envs=2, seed=0, env_kwargs=SHORT)
+    vec_env.reset()
+    masks = np.stack(vec_env.env_method("action_masks"))
+    assert np.array_equal(masks, get_action_masks(vec_env))
+    assert vec_env.get_attr("candidate_shape")[0] == (masks.shape[1], len(vec_env.get_attr("feature_names")[0]))
+    vec_env.close()
+    vector: Any = gymnasium.make_vec(identifier, num_envs=2, vectorization_mode="sync", **SHORT)
+    _, info = vector.reset(seed=[0, 1])
+    assert np.array_equal(np.stack(vector.call("action_masks")), info["action_mask"])
+    vector.close()
 
 
 def test_steps_need_an_episode(env: gymnasium.Env) -> None:
-    from agentsim_env import SimulationError
-
     inner = env.unwrapped
-    with pytest.raises(SimulationError, match=r"call reset\(\)"):
+    with pytest.raises(SimulationError, match=r"^no episode has begun: call reset\(\)$"):
         inner.step(0)
     inner.reset(seed=0)
     while not inner.step(0)[2]:
         pass
-    with pytest.raises(SimulationError, match=r"call reset\(\)"):
+    with pytest.raises(SimulationError, match=r"^the episode is over: call reset\(\)$"):
         inner.step(0)
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from agentsim_env import Simulator
+from agentsim_env.actions import ActionError
 from agentsim_env.engine.decisions import OPEN_KINDS
+from envs.errors import EnvError
 from envs.joint import JointEnv
 from envs.rewards import episode_return
 from tests.small import small
@@ -68,7 +70,9 @@ def test_it_is_the_joint_environment(agents: str) -> None:
         assert agent == (joint.decision_kind if agents == "kinds" else agent)
         action = int(rng.choice(np.flatnonzero(seen["action_mask"])))
         parallel.step(action)
-        joint.step(action)
+        *_, info = joint.step(action)
+        assert all(told["time_s"] == info["time_s"] for told in parallel.infos.values())
+        assert all(told["elapsed_s"] == info["elapsed_s"] for told in parallel.infos.values())
     assert acted == set(parallel.possible_agents)
     assert parallel.agents == []
     assert parallel.joint.simulator.records().content_hash() == joint.simulator.records().content_hash()
@@ -108,3 +112,74 @@ def test_seeds_are_the_joint_environments() -> None:
     simulator = Simulator(small("tight", TIGHT), agent_kinds=OPEN_KINDS)
     simulator.reset(4)
     assert np.array_equal(parallel.joint.simulator.programs.program, simulator.programs.program)
+
+
+@pytest.mark.parametrize("action", [1.7, "1", np.array([1]), True, None], ids=repr)
+def test_actions_are_whole_numbers(action: Any) -> None:
+    parallel = make("kinds")
+    parallel.reset(seed=0)
+    agent = parallel.agent_selection
+    with pytest.raises(ActionError, match=f"of {agent} is outside Discrete"):
+        parallel.step(action)
+
+
+def finish(parallel: JointAEC, seed: int) -> None:
+    """Random actions until everybody is through."""
+    rng = np.random.default_rng(seed)
+    while not any(parallel.truncations.values()) and not any(parallel.terminations.values()):
+        mask = parallel.observe(parallel.agent_selection)["action_mask"]
+        parallel.step(int(rng.choice(np.flatnonzero(mask))))
+
+
+@pytest.mark.parametrize("agents", FORMS)
+def test_the_time_limit_is_seen_by_everybody_who_has_acted(agents: str) -> None:
+    parallel = make(agents, **{"episode.time_limit_s": 40.0})
+    parallel.reset(seed=1)
+    acted, rng = set(), np.random.default_rng(0)
+    while not any(parallel.truncations.values()):
+        agent = parallel.agent_selection
+        acted.add(agent)
+        parallel.step(int(rng.choice(np.flatnonzero(parallel.observe(agent)["action_mask"]))))
+    assert len(acted) > 1
+    for agent in parallel.agents:
+        seen = parallel.observe(agent)
+        assert parallel.observation_space(agent).contains(seen)
+        assert not seen["action_mask"].any()
+        assert seen["observation"].any() == (agent in acted or agents == "instances")
+        assert parallel.infos[agent]["time_s"] == 40.0
+    assert parallel.state().any()
+
+
+@pytest.mark.parametrize("agents", FORMS)
+def test_it_goes_back_to_snapshots(agents: str) -> None:
+    parallel = make(agents)
+    parallel.reset(seed=1)
+    for _ in range(10):
+        mask = parallel.observe(parallel.agent_selection)["action_mask"]
+        parallel.step(int(np.flatnonzero(mask)[0]))
+    before = (parallel.agent_selection, parallel.last(), dict(parallel.rewards))
+    snapshot = parallel.snapshot()
+    finish(parallel, seed=0)
+    end = parallel.joint.simulator.records().content_hash()
+    cumulative = dict(parallel._cumulative_rewards)
+    parallel.restore(snapshot)
+    selection, last, rewards = before
+    assert parallel.agent_selection == selection
+    assert parallel.rewards == rewards
+    again = parallel.last()
+    assert np.array_equal(again[0]["observation"], last[0]["observation"])  # type: ignore[index]
+    assert again[1:4] == last[1:4]
+    finish(parallel, seed=0)
+    assert parallel.joint.simulator.records().content_hash() == end
+    assert parallel._cumulative_rewards == cumulative
+    fresh = make(agents)
+    fresh.restore(snapshot)
+    finish(fresh, seed=0)
+    assert fresh.joint.simulator.records().content_hash() == end
+
+
+def test_snapshots_of_another_form_are_refused() -> None:
+    kinds, instances = make("kinds"), make("instances")
+    kinds.reset(seed=0)
+    with pytest.raises(EnvError, match="not a snapshot of an environment with agents='instances'"):
+        instances.restore(kinds.snapshot())

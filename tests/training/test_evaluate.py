@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -106,6 +107,44 @@ def test_table_keeps_whole_columns_on_any_terminal(results: Results, width: int)
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert all(agent in text for agent in results.agents)
     assert ("slowdown" in text) == (width == 160)
+
+
+def rejects(features, info) -> int:
+    return 2
+
+
+def rejects_later(features, info) -> int:
+    return 2 if info["time_s"] > 1.0 else 0
+
+
+@pytest.fixture(scope="module")
+def admissions(tiny: Scenario) -> Results:
+    agents = ["admit", rejects, rejects_later]
+    return evaluate(agents, scenario=tiny, environment="admission", seeds=3, reference="admit")
+
+
+def test_what_is_not_served_stands_beside_what_that_improves(admissions: Results) -> None:
+    console = Console(width=160, file=StringIO(), record=True)
+    print_table(admissions, console)
+    assert re.search(r"mean JCT +against +not served +cost", console.export_text())
+    means = admissions.comparisons["rejects"]
+    assert means["unserved_share"].mean.estimate == 1.0
+    assert means["mean_cost_s"].mean.estimate >= 1000.0
+    assert admissions.ranking[-1] == "rejects", "it has no JCT to be ranked by"
+
+
+def test_figures_without_a_sample_are_dashes(admissions: Results, tmp_path: Path) -> None:
+    save(admissions, tmp_path)
+    row = next(line for line in (tmp_path / "results.md").read_text().splitlines() if line.startswith("| rejects |"))
+    assert row.split(" | ")[1:3] == ["-", "-"]
+    assert "nan" not in row
+    assert (tmp_path / "results.png").exists()
+
+
+def test_columns_of_what_is_not_served_are_spared_where_all_are(results: Results) -> None:
+    console = Console(width=200, file=StringIO(), record=True)
+    print_table(results, console)
+    assert "not served" not in console.export_text()
 
 
 def test_one_seed_has_no_interval(tiny: Scenario, tmp_path: Path) -> None:

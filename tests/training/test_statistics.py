@@ -67,3 +67,9 @@ def test_one_value_or_none_but_equal_ones() -> None:
     assert not single.excludes_zero
     assert bootstrap(mean, np.full(5, 3.0)) == (3.0, 3.0, 3.0)
     assert not bootstrap(mean, np.zeros(5)).excludes_zero
+
+
+def test_the_inter_quartile_mean_hides_no_missing_value() -> None:
+    values = np.array([[1.0, 2.0, 3.0, np.nan], [4.0, 5.0, 6.0, 7.0]])
+    np.testing.assert_array_equal(iqm(values), [np.nan, 5.5])
+    assert np.isnan(bootstrap(iqm, values[0]).estimate)

@@ -1,0 +1,59 @@
+"""What `reset` may be given: a seed, and a workload in the place of the drawn one."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from agentsim_env.actions import whole_number
+from agentsim_env.workload import Programs, WorkloadSource
+from envs.errors import EnvError
+
+OPTIONS = ("programs", "window")
+
+SEEDS = 1 << 63
+"""Seeds are below: what is saved holds them in 64 bits with a sign."""
+
+
+def checked_seed(seed: Any) -> int | None:
+    """A seed as Gymnasium wants it, a whole number of Python.
+
+    Raises:
+        EnvError: It is none, below 0, or too large.
+    """
+    if seed is None:
+        return None
+    number = whole_number(seed)
+    if number is None or not 0 <= number < SEEDS:
+        raise EnvError(f"seed {seed!r}: must be a whole number from 0 to 2^63 - 1, or None")
+    return number
+
+
+def given_programs(source: WorkloadSource, seed: int, options: Any) -> Programs | None:
+    """The programs that the options of `reset` ask for; None for those that the seed draws.
+
+    Raises:
+        EnvError: An option is unknown, has a wrong value, or contradicts another.
+    """
+    if not isinstance(options or {}, Mapping):
+        raise EnvError(f"options {options!r}: must be a mapping with {' or '.join(OPTIONS)}, or None")
+    options = {name: value for name, value in (options or {}).items() if value is not None}
+    if unknown := [str(name) for name in options if name not in OPTIONS]:
+        raise EnvError(f"options: unknown {', '.join(sorted(unknown))}; allowed are {', '.join(OPTIONS)}")
+    if len(options) > 1:
+        raise EnvError("options: programs are given, and a window to draw others from: one of the two")
+    if "window" in options:
+        return source.draw(seed, window=_window(options["window"]))
+    programs = options.get("programs")
+    if programs is not None and not isinstance(programs, Programs):
+        raise EnvError(f"options: programs is a {type(programs).__name__}; must be agentsim_env.workload.Programs")
+    return programs
+
+
+def _window(window: Any) -> tuple[float, float]:
+    try:
+        start_s, end_s = (float(bound) for bound in window)
+    except (TypeError, ValueError):
+        start_s = end_s = math.nan
+    if not (math.isfinite(start_s) and math.isfinite(end_s) and start_s < end_s):
+        raise EnvError(f"options: window {window!r}: must be (start_s, end_s), two times in s, the first one earlier")
+    return start_s, end_s

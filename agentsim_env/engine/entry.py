@@ -16,7 +16,7 @@ from agentsim_env.engine.router import asked_rule
 from agentsim_env.engine.state import SEEN, State, handle
 from agentsim_env.workload.faults import Faults
 
-FIRST_SLICE = 1024
+FIRST_SLICE = 4096
 """Events before compiled code comes back to Python for the first time in a call."""
 
 SLICE_S = 0.05

@@ -250,7 +250,8 @@ def advance(state, action):
     further.
     """
     world = state.world[0]
-    left = world.slice_events
+    # These do not change in here; as variables they need not be read again at each event.
+    left, limit_s, faults_until_s = world.slice_events, world.time_limit_s, world.faults_until_s
     if world.asked != NONE:
         _answer(state, action)
     while True:
@@ -263,10 +264,10 @@ def advance(state, action):
         kind, number, time_s = _peek(state)
         if kind == NONE:
             return STUCK
-        if time_s > world.time_limit_s:
-            integrate(state, world.time_limit_s)
+        if time_s > limit_s:
+            integrate(state, limit_s)
             return TRUNCATED
-        if time_s >= world.faults_until_s:
+        if time_s >= faults_until_s:
             return PAUSED
         integrate(state, time_s)
         _handle(state, kind, number)

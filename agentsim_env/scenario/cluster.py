@@ -125,6 +125,9 @@ class Instance(Part):
 
     @model_validator(mode="after")
     def _failures_are_clear(self) -> Self:
+        if self.failures and self.failures[0].at_s < self.start_s:
+            reason = f"must be at least start_s ({self.start_s:g}): before, it is not up"
+            raise not_allowed(reason, self.failures[0].at_s, ["failures", 0, "at_s"])
         for i, (earlier, later) in enumerate(pairwise(self.failures)):
             back_s = earlier.at_s + earlier.down_s
             if later.at_s < back_s:

@@ -28,6 +28,9 @@ def suggestion(value: object, allowed: Collection[str]) -> str:
     """The end of a message about a wrong name: the closest right one, and all of them."""
     if not allowed:
         return ""
-    close = difflib.get_close_matches(str(value), allowed, n=1)
+    name = str(value)
+    close = difflib.get_close_matches(name, allowed, n=1)
+    if not close and name:
+        close = [known for known in sorted(allowed) if known.startswith(name)]
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"{hint}; allowed: {', '.join(sorted(allowed))}"

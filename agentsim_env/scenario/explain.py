@@ -85,7 +85,8 @@ def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:
     match details["type"]:
         case "extra_forbidden":
             model = _model_at(path[:-1], data)
-            return f"unknown field{suggestion(path[-1], model.model_fields if model else ())}"
+            allowed = model.model_fields if model else ()
+            return f"unknown field{_elsewhere(path)}{suggestion(path[-1], allowed)}"
         case "missing":
             return "required, but not given"
         case str(kind) if kind == NOT_KNOWN:
@@ -108,6 +109,18 @@ def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:
             return "must be a mapping"
         case _:
             return re.sub("^(Value error, )?((Input|Tuple|Dictionary|String) should)?", _must, details["msg"])
+
+
+def _elsewhere(path: Sequence[str | int]) -> str:
+    """Where a field belongs that stands at the top, if it is one of a part."""
+    if len(path) > 1:
+        return ""
+    places = [
+        f"{part}.{path[0]}"
+        for part, field in Scenario.model_fields.items()
+        if path[0] in getattr(field.annotation, "model_fields", {})
+    ]
+    return f"; did you mean {' or '.join(places)}?" if places else ""
 
 
 def _number(bound: float) -> str:

@@ -73,5 +73,7 @@ def _place(items: list[Any], key: str, label: str, path: list[str | int]) -> int
     if not (key.isascii() and key.isdecimal() and len(key) < 10 and int(key) < len(items)):
         here = ".".join(map(str, path))
         allowed = ", ".join(map(str, range(len(items)))) or "none, the list is empty"
-        raise ScenarioError(f"{label}: {here}.{shorten(key)}: no such place in the list; allowed: {allowed}")
+        is_field = bool(items) and isinstance(items[0], dict) and key.isidentifier()
+        hint = f"; did you mean {here}.0.{shorten(key)}?" if is_field else ""
+        raise ScenarioError(f"{label}: {here}.{shorten(key)}: no such place in the list{hint}; allowed: {allowed}")
     return int(key)

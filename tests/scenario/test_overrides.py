@@ -75,13 +75,28 @@ def test_unknown_paths_list_what_is_allowed_there(refused: Callable[..., str]) -
     assert "allowed: backoff_s, concurrency, failure_probability, max_retries" in refused("workload.tools.sh.size=1")
 
 
+def test_fields_that_stand_at_the_top_are_told_where_they_belong(refused: Callable[..., str]) -> None:
+    message = refused("instances.0.count=2")
+    assert "unknown field; did you mean cluster.instances?; allowed: cluster, decisions" in message
+    assert "; did you mean rate_per_s?; allowed: load, process, rate_per_s" in refused(
+        "workload.arrivals={process: poisson, rate: 2}"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("cluster.frontend_s", "must be path=value, as in cluster.frontend_s=0.02"),
         ("=3", "must be path=value, as in cluster.frontend_s=0.02"),
         ("cluster.instances.1.count=2", "cluster.instances.1: no such place in the list; allowed: 0"),
-        ("cluster.instances.first.count=2", "cluster.instances.first: no such place in the list; allowed: 0"),
+        (
+            "cluster.instances.first.count=2",
+            "cluster.instances.first: no such place in the list; did you mean cluster.instances.0.first?; allowed: 0",
+        ),
+        (
+            "cluster.instances.count=2",
+            "cluster.instances.count: no such place in the list; did you mean cluster.instances.0.count?; allowed: 0",
+        ),
         ("cluster.instances.-1.count=2", "cluster.instances.-1: no such place in the list; allowed: 0"),
     ],
 )

@@ -49,6 +49,9 @@ CASES = {
     "cluster.instances.0.failures=[{at_s: 5, down_s: 2}, {at_s: 6, down_s: 1}]": (
         "cluster.instances.0.failures.1.at_s = 6.0: must be at least 7: the outage before it ends then"
     ),
+    "cluster.instances.0={gpu: H100, start_s: 9, failures: [{at_s: 5, down_s: 2}]}": (
+        "cluster.instances.0.failures.0.at_s = 5.0: must be at least start_s (9): before, it is not up"
+    ),
     "cluster.instances.0.mtbf_s=5": "cluster.instances.0.mttr_s: mtbf_s and mttr_s go together: give both or neither",
     "cluster.instances.0.mttr_s=5": "cluster.instances.0.mtbf_s: mtbf_s and mttr_s go together: give both or neither",
     "cluster.instances=[{gpu: H100, mtbf_s: 5, mttr_s: 1, failures: [{at_s: 5, down_s: 2}]}]": (

@@ -1,5 +1,6 @@
 """Finds, reads, layers and validates scenarios."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def load_scenario(
         for part in _unbundled(layer(data, label, path, value)):
             layers.append(part)
             data = merge(data, part.data)
-    data = _with_trace_path(data, Path())
+    data = _with_model_path(_with_trace_path(data, Path()), Path())
     try:
         return Scenario.model_validate(data)
     except ValidationError as error:
@@ -118,7 +119,7 @@ def _read(path: Path, children: tuple[Path, ...]) -> list[Layer]:
 
 
 def _with_bases(top: Layer, folder: Path, children: tuple[Path, ...]) -> list[Layer]:
-    data = _with_trace_path(dict(top.data), folder)
+    data = _with_model_path(_with_trace_path(dict(top.data), folder), folder)
     base = data.pop("extends", None)
     if base is None:
         return [top._replace(data=data)]
@@ -137,4 +138,13 @@ def _with_trace_path(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     match data:
         case {"workload": {"trace": {"path": str(path)} as trace} as workload} if path:
             return {**data, "workload": {**workload, "trace": {**trace, "path": str((folder / path).absolute())}}}
+    return data
+
+
+def _with_model_path(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Likewise the path of a model, which ends in `.json` or begins with a dot: all else is a name."""
+    match data:
+        case {"cluster": {"model": str(name)} as cluster} if name.endswith(".json") or name.startswith(("./", "../")):
+            path = (folder / name).absolute()
+            return {**data, "cluster": {**cluster, "model": str(path)}} if os.path.exists(path) else data
     return data

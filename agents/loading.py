@@ -1,6 +1,7 @@
 """From what a user writes on a command line to an agent."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from inspect import isclass
@@ -35,14 +36,14 @@ def split_agents(text: str) -> list[str]:
 def _is_path(text: str) -> bool:
     """Whether all of a text is the path of an agent, perhaps with a name before it."""
     name, path = _split_name(text)
-    return "," not in (name or "") and Path(path).exists()
+    return "," not in (name or "") and os.path.exists(path)
 
 
 def files_of(source: str | Path) -> list[Path]:
     """The files that an agent is made of, as far as they are known by its text: weights, or a module."""
     text = _split_name(str(source))[1]
     path = Path(text)
-    if path.is_dir() or path.suffix in (".npz", ".zip"):
+    if os.path.isdir(path) or path.suffix in (".npz", ".zip"):
         file = _weights_in(path)
         return [found for found in (file, file.with_name(STATISTICS)) if found.is_file()]
     module = sys.modules.get(text.partition(":")[0]) if ":" in text else None
@@ -85,12 +86,12 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
 def _split_name(text: str) -> tuple[str | None, str]:
     """The name before an agent, None if there is none, and the agent; the path of a file may hold a `=` itself."""
     name, equals, rest = text.partition("=")
-    return (name.strip(), rest.strip()) if equals and not Path(text).exists() else (None, text)
+    return (name.strip(), rest.strip()) if equals and not os.path.exists(text) else (None, text)
 
 
 def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool) -> Agent:
     path = Path(text)
-    if path.suffix in (".npz", ".zip") or path.is_dir():
+    if path.suffix in (".npz", ".zip") or os.path.isdir(path):
         return _from_path(path, name, trust)
     module, colon, attribute = text.partition(":")
     if colon:

@@ -16,6 +16,7 @@ from agents.sb3_zip import STATISTICS, inspect
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecNormalize
 
+_ROUNDING = 1e-3
 ALGORITHMS = {"ppo": "PPO", "maskable_ppo": "MaskablePPO", "dqn": "DQN", "a2c": "A2C"}
 
 
@@ -81,20 +82,20 @@ class SB3Agent:
         """
         path = Path(path)
         saved = inspect(path)
-        scaling = path.with_name(STATISTICS)
-        if saved.scaled and not scaling.is_file():
-            raise AgentError(
-                f"{path} was trained on observations that VecNormalize scaled: write its statistics there too, with"
-                f" env.save({str(scaling)!r})"
-            )
+        file = path.with_name(STATISTICS)
         try:
             model = algorithm_class(saved.algo).load(path, device="cpu")
-            loaded = pickle.loads(scaling.read_bytes()) if scaling.is_file() else None
+            scaling = pickle.loads(file.read_bytes()) if file.is_file() else None
         except Exception as error:  # what unpickling raises depends on what was pickled
             raise AgentError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-        if loaded is not None and not hasattr(loaded, "normalize_obs"):
-            raise AgentError(f"{scaling} does not hold the statistics of VecNormalize")
-        return cls(model, name or path.stem, scaling=loaded)
+        if scaling is None and (saved.scaled or _saw_more_than_there_is(model)):
+            raise AgentError(
+                f"{path} was trained on observations that VecNormalize scaled: write its statistics there too, with"
+                f" env.save({str(file)!r})"
+            )
+        if scaling is not None and not hasattr(scaling, "normalize_obs"):
+            raise AgentError(f"{file} does not hold the statistics of VecNormalize")
+        return cls(model, name or path.stem, scaling=scaling)
 
     def bind(self, env: gymnasium.Env) -> None:
         """Fits the model to the rows of an environment.
@@ -137,3 +138,11 @@ class SB3Agent:
         masks = {"action_masks": info["action_mask"]} if self._masked else {}
         action, _ = self.model.predict(observation, deterministic=True, **masks)
         return int(action)
+
+
+def _saw_more_than_there_is(model: Any) -> bool:
+    """Whether the last observation of a training lies outside the space of observations: something has scaled it."""
+    space, last = model.observation_space, model._last_obs
+    if last is None or not isinstance(space, gymnasium.spaces.Box):
+        return False
+    return bool(np.any(last < space.low - _ROUNDING) or np.any(last > space.high + _ROUNDING))

@@ -10,6 +10,7 @@ import hashlib
 import pickle
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ class CompiledCode(_Cache):
         target_context.refresh()
         content = cache.read(self._entry(sig, target_context.codegen()))
         if content is not None and _digest(content[_DIGEST_BYTES:]) == content[:_DIGEST_BYTES]:
-            return CompileResult._rebuild(target_context, *pickle.loads(content[_DIGEST_BYTES:]))
+            with suppress(Exception):  # what another build of numba has kept may be unpickled to anything
+                return CompileResult._rebuild(target_context, *pickle.loads(content[_DIGEST_BYTES:]))
         _announce()
         return None
 

@@ -51,8 +51,7 @@ class _PlainErrors(TyperGroup):
         except EOFError as error:
             raise RuntimeError("something was read to an early end") from error
         except KeyboardInterrupt:
-            typer.echo("agentsim: stopped", err=True)
-            raise typer.Exit(_INTERRUPTED) from None
+            _stop("nothing is kept")
         except Exception as error:
             if not _is_ours(error):
                 raise
@@ -68,6 +67,12 @@ def _is_ours(error: Exception) -> bool:
 def _fail(message: str) -> NoReturn:
     typer.echo(f"agentsim: {message}", err=True)
     raise typer.Exit(2) from None
+
+
+def _stop(kept: str) -> NoReturn:
+    """Ends a command that somebody has stopped."""
+    typer.echo(f"agentsim: stopped: {kept}", err=True)
+    raise typer.Exit(_INTERRUPTED) from None
 
 
 def _flush() -> None:
@@ -163,17 +168,23 @@ def quickstart(
     from training.outputs import folder_for_results
     from training.quickstart import quickstart as start
 
-    start(
-        out or folder_for_results("runs/quickstart" if environment == "routing" else f"runs/quickstart-{environment}"),
-        _console(),
-        environment=environment,
-        scenario=scenario,
-        overrides=overrides or (),
-        steps=steps,
-        seed=seed,
-        seeds=seeds,
-        jobs=jobs,
+    folder = out or folder_for_results(
+        "runs/quickstart" if environment == "routing" else f"runs/quickstart-{environment}"
     )
+    try:
+        start(
+            folder,
+            _console(),
+            environment=environment,
+            scenario=scenario,
+            overrides=overrides or (),
+            steps=steps,
+            seed=seed,
+            seeds=seeds,
+            jobs=jobs,
+        )
+    except KeyboardInterrupt:
+        _stop(f"what is done is in {folder}, and the same command goes on from there")
 
 
 @app.command()
@@ -237,8 +248,7 @@ def train(
     try:
         run(folder, None if quiet else _console(), device)
     except KeyboardInterrupt:
-        typer.echo(f"agentsim: stopped; the last checkpoint is kept, go on with: {go_on}", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
+        _stop(f"the last checkpoint is kept, go on with: {go_on}")
     typer.echo(f"Evaluate it with: {_evaluation_of(folder, load_run(folder)[0].environment, loaded)}")
 
 
@@ -319,8 +329,7 @@ def _report_stopped(stopped: "EvaluationStopped", out: Path | None) -> NoReturn:
         if out is not None:
             save_episodes(stopped.results, out)
             kept = f"they are in {out / 'episodes.csv'}, and the same command goes on from there"
-    typer.echo(f"agentsim: stopped after {done} of {stopped.seeds} seeds; {kept}", err=True)
-    raise typer.Exit(_INTERRUPTED) from None
+    _stop(f"after {done} of {stopped.seeds} seeds; {kept}")
 
 
 @app.command()

@@ -17,8 +17,10 @@ def with_own_model(scenario: "Scenario", folder: Path) -> "Scenario":
 
     The copy is in a folder of the same name as the original, from which a model takes its name.
     """
-    path = Path(scenario.cluster.model)
-    if path.suffix != ".json" or not path.is_file():
+    from agentsim_env.scenario.model_file import model_file
+
+    path = model_file(scenario.cluster.model)
+    if path is None:
         return scenario
     copy = folder / _FOLDER / (path.resolve().parent.name or "model") / path.name
     with replacing(copy) as draft:

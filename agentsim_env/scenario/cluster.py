@@ -203,7 +203,8 @@ class Cluster(Part):
     """The model that is served, the instances that serve it and the gateway in front of them."""
 
     model: Text
-    """Model, by its name in the hardware catalogue."""
+    """Model, by its name in the hardware catalogue, or by the path of its `config.json`, relative to the scenario's
+    file; in an override, to the working directory."""
 
     instances: Annotated[tuple[Instance, ...], Field(min_length=1, strict=False)]
     """Instances, or groups of equal ones."""

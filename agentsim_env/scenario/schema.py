@@ -10,6 +10,7 @@ from agentsim_env.scenario.arrivals import FixedTimes
 from agentsim_env.scenario.base import Line, Part
 from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.scenario.episode import Decisions, Episode, Slo
+from agentsim_env.scenario.model_file import model_file
 from agentsim_env.scenario.problems import not_allowed
 from agentsim_env.scenario.reward import Reward
 from agentsim_env.scenario.rules import Rules
@@ -62,8 +63,9 @@ class Scenario(Part):
             FileNotFoundError: The trace or the model does not exist.
         """
         content = self.model_dump(mode="json", exclude=set(PROSE))
-        if self.cluster.model.endswith(".json"):
-            content["cluster"]["model"] = trace_digest(self.cluster.model)
+        own_model = model_file(self.cluster.model)
+        if own_model is not None:
+            content["cluster"]["model"] = trace_digest(str(own_model))
         if self.workload.trace is not None:
             content["workload"]["trace"]["path"] = trace_digest(self.workload.trace.path)
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

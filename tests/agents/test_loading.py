@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from agents import Agent, AgentError, FunctionAgent, RandomAgent, RuleAgent, candidates_of, make_agent
+from agents.loading import split_agents
 from agents.protocol import bind
 
 MODULE = """
@@ -104,3 +105,10 @@ def test_agents_need_an_agentsim_environment(make_rows) -> None:
     del env.candidate_shape
     with pytest.raises(AgentError, match="is not an AgentSim environment"):
         candidates_of(env)
+
+
+def test_a_list_longer_than_any_path() -> None:
+    listed = [f"rule_{number}" for number in range(200)]
+    assert split_agents(",".join(listed)) == listed
+    with pytest.raises(AgentError, match="no agent 'xxx"):
+        make_agent("x" * 5000)

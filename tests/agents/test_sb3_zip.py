@@ -92,7 +92,7 @@ def test_known_algorithms_are_told_apart(make_rows, tmp_path: Path, name: str, a
 def test_weights_that_are_no_numbers_are_refused(make_rows, tmp_path: Path) -> None:
     model = stable_baselines3.PPO("MlpPolicy", make_rows(), seed=0, device="cpu")
     with torch.no_grad():
-        model.policy.action_net.bias[0] = torch.nan
+        dict(model.policy.named_parameters())["action_net.bias"][0] = torch.nan
     model.save(tmp_path / "model.zip")
     with pytest.raises(AgentError, match=r"action_net\.bias holds weights that are not finite"):
         make_agent(tmp_path / "model.zip", trust=True)
@@ -146,6 +146,19 @@ class TestScaledObservations:
     def test_without_them_the_model_is_refused(self, trained: tuple[Any, VecNormalize], tmp_path: Path) -> None:
         message = r"trained on observations that VecNormalize scaled: .*env\.save\('.*vecnormalize\.pkl'\)"
         with pytest.raises(AgentError, match=message):
+            make_agent(tmp_path / "model.zip", trust=True)
+
+    @pytest.mark.parametrize("scaled", [True, False])
+    def test_also_one_of_dqn(self, make_rows, tmp_path: Path, scaled: bool) -> None:
+        env: Any = DummyVecEnv([make_rows])
+        env = VecNormalize(env) if scaled else env
+        model = stable_baselines3.DQN("MlpPolicy", env, buffer_size=200, learning_starts=50, seed=0, device="cpu")
+        model.learn(100)
+        model.save(tmp_path / "model.zip")
+        if scaled:
+            with pytest.raises(AgentError, match="trained on observations that VecNormalize scaled"):
+                make_agent(tmp_path / "model.zip", trust=True)
+        else:
             make_agent(tmp_path / "model.zip", trust=True)
 
     @pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps(np.zeros(3))])

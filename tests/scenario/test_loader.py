@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -182,6 +183,48 @@ def test_trace_paths_are_relative_to_their_file(small: Path, tmp_path: Path) -> 
     overridden = load_scenario(small, ["workload.trace.path=day.jsonl"]).workload.trace
     assert overridden is not None
     assert overridden.path == str(Path.cwd() / "day.jsonl")
+
+
+class TestModelsByPath:
+    CONFIG: ClassVar[dict[str, int]] = {
+        "num_hidden_layers": 32,
+        "hidden_size": 4096,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "intermediate_size": 14336,
+        "vocab_size": 128256,
+    }
+
+    @pytest.fixture
+    def config(self, small: Path) -> Path:
+        path = small.parent / "models" / "mine" / "config.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(self.CONFIG))
+        return path
+
+    def test_are_relative_to_their_file(
+        self, small: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = "extends: small.yaml\ncluster: {model: models/mine/config.json}\n"
+        child = write(small.parent, "child.yaml", text)
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert load_scenario(child).cluster.model == str(config)
+
+    def test_are_relative_to_the_working_directory_in_an_override(
+        self, small: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(config.parent)
+        assert load_scenario(small, ["cluster.model=config.json"]).cluster.model == str(config)
+
+    def test_count_by_their_content(self, small: Path, config: Path, tmp_path: Path) -> None:
+        first = load_scenario(small, {"cluster.model": str(config)})
+        copy = tmp_path / "copies" / "mine" / "config.json"
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(config.read_bytes())
+        assert load_scenario(small, {"cluster.model": str(copy)}).content_hash() == first.content_hash()
+        copy.write_text(json.dumps(self.CONFIG | {"num_hidden_layers": 16}))
+        assert load_scenario(small, {"cluster.model": str(copy)}).content_hash() != first.content_hash()
 
 
 class TestContentHash:

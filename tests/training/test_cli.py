@@ -184,6 +184,54 @@ def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> No
     assert json.loads((tmp_path / "report" / "results.json").read_text())["agents"]["mine"] == f"mine={folder}"
 
 
+def test_a_policy_that_cannot_be_exported_is_evaluated_with_trust(new_run: Callable[..., Path]) -> None:
+    folder = new_run(hyper=["policy=MlpPolicy"])
+    out = call("train", "--resume", folder, "--quiet")[1]
+    assert out.splitlines()[-1] == f"Evaluate it with: agentsim evaluate --agents least_loaded,{folder} --trust"
+    command = ["evaluate", "-a", folder, "-s", folder / "scenario.yaml", "--seeds", "1"]
+    code, _, err = call(*command)
+    assert code == 2
+    assert err.startswith(f"agentsim: {folder / 'model.zip'} is unpickled when it is loaded, which can run any code")
+    assert call(*command, "--trust")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seed", "5", "--algo", "dqn"], "--algo dqn (the run has ppo); --seed 5 (the run has 0): a run goes on as"),
+        (["--steps", "100"], "has learned from 256 decisions already"),
+        (["--scenario", "coding_agents"], "--scenario (the run has another scenario"),
+        (["--out", "other"], "--out other: a run that is resumed stays in its folder"),
+    ],
+)
+def test_what_contradicts_a_run_is_refused(new_run: Callable[..., Path], arguments: list[str], message: str) -> None:
+    folder = new_run()
+    (folder / "checkpoints" / "000000000256").mkdir(parents=True)
+    code, out, err = call("train", "--resume", folder, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_ctrl_c_says_what_is_kept(new_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    folder = new_run()
+    monkeypatch.setattr("training.train.run", stop)
+    code, _, err = call("train", "--resume", folder)
+    assert code == 130
+    assert err == (f"agentsim: stopped: the last checkpoint is kept, go on with: agentsim train --resume {folder}\n")
+
+
+def test_an_early_end_of_a_file_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(console: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr("training.listings.print_rules", end)
+    with pytest.raises(RuntimeError, match="something was read to an early end"):
+        call("rules")
+
+
 def test_resume_says_where_from(new_run: Callable[..., Path]) -> None:
     folder = new_run()
     code, out, _ = call("train", "--resume", folder, "--quiet")
@@ -231,3 +279,6 @@ def test_quickstart(tmp_path: Path) -> None:
     code, text, _ = call(*arguments)
     assert code == 0
     assert "Going on with the run" in text
+    code, _, err = call("quickstart", "-s", "coding_agents", "--seed", "3", "--out", out)
+    assert code == 2
+    assert "--seed 3 (the run has 0); --scenario (the run has another scenario" in err

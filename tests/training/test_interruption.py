@@ -119,7 +119,7 @@ def test_what_is_done_is_kept_and_the_same_command_goes_on(
         _, error = process.communicate()
         kept = evaluation.kept()
         assert process.returncode == 130
-        assert f"agentsim: stopped after {kept} of {SEEDS} seeds" in error
+        assert f"agentsim: stopped: after {kept} of {SEEDS} seeds" in error
         assert "the same command goes on from there" in error
         assert "Traceback" not in error
         assert len((evaluation.out / "episodes.csv").read_text().splitlines()) == 1 + 2 * kept

@@ -22,14 +22,13 @@ def simulate(tmp_path: Path) -> list[str]:
     return ["simulate", "-s", str(scenario), *SETTINGS]
 
 
-def start(arguments: list[str], encoding: str, **settings: int) -> subprocess.Popen:
+def start(arguments: list[str], encoding: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "training.cli", *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **settings,
     )
 
 

@@ -57,7 +57,7 @@ def decoder_fields(content: Mapping[str, Any], place: str) -> tuple[dict[str, An
             raise UnknownHardwareError(f"{place}: {name} is {inner!r:.60}; it must be an object of fields or null")
         deeper, _ = decoder_fields(inner, f"{place}: {name}")
         outer = {key: content[key] for key in ("quantization_config", "_name_or_path") if key in content}
-        if "tie_word_embeddings" in content and "tie_word_embeddings" not in deeper:
+        if "tie_word_embeddings" in content and deeper.get("tie_word_embeddings") is None:
             outer["tie_word_embeddings"] = content["tie_word_embeddings"]
         return {**outer, **{key: value for key, value in deeper.items() if value is not None or key not in outer}}, True
     return dict(content), False

@@ -64,6 +64,7 @@ PLACES = (
     "attn_layer_offset",
     "full_attention_interval",
     "full_attn_idxs",
+    "global_attn_every_n_layers",
     "max_window_layers",
     "no_rope_layers",
     "sliding_window",
@@ -162,13 +163,14 @@ def _windowed(fields: Fields, layers: int) -> Sequence[MixerKind]:
     first = fields.whole(("max_window_layers",), 0, low=0, high=MOST_LAYERS)
     if fields.name(("sliding_window", "sliding_window_size")) is None or not fields.flag("use_sliding_window", True):
         return ["full" for _ in range(layers)]
-    pattern = fields.get("sliding_window_pattern")
+    key = fields.name(("sliding_window_pattern", "global_attn_every_n_layers"))
+    pattern = fields.get(key) if key else None
     if isinstance(pattern, str):
         if not pattern or not set(pattern) <= set("LG"):
-            raise fields.error("sliding_window_pattern", "a number, or letters L (window) and G (whole context)")
+            raise fields.error(key or "", "a number, or letters L (window) and G (whole context)")
         opened = [pattern[i % len(pattern)] == "G" for i in range(layers)]
     elif pattern is not None:
-        every = fields.whole(("sliding_window_pattern",), high=MOST_LAYERS)
+        every = fields.whole((key or "",), high=MOST_LAYERS)
         opened = [(i + 1) % every == 0 for i in range(layers)]
     else:
         opened = [i < first for i in range(layers)]

@@ -42,7 +42,7 @@ class AttentionFields:
             return self._latent(i)
         fields, heads, kv_heads = self.fields, self.heads[i], self.kv_heads[i]
         head_dim = _head_dim(fields, self.hidden, heads)
-        value_dim = fields.whole(("v_head_dim",), head_dim)
+        value_dim = fields.whole(("v_head_dim",), head_dim, low=0) or head_dim
         keys_only = False
         if kind == "sliding":
             heads, kv_heads, head_dim, value_dim = _sliding_shape(fields, heads, kv_heads, head_dim, value_dim)
@@ -52,9 +52,8 @@ class AttentionFields:
                 keys_only = True
                 kv_heads = fields.whole(("num_global_key_value_heads",), kv_heads, high=MOST_HEADS)
         if heads % kv_heads:
-            raise fields.refuse(
-                fields.name(HEADS) or HEADS[0], f"{heads} query heads do not share {kv_heads} KV heads evenly"
-            )
+            key = fields.name(KV_HEADS) or KV_HEADS[0]
+            raise fields.refuse(key, f"{heads} query heads do not share {kv_heads} KV heads evenly")
         window, mean = _window(fields, kind)
         return Attention(
             heads=heads,

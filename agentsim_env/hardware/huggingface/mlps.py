@@ -28,7 +28,7 @@ FIRST_DENSE = ("first_k_dense_replace", "num_dense_layers", "moe_layer_num_skipp
 def mlps(fields: Fields, kinds: list[LayerKind], hidden: int, kind_of_model: ModelType) -> list[Mlp | Experts | None]:
     """The MLP of each layer, `None` where a layer has none."""
     layers = len(kinds)
-    gated = kind_of_model.gated and _is_gated(fields)
+    gated = _is_gated(fields, kind_of_model.gated)
     with_experts = _experts_at(fields, kinds)
     with_dense = any(not experts and kind.mlp != "none" for experts, kind in zip(with_experts, kinds, strict=True))
     widths = _dense_widths(fields, hidden, layers, gated) if with_dense else [0] * layers
@@ -38,12 +38,13 @@ def mlps(fields: Fields, kinds: list[LayerKind], hidden: int, kind_of_model: Mod
     return [one or other for one, other in zip(experts, dense, strict=True)]
 
 
-def _is_gated(fields: Fields) -> bool:
+def _is_gated(fields: Fields, known: bool | None) -> bool:
     """A squared ReLU stands alone; MLPs of other activations have a gate unless their `model_type` has none."""
-    if not fields.flag("ffn_with_glu", True):
-        return False
+    with_gate = fields.flag("ffn_with_glu", True)
     name = fields.name(("hidden_act", "mlp_hidden_act", "hidden_activation", "activation_function"))
-    return name is None or fields.get(name) != "relu2"
+    if known is not None:
+        return known
+    return with_gate and (name is None or fields.get(name) != "relu2")
 
 
 def _experts_at(fields: Fields, kinds: list[LayerKind]) -> list[bool]:
@@ -106,6 +107,11 @@ def _listed(fields: Fields, layers: int) -> set[int] | None:
         if not isinstance(text, str) or not all(part.strip().isdecimal() for part in text.split(",")):
             raise fields.error("moe_layers_enum", "numbers of layers with commas between them")
         return {int(part) for part in text.split(",") if len(part) < 6}
+    flags = fields.get("is_moe_layer")
+    if flags is not None:
+        if not isinstance(flags, list) or len(flags) < layers or not all(isinstance(flag, bool) for flag in flags):
+            raise fields.error("is_moe_layer", f"a list of true and false, one for each of the {layers} layers")
+        return {i for i in range(layers) if flags[i]}
     return fields.indices("moe_layers", layers)
 
 

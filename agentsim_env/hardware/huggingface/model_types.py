@@ -18,13 +18,13 @@ class ModelType:
     Attributes:
         left_out: Fields that published files leave out, with the values of the class that reads them.
         left_out_nested: Likewise, of files in which this is the language model of a larger one.
-        gated: MLPs and experts have a gate (three matrices), whatever the activation.
+        gated: MLPs and experts have a gate (three matrices); `None`: unless their activation is a squared ReLU.
         refused: Why the type is not modelled.
     """
 
     left_out: Mapping[str, Any] = field(default_factory=dict)
     left_out_nested: Mapping[str, Any] = field(default_factory=dict)
-    gated: bool = True
+    gated: bool | None = None
     refused: str = ""
 
 

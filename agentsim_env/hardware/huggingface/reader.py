@@ -24,7 +24,7 @@ from agentsim_env.hardware.model import Model
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
 HIDDEN = ("hidden_size", "n_embd", "n_embed", "d_model", "model_dim", "hidden_dim")
 VOCABULARY = ("vocab_size", "padded_vocab_size")
-TIED = ("tie_word_embeddings", "tie_embedding", "share_input_output_layers")
+TIED = ("tie_word_embeddings", "tie_embedding", "share_embedding", "share_input_output_layers")
 MERGED = ("attn_config", "ffn_config")  # objects whose fields are those of the model (MPT, DBRX)
 # What is loaded for nothing that is simulated: layers that predict ahead, groups of experts that routing is limited to.
 WITHOUT_EFFECT = (
@@ -74,6 +74,10 @@ def model_from_fields(content: Mapping[str, Any], name: str, source: str) -> Mod
     vocab = fields.whole(VOCABULARY, high=LARGEST_VOCABULARY)
     context = max_context_tokens(fields)
     built = _layers(fields, layers, hidden, known)
+    if fields.whole(("full_attn_mod",), 1) != 1:
+        raise fields.refuse(
+            "full_attn_mod", "layers of another attention among those of full attention are not modelled"
+        )
     if fields.whole(("word_embed_proj_dim",), hidden) != hidden:
         raise fields.refuse(
             "word_embed_proj_dim", f"embeddings of another width than the hidden size {hidden} are not modelled"
@@ -103,7 +107,7 @@ def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
             del given[key]
             given = {**inner, **given}
     for key in [key for key in given if key.startswith("_") and key[1:] not in given]:
-        given[key[1:]] = given[key]
+        given[key[1:]] = given.pop(key)
     return given
 
 
@@ -115,7 +119,7 @@ def _check_task(content: Mapping[str, Any], values: Mapping[str, Any], source: s
         for name in architectures:
             if isinstance(name, str) and name.endswith(OTHER_TASKS):
                 raise UnknownHardwareError(
-                    f"{source}: architectures has {name}: only models that generate text are modelled"
+                    f"{source}: architectures has {name}: only decoders that generate text are modelled"
                 )
 
 

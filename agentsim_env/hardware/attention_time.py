@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentsim_env.hardware.dtypes import KV_BYTES
 from agentsim_env.hardware.efficiencies import Efficiencies
 from agentsim_env.hardware.gpu import Gpu
-from agentsim_env.hardware.layers import Attention, LatentAttention, Mixer, Recurrence
+from agentsim_env.hardware.layers import Attention, Indexer, LatentAttention, Mixer, Recurrence
 from agentsim_env.hardware.model import Model
 
 FLASH_2_TILE = 64
@@ -48,7 +48,7 @@ def attention_tables(fit: Efficiencies, gpu: Gpu, model: Model, tp: int, kv_dtyp
     return AttentionTables(
         pure=_decode(fit, gpu, model, tp, kv_dtype, mixed=False),
         mixed=_decode(fit, gpu, model, tp, kv_dtype, mixed=True),
-        pair_s=_prefill_pair_operations(model, tp) / (gpu.flop_per_s() * fit.prefill),
+        pair_s=_prefill_pair_operations(gpu, model, tp) / (gpu.flop_per_s() * fit.prefill),
         new_token_s=_new_token_s(fit, gpu, model, tp),
         serial_floor_s=serial_floor_s(gpu, model, fit),
     )
@@ -70,7 +70,7 @@ def _decode(fit: Efficiencies, gpu: Gpu, model: Model, tp: int, kv_dtype: str, m
             else:
                 per_decode_s += mixer.indexer.top_k * latent_s
                 index_bytes = count * mixer.indexer.kv_bytes_per_token
-                per_token_s += max(index_bytes / bandwidth, count * mixer.indexer.operations / rate)
+                per_token_s += max(index_bytes / bandwidth, count * _index_operations(gpu, mixer.indexer) / rate)
         else:
             read_s = count * mixer.read_values_per_token(tp) * width / bandwidth
             if mixer.window is None:
@@ -80,14 +80,19 @@ def _decode(fit: Efficiencies, gpu: Gpu, model: Model, tp: int, kv_dtype: str, m
     return Decode(per_decode_s, per_token_s)
 
 
-def _prefill_pair_operations(model: Model, tp: int) -> float:
+def _prefill_pair_operations(gpu: Gpu, model: Model, tp: int) -> float:
     total = 0.0
     for count, mixer in model.growing():
         if isinstance(mixer, LatentAttention) and mixer.indexer is not None:
-            total += count * mixer.indexer.operations
+            total += count * _index_operations(gpu, mixer.indexer)
         else:
             total += count * mixer.prefill_operations(tp)
     return total
+
+
+def _index_operations(gpu: Gpu, indexer: Indexer) -> float:
+    """Operations of scoring one token, in fp8, as so many in 16 bits."""
+    return indexer.operations * gpu.flop_per_s() / gpu.flop_per_s("fp8")
 
 
 def _new_token_s(fit: Efficiencies, gpu: Gpu, model: Model, tp: int) -> float:

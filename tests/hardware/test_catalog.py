@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentsim_env.hardware import UnknownHardwareError, find_gpu, find_model, gpus, models
+from agentsim_env.hardware.catalog import _plain
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.roofline import efficiencies
 
@@ -112,3 +113,11 @@ def test_every_model_fits_the_entry_format() -> None:
         assert (model.name, model.parameters > model.active_layer_weights) == (name, True)
         assert model.source
         assert model.kv_bytes_per_token("bf16") > 0
+    names = [plain for model in models().values() for plain in {_plain(name) for name in (model.name, *model.aliases)}]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", ["a\0b.json", "x" * 5000 + ".json", "/" + "y" * 300, "./no/such/folder"])
+def test_names_that_no_file_can_have(name: str) -> None:
+    with pytest.raises(UnknownHardwareError, match=r"no such file|not the name of a file"):
+        find_model(name)

@@ -11,19 +11,28 @@ LARGEST_BYTES = 4_000_000  # the largest published one (with the names of all un
 NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The content of a `config.json`.
+def located(path: Path) -> Path:
+    """The `config.json` at `path`, or in the folder of a model there.
 
-    Args:
-        path: The file, or the folder of a model that holds one.
+    Raises:
+        UnknownHardwareError: If there is none.
+    """
+    try:
+        file = path / "config.json" if path.is_dir() else path
+        if file.is_file():
+            return file
+    except (OSError, ValueError) as error:
+        raise UnknownHardwareError(f"{str(path)!r:.200}: not the name of a file: {error}") from error
+    raise UnknownHardwareError(f"{file}: no such file; a model is named by its config.json or its folder")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The content of a `config.json`.
 
     Raises:
         UnknownHardwareError: If it cannot be read or is not one JSON object.
     """
-    file = path / "config.json" if path.is_dir() else path
     try:
-        if not file.is_file():
-            raise UnknownHardwareError(f"{file}: no such file; a model is named by its config.json or its folder")
         if file.stat().st_size > LARGEST_BYTES:
             raise UnknownHardwareError(f"{file}: {file.stat().st_size:,} bytes; a config.json has a few thousand")
         text = file.read_bytes().decode("utf-8-sig")

@@ -8,7 +8,7 @@ from typing import Any
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.huggingface.block_configs import block_layers
 from agentsim_env.hardware.huggingface.context import max_context_tokens
-from agentsim_env.hardware.huggingface.document import decoder_fields, read
+from agentsim_env.hardware.huggingface.document import decoder_fields, located, read
 from agentsim_env.hardware.huggingface.fields import LARGEST_VOCABULARY, MOST_LAYERS, Fields
 from agentsim_env.hardware.huggingface.layer_kinds import LayerKind, layer_kinds
 from agentsim_env.hardware.huggingface.mixers import attention_fields
@@ -51,8 +51,8 @@ def model_from_config(path: Path) -> Model:
         UnknownHardwareError: If the file cannot be read, lacks a field, has a value that cannot be, or describes what
             is not modelled; the message names file, field, value and what is allowed.
     """
-    content = read(path)
-    file = path / "config.json" if path.is_dir() else path
+    file = located(path)
+    content = read(file)
     fields, _ = decoder_fields(content, str(file))
     stated = fields.get("_name_or_path") or content.get("_name_or_path")
     name = stated if isinstance(stated, str) and stated else file.resolve().parent.name or file.stem

@@ -19,10 +19,18 @@ def check_tp(model: Model, tp: int) -> None:
     Raises:
         UnknownHardwareError: It names what is not divided, and the sizes that would work.
     """
+    reason = undivided(model, tp)
+    if reason is not None:
+        raise UnknownHardwareError(f"tp {tp}: {reason}")
+
+
+def undivided(model: Model, tp: int) -> str | None:
+    """What `tp` does not divide, with the sizes that would work; `None` if an engine starts with it."""
     problem = next(_problems(model, tp), None)
-    if problem is not None:
-        works = [str(ranks) for ranks in range(1, MOST_RANKS + 1) if next(_problems(model, ranks), None) is None]
-        raise UnknownHardwareError(f"tp {tp}: {model.name} has {problem}; tp that would work: {', '.join(works)}")
+    if problem is None:
+        return None
+    works = [str(ranks) for ranks in range(1, MOST_RANKS + 1) if next(_problems(model, ranks), None) is None]
+    return f"{model.name} has {problem}; tp that would work: {', '.join(works)}"
 
 
 def _problems(model: Model, tp: int) -> Iterator[str]:

@@ -18,7 +18,6 @@ KV_HEADS = (
 )
 HEAD_DIM = ("head_dim", "attention_head_dim", "kv_channels", "head_size")
 WINDOW = ("sliding_window", "sliding_window_size", "attention_window_size")
-INDEX_WORDS = ("full", "shared")
 
 
 @dataclass(frozen=True)
@@ -87,13 +86,22 @@ class AttentionFields:
         fields = self.fields
         if not any(key in fields for key in ("index_topk", "index_n_heads", "index_head_dim")):
             return None
-        own = fields.words("indexer_types", self.layers, INDEX_WORDS)
         return Indexer(
             heads=fields.whole(("index_n_heads",), high=MOST_HEADS),
             head_dim=fields.whole(("index_head_dim",)),
             top_k=fields.whole(("index_topk",)),
-            own=own is None or own[i] == "full",
+            own=self._chooses(i),
         )
+
+    def _chooses(self, i: int) -> bool:
+        """Whether layer `i` has an indexer of its own; others take the choice of the last one that has."""
+        fields = self.fields
+        frequency = fields.whole(("index_topk_freq",), 1, high=MOST_LAYERS)
+        offset = fields.whole(("index_skip_topk_offset",), 0, low=0, high=MOST_LAYERS)
+        words = fields.words("indexer_types", self.layers, ("full", "shared"))
+        if words is not None:
+            return words[i] == "full"
+        return max(i - offset + 1, 0) % frequency == 0
 
 
 def attention_fields(fields: Fields, hidden: int, layers: int) -> AttentionFields:
@@ -180,5 +188,5 @@ def _gate_width(fields: Fields, heads: int, value_dim: int) -> int:
         raise fields.error("gating", "true, false, per-head or per-element")
     if gating == "per-head":
         return heads
-    full = [fields.flag(key) for key in ("attn_output_gate", "attention_output_gate")]
+    full = [fields.flag(key) for key in ("attn_output_gate", "attention_output_gate", "mla_use_output_gate")]
     return heads * value_dim if gating or any(full) else 0

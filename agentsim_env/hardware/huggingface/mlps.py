@@ -6,7 +6,12 @@ from agentsim_env.hardware.huggingface.model_types import ModelType
 from agentsim_env.hardware.layers import Experts, Mlp
 
 WIDTH = ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "d_ff")
-DENSE_WIDTH = ("intermediate_size_mlp", "block_ff_dim", "mlp_intermediate_size")  # of dense layers, where it differs
+DENSE_WIDTH = (
+    "intermediate_size_mlp",
+    "block_ff_dim",
+    "mlp_intermediate_size",
+    "dense_intermediate_size",
+)  # of dense layers, where it differs
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "num_routed_experts")
 PER_TOKEN = (
     "num_experts_per_tok",
@@ -158,7 +163,7 @@ def _experts(fields: Fields, at: list[bool], gated: bool, hidden: int) -> list[E
     chosen = fields.per_layer((chosen_key,), layers, high=MOST_EXPERTS)
     widths = fields.per_layer((fields.name(EXPERT_WIDTH) or fields.name(WIDTH) or EXPERT_WIDTH[0],), layers)
     shared = _shared_widths(fields, widths, layers, hidden)
-    latent = fields.whole(("moe_latent_size",), 0, low=0)
+    latent = fields.whole(("moe_latent_size", "routed_expert_hidden_size"), 0, low=0)
     found: list[Experts | None] = [None] * layers
     for i in (i for i in range(layers) if at[i]):
         if counts[i] == 0:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def model_from_config(path: Path) -> Model:
             is not modelled; the message names file, field, value and what is allowed.
     """
     file = located(path)
+    state = file.stat()
+    return _described(file, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _described(file: Path, _changed_ns: int, _size_bytes: int) -> Model:
+    """The model of one state of a file, so that it is read, and warned of, once."""
     content = read(file)
     fields, _ = decoder_fields(content, str(file))
     stated = fields.get("_name_or_path") or content.get("_name_or_path")

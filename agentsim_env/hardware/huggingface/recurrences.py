@@ -2,6 +2,7 @@
 
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.huggingface.fields import MOST_HEADS, Fields
+from agentsim_env.hardware.huggingface.structure import check_structure
 from agentsim_env.hardware.layers import Recurrence
 
 LONGEST_KERNEL = 64
@@ -62,17 +63,20 @@ def _gated_delta(fields: Fields) -> Recurrence:
 
 
 def _kimi_delta(fields: Fields, hidden: int) -> Recurrence:
-    """Kimi delta attention: gates of low rank beside queries, keys and values."""
+    """Kimi delta attention: decays and gates, of low rank or not, beside queries, keys and values."""
     inner = fields.nested("linear_attn_config")
     assert inner is not None
     heads, head_dim = inner.whole(("num_heads",), high=MOST_HEADS), inner.whole(("head_dim",))
     kernel = inner.whole(("short_conv_kernel_size",), 4, high=LONGEST_KERNEL)
     width = heads * head_dim
+    full_gate = inner.flag("use_full_rank_gate")
+    inner.ignore("kda_layers", "full_attn_layers")
+    check_structure(inner)
     return Recurrence(
         heads=heads,
-        input_width=3 * width + 2 * head_dim + heads,
+        input_width=3 * width + head_dim + heads + (width if full_gate else head_dim),
         output_width=width,
-        other_weights=2 * head_dim * width,
+        other_weights=(1 if full_gate else 2) * head_dim * width,
         state_values=heads * head_dim * head_dim,
         state_value_bytes=4,
         convolution_values=(kernel - 1) * 3 * width,

@@ -17,8 +17,8 @@ STRUCTURAL = re.compile(
 )
 HARMLESS = re.compile(
     r"rope|rotary|theta|yarn|_token|token_i|dropout|drop$|pdrop|_eps|epsilon|init|_act$|_act_|activation|_fn$|func|bias|norm"
-    r"|scal|multiplier|soft_?cap|_cap$|clip|limit|coef|loss|aux|jitter|noise|z_|temp|_dtype|dtype$|precision|fp32|_config$"
-    r"|image|video|vision|visual|audio|speech|mm_|modal|spatial|temporal|patch|projector|merge|label|output_|return_|use_cache"
+    r"|scal|multiplier|soft_?cap|_cap$|clip|limit|coef|loss|aux|jitter|noise|z_|temp|_dtype|dtype$|precision|fp32|attn_res_block_size"
+    r"|image|video|talker|vision|visual|audio|speech|mm_|modal|spatial|temporal|patch|projector|merge|label|output_|return_|use_cache"
     r"|cache_|tokenizer|version|auto_map|architectures|model_type|name_or|^name$|file_?name|pretraining_tp|tensor_parallel|pad_|prune|finetun"
     r"|summary|dense_replace_scale|alpha|beta|gamma|position|seq_?len|max_len|max_length|min_length|chunk_size_feed_forward|tie_"
     r"|flash|kernel_options|implementation|_impl$|is_decoder|cross_attention_hidden|gradient|ckpt|checkpoint|quanti[sz]"

@@ -32,15 +32,18 @@ def max_context_tokens(fields: Fields) -> int:
     key = fields.name(("rope_scaling",)) or fields.name(("rope_parameters",))
     if key is None or not isinstance(fields.get(key), dict) or str(fields.get("model_type", "")).startswith("gemma3"):
         return positions
-    return min(LONGEST_CONTEXT, _scaled(fields, key, positions))
-
-
-def _scaled(fields: Fields, key: str, positions: int) -> int:
     scaling = fields.nested(key)
     assert scaling is not None
+    inner = [scaling.nested(name) for name, value in scaling.values.items() if isinstance(value, dict)]
+    for one in inner or [scaling]:  # one for all layers, or one for each kind of them
+        positions = positions if one is None else _scaled(one, positions)
+    return min(LONGEST_CONTEXT, positions)
+
+
+def _scaled(scaling: Fields, positions: int) -> int:
     kind = scaling.get("rope_type") or scaling.get("type")
     if not isinstance(kind, str) or kind in ALREADY_SCALED:
         return positions
     if kind == "yarn":
         positions = scaling.whole(("original_max_position_embeddings",), positions, high=LONGEST_CONTEXT)
-    return int(positions * scaling.number("factor", 1.0, 1e-3, 1e4))
+    return max(1, int(positions * scaling.number("factor", 1.0, 1e-3, 1e4)))

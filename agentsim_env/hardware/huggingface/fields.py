@@ -47,6 +47,10 @@ class Fields:
         """Marks fields as understood: they change nothing here."""
         self.asked.update(keys)
 
+    def ignore_like(self, names: re.Pattern[str]) -> None:
+        """Marks fields whose names match from the start: they are about a part that the model does not have."""
+        self.asked.update(key for key in self.values if names.match(key))
+
     def error(self, key: str, allowed: str) -> UnknownHardwareError:
         """An error about the value of `key`."""
         return UnknownHardwareError(f"{self.place}: {key} is {_short(self.values.get(key))}; it must be {allowed}")

@@ -161,7 +161,8 @@ def _windowed(fields: Fields, layers: int) -> Sequence[MixerKind]:
             flags = [int((i + 1) % interval != 0) for i in range(layers)]
         return ["chunked" if flag else "full" for flag in flags]
     first = fields.whole(("max_window_layers",), 0, low=0, high=MOST_LAYERS)
-    if fields.name(("sliding_window", "sliding_window_size")) is None or not fields.flag("use_sliding_window", True):
+    window = fields.name(("sliding_window", "sliding_window_size"))
+    if window is None or fields.get(window) in (0, -1) or not fields.flag("use_sliding_window", True):
         return ["full" for _ in range(layers)]
     key = fields.name(("sliding_window_pattern", "global_attn_every_n_layers"))
     pattern = fields.get(key) if key else None

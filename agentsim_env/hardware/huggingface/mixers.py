@@ -1,5 +1,7 @@
 """Attention of one layer, from the fields of a `config.json`."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentsim_env.hardware.huggingface.fields import LONGEST_CONTEXT, MOST_HEADS, MOST_LAYERS, WIDEST, Fields
@@ -17,6 +19,7 @@ KV_HEADS = (
     "num_attention_groups",
 )
 HEAD_DIM = ("head_dim", "attention_head_dim", "kv_channels", "head_size")
+ONLY_SOME_LAYERS = re.compile(r"swa_|attention_other_setting$|global_head_dim$|num_global_key_value_heads$")
 WINDOW = ("sliding_window", "sliding_window_size", "attention_window_size")
 
 
@@ -106,12 +109,16 @@ class AttentionFields:
 
 def attention_fields(fields: Fields, hidden: int, layers: int) -> AttentionFields:
     """The fields about attention, checked."""
-    fields.ignore("num_attention_heads_per_layer", "num_key_value_heads_per_layer")
-    per_layer = ("num_attention_heads_per_layer",) if fields.get("num_attention_heads_per_layer") else HEADS
-    heads = fields.per_layer(per_layer, layers, high=MOST_HEADS)
-    if per_layer != HEADS:
-        fields.ignore(*HEADS)
+    heads = _of_each_layer(fields, "num_attention_heads_per_layer", HEADS, layers)
     return AttentionFields(fields, hidden, layers, heads, _kv_heads(fields, heads, layers), _keeps_kv(fields, layers))
+
+
+def _of_each_layer(fields: Fields, listed: str, names: Sequence[str], layers: int) -> list[int]:
+    """Heads of each layer: listed, or under one of `names`."""
+    if listed not in fields:
+        return fields.per_layer(names, layers, high=MOST_HEADS)
+    fields.ignore(*names)
+    return fields.per_layer((listed,), layers, high=MOST_HEADS)
 
 
 def _kv_heads(fields: Fields, heads: list[int], layers: int) -> list[int]:
@@ -129,8 +136,8 @@ def _kv_heads(fields: Fields, heads: list[int], layers: int) -> list[int]:
         if plain:
             fields.ignore(*KV_HEADS)
             return heads
-    key = fields.name(KV_HEADS)
-    return heads if key is None else fields.per_layer((key,), layers, high=MOST_HEADS)
+    given = fields.name(("num_key_value_heads_per_layer",)) or fields.name(KV_HEADS)
+    return _of_each_layer(fields, "num_key_value_heads_per_layer", KV_HEADS, layers) if given else heads
 
 
 def _keeps_kv(fields: Fields, layers: int) -> list[bool]:

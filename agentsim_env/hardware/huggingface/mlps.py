@@ -1,5 +1,7 @@
 """MLP or experts of each layer, from the fields of a `config.json`."""
 
+import re
+
 from agentsim_env.hardware.huggingface.fields import MOST_EXPERTS, MOST_LAYERS, WIDEST, Fields
 from agentsim_env.hardware.huggingface.layer_kinds import LayerKind
 from agentsim_env.hardware.huggingface.model_types import ModelType
@@ -27,6 +29,10 @@ EXPERT_WIDTH = ("moe_intermediate_size", "expert_intermediate_size", "expert_ffn
 SHARED_COUNT = ("n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts")
 SHARED_WIDTH = ("shared_expert_intermediate_size", "shared_intermediate_size", "share_expert_dim")
 SHARED_WIDTH_EACH = ("moe_shared_expert_intermediate_size",)
+PLACES = re.compile(
+    r"first_k_dense_replace$|num_dense_layers$|moe_layer|moe_every_n_layer|decoder_sparse_step$|mlp_only_layers$|is_moe_layer$"
+    r"|interleave_moe_layer_step$|expert_layer_(period|offset)$|mlp_layer_types$"
+)
 FIRST_DENSE = ("first_k_dense_replace", "num_dense_layers", "moe_layer_num_skipped")
 
 
@@ -54,6 +60,7 @@ def _is_gated(fields: Fields, known: bool | None) -> bool:
 
 def _experts_at(fields: Fields, kinds: list[LayerKind]) -> list[bool]:
     layers = len(kinds)
+    fields.ignore_like(PLACES)
     if any(kind.mlp == "experts" for kind in kinds):
         return [kind.mlp == "experts" for kind in kinds]
     has = fields.get("enable_moe_block") is not False and fields.name(EXPERTS) is not None
@@ -75,8 +82,6 @@ def _placed(fields: Fields, layers: int) -> list[bool]:
     every = list(range(layers))
     listed = _listed(fields, layers)
     if listed is not None:
-        fields.ignore("first_k_dense_replace", "moe_layer_freq", "decoder_sparse_step", "mlp_only_layers")
-        fields.ignore("interleave_moe_layer_step", "num_dense_layers", "moe_layer_start_index")
         return [i in listed for i in every]
     first = fields.whole(
         ("first_k_dense_replace", "num_dense_layers", "moe_layer_num_skipped"), 0, low=0, high=MOST_LAYERS
@@ -86,7 +91,7 @@ def _placed(fields: Fields, layers: int) -> list[bool]:
         flags = fields.per_layer(("moe_layer_freq",), layers, low=0, high=1)
         chosen &= {i for i in every if flags[i]}
     else:
-        step = fields.whole(("moe_layer_freq", "moe_every_n_layers"), 1, high=MOST_LAYERS)
+        step = fields.whole(("moe_layer_freq", "moe_every_n_layers", "moe_every_n_layer"), 1, high=MOST_LAYERS)
         chosen &= {i for i in every if i % step == 0}
     sparse = fields.whole(("decoder_sparse_step", "interleave_moe_layer_step"), 1, low=0, high=MOST_LAYERS)
     chosen &= {i for i in every if sparse and (i + 1) % sparse == 0}

@@ -12,9 +12,10 @@ from agentsim_env.hardware.huggingface.context import max_context_tokens
 from agentsim_env.hardware.huggingface.document import decoder_fields, located, read
 from agentsim_env.hardware.huggingface.fields import LARGEST_VOCABULARY, MOST_LAYERS, Fields
 from agentsim_env.hardware.huggingface.layer_kinds import LayerKind, layer_kinds
-from agentsim_env.hardware.huggingface.mixers import attention_fields
+from agentsim_env.hardware.huggingface.mixers import ONLY_SOME_LAYERS, attention_fields
 from agentsim_env.hardware.huggingface.mlps import mlps
 from agentsim_env.hardware.huggingface.model_types import ModelType, model_type
+from agentsim_env.hardware.huggingface.recurrences import FIELDS as RECURRENCE_FIELDS
 from agentsim_env.hardware.huggingface.recurrences import recurrence
 from agentsim_env.hardware.huggingface.size_in_name import check_size
 from agentsim_env.hardware.huggingface.structure import check_structure
@@ -152,8 +153,11 @@ def _layers(fields: Fields, layers: int, hidden: int, known: ModelType) -> list[
 
 def _mixers(fields: Fields, kinds: list[LayerKind], hidden: int) -> list[tuple[Mixer, ...]]:
     state = recurrence(fields, hidden) if any(kind.mixer in ("recurrent", "both") for kind in kinds) else None
+    if state is None:
+        fields.ignore_like(RECURRENCE_FIELDS)
     attend = any(kind.mixer not in ("recurrent", "none") for kind in kinds)
     attention = attention_fields(fields, hidden, len(kinds)) if attend else None
+    fields.ignore_like(ONLY_SOME_LAYERS)
     found: list[tuple[Mixer, ...]] = []
     for i, kind in enumerate(kinds):
         mixers: list[Mixer] = []

@@ -1,11 +1,16 @@
 """Mixers with a state of constant size, from the fields of a `config.json`."""
 
+import re
+
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.huggingface.fields import MOST_HEADS, Fields
 from agentsim_env.hardware.huggingface.structure import check_structure
 from agentsim_env.hardware.layers import Recurrence
 
 LONGEST_KERNEL = 64
+FIELDS = re.compile(
+    r"mamba_|linear_(num|key|value|conv)|ssm_|state_size$|conv_|n_groups$|expand$|lru_width$|time_step_rank$"
+)
 STATE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "auto": 2}
 
 

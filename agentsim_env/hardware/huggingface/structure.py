@@ -28,7 +28,7 @@ HARMLESS = re.compile(
     r"|parallel_residual|use_parallel_residual|parallel_attn$|alibi|mup|emb_dropout|embd_pdrop|bos|eos"
     r"|use_mamba_kernels|mamba_chunk_size|^chunk_size$|chunk_length|layer_?drop|_layernorm|layernorm"
     r"|use_rms|rms_|sandwich|post_|pre_|router_logit|router_bias|router_act|^gate|prefix|unsloth|trust|task_|id2|2id"
-    r"|^top_k$|embd_layer|_lora$|^img_|num_img|_processor$|^n_ctx$|^org_vocab_size$|num_media_embeds|^class_num$|^dense_list$|mlp_type$|^mlp_expansion_factor$|shared_moe_mode"
+    r"|^top_k$|_vocab_size$|batch_size|max_attn_value|^vit_|^vt_|embd_layer|_lora$|^img_|num_img|_processor$|^n_ctx$|^org_vocab_size$|num_media_embeds|^class_num$|^dense_list$|mlp_type$|^mlp_expansion_factor$|shared_moe_mode"
     r"|use_mixed_mlp_moe|use_grouped_topk|use_mamba|mamba_use_mlp|use_parallel|order_of_interleaved|use_bidirectional"
     r"|transformers|dtypes|attn_implementation|attn_logit|save_|swiglu|glu_|use_expert_bias|moe_router|moe_renorm|moe_gate"
     r"|moe_use|moe_apply|moe_aux|moe_dropped|moe_capacity|moe_norm|moe_multi|moe_group|moe_k_norm|nope|mscale|freeze|tf_|xla"

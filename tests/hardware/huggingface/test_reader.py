@@ -106,6 +106,7 @@ def test_windows_stop_the_kv_of_their_layers() -> None:
         ({"attention_chunk_size": 8192, "no_rope_layers": [1, 1, 1, 1, 1, 1, 1, 0] * 2}, 2),
         ({"hybrid_layer_pattern": [0, 1, 1, 1] * 4, "sliding_window_size": 128}, 4),
         ({"sliding_window": 131072}, 16),  # holds the longest context
+        ({"sliding_window": -1}, 16),
         ({"sliding_window": 4096}, 16),  # every layer: see docs/hardware.md
     ],
 )
@@ -129,7 +130,10 @@ def test_widths_and_heads_layer_by_layer() -> None:
     model = read(intermediate_size=[14336] * 12 + [7168] * 4)
     assert [(alike.count, alike.mlp) for alike in model.layers_alike] == [(12, Mlp(14336)), (4, Mlp(7168))]
     assert read(intermediate_size=[14336] * 16).layers_alike == read().layers_alike
-    assert read(num_key_value_heads=[8] * 8 + [4] * 8).kv_bytes_per_token("bf16") == 12 * LAYER_KV
+    for key in ("num_key_value_heads", "num_key_value_heads_per_layer"):
+        assert read(**{key: [8] * 8 + [4] * 8}).kv_bytes_per_token("bf16") == 12 * LAYER_KV
+    more = read(num_attention_heads_per_layer=[32] * 8 + [48] * 8, head_dim=128)
+    assert more.layer_weights - read().layer_weights == 8 * 2 * 4096 * 16 * 128
     refused("intermediate_size is .*each of the 16 layers, not 3", intermediate_size=[1, 2, 3])
 
 
@@ -161,6 +165,8 @@ def test_an_indexer_of_sparse_attention() -> None:
     shared = read(**MLA, **index, indexer_types=["full", "shared"] * 8)
     assert shared.kv_bytes_per_token("bf16") == 16 * 576 * 2 + 8 * 132
     refused("missing index_n_heads", **MLA, index_topk=2048)
+    refused("not understood: index_topk", index_topk=2048)
+    refused("not understood: index_kpool", **MLA, **index, index_kpool=4)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +344,15 @@ def test_embeddings_are_tied_where_the_type_says_so() -> None:
         ({"rope_scaling": {"type": "longrope", "factor": 32.0}}, 131072),
         ({"rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]}}, 131072),
         ({"rope_scaling": {"rope_type": "linear", "factor": 8.0}, "model_type": "gemma3_text"}, 131072),
+        (
+            {
+                "rope_parameters": {
+                    "full_attention": {"rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 8192},
+                    "sliding_attention": {"rope_type": "default"},
+                }
+            },
+            262144,
+        ),
         ({"seq_length": 8192}, 8192),
         ({"model_max_length": 262144, "max_position_embeddings": 8192}, 262144),
     ],
@@ -398,6 +413,10 @@ def test_what_cannot_be_is_refused_by_name(changes: dict[str, Any], match: str) 
 
 def test_fields_that_change_nothing_are_passed_over() -> None:
     harmless = {
+        "mamba_d_head": 64,  # no layer is recurrent
+        "swa_head_dim": 192,  # none has a window
+        "first_k_dense_replace": 1,  # and none has experts
+        "num_experts": None,
         "rope_theta": 5e5,
         "attention_dropout": 0.1,
         "hidden_act": "silu",

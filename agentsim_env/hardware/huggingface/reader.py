@@ -64,7 +64,8 @@ def _described(file: Path, _changed_ns: int, _size_bytes: int) -> Model:
     content = read(file)
     fields, _ = decoder_fields(content, str(file))
     stated = fields.get("_name_or_path") or content.get("_name_or_path")
-    name = stated if isinstance(stated, str) and stated else file.resolve().parent.name or file.stem
+    called = file.resolve().parent.name if file.name == "config.json" else file.stem
+    name = stated if isinstance(stated, str) and stated else called or file.stem
     model = model_from_fields(content, name, str(file))
     check_size(model)
     return model

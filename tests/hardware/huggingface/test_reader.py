@@ -459,6 +459,18 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
 # Names.
 
 
+def test_a_model_is_called_what_it_says_or_by_its_file_or_folder(tmp_path: Path) -> None:
+    def name(file: Path, **changes: Any) -> str:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps({**PLAIN, **changes}))
+        return find_model(str(file)).name
+
+    assert name(tmp_path / "my-model" / "config.json") == "my-model"
+    assert name(tmp_path / "my-model" / "pruned.json") == "pruned"
+    assert name(tmp_path / "my-model" / "other.json", _name_or_path="org/some-model") == "org/some-model"
+    assert name(tmp_path / "my-model" / "empty.json", _name_or_path="") == "empty"
+
+
 @pytest.mark.parametrize(
     ("name", "layers", "sound"),
     [

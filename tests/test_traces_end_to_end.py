@@ -28,6 +28,15 @@ pytestmark = pytest.mark.skipif(
     reason=f"no trace data: {SCRIPT} does not exist; set AGENTSIM_SHARED to the folder that has data/",
 )
 
+LLAMA_3_1_8B = {
+    "num_hidden_layers": 32,
+    "hidden_size": 4096,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "intermediate_size": 14336,
+    "vocab_size": 128256,
+}
+
 
 @pytest.fixture(scope="module")
 def expanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -50,9 +59,12 @@ def mooncake(expanded: Path) -> dict[str, Any]:
 
 
 def claude_code(expanded: Path) -> dict[str, Any]:
-    """Contexts of up to 900 k tokens: instances that accept and hold them."""
-    room = {"kv_blocks": 131_072, "max_model_len_tokens": 1_048_576}
-    return scenario_of(expanded / "claude_code_weka", {"process": "poisson", "rate_per_s": 0.02}, **room)
+    """Contexts of up to 900 k tokens: a Llama-3.1-8B that is made for them, on instances that hold them."""
+    values = scenario_of(expanded / "claude_code_weka", {"process": "poisson", "rate_per_s": 0.02}, kv_blocks=131_072)
+    model = expanded / "long_context.json"
+    model.write_text(json.dumps(LLAMA_3_1_8B | {"max_position_embeddings": 1_048_576}))
+    values["cluster"]["model"] = str(model)
+    return values
 
 
 def replay(values: dict[str, Any]) -> Simulator:

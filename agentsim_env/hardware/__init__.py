@@ -6,6 +6,7 @@
 from agentsim_env.hardware.catalog import find_gpu, find_model, gpus, models
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.engines import Engine, resolve
+from agentsim_env.hardware.huggingface import ModelWarning
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.library import find_profile, load, save
 from agentsim_env.hardware.profile import Profile
@@ -13,6 +14,7 @@ from agentsim_env.hardware.roofline import roofline
 
 __all__ = [
     "Engine",
+    "ModelWarning",
     "Profile",
     "UnknownHardwareError",
     "find_gpu",

@@ -1,7 +1,7 @@
 """`python -m agentsim_env.hardware`: the GPUs, models and measured profiles that are known."""
 
 from agentsim_env.hardware.catalog import gpus, models
-from agentsim_env.hardware.library import shipped_profiles
+from agentsim_env.hardware.library import measured_on, shipped_profiles
 
 
 def main() -> None:
@@ -12,12 +12,16 @@ def main() -> None:
             f"{gpu.name:14} {gpu.memory_gib:6.1f} {gpu.hbm_gb_per_s:6.0f} {gpu.bf16_tflops:8.0f} "
             f"{gpu.fp8_tflops:7.0f} {gpu.price_per_hour:5.2f}  {gpu.efficiencies}"
         )
-    print(f"\n{'model':14} {'layers':>6} {'hidden':>6} {'heads':>7} {'weights GB':>10} {'KV B/token':>10}")
+    heading = (
+        f"{'layers':>6} {'hidden':>6} {'B':>7} {'active B':>8} {'format':>6} {'KV B/token':>10} {'MB/sequence':>11}"
+    )
+    print(f"\n{'model':26} {heading}  latency")
     for model in models().values():
-        heads = f"{model.heads}/{model.kv_heads}"
+        state = model.state_bytes_per_sequence("bf16") / 1e6
         print(
-            f"{model.name:14} {model.layers:6} {model.hidden:6} {heads:>7} {model.weight_bytes('bf16', 1) / 1e9:10.1f} "
-            f"{model.kv_bytes_per_token('bf16'):10}"
+            f"{model.name:26} {model.layers:6} {model.hidden:6} {model.parameters / 1e9:7.1f} "
+            f"{model.active_parameters / 1e9:8.1f} {model.checkpoint.dtype:>6} {model.kv_bytes_per_token('bf16'):10} "
+            f"{state:11.1f}  {'measured on ' + ', '.join(measured_on(model)) if measured_on(model) else 'estimated'}"
         )
     print("\nmeasured profiles (everything else: roofline, marked estimated)")
     for name in sorted(shipped_profiles()):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.profile import Array
 
@@ -21,14 +22,15 @@ def all_reduce_s(size_bytes: Array, gpu: Gpu, tp: int) -> Array:
     measured group stands in for one that was not measured.
 
     Raises:
-        ValueError: If no measured group has `tp` or more GPUs.
+        UnknownHardwareError: If no measured group has `tp` or more GPUs.
     """
     if tp == 1:
         return np.zeros_like(size_bytes)
     table = _tables()[gpu.efficiencies]
     group = min((size for size in table if size >= tp), default=None)
     if group is None:
-        raise ValueError(f"tp {tp}: {gpu.name} has all-reduce times for {', '.join(map(str, sorted(table)))} GPUs")
+        known = ", ".join(map(str, sorted(table)))
+        raise UnknownHardwareError(f"tp {tp}: {gpu.name} has all-reduce times for {known} GPUs")
     knots, seconds = table[group]
     inside = np.exp(np.interp(np.log(np.maximum(size_bytes, 1.0)), np.log(knots), np.log(seconds)))
     return np.where(size_bytes > knots[-1], seconds[-1] * size_bytes / knots[-1], inside)

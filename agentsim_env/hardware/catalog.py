@@ -5,7 +5,7 @@ A new one is a new entry of `gpus.yaml` or `models.yaml`; a model can also be a 
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import yaml
 
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.gpu import Gpu
-from agentsim_env.hardware.huggingface import model_from_config
+from agentsim_env.hardware.huggingface import model_from_config, model_from_fields
 from agentsim_env.hardware.model import Model
 
 FOLDER = Path(__file__).parent
@@ -31,50 +31,72 @@ def find_gpu(name: str) -> Gpu:
 
 
 def find_model(name: str) -> Model:
-    """The model called `name`, or the one that the `config.json` at that path describes.
+    """The model called `name`, or the one that the `config.json` at that path, or in that folder, describes.
+
+    A name of the catalogue comes first. A path ends in `.json`, is absolute, or is that of a folder with a
+    `config.json`.
 
     Raises:
-        UnknownHardwareError: If no entry or alias matches and no such file exists.
+        UnknownHardwareError: If no entry or alias matches, or the file cannot be used.
     """
-    if name.endswith(".json") and Path(name).is_file():
+    if _plain(name) not in _names(models()) and _is_path(name):
         return model_from_config(Path(name))
     return _find(name, models(), "model", "models.yaml")
+
+
+def _is_path(name: str) -> bool:
+    try:
+        looks_so = name.endswith(".json") or name.startswith(("/", "./", "../"))
+        return looks_so or (Path(name) / "config.json").is_file()
+    except (OSError, ValueError):
+        return False
 
 
 @cache
 def gpus() -> Mapping[str, Gpu]:
     """All GPUs of `gpus.yaml` by name."""
-    return _read(Gpu, "gpus.yaml")
+    allowed = {item.name for item in fields(Gpu)} - {"name"}
+    entries: dict[str, Gpu] = {}
+    for name, values in _read("gpus.yaml", allowed).items():
+        try:
+            entries[name] = Gpu(name=name, **{**values, "aliases": tuple(values.get("aliases", ()))})
+        except TypeError as error:
+            raise UnknownHardwareError(f"gpus.yaml: {name}: {error}") from error
+    return entries
 
 
 @cache
 def models() -> Mapping[str, Model]:
     """All models of `models.yaml` by name."""
-    return _read(Model, "models.yaml")
-
-
-def _read(kind: type[Entry], file: str) -> dict[str, Entry]:
-    allowed = {item.name for item in fields(kind)} - {"name"}
-    table: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / file).read_text())
-    entries: dict[str, Entry] = {}
-    for name, values in table.items():
-        unknown = sorted(set(values) - allowed)
-        if unknown:
-            raise ValueError(f"{file}: {name}: unknown {', '.join(unknown)}; allowed: {', '.join(sorted(allowed))}")
-        try:
-            entries[name] = kind(name=name, **{**values, "aliases": tuple(values.get("aliases", ()))})
-        except TypeError as error:
-            raise ValueError(f"{file}: {name}: {error}") from error
+    entries: dict[str, Model] = {}
+    for name, values in _read("models.yaml", {"aliases", "source", "config"}).items():
+        model = model_from_fields(values["config"], name, f"models.yaml: {name}")
+        entries[name] = replace(model, aliases=tuple(values["aliases"]), source=values["source"])
     return entries
 
 
+def _read(file: str, allowed: set[str]) -> dict[str, dict[str, Any]]:
+    table: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
+    for name, values in table.items():
+        unknown = sorted(set(values) - allowed)
+        if unknown:
+            raise UnknownHardwareError(
+                f"{file}: {name}: unknown {', '.join(unknown)}; allowed: {', '.join(sorted(allowed))}"
+            )
+    return table
+
+
 def _find(name: str, known: Mapping[str, Entry], what: str, file: str) -> Entry:
-    names = {_plain(alias): entry for entry in known.values() for alias in (entry.name, *entry.aliases)}
+    names = _names(known)
     if _plain(name) in names:
         return names[_plain(name)]
     close = difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.5)
     hint = f"; did you mean {names[close[0]].name!r}?" if close else "."
     raise UnknownHardwareError(f"unknown {what} {name!r}{hint} Known ({file}): {', '.join(known)}")
+
+
+def _names(known: Mapping[str, Entry]) -> dict[str, Entry]:
+    return {_plain(alias): entry for entry in known.values() for alias in (entry.name, *entry.aliases)}
 
 
 def _plain(name: str) -> str:

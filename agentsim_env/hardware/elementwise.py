@@ -9,10 +9,11 @@ cards reach with their large caches (activation 94 us, two norms 31 us, rotary e
 import numpy as np
 
 from agentsim_env.hardware.gpu import Gpu
+from agentsim_env.hardware.layers import Layers
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Array
 
-KERNELS = 4  # two norms (with the residual), rotary embedding, activation
+KERNELS = 4  # of attention and MLP: two norms (with the residual), rotary embedding, activation
 LAUNCH_S = 2.4e-6
 BANDWIDTH_SHARE = 0.8
 VALUE_BYTES = 2
@@ -20,8 +21,14 @@ VALUE_BYTES = 2
 
 def elementwise_s(tokens: Array, gpu: Gpu, model: Model, tp: int) -> Array:
     """Seconds of the small kernels of all layers of one rank, at each number of tokens in the step."""
-    width = model.intermediate if not model.experts else model.experts_per_token * model.expert_intermediate
-    heads = (model.heads + model.kv_heads) // tp
-    moved = 2 * 4 * model.hidden + 2 * heads * model.head_dim + 3 * width / tp
+    return np.sum(
+        [alike.count * _layer_s(tokens, gpu, model.hidden, alike, tp) for alike in model.layers_alike], axis=0
+    )
+
+
+def _layer_s(tokens: Array, gpu: Gpu, hidden: int, layer: Layers, tp: int) -> Array:
+    parts = len(layer.parts)
+    rotated = sum(mixer.rotated_width(tp) for mixer in layer.attentions)
+    moved = parts * 4 * hidden + 2 * rotated + 3 * layer.activated_width / tp
     move_s = VALUE_BYTES * moved * tokens / (gpu.hbm_bytes_per_s * BANDWIDTH_SHARE)
-    return model.layers * np.asarray(KERNELS * LAUNCH_S + move_s)
+    return np.asarray(KERNELS * parts / 2 * LAUNCH_S + move_s)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from agentsim_env.hardware.dtypes import product_dtype
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -48,8 +50,8 @@ class Gpu:
         return self.hbm_gb_per_s * 1e9
 
     def flop_per_s(self, dtype: str = "bf16") -> float:
-        """Data-sheet rate of matrix products in `dtype`; the next wider format where the GPU lacks it."""
+        """Data-sheet rate of products with weights in `dtype`; the next wider format where the GPU lacks it."""
         rates = {"fp4": self.fp4_tflops, "fp8": self.fp8_tflops, "bf16": self.bf16_tflops}
         names = list(rates)
-        usable = [rates[name] for name in names[names.index(dtype) :] if rates[name] > 0]
+        usable = [rates[name] for name in names[names.index(product_dtype(dtype)) :] if rates[name] > 0]
         return usable[0] * 1e12

@@ -4,19 +4,34 @@ The engine profiles one step of `max_num_batched_tokens` tokens and one sampling
 gives what is left to KV. Checked against the counts that real engines printed in `tests/hardware/test_kv_capacity.py`.
 """
 
+from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.gpu import Gpu
+from agentsim_env.hardware.layers import LatentAttention, Layers, Recurrence
 from agentsim_env.hardware.model import Model
 
 DEFAULT_UTILISATION = 0.9  # vLLM: gpu_memory_utilization
+TYPICAL_TOKENS = 8192  # context of a sequence where memory is divided between its blocks and its windows and states
 LOGIT_BYTES = 10  # 16-bit logits, a 32-bit copy and one more for sampling
 
 
 def activation_peak_bytes(model: Model, tp: int, max_num_batched_tokens: int, max_num_seqs: int) -> float:
     """Largest of the forward pass' activations and the sampler's buffers on one rank, bytes."""
-    width = max(model.intermediate, model.experts_per_token * model.expert_intermediate)
-    qkv = (model.heads + 2 * model.kv_heads) * model.head_dim
-    forward = 2.0 * max_num_batched_tokens * (4 * model.hidden + (qkv + 3 * width) / tp)
+    widest = max(_columns(alike) for alike in model.layers_alike)
+    forward = 2.0 * max_num_batched_tokens * (4 * model.hidden + widest / tp)
     return max(forward, float(LOGIT_BYTES) * max_num_seqs * model.vocab)
+
+
+def _columns(layers: Layers) -> int:
+    """Widths of what one token leaves in memory in a layer beside the hidden state, all ranks together."""
+    mixed = 0
+    for mixer in layers.mixers:
+        if isinstance(mixer, Recurrence):
+            mixed += mixer.input_width + mixer.output_width
+        elif isinstance(mixer, LatentAttention):
+            mixed += mixer.heads * (2 * (mixer.nope_dim + mixer.rope_dim) + mixer.value_dim)
+        else:
+            mixed += mixer.heads * mixer.head_dim + mixer.kv_heads * (mixer.head_dim + mixer.value_dim)
+    return mixed + 3 * layers.activated_width
 
 
 def kv_blocks(
@@ -47,16 +62,36 @@ def kv_blocks(
         Whole blocks.
 
     Raises:
-        ValueError: If the weights leave no room.
+        UnknownHardwareError: If the weights leave no room, or the model keeps no KV that grows with the context.
     """
+    per_token = model.kv_bytes_per_token(kv_dtype, tp)
+    if per_token == 0:
+        raise UnknownHardwareError(
+            f"{model.name} keeps no KV that grows with the context, only recurrent states: no number of KV blocks "
+            "follows from the memory; set kv_blocks"
+        )
+    budget = gpu.memory_bytes * utilisation
     used = model.weight_bytes(dtype, tp) + gpu.reserved_gb * 1e9
     used += activation_peak_bytes(model, tp, max_num_batched_tokens, max_num_seqs)
-    free = gpu.memory_bytes * utilisation - used
-    blocks = int(free // (model.kv_bytes_per_token(kv_dtype, tp) * block_size))
+    free = budget - used
+    free -= _reserved_for_states(model, free, kv_dtype, tp, max_num_seqs)
+    blocks = int(free // (per_token * block_size))
     if blocks < 1:
-        raise ValueError(
+        raise UnknownHardwareError(
             f"{model.name} ({dtype}, tp {tp}) does not fit {gpu.name}: weights, activations and reserve need "
-            f"{used / 1e9:.1f} GB of {gpu.memory_bytes * utilisation / 1e9:.1f} GB; "
-            "use more GPUs (tp) or a smaller dtype"
+            f"{used / 1e9:.1f} GB of {budget / 1e9:.1f} GB; use more GPUs (tp) or a smaller dtype"
         )
     return blocks
+
+
+def _reserved_for_states(model: Model, free_bytes: float, kv_dtype: str, tp: int, max_num_seqs: int) -> float:
+    """Bytes set aside for full windows and recurrent states.
+
+    An engine takes them from the same memory as its blocks, as sequences come. Here the pool of blocks is fixed, so
+    they are reserved for `max_num_seqs` sequences, or as many as fit with `TYPICAL_TOKENS` of context each.
+    """
+    state = model.state_bytes_per_sequence(kv_dtype, tp)
+    if state == 0:
+        return 0.0
+    tokens = min(TYPICAL_TOKENS, model.max_context_tokens)
+    return state * min(max_num_seqs, max(1.0, free_bytes // (state + tokens * model.kv_bytes_per_token(kv_dtype, tp))))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from agentsim_env.hardware.catalog import FOLDER
+from agentsim_env.hardware.catalog import FOLDER, models
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.overheads import engine_overheads
@@ -38,12 +38,24 @@ def find_profile(gpu: Gpu, model: Model, tp: int = 1, dtype: str = "bf16", kv_dt
     """The latency profile of `model` on `tp` of `gpu`.
 
     Returns:
-        The calibrated profile if one is shipped, else the roofline's, marked `estimated`.
+        The calibrated profile if one is shipped for a model of the same shape, else the roofline's, marked `estimated`.
     """
-    shipped = file_name(gpu.name, model.name, tp, dtype, kv_dtype)
-    if shipped in shipped_profiles():
-        return load(PROFILES / shipped)
+    for name in same_shape(model):
+        shipped = file_name(gpu.name, name, tp, dtype, kv_dtype)
+        if shipped in shipped_profiles():
+            return load(PROFILES / shipped)
     return roofline(gpu, model, tp, dtype, kv_dtype)
+
+
+def same_shape(model: Model) -> tuple[str, ...]:
+    """Names of the models of the catalogue that do the same work as `model`, whatever it is called."""
+    return tuple(known.name for known in models().values() if known.shape == model.shape)
+
+
+def measured_on(model: Model) -> tuple[str, ...]:
+    """GPUs with a shipped profile of `model` or one of the same shape; on all others its latency is estimated."""
+    names = same_shape(model)
+    return tuple(sorted({f.split("_")[0] for f in shipped_profiles() if f.split("_")[1] in names}))
 
 
 def file_name(gpu: str, model: str, tp: int, dtype: str = "bf16", kv_dtype: str = "bf16") -> str:

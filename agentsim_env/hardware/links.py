@@ -22,8 +22,8 @@ def break_even_bytes_per_s(model: Model, prefix_tokens: int, flops_per_s: float,
 
     Mooncake's Eq. 2 (FAST'25): KV bytes over FLOPs, of one token, times the rate at which these are computed.
     """
-    attention = 4 * model.heads * model.head_dim * prefix_tokens
-    flops = model.layers * (2 * model.weights_per_token + attention)
+    attended = sum(count * mixer.prefill_operations(1) for count, mixer in model.growing())
+    flops = 2 * model.active_layer_weights + attended * prefix_tokens
     return flops_per_s * model.kv_bytes_per_token(kv_dtype) / flops
 
 

@@ -50,10 +50,10 @@ class Instance(Part):
     """How many such instances the cluster has."""
 
     tp: Gpus = 1
-    """Tensor parallelism: GPUs that one instance spreads the model over."""
+    """Tensor parallelism: GPUs that one instance spreads the model over; it divides the model's heads."""
 
     dtype: Text = "bf16"
-    """Type of weights and activations."""
+    """Type of weights and activations; a model that is published in a narrower one is served in that."""
 
     kv_dtype: Text = "auto"
     """Type of the KV cache; `auto`: bf16, whatever the type of the weights."""
@@ -71,7 +71,8 @@ class Instance(Part):
     `prefill_first` as many whole prompts as it holds, or one that is longer."""
 
     max_model_len_tokens: ContextTokens | None = None
-    """Longest context, prompt and output together, that the instance accepts; `null`: what the model allows."""
+    """Longest context, prompt and output together, that the instance accepts, at most and by default (`null`) what the
+    model is made for."""
 
     gpu_memory_utilization: Annotated[float, Strict(), Field(gt=0, le=1)] = 0.9
     """Share of the GPU's memory that the engine may use; what weights and activations leave of it holds KV."""
@@ -269,6 +270,18 @@ class Cluster(Part):
         if n * self.block_size_tokens > MOST_PLACES:
             reason = f"must be at most {MOST_PLACES // n:,} with {n:,} instances: each has a counter for each of them"
             raise not_allowed(reason, self.block_size_tokens, ["block_size_tokens"])
+        return self
+
+    @model_validator(mode="after")
+    def _engines_start(self) -> Self:
+        most = registries.longest_context_tokens(self.model)
+        for i, instance in enumerate(self.instances):
+            undivided = registries.undivided(self.model, instance.tp)
+            if undivided is not None:
+                raise not_allowed(undivided, instance.tp, ["instances", i, "tp"])
+            if instance.max_model_len_tokens is not None and instance.max_model_len_tokens > most:
+                reason = f"must be at most {most}: {self.model} is made for no longer contexts"
+                raise not_allowed(reason, instance.max_model_len_tokens, ["instances", i, "max_model_len_tokens"])
         return self
 
     @model_validator(mode="after")

@@ -52,6 +52,21 @@ def known_model(name: str) -> str:
     return name
 
 
+def undivided(model: str, tp: int) -> str | None:
+    """What tensor parallelism of `tp` does not divide in a model, with the sizes that would work; `None` if nothing."""
+    from agentsim_env.hardware import find_model
+    from agentsim_env.hardware.tensor_parallel import undivided as reason
+
+    return reason(find_model(model), tp)
+
+
+def longest_context_tokens(model: str) -> int:
+    """The longest context that a model is made for."""
+    from agentsim_env.hardware import find_model
+
+    return find_model(model).max_context_tokens
+
+
 def known_weight_dtype(name: str) -> str:
     """Returns a number format that weights can have; the hardware catalogue raises a ValueError for any other."""
     from agentsim_env.hardware.dtypes import weight_dtype

@@ -10,9 +10,11 @@ import yaml
 from agentsim_env.hardware import Engine
 from agentsim_env.hardware.catalog import find_gpu, find_model
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
+from agentsim_env.hardware.engines import longest_context
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.library import find_profile, load
 from agentsim_env.hardware.profile import Profile
+from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.validation.lockstep import merged
 from agentsim_env.validation.problems import ValidationError
 
@@ -91,7 +93,7 @@ class EngineDescription(pydantic.BaseModel):
             raise ValueError("tp: at least 1")
         if not self.tps:
             raise ValueError("tp: an empty list")
-        if self.expert_parallel and not find_model(self.model).experts:
+        if self.expert_parallel and not find_model(self.model).expert_layers:
             raise ValueError(f"expert_parallel: {self.model} has no experts")
         if self.max_num_seqs > self.max_num_batched_tokens:
             raise ValueError("max_num_seqs: must not exceed max_num_batched_tokens")
@@ -117,7 +119,8 @@ class EngineDescription(pydantic.BaseModel):
         if self.profile is not None:
             found = load(self.profile)
         else:
-            found = find_profile(gpu, model, tp, weight_dtype(self.dtype), kv_dtype(self.kv_dtype))
+            weights = model.served_dtype(weight_dtype(self.dtype))
+            found = find_profile(gpu, model, tp, weights, kv_dtype(self.kv_dtype))
         if self.together > 1:
             found = merged(found, gpu, model, self.together, self.max_num_seqs)
         return with_constants(found, self.constants, self.max_num_seqs, self.together)
@@ -133,7 +136,8 @@ class EngineDescription(pydantic.BaseModel):
         """
         tp = self.tps[0] if tp is None else tp
         gpu, model = find_gpu(self.gpu), find_model(self.model)
-        weights, cache = weight_dtype(self.dtype), kv_dtype(self.kv_dtype)
+        weights, cache = model.served_dtype(weight_dtype(self.dtype)), kv_dtype(self.kv_dtype)
+        check_tp(model, tp)
         profile = self.latency(tp)
         blocks = self.kv_blocks or kv_blocks(
             gpu,
@@ -155,7 +159,7 @@ class EngineDescription(pydantic.BaseModel):
             kv_blocks=blocks * self.together,
             max_num_seqs=self.max_num_seqs * self.together,
             max_num_batched_tokens=self.max_num_batched_tokens * self.together,
-            max_model_len_tokens=self.max_model_len_tokens or model.max_context_tokens,
+            max_model_len_tokens=longest_context(model, self.max_model_len_tokens),
             price_per_hour=gpu.price_per_hour * tp,
             kv_bytes_per_token=model.kv_bytes_per_token(cache, tp) * tp,
             estimated=profile.estimated,

@@ -41,7 +41,7 @@ def merged(profile: Profile, gpu: Gpu, model: Model, replicas: int, max_num_seqs
     small = _read(fullest, profile.dense_tokens, profile.dense_s - profile.parts["experts"])
     # A gathering and a scattering move what an all-reduce of the same size moves.
     moved = all_reduce_s(2.0 * knots * model.hidden, gpu, replicas) - all_reduce_s(np.ones(1), gpu, replicas)
-    exchange = model.layers * (COLLECTIVES * COLLECTIVE_S + moved)
+    exchange = model.expert_layers * (COLLECTIVES * COLLECTIVE_S + moved)
     return profile.replace(
         dense_tokens=knots,
         dense_s=small + experts + exchange,

@@ -1,5 +1,7 @@
 """KV blocks against the counts that real engines printed."""
 
+from dataclasses import replace
+
 import pytest
 
 from agentsim_env.hardware import find_gpu, find_model, kv_blocks
@@ -31,3 +33,24 @@ def test_fp8_kv_doubles_the_blocks() -> None:
 def test_a_model_that_does_not_fit_is_an_error_with_a_way_out() -> None:
     with pytest.raises(ValueError, match=r"Llama-3\.1-70B \(bf16, tp 1\) does not fit H100.*more GPUs"):
         kv_blocks(find_gpu("H100"), find_model("Llama-3.1-70B"))
+
+
+def test_windows_and_states_leave_less_for_blocks() -> None:
+    """Gemma 3 on an H100: 72 GB less 54 of weights, shared by blocks of 10 layers and windows of 52."""
+    gpu, gemma = find_gpu("H100"), find_model("Gemma-3-27B")
+    few, many = (kv_blocks(gpu, gemma, max_num_seqs=n) for n in (1, 256))
+    per_block = 16 * gemma.kv_bytes_per_token("bf16")
+    state = gemma.state_bytes_per_sequence("bf16")
+    assert 1 < few / many < 2
+    # The memory is divided as sequences of 8,192 tokens would: each its blocks and its windows.
+    sequences = (few - many) * per_block / state + 1
+    assert many * per_block == pytest.approx(sequences * 8192 * gemma.kv_bytes_per_token("bf16"), rel=0.1)
+
+
+def test_a_model_of_states_alone_has_no_blocks() -> None:
+    mamba = replace(
+        find_model("Nemotron-3-Nano-30B-A3B"),
+        layers_alike=tuple(a for a in find_model("Nemotron-3-Nano-30B-A3B").layers_alike if not a.attentions),
+    )
+    with pytest.raises(ValueError, match=r"keeps no KV that grows.*set kv_blocks"):
+        kv_blocks(find_gpu("H100"), mamba)

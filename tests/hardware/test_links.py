@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agentsim_env.hardware import find_gpu, find_model, roofline
+from agentsim_env.hardware.layers import Mlp
 from agentsim_env.hardware.links import LINK_EFFICIENCY, break_even_bytes_per_s, transfer_s
 
 
@@ -14,8 +15,9 @@ def test_mooncakes_break_even_bandwidth(tflops: float, gb_per_s: float) -> None:
     llama = find_model("Llama-3.1-70B")
     d = llama.hidden
     # Attention has 2.25 d^2 weights: the MLP of the paper's 11 d^2 is a little narrower.
-    paper = replace(llama, intermediate=round((11 - 2.25) * d / 3))
-    assert paper.weights_per_token == pytest.approx(11 * d * d, rel=1e-4)
+    mlp = Mlp(round((11 - 2.25) * d / 3))
+    paper = replace(llama, layers_alike=(replace(llama.layer, mlp=mlp),))
+    assert paper.active_layer_weights / paper.layers == pytest.approx(11 * d * d, rel=1e-4)
     found = break_even_bytes_per_s(paper, 8192, tflops * 1e12) / 1e9
     assert round(found) == gb_per_s
     # With the real MLP computing takes longer, and a slower link is enough.

@@ -7,8 +7,9 @@ import pytest
 
 from agentsim_env.hardware import find_gpu, find_model, gpus, models, roofline
 from agentsim_env.hardware.all_reduce import all_reduce_s
+from agentsim_env.hardware.attention_time import serial_floor_s
 from agentsim_env.hardware.calibrate.leave_one_out import leave_one_out
-from agentsim_env.hardware.roofline import efficiencies, serial_floor_s
+from agentsim_env.hardware.efficiencies import efficiencies
 
 
 @pytest.mark.parametrize("gpu_name", list(gpus()))
@@ -16,11 +17,11 @@ from agentsim_env.hardware.roofline import efficiencies, serial_floor_s
 def test_a_step_is_never_faster_than_memory_and_arithmetic_allow(gpu_name: str, model_name: str) -> None:
     gpu, model = find_gpu(gpu_name), find_model(model_name)
     profile = roofline(gpu, model)
-    one = model.layers * model.active_weights(1) * 2 / gpu.hbm_bytes_per_s
+    one = model.expected_layer_weights(1) * 2 / gpu.hbm_bytes_per_s
     assert one < profile.iteration_s([1]) < 4 * one + 0.02
     kv = 64 * 4096 * model.kv_bytes_per_token("bf16") / gpu.hbm_bytes_per_s
     assert profile.iteration_s([4096] * 64) - profile.iteration_s([1] * 64) > 0.99 * kv
-    work = 2.0 * model.layers * model.weights_per_token * 8192 / gpu.flop_per_s()
+    work = 2.0 * model.active_layer_weights * 8192 / gpu.flop_per_s()
     assert work < profile.iteration_s(chunks=[(8192, 0)]) < 4 * work + 0.05
 
 
@@ -39,7 +40,7 @@ def test_more_ranks_are_faster_but_not_in_proportion() -> None:
 def test_fp8_halves_the_weights_read() -> None:
     gpu, model = find_gpu("A100"), find_model("Llama-3.1-8B")
     saved = roofline(gpu, model).iteration_s([1]) - roofline(gpu, model, dtype="fp8").iteration_s([1])
-    layers = model.layers * model.layer_weights / (gpu.hbm_bytes_per_s * efficiencies("A100").products["bf16"].weights)
+    layers = model.layer_weights / (gpu.hbm_bytes_per_s * efficiencies("A100").products["bf16"].weights)
     assert saved == pytest.approx(layers, rel=0.05)
 
 

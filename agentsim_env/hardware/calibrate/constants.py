@@ -10,7 +10,7 @@ from agentsim_env.hardware.calibrate.efficiencies import fit_efficiencies, fit_p
 from agentsim_env.hardware.calibrate.fit import fit_profile
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.catalog import FOLDER, find_gpu, find_model
-from agentsim_env.hardware.roofline import Efficiencies, efficiencies
+from agentsim_env.hardware.efficiencies import Efficiencies, efficiencies
 
 HEADER = """\
 # Constants of the roofline (roofline.py), one set per GPU: use a set as a whole, since its members trade off against
@@ -49,7 +49,8 @@ def _rtx_4090(folder: Path) -> Efficiencies:
     kv_rate = model.kv_bytes_per_token("bf16") / gpu.hbm_bytes_per_s
     full = (profile.dec_n >= LONG_DECODES[0]) & (profile.dec_n <= LONG_DECODES[1])
     pairs = profile.pre_c[-1]
-    operations = 4.0 * model.layers * model.heads * model.head_dim
+    attention = model.layer.attention
+    operations = 4.0 * model.layers * attention.heads * attention.head_dim
     return replace(
         prior,
         products={"bf16": fit_products(llmservingsim.products(folder, gpu, [(model, 1)]))},

@@ -8,9 +8,10 @@ import numpy as np
 from agentsim_env.hardware.calibrate.gemm import GemmTable
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.steps import Steps
+from agentsim_env.hardware.efficiencies import Efficiencies, Products
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Array
-from agentsim_env.hardware.roofline import Efficiencies, Products, product_s
+from agentsim_env.hardware.roofline import product_s
 
 SHORT_S = 20e-6  # calls shorter than this weigh less: many of them make no iteration
 SMALLEST_CONTEXT = 128
@@ -52,7 +53,8 @@ def fit_efficiencies(
 
 def left_out(tables: OperatorTables, prior: Efficiencies, model: Model, tp: int) -> Efficiencies:
     """Constants fitted without the product shapes and attention heads of `model` at `tp`."""
-    heads = (max(1, model.heads // tp), model.kv_heads_per_rank(tp))
+    attention = model.layer.attention
+    heads = (max(1, attention.heads // tp), attention.kv_heads_per_rank(tp))
     return fit_efficiencies(tables, prior, model.layer_products(tp), [heads])
 
 

@@ -38,7 +38,7 @@ def same_throttle(sustained: float, fitted: Kernels, other: Kernels) -> float:
 
 def _burst_share(kernels: Kernels) -> float:
     """Largest share of the data-sheet rate that the tables' products reach."""
-    operations = 2.0 * kernels.model.layers * kernels.model.weights_per_token / kernels.tp * kernels.tokens
+    operations = 2.0 * kernels.model.active_layer_weights / kernels.tp * kernels.tokens
     return float(np.max(operations / kernels.dense["gemm"])) / kernels.gpu.flop_per_s(kernels.dtype)
 
 

@@ -51,7 +51,7 @@ class Kernels:
 
         Tables are timed in short bursts; under steady load a GPU at its power limit lowers its clock.
         """
-        operations = 2.0 * self.model.layers * self.model.weights_per_token / self.tp * self.tokens
+        operations = 2.0 * self.model.active_layer_weights / self.tp * self.tokens
         slowest = operations / (share * self.gpu.flop_per_s(self.dtype))
         return replace(self, dense={**self.dense, "gemm": np.maximum(self.dense["gemm"], slowest)})
 

@@ -13,7 +13,8 @@ from agentsim_env.hardware.calibrate.fit import without_overheads
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.steps import predict_s
 from agentsim_env.hardware.catalog import find_gpu, find_model
-from agentsim_env.hardware.roofline import efficiencies, roofline_with
+from agentsim_env.hardware.efficiencies import efficiencies
+from agentsim_env.hardware.roofline import roofline_with
 
 MODELS = (("Llama-3.1-8B", 1), ("Qwen3-32B", 2), ("Llama-3.1-70B", 4), ("Llama-3.1-70B", 8))
 

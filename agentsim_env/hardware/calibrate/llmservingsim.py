@@ -15,6 +15,7 @@ from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.calibrate.tables import Table, read_csv, select
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.kv_capacity import kv_blocks
+from agentsim_env.hardware.layers import Experts
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Array
 
@@ -83,8 +84,8 @@ def kernels(layers: Table, attention: Table, gpu: Gpu, model: Model, tp: int, so
         row = select(dense, layer=name)
         times = 1 if name in ONCE else model.layers * (2 if name in TWICE_A_LAYER else 1)
         parts["gemm" if name in GEMMS else "elementwise"] += times * US * _at(tokens, row["x"], row["us"])
-    if model.experts:
-        parts["experts"] = model.layers * US * _experts_us(select(layers, table="moe"), tokens, model)
+    if (experts := model.layer.experts) is not None:
+        parts["experts"] = model.layers * US * _experts_us(select(layers, table="moe"), tokens, experts)
     tokens, parts = _extended(tokens, parts)
     per_sequence = select(layers, table="per_sequence")
     sequences = np.unique(per_sequence["x"])
@@ -130,13 +131,13 @@ def _attention(rows: Table, layers: int) -> Steps:
     )
 
 
-def _experts_us(rows: Table, tokens: Array, model: Model) -> Array:
+def _experts_us(rows: Table, tokens: Array, experts: Experts) -> Array:
     """Expert MLPs of one layer with as many experts active as uniform routing is expected to wake."""
     active = {name: float(name.rsplit("_", 1)[1]) for name in np.unique(rows["layer"])}
     by_count = sorted(active, key=lambda name: active[name])
     counts = np.array([active[name] for name in by_count])
     curves = [select(rows, layer=name) for name in by_count]
-    expected = model.experts * (1.0 - (1.0 - model.experts_per_token / model.experts) ** tokens)
+    expected = experts.count * (1.0 - (1.0 - experts.per_token / experts.count) ** tokens)
     result = np.empty_like(tokens)
     for i, (x, awake) in enumerate(zip(tokens, expected, strict=True)):
         result[i] = np.interp(awake, counts, [float(_at(np.array([x]), c["x"], c["us"])[0]) for c in curves])

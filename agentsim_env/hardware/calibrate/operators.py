@@ -77,7 +77,8 @@ class OperatorTables:
 
     def attention(self, model: Model, tp: int, kv_dtype: str) -> Steps:
         """Attention calls of one layer with the heads of one rank, seconds."""
-        heads = {"hq": max(1, model.heads // tp), "hkv": model.kv_heads_per_rank(tp), "kv": kv_dtype}
+        layer = model.layer.attention
+        heads = {"hq": max(1, layer.heads // tp), "hkv": layer.kv_heads_per_rank(tp), "kv": kv_dtype}
         prefill, decode = select(self._prefill, **heads), select(self._decode, **heads)
         if not len(prefill["us"]) or not len(decode["us"]):
             raise CalibrationError(f"{self.folder}: no attention with {heads} for {self.gpu.name}")
@@ -116,7 +117,7 @@ class OperatorTables:
             kv_dtype: Format of the KV cache.
             without: Shapes (n, k) of products that must not be used, to see how well others predict them.
         """
-        if model.experts:
+        if model.expert_layers:
             raise CalibrationError(f"{model.name}: operator tables hold no expert layers")
         table = self.gemm(dtype).without(list(without))
         layer_s = np.sum([table.seconds(n, k) for n, k in model.layer_products(tp)], axis=0)

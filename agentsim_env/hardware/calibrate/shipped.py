@@ -63,7 +63,7 @@ def build(recipe: Recipe, folder: Path) -> Profile:
     """The profile of `recipe`, with what a running engine adds where that was measured."""
     kernels = recipe.kernels(folder)
     profile = fit_profile(kernels)
-    like = MIXED_GRIDS.get(recipe.gpu, {}).get(kernels.model.heads // kernels.model.kv_heads)
+    like = MIXED_GRIDS.get(recipe.gpu, {}).get(kernels.model.layer.attention.queries_per_kv_head)
     if like is not None and "beside a prefill chunk" in profile.assumed:
         profile = mixed_as(profile, _measured(recipe.gpu, *like, folder))
     engine = _engine_of(recipe, kernels, folder)

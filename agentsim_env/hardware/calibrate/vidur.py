@@ -11,10 +11,11 @@ from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.problems import CalibrationError
 from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.calibrate.tables import read_csv, select
+from agentsim_env.hardware.efficiencies import efficiencies
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.model import Model
-from agentsim_env.hardware.roofline import SEQUENCE_KNOTS, efficiencies, per_sequence_s
+from agentsim_env.hardware.roofline import SEQUENCE_KNOTS, per_sequence_s
 
 GEMMS = ("attn_pre_proj", "attn_post_proj", "mlp_up_proj", "mlp_down_proj")
 SMALL = ("input_layernorm", "post_attention_layernorm", "attn_rope", "mlp_act", "add")

@@ -25,17 +25,20 @@ class Layers:
 
     def __init__(self, model: Model, tp: int, device: "torch.device", dtype: "torch.dtype") -> None:
         """Keep the shapes."""
-        if model.experts:
+        if model.expert_layers:
             raise ValueError(f"{model.name}: expert layers cannot be measured yet")
         self.model, self.tp, self.device, self.dtype = model, tp, device, dtype
-        self.heads, self.kv_heads = max(1, model.heads // tp), model.kv_heads_per_rank(tp)
+        attention, mlp = model.layer.attention, model.layer.mlp
+        assert mlp is not None
+        self.heads, self.kv_heads = max(1, attention.heads // tp), attention.kv_heads_per_rank(tp)
+        self.head_dim, self.width = attention.head_dim, mlp.activated_width // tp
         self.products = dict(
             zip(("qkv_proj", "o_proj", "gate_up_proj", "down_proj"), model.layer_products(tp), strict=True)
         )
 
     def dense(self, tokens: int) -> dict[str, Callable[[], Call]]:
         """Makers of the calls that depend on the tokens of a step, by layer."""
-        hidden, width = self.model.hidden, self.model.intermediate // self.tp
+        hidden, width = self.model.hidden, self.width
         makers: dict[str, Callable[[], Call]] = {}
         for name, (n, k) in self.products.items():
             makers[name] = lambda n=n, k=k: self._product(tokens, n, k)
@@ -62,13 +65,13 @@ class Layers:
 
         calls: list[Callable[[], object]] = []
         if chunk:
-            query = self._random(1, self.heads, chunk, self.model.head_dim)
-            key, value = (self._random(1, self.heads, chunk + cached, self.model.head_dim) for _ in range(2))
+            query = self._random(1, self.heads, chunk, self.head_dim)
+            key, value = (self._random(1, self.heads, chunk + cached, self.head_dim) for _ in range(2))
             mask = causal_lower_right(chunk, chunk + cached)
             calls.append(lambda: attend(query, key, value, attn_mask=mask))
         if decodes:
-            one = self._random(decodes, self.heads, 1, self.model.head_dim)
-            keys, values = (self._random(decodes, self.kv_heads, context + 1, self.model.head_dim) for _ in range(2))
+            one = self._random(decodes, self.heads, 1, self.head_dim)
+            keys, values = (self._random(decodes, self.kv_heads, context + 1, self.head_dim) for _ in range(2))
             grouped = self.heads != self.kv_heads
             calls.append(lambda: attend(one, keys, values, enable_gqa=grouped))
 
@@ -82,7 +85,7 @@ class Layers:
     def attention_bytes(self, chunk: int, cached: int, decodes: int, context: int) -> float:
         """Bytes of the operands of `attention`."""
         prefill = (chunk + cached) * self.heads * (chunk > 0)
-        return 2.0 * 2 * self.model.head_dim * (prefill + decodes * (context + 1) * self.kv_heads)
+        return 2.0 * 2 * self.head_dim * (prefill + decodes * (context + 1) * self.kv_heads)
 
     def _random(self, *shape: int) -> "torch.Tensor":
         import torch
@@ -113,8 +116,8 @@ class Layers:
     def _rotary(self, tokens: int) -> Call:
         import torch
 
-        heads = self._random(tokens, self.heads + self.kv_heads, self.model.head_dim)
-        cosine, sine = (self._random(tokens, 1, self.model.head_dim) for _ in range(2))
+        heads = self._random(tokens, self.heads + self.kv_heads, self.head_dim)
+        cosine, sine = (self._random(tokens, 1, self.head_dim) for _ in range(2))
 
         def run(_: int) -> object:
             one, other = heads.chunk(2, dim=-1)

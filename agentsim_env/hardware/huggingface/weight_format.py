@@ -1,0 +1,98 @@
+"""The number format of the published weights, from `quantization_config`."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from agentsim_env.hardware.dtypes import UnknownHardwareError
+from agentsim_env.hardware.huggingface.fields import Fields
+from agentsim_env.hardware.layers import Part
+from agentsim_env.hardware.model import Checkpoint
+
+IN_16_BITS = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "modules_to_not_quantize")
+PARTS: Mapping[Part, re.Pattern[str]] = {
+    "attention": re.compile(r"attn|attention|mixer|mamba"),
+    "shared": re.compile(r"shared_experts?(?!_gate)"),
+    "mlp": re.compile(r"mlp(?!.*expert).*(up|down|gate_up)"),
+}
+FORMATS = {"FP8": "fp8", "NVFP4": "fp4", "MXFP4": "mxfp4"}
+ALLOWED = (
+    "fp8, fbgemm_fp8, mxfp4, modelopt (FP8, NVFP4), compressed-tensors (floats of 8 or 4 bits, integers of 4 bits) and "
+    "awq, gptq, auto-round of 4 bits"
+)
+
+
+def checkpoint(fields: Fields, layers: int) -> Checkpoint:
+    """The format of the weights; 16 bits where nothing is said (32-bit ones are narrowed by engines).
+
+    Raises:
+        UnknownHardwareError: If the format is one that is not costed.
+    """
+    _ = "torch_dtype" in fields, "dtype" in fields
+    if "quantization" in fields and fields.get("quantization_config") in (None, fields.get("quantization")):
+        raise fields.refuse("quantization", f"not costed; of quantization_config, these are: {ALLOWED}")
+    quantised = fields.nested("quantization_config")
+    if quantised is None or not quantised.values:
+        return Checkpoint()
+    return Checkpoint(_dtype(quantised), _kept(quantised, layers))
+
+
+def _dtype(quantised: Fields) -> str:
+    method = quantised.word("quant_method").lower().removesuffix("_marlin").replace("_", "-")
+    if method in ("fp8", "fbgemm-fp8", "mxfp4"):
+        return "mxfp4" if method == "mxfp4" else "fp8"
+    if method in ("awq", "gptq", "auto-round"):
+        bits = quantised.whole(("bits", "w_bit"), 4, high=64)
+        if bits != 4:
+            raise quantised.refuse("bits", "only integers of 4 bits are costed")
+        return "int4"
+    if method == "compressed-tensors" or (method.startswith("modelopt") and "quant_algo" not in quantised):
+        return _of_groups(quantised)
+    if method.startswith("modelopt") and quantised.word("quant_algo").upper() in FORMATS:
+        return FORMATS[quantised.word("quant_algo").upper()]
+    key = "quant_algo" if method.startswith("modelopt") else "quant_method"
+    raise quantised.refuse(key, f"not costed; these are: {ALLOWED}")
+
+
+def _of_groups(quantised: Fields) -> str:
+    groups = quantised.nested("config_groups")
+    found: set[str] = set()
+    for name in () if groups is None else groups.values:
+        group = groups.nested(name) if groups is not None else None
+        weights = None if group is None else group.nested("weights")
+        if weights is not None:
+            found.add(_of_weights(weights, quantised.get("format") or (group.get("format") if group else None)))
+    if len(found) != 1:
+        which = " and ".join(sorted(found)) or "no format"
+        raise UnknownHardwareError(f"{quantised.place}: config_groups: {which}; one format for all of them is costed")
+    return found.pop()
+
+
+def _of_weights(weights: Fields, form: Any) -> str:
+    bits, kind = weights.whole(("num_bits",), high=64), weights.word("type", "int")
+    if (bits, kind) == (8, "float"):
+        return "fp8"
+    if (bits, kind) == (4, "float"):
+        return "mxfp4" if "mxfp4" in str(form) or weights.get("group_size") == 32 else "fp4"
+    if (bits, kind) == (4, "int"):
+        return "int4"
+    raise weights.refuse("num_bits", f"weights of {bits} bits of type {kind} are not costed; these are: {ALLOWED}")
+
+
+def _kept(quantised: Fields, layers: int) -> frozenset[Part]:
+    """Parts of the layers that stay in 16 bits: those named for all layers, or for more than half of them."""
+    patterns: list[str] = []
+    for key in IN_16_BITS:
+        value = quantised.get(key)
+        if isinstance(value, list):
+            patterns += [item for item in value if isinstance(item, str)]
+    return frozenset(part for part, regex in PARTS.items() if _covers(filter(regex.search, patterns), layers))
+
+
+def _covers(patterns: Iterable[str], layers: int) -> bool:
+    numbered: set[str] = set()
+    for pattern in patterns:
+        if (found := re.search(r"layers\\?\.(\d+)\b", pattern)) is None:
+            return True
+        numbered.add(found.group(1))
+    return 2 * len(numbered) > layers

@@ -21,6 +21,7 @@ from agentsim_env.engine.decisions import (
     TRUNCATED,
 )
 from agentsim_env.engine.entry import Core
+from agentsim_env.engine.limits import longest_context_tokens
 from agentsim_env.engine.state import NONE, State
 from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware import Engine, resolve
@@ -290,10 +291,7 @@ class Simulator:
             "warmup_programs": self.scenario.episode.warmup_programs,
             "slo": self.scenario.slo.model_dump(exclude_none=True),
             "estimated": any(engine.estimated for engine in self.engines),
-            "longest_context_tokens": max(
-                min(engine.max_model_len_tokens, engine.kv_blocks * self.blueprint.block_size)
-                for engine in self.engines
-            ),
+            "longest_context_tokens": longest_context_tokens(self.engines, self.blueprint.block_size),
         }
 
 

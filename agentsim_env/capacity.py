@@ -38,7 +38,8 @@ def capacity_per_s(scenario: "Scenario") -> float:
         scenario: Its arrivals, reward, episode and objectives do not matter.
 
     Raises:
-        ScenarioError: There is no such rate: no program is done, or more programs in progress are always better.
+        ScenarioError: There is no such rate: no program fits on an instance, the rules let none be done, or more
+            programs in progress are always better.
     """
     path = CACHE_ROOT / "capacity" / f"{_key(scenario)}.json"
     known = _known(path)
@@ -55,11 +56,11 @@ def capacity_per_s(scenario: "Scenario") -> float:
 def with_rate(scenario: "Scenario") -> "Scenario":
     """The scenario with its load spelled out as a rate: whatever its rules become, its programs arrive as before."""
     from agentsim_env.scenario import load_scenario
+    from agentsim_env.workload import prepare
 
-    load = getattr(scenario.workload.arrivals, "load", None)
-    if load is None:
+    if getattr(scenario.workload.arrivals, "load", None) is None:
         return scenario
-    return load_scenario(scenario, {"workload.arrivals.rate_per_s": load * capacity_per_s(scenario)})
+    return load_scenario(scenario, {"workload.arrivals.rate_per_s": prepare(scenario).rate_per_s})
 
 
 def capacity_curve(scenario: "Scenario") -> list[tuple[int, float]]:
@@ -96,7 +97,7 @@ def completion_rate(scenario: "Scenario", users: int) -> float:
         users: Programs in progress; as many as the trace has, if it has fewer.
 
     Raises:
-        ScenarioError: The run got stuck.
+        ScenarioError: No program fits on an instance, or the run got stuck.
     """
     from agentsim_env.scenario import load_scenario
     from agentsim_env.simulator import SimulationError, Simulator
@@ -209,15 +210,10 @@ def _sources() -> str:
 
 def _hardware(scenario: "Scenario") -> str:
     """Hash of the latency and the KV capacity of each instance."""
-    from agentsim_env.hardware import resolve
-    from agentsim_env.scenario import ScenarioError
+    from agentsim_env.unserved import engines_of
 
     digest = hashlib.sha256()
-    try:
-        engines = resolve(scenario.cluster)
-    except ValueError as error:
-        raise ScenarioError(f"{scenario.name}: {error}") from error
-    for engine in engines:
+    for engine in engines_of(scenario):
         numbers = [value for name, value in vars(engine.profile).items() if isinstance(value, (float, np.ndarray))]
         digest.update(np.concatenate([np.atleast_1d(value) for value in [*numbers, float(engine.kv_blocks)]]).tobytes())
     return digest.hexdigest()[:16]

@@ -24,13 +24,15 @@ from agentsim_env.engine.entry import Core
 from agentsim_env.engine.limits import longest_context_tokens
 from agentsim_env.engine.state import NONE, State
 from agentsim_env.errors import AgentSimError
-from agentsim_env.hardware import Engine, resolve
+from agentsim_env.hardware import Engine
 from agentsim_env.lower_memory import lower_memory
 from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
 from agentsim_env.scenario.registries import rule_parameters
+from agentsim_env.unserved import engines_of, find_unserved, limit
 from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
+from agentsim_env.workload.programs import longest_contexts
 from agentsim_env.workload.recorded import Recorded
 
 FAULT_HORIZON_S = 1e6
@@ -114,7 +116,7 @@ class Simulator:
         source: WorkloadSource | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        self.engines: list[Engine] = _engines(self.scenario)
+        self.engines: list[Engine] = engines_of(self.scenario)
         # Load is a fraction of the capacity under the scenario's own rules: other rules face the same arrivals.
         self.source = prepare(self.scenario) if source is None else source
         if bundle is not None:
@@ -137,9 +139,14 @@ class Simulator:
         Args:
             seed: Of the workload, the faults and the chance inside rules.
             programs: A workload to run instead of the drawn one.
+
+        Raises:
+            ScenarioError: The scenario is strict, and a program fits on no instance.
         """
         self.seed = seed
         self.programs = self.source.draw(seed) if programs is None else programs
+        if self.scenario.workload.strict:
+            find_unserved(self.scenario, longest_contexts(self.programs))
         horizon_s = self.scenario.episode.time_limit_s or FAULT_HORIZON_S
         faults = draw_faults(self.scenario.cluster, horizon_s, np.random.default_rng([seed, 1]))
         self._core = Core(self.blueprint.state(self.programs, faults, seed))
@@ -281,7 +288,8 @@ class Simulator:
     def metadata(self) -> dict[str, Any]:
         """What identifies this run."""
         trace = {"trace": self.source.work.report.describe()} if isinstance(self.source.work, Recorded) else {}
-        return trace | {
+        load = self.source.load.describe() if self.source.load is not None else ""
+        return (trace | {"load": load} if load else trace) | {
             "scenario": self.scenario.name,
             "scenario_hash": self.scenario.content_hash(),
             "seed": self.seed,
@@ -292,6 +300,7 @@ class Simulator:
             "slo": self.scenario.slo.model_dump(exclude_none=True),
             "estimated": any(engine.estimated for engine in self.engines),
             "longest_context_tokens": longest_context_tokens(self.engines, self.blueprint.block_size),
+            "longest_context": limit(self.scenario, self.engines),
         }
 
 
@@ -302,13 +311,6 @@ def stuck_message(state: State) -> str:
     world = state.world[0]
     left = len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
     return f"the simulation is stuck at {world['now_s']:.3f} s with {left} programs to go: {reason}"
-
-
-def _engines(scenario: Scenario) -> list[Engine]:
-    try:
-        return resolve(scenario.cluster)
-    except ValueError as error:
-        raise ScenarioError(f"{scenario.name}: {error}") from error
 
 
 def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:

@@ -1,6 +1,7 @@
 """Capacity: what `load` is a fraction of."""
 
 import json
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from agentsim_env import Scenario, ScenarioError, Simulator, capacity, hardware, load_scenario
-from agentsim_env.capacity import capacity_curve, capacity_per_s, completion_rate
+from agentsim_env.capacity import capacity_curve, capacity_per_s, completion_rate, with_rate
 from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.workload import prepare
 from tests.small import small
@@ -146,10 +147,18 @@ def test_half_the_capacity_is_stable_and_twice_is_not(cache: Path) -> None:
     assert growth[2.0] > 2.0
 
 
+def served(scenario: Scenario) -> tuple[int, int]:
+    """Programs in a sample of a mix, and how many of them the cluster can serve."""
+    unserved = prepare(scenario, rate_per_s=1.0).unserved
+    assert unserved is not None
+    return unserved.programs, unserved.programs - unserved.unserved
+
+
 @pytest.mark.parametrize(("longest_tokens", "fail"), [(131_072, 0), (65_536, 20), (40_000, 82), (30_000, 129)])
 def test_only_what_is_done_counts(longest_tokens: int, fail: int) -> None:
     """The rate is that of the programs that are done in a closed loop, whatever else ends in it."""
     scenario = load_scenario("coding_agents", {"cluster.instances.0.max_model_len_tokens": longest_tokens})
+    assert served(scenario) == (192, 192 - fail)
     loop = {"process": "closed_loop", "users": 32, "think_time_s": 0.0}
     closed = {"workload.arrivals": loop, "episode": {"programs": 192, "warmup_programs": 0}}
     simulator = Simulator(load_scenario(scenario, closed))
@@ -160,6 +169,23 @@ def test_only_what_is_done_counts(longest_tokens: int, fail: int) -> None:
     assert len(done_s) == 192 - fail
     first, last = int(0.3 * len(done_s)), int(0.8 * len(done_s))
     assert completion_rate(scenario, users=32) == (last - first) / (done_s[last] - done_s[first])
+
+
+def test_programs_that_fit_nowhere_arrive_on_top_of_those_that_load_counts(cache: Path) -> None:
+    changes = {"cluster.instances.0.max_model_len_tokens": 40_000, "workload.arrivals.load": 0.5}
+    scenario = load_scenario(load_scenario("coding_agents").model_dump(mode="json", exclude_unset=True), changes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        source = prepare(scenario)
+    programs, can_be_served = served(scenario)
+    assert source.load is not None
+    assert source.load.capacity_per_s == capacity_per_s(scenario)
+    assert source.rate_per_s == source.load.rate_per_s
+    assert source.rate_per_s == pytest.approx(0.5 * capacity_per_s(scenario) * programs / can_be_served)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spelled = with_rate(scenario).workload.arrivals
+    assert getattr(spelled, "rate_per_s", None) == source.rate_per_s
 
 
 def tiny_trace(folder: Path, sessions: list[list[int]]) -> Path:

@@ -4,6 +4,9 @@ Everything heavy is imported inside the commands, so that help and errors come a
 """
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -19,7 +22,8 @@ class _PlainErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
         try:
-            return super().invoke(ctx)
+            with _plain_warnings():
+                return super().invoke(ctx)
         except ImportError as error:
             _explain_another_package(error)
             raise
@@ -31,6 +35,26 @@ class _PlainErrors(TyperGroup):
             if type(error).__module__.partition(".")[0] not in _OURS:
                 raise
             _fail(str(error))
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Prints each of our own warnings once, as a sentence for the user."""
+    from agentsim_env.errors import AgentSimWarning
+
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, AgentSimWarning):
+            show_others(message, category, *place, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            typer.echo(f"agentsim: warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AgentSimWarning)
+        show_others, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def _fail(message: str) -> NoReturn:
@@ -163,7 +187,7 @@ def train(
     from training.checkpoint import latest_checkpoint
     from training.train import run
 
-    _describe_trace(load_run(folder)[1])
+    _describe_workload(load_run(folder)[1])
     if resume is not None:
         checkpoint = latest_checkpoint(resume)
         typer.echo(f"Going on from {checkpoint}" if checkpoint else f"{resume} has no checkpoint: beginning anew")
@@ -209,7 +233,7 @@ def evaluate(
         jobs=jobs,
         console=console,
     )
-    _describe_trace(results.scenario)
+    _describe_workload(results.scenario)
     print_table(results, console)
     if out is not None:
         save(results, out, listed)
@@ -307,14 +331,19 @@ def schema() -> None:
     typer.echo(json.dumps(file_schema(), indent=2))
 
 
-def _describe_trace(scenario: Any) -> None:
-    """Says what was read, skipped and cut of the trace that a scenario names, if it names one."""
-    workload = scenario.workload
+def _describe_workload(scenario: Any) -> None:
+    """Says what was read, skipped and cut of the trace of a scenario, if it has one, and what fits on no instance."""
+    from agentsim_env.workload import prepare
+
+    workload, source = scenario.workload, prepare(scenario)
     if workload.trace is not None:
         from agentsim_env.workload.recorded import read_source
 
         report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
         typer.echo(report.describe())
+    if source.load is None:  # else it was a warning
+        for note in source.notes():
+            typer.echo(note)
 
 
 def _console() -> Any:

@@ -6,6 +6,7 @@ two means have.
 """
 
 import multiprocessing
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.progress import track
 from agents import Agent, RuleAgent, make_agent
 from agents.protocol import bind
 from agentsim_env import Scenario, Simulator
+from agentsim_env.errors import AgentSimWarning
 from training.environments import find_environment, load, make_environment
 from training.errors import TrainingError
 from training.results import Results
@@ -84,10 +86,11 @@ def evaluate(
     made = [make_agent(agent, found.kinds) for agent in agents]
     names = _names(made)
     loaded = load(scenario, overrides, trace, bundle, environment)
+    notes = workloads(loaded, TEST).notes()
     contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made))
     reference = _reference(reference, names, made, found.default_rule(loaded))
     played = dict(_play_all(contest, seeds, jobs, console))
-    return Results(environment, contest.scenario, names, seeds, reference, [played[seed] for seed in seeds])
+    return Results(environment, contest.scenario, names, seeds, reference, [played[seed] for seed in seeds], notes)
 
 
 def _names(made: Sequence[Agent]) -> tuple[str, ...]:
@@ -134,7 +137,9 @@ def _play_in_processes(contest: Contest, seeds: Sequence[int], jobs: int) -> Ite
 
 
 def _play_chunk(contest: Contest, seeds: Sequence[int]) -> list[tuple[int, list[Rollout]]]:
-    return list(_play_alone(contest, seeds))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AgentSimWarning)  # the first seed, in the parent, has said it
+        return list(_play_alone(contest, seeds))
 
 
 class Player:

@@ -49,15 +49,29 @@ def load_scenario(
     data: Any = {}
     for below in layers:
         data = merge(data, below.data)
+    below_overrides = data
     for label, path, value in pairs(overrides):
         for part in _unbundled(layer(data, label, path, value)):
             layers.append(part)
             data = merge(data, part.data)
     data = _with_trace_path(data, Path())
     try:
-        return Scenario.model_validate(data)
+        scenario = Scenario.model_validate(data)
     except ValidationError as error:
         raise ScenarioError(explain(error, data, layers)) from error
+    if overrides or isinstance(source, Scenario):
+        return scenario.laid_over(_filed(source, below_overrides))
+    return scenario
+
+
+def _filed(source: str | Path | Mapping[str, Any] | Scenario | None, data: Any) -> Scenario | None:
+    """The scenario that overrides are laid over, before any: a scenario may have had others laid over it already."""
+    if isinstance(source, Scenario):
+        return source.as_filed or source
+    try:
+        return Scenario.model_validate(_with_trace_path(data, Path()))
+    except ValidationError:  # the overrides are what makes a scenario of the file
+        return None
 
 
 def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[Layer]:

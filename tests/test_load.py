@@ -13,7 +13,7 @@ from agentsim_env.load import LoadWarning
 from agentsim_env.metrics.report import markdown
 from agentsim_env.workload import prepare
 from training.environments import load
-from training.evaluate import evaluate
+from training.evaluate import Contest, _play_chunk, evaluate
 from training.tables import markdown as table
 
 KV = "cluster.instances.0.kv_blocks"
@@ -127,6 +127,14 @@ def test_both_rates_are_in_the_results_of_an_evaluation() -> None:
     with pytest.warns(LoadWarning):
         results = evaluate(["random"], scenario=scenario, seeds=1)
     assert "\nNote: load 1.2 means 0.24 programs per second here and 0.48 in the scenario" in table(results)
+
+
+def test_processes_of_an_evaluation_do_not_repeat_what_was_said() -> None:
+    scenario = load_scenario("tool_chat", {KV: 8000, "episode": {"programs": 6, "warmup_programs": 1}})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len(_play_chunk(Contest("routing", scenario, ("random",)), (0,))) == 1
+    assert caught == []
 
 
 def test_rules_that_are_replaced_leave_the_arrivals_alone() -> None:

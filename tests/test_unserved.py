@@ -116,6 +116,13 @@ def test_a_load_with_programs_that_fit_nowhere_is_a_warning(tokens: int, unserve
     assert "workload.strict" in warning
 
 
+def test_programs_of_a_trace_are_counted_all(tmp_path: Path) -> None:
+    trace = trace_of(tmp_path, *([100] * 400), 5000)
+    changes = {KV: 100, "workload.trace": {"path": str(trace)}, "episode": {"programs": 5, "warmup_programs": 0}}
+    (warning,) = given(load_scenario("coding_agents", changes), Simulator)
+    assert "1 of 401 programs need more: up to 5,008 tokens" in warning
+
+
 def test_the_warning_is_there_once_and_not_for_each_episode() -> None:
     def episodes(scenario: Scenario) -> None:
         env = gymnasium.make("AgentSim/Routing-v0", scenario=scenario)

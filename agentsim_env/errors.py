@@ -1,4 +1,4 @@
-"""The base of all errors that this package raises on purpose."""
+"""The bases of all errors that this package raises, and of all warnings that it gives, on purpose."""
 
 
 class AgentSimError(Exception):
@@ -7,3 +7,7 @@ class AgentSimError(Exception):
     Each part of the package has a kind of its own; all of them are this one, so that a caller, and the command line,
     can tell a wrong input from a fault of ours.
     """
+
+
+class AgentSimWarning(UserWarning):
+    """Something works, but may not mean what whoever asked for it thinks; the message says what it means."""

@@ -23,9 +23,10 @@ from agentsim_env.engine.decisions import (
     TRUNCATED,
 )
 from agentsim_env.engine.entry import Core
+from agentsim_env.engine.limits import longest_context_tokens
 from agentsim_env.engine.state import NONE, State
 from agentsim_env.errors import AgentSimError
-from agentsim_env.hardware import Engine, resolve
+from agentsim_env.hardware import Engine
 from agentsim_env.limits import LONGEST_S
 from agentsim_env.lower_memory import lower_memory
 from agentsim_env.metrics import Records, summarise
@@ -33,8 +34,10 @@ from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
 from agentsim_env.scenario.registries import rule_parameters
 from agentsim_env.ticks import check_ticks
+from agentsim_env.unserved import engines_of, find_unserved, limit
 from agentsim_env.workload import Faults, Programs, WorkloadSource, prepare
 from agentsim_env.workload.faults import may_fail
+from agentsim_env.workload.programs import longest_contexts
 from agentsim_env.workload.recorded import Recorded
 
 
@@ -122,7 +125,7 @@ class Simulator:
         source: WorkloadSource | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        self.engines: list[Engine] = _engines(self.scenario)
+        self.engines: list[Engine] = engines_of(self.scenario)
         # Load is a fraction of the capacity under the scenario's own rules: other rules face the same arrivals.
         self.source = prepare(self.scenario) if source is None else source
         if bundle is not None:
@@ -152,12 +155,16 @@ class Simulator:
 
         Raises:
             InvalidProgramsError: A workload, drawn or given, breaks a promise of `Programs`; the episode before stays.
-            ScenarioError: Ticks are too frequent for the times of the workload.
+            ScenarioError: Ticks are too frequent for the times of the workload; or the scenario is strict, and a
+                program fits on no instance.
         """
         programs = self.source.draw(seed) if programs is None else programs
         faults = self._faults(seed)
         check_ticks(self.blueprint, programs, self._planned_s)
-        self._core = Core(self.blueprint.state(programs, faults, seed), faults)
+        state = self.blueprint.state(programs, faults, seed)
+        if self.scenario.workload.strict:
+            find_unserved(self.scenario, longest_contexts(programs))
+        self._core = Core(state, faults)
         self.seed, self.programs = seed, programs
         self.asked, self._decided = NOT_BEGUN, None
 
@@ -337,7 +344,8 @@ class Simulator:
     def metadata(self) -> dict[str, Any]:
         """What identifies this run."""
         trace = {"trace": self.source.work.report.describe()} if isinstance(self.source.work, Recorded) else {}
-        return trace | {
+        load = self.source.load.describe() if self.source.load is not None else ""
+        return (trace | {"load": load} if load else trace) | {
             "scenario": self.scenario.name,
             "scenario_hash": self.scenario.content_hash(),
             "seed": self.seed,
@@ -348,10 +356,8 @@ class Simulator:
             "slo": self.scenario.slo.model_dump(exclude_none=True),
             "reward": self.scenario.reward.model_dump(include={"count_gaps", "reject_penalty_s"}),
             "estimated": any(engine.estimated for engine in self.engines),
-            "longest_context_tokens": max(
-                min(engine.max_model_len_tokens, engine.kv_blocks * self.blueprint.block_size)
-                for engine in self.engines
-            ),
+            "longest_context_tokens": longest_context_tokens(self.engines, self.blueprint.block_size),
+            "longest_context": limit(self.scenario, self.engines),
         }
 
 
@@ -367,13 +373,6 @@ def programs_left(state: State) -> int:
     """Programs that have not ended."""
     world = state.world[0]
     return len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
-
-
-def _engines(scenario: Scenario) -> list[Engine]:
-    try:
-        return resolve(scenario.cluster)
-    except ValueError as error:
-        raise ScenarioError(f"{scenario.name}: {error}") from error
 
 
 def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:

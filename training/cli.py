@@ -8,7 +8,9 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -39,7 +41,8 @@ class _PlainErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Runs a command."""
         try:
-            return super().invoke(ctx)
+            with _plain_warnings():
+                return super().invoke(ctx)
         except ImportError as error:
             _explain_another_package(error)
             raise
@@ -62,6 +65,26 @@ def _is_ours(error: Exception) -> bool:
     from agentsim_env.errors import AgentSimError
 
     return isinstance(error, AgentSimError)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Prints each of our own warnings once, as a sentence for the user."""
+    from agentsim_env.errors import AgentSimWarning
+
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, AgentSimWarning):
+            show_others(message, category, *place, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            typer.echo(f"agentsim: warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AgentSimWarning)
+        show_others, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 def _fail(message: str) -> NoReturn:
@@ -242,7 +265,7 @@ def train(
     from training.train import run
 
     loaded = load_run(folder)[1]
-    _describe_trace(loaded)
+    _describe_workload(loaded)
     go_on = f"agentsim train --resume {shlex.quote(str(folder))}"
     typer.echo(f"Training in {folder}; if it stops, go on with: {go_on}")
     try:
@@ -312,7 +335,7 @@ def evaluate(
         _report_stopped(stopped, out)
     if out is not None:
         save(results, out, listed)
-    _describe_trace(results.scenario)
+    _describe_workload(results.scenario)
     print_table(results, console)
     if out is not None:
         typer.echo(f"Written to {out}: results.md, .csv, .json and .png, episodes.csv, scenario.yaml")
@@ -429,14 +452,19 @@ def schema() -> None:
     typer.echo(json.dumps(file_schema(), indent=2))
 
 
-def _describe_trace(scenario: Any) -> None:
-    """Says what was read, skipped and cut of the trace that a scenario names, if it names one."""
-    workload = scenario.workload
+def _describe_workload(scenario: Any) -> None:
+    """Says what was read, skipped and cut of the trace of a scenario, if it has one, and what fits on no instance."""
+    from agentsim_env.workload import prepare
+
+    workload, source = scenario.workload, prepare(scenario)
     if workload.trace is not None:
         from agentsim_env.workload.recorded import read_source
 
         report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
         typer.echo(report.describe())
+    if source.load is None:  # else it was a warning
+        for note in source.notes():
+            typer.echo(note)
 
 
 def _console() -> Any:

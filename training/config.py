@@ -113,9 +113,9 @@ def create_run(
         checkpoint_every=_at_least(1, "checkpoint_every", checkpoint_every or max(1, steps // 20)),
         scenario_hash=loaded.content_hash(),
     )
-    if loaded.workload.trace is not None:
-        for split in (TRAINING, VALIDATION):
-            workloads(loaded, split)
+    # Whatever is wrong with the programs or their rate is said before there is a folder.
+    for split in (TRAINING, VALIDATION) if loaded.workload.trace is not None else (TRAINING,):
+        workloads(loaded, split)
     folder = _folder(out, f"{environment}-{algo}-{_as_name(loaded.name)}-seed{seed}")
     with locked(folder):
         _refuse_a_run(folder)

@@ -5,6 +5,7 @@ checked), so agents are compared seed by seed: the difference to a reference age
 two means have.
 """
 
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.progress import track
 from agents import Agent, RuleAgent, make_agent
 from agents.protocol import bind
 from agentsim_env import Scenario, Simulator
+from agentsim_env.errors import AgentSimWarning
 from training.environments import find_environment, load, make_environment
 from training.errors import TrainingError
 from training.journal import open_journal
@@ -105,6 +107,7 @@ def evaluate(
     made = [make_agent(agent, found.kinds, trust) for agent in agents]
     names = _names(made)
     loaded = load(scenario, overrides, trace, bundle, environment)
+    notes = workloads(loaded, TEST).notes()
     contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made), trust)
     reference = _reference(reference, names, made, found.default_rule(loaded))
     journal = open_journal(keep, environment, loaded, agents, names, console)
@@ -112,7 +115,7 @@ def evaluate(
 
     def results() -> Results:
         done = tuple(seed for seed in seeds if seed in played)
-        return Results(environment, loaded, names, done, reference, [played[seed] for seed in done])
+        return Results(environment, loaded, names, done, reference, [played[seed] for seed in done], notes)
 
     left = [seed for seed in seeds if seed not in played]
     try:
@@ -156,7 +159,7 @@ def _play_all(
 
 def _play_alone(contest: Contest, seeds: Sequence[int]) -> Generator[tuple[int, list[Rollout]]]:
     if seeds:
-        play_seed = player(contest)
+        play_seed = Player(contest).play
         for seed in seeds:
             yield seed, play_seed(seed)
 
@@ -168,8 +171,10 @@ def _play_together(contest: Contest, seeds: Sequence[int], jobs: int) -> Generat
 
 
 def player(contest: Contest) -> Callable[[int], list[Rollout]]:
-    """What plays the seeds of a contest."""
-    return Player(contest).play
+    """What plays the seeds of a contest in a process of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AgentSimWarning)  # the first seed, in the parent, has said it
+        return Player(contest).play
 
 
 class Player:

@@ -46,6 +46,7 @@ class Results:
         seeds: The seeds.
         reference: Name of the agent that the others are compared with.
         rollouts: For each seed, the episode of each agent.
+        notes: What has to be known of the workload: programs that fit on no instance, a load that means another rate.
     """
 
     environment: str
@@ -54,6 +55,7 @@ class Results:
     seeds: tuple[int, ...]
     reference: str
     rollouts: Sequence[Sequence[Rollout]]
+    notes: Sequence[str] = ()
 
     def values(self, agent: str, metric: str) -> np.ndarray:
         """A metric of an agent, one value a seed; NaN where an episode has no sample of it."""

@@ -60,6 +60,7 @@ def markdown(results: Results) -> str:
         "",
         caption(results),
         "",
+        *(line for note in results.notes for line in (f"Note: {note}.", "")),
         _line(headings),
         _line(["---", *["---:"] * (len(headings) - 1)]),
     ]

@@ -13,12 +13,12 @@ from agentsim_env.engine.directory import FIRST_PLACES
 from agentsim_env.engine.entry import FAULTS_AT_ONCE, FIRST_SLICE
 from agentsim_env.engine.future import due_after, uses_of
 from agentsim_env.engine.jit import COMPILED
+from agentsim_env.engine.limits import held_tokens, longest_context_tokens, taken_tokens
 from agentsim_env.engine.rules.tables import RULES, TABLES
 from agentsim_env.engine.sharing import shared_prefixes
 from agentsim_env.engine.state import (
     AHEAD_RUN,
     CXL,
-    DECODE_MODE,
     DUE,
     EVENT,
     FINISH,
@@ -199,7 +199,7 @@ class Blueprint:
         max_tokens = max(engine.max_num_batched_tokens for engine in self.engines)
         if any(engine.mode == "prefill_first" for engine in self.engines):
             # A whole prompt may be above the budget of an iteration.
-            max_tokens = max(max_tokens, *(self._max_context(engine) for engine in self.engines))
+            max_tokens = max(max_tokens, *(held_tokens(engine, self.block_size) for engine in self.engines))
         max_seqs = max(engine.max_num_seqs for engine in self.engines)
         rows = [_latency_rows(profile, max_tokens, max_seqs) for profile in profiles]
         set_ = object.__setattr__
@@ -224,23 +224,15 @@ class Blueprint:
             rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
         for name in ("due_at", "pin", "peer_link", "joining", "departing", "load_head", "acting_head", "acting_tail"):
             rows[name] = NONE
-        decoding = [self._max_context(engine) for engine in self.engines if engine.mode == "decode"]
+        rows["max_context"] = taken_tokens(self.engines, self.block_size)
         for row, engine in zip(rows, self.engines, strict=True):
             row["profile"] = next(k for k, profile in enumerate(profiles) if profile is engine.profile)
             row["mode"] = MODES.index(engine.mode)
             row["max_num_seqs"] = engine.max_num_seqs
             row["max_tokens"] = engine.max_num_batched_tokens
-            row["max_context"] = self._max_context(engine)
-            if engine.mode == "prefill":
-                # What it prefills has to find a place elsewhere.
-                row["max_context"] = min(row["max_context"], max(decoding))
             row["up"] = engine.start_s <= 0
             row["block_bytes"] = engine.kv_bytes_per_token * self.block_size
         return rows
-
-    def _max_context(self, engine: Any) -> int:
-        """Longest prompt and output that fit an engine."""
-        return min(engine.max_model_len_tokens, engine.kv_blocks * self.block_size)
 
     def rule_of(self, kind: str) -> str:
         """Name of the rule that answers a kind of decision."""
@@ -314,7 +306,7 @@ class Blueprint:
         world["faults"] = len(first)
         world["faults_until_s"] = first["time_s"][-1] if has_more else np.inf
         world["n_places"] = FIRST_PLACES
-        world["longest_context"] = instance["max_context"][instance["mode"] != DECODE_MODE].max()
+        world["longest_context"] = longest_context_tokens(self.engines, self.block_size)
         world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
         state = State(
             world=world,

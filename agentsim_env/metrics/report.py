@@ -100,12 +100,13 @@ def heading(records: "Records") -> str:
 
 
 def notes(records: "Records") -> list[str]:
-    """What has to be known about the workload: the trace that it comes from, and why programs failed."""
-    found = [records.metadata["trace"]] if "trace" in records.metadata else []
+    """What has to be known about the workload: its trace, what its load means, and why programs failed."""
+    known = records.metadata
+    found = [known[name] for name in ("trace", "load") if name in known]
     if failed := int((records.programs["state"] == "failed").sum()):
-        longest = records.metadata.get("longest_context_tokens")
-        fits = f": no instance takes more than {longest:,} tokens" if longest else ""
-        hint = "; workload.trace.max_context_tokens cuts such programs off" if "trace" in records.metadata else ""
+        longest = known.get("longest_context") or f"{known.get('longest_context_tokens', 0):,} tokens"
+        fits = f": no instance takes more than {longest}" if "longest_context_tokens" in known else ""
+        hint = "; workload.trace.max_context_tokens cuts such programs off" if "trace" in known else ""
         found.append(f"{failed:,} programs failed at a turn whose context fits on no instance{fits}{hint}")
     for kind, rule, shown in idle_rules(records):
         found.append(f"{kind}: {rule} never did what it is for: no {' or '.join(_words(name) for name in shown)}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agentsim_env.engine.limits import held_tokens
 from agentsim_env.engine.state import MODES
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def fleet(engines: Sequence["Engine"], block_size: int) -> Fleet:
             engine.profile,
             _most_tokens(engine, block_size),
             engine.max_num_seqs,
-            _max_context(engine, block_size),
+            held_tokens(engine, block_size),
             MODES.index(engine.mode),
         )
         for engine in engines
@@ -80,13 +81,9 @@ def fleet(engines: Sequence["Engine"], block_size: int) -> Fleet:
     return _fleet(tuple(kinds))
 
 
-def _max_context(engine: "Engine", block_size: int) -> int:
-    return min(engine.max_model_len_tokens, engine.kv_blocks * block_size)
-
-
 def _most_tokens(engine: "Engine", block_size: int) -> int:
     """Most tokens in one of its iterations; a whole prompt may be above the budget."""
-    whole = _max_context(engine, block_size) if engine.mode == "prefill_first" else 0
+    whole = held_tokens(engine, block_size) if engine.mode == "prefill_first" else 0
     return max(engine.max_num_batched_tokens, whole)
 
 

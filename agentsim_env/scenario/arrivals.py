@@ -25,7 +25,8 @@ class OpenLoop(Part):
     """Mean arrivals of programs per second."""
 
     load: PositiveAmount | None = None
-    """Mean arrivals as a fraction of the measured capacity of the cluster under its default rules."""
+    """Mean arrivals of programs that can be served, as a fraction of the measured capacity of the cluster under its
+    default rules: the highest rate at which it gets programs done. Those that fit on no instance come on top."""
 
 
 class _Renewal(OpenLoop):

@@ -46,26 +46,39 @@ def load_scenario(
         8
     """
     try:
-        layers, data = _merged(source, overrides)
-        try:
-            return Scenario.model_validate(data)
-        except ValidationError as error:
-            raise ScenarioError(explain(error, data, layers)) from error
+        return _loaded(source, overrides)
     except RecursionError:
         raise ScenarioError(f"scenario: is nested too deep; at most {DEEPEST} levels") from None
 
 
-def _merged(source: str | Path | Mapping[str, Any] | Scenario | None, overrides: Overrides) -> tuple[list[Layer], Any]:
-    """The layers of a scenario, and what they come to."""
+def _loaded(source: str | Path | Mapping[str, Any] | Scenario | None, overrides: Overrides) -> Scenario:
     layers = [part for below in _layers(source) for part in _unbundled(below)]
     data: Any = {}
     for below in layers:
         data = merge(data, below.data)
+    below_overrides = data
     for label, path, value in pairs(overrides):
         for part in _unbundled(layer(data, label, path, value)):
             layers.append(part)
             data = merge(data, part.data)
-    return layers, _with_absolute_paths(data, Path())
+    data = _with_absolute_paths(data, Path())
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError(explain(error, data, layers)) from error
+    if overrides or isinstance(source, Scenario):
+        return scenario.laid_over(_filed(source, below_overrides))
+    return scenario
+
+
+def _filed(source: str | Path | Mapping[str, Any] | Scenario | None, data: Any) -> Scenario | None:
+    """The scenario that overrides are laid over, before any: a scenario may have had others laid over it already."""
+    if isinstance(source, Scenario):
+        return source.as_filed or source
+    try:
+        return Scenario.model_validate(_with_absolute_paths(data, Path()))
+    except ValidationError:  # the overrides are what makes a scenario of the file
+        return None
 
 
 def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[Layer]:

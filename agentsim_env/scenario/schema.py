@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from typing import Self
+from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from agentsim_env.scenario.arrivals import FixedTimes
 from agentsim_env.scenario.base import Line, Part
@@ -54,15 +54,44 @@ class Scenario(Part):
     slo: Slo = Slo()
     """What counts as good service."""
 
+    MEASURED: ClassVar[tuple[str, ...]] = ("cluster", "rules", "decisions")
+    """Parts on which the capacity depends, beside the programs."""
+
+    _filed: "Scenario | None" = PrivateAttr(default=None)
+
+    @property
+    def as_filed(self) -> "Scenario | None":
+        """The scenario without the overrides that may change its capacity, and with them what `load` means.
+
+        None if there are none, if it gives no load, or if the programs are not those of the file either.
+        """
+        return self._filed
+
+    def laid_over(self, filed: "Scenario | None") -> Self:
+        """This scenario, which was made by laying overrides over another one, with `as_filed` to tell."""
+        if filed is not None:
+            asked = {"arrivals": self.workload.arrivals, "strict": self.workload.strict}
+            served = filed.workload.model_copy(update=asked)
+            loads = (getattr(scenario.workload.arrivals, "load", None) for scenario in (self, filed))
+            alike = all(getattr(self, name) == getattr(filed, name) for name in self.MEASURED)
+            comparable = None not in loads and not alike and served == self.workload
+            self._filed = filed.model_copy(update={"workload": self.workload}) if comparable else None
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all values are equal, wherever they came from."""
+        return type(other) is type(self) and vars(other) == vars(self)
+
     def content_hash(self) -> str:
         """SHA-256 of everything but the prose, as hexadecimal digits: equal for scenarios that simulate alike.
 
-        A trace, and a model that is a file, count by their content, not by their path.
+        A trace, and a model that is a file, count by their content, not by their path; `workload.strict` does not
+        count: it only refuses.
 
         Raises:
             FileNotFoundError: The trace or the model does not exist.
         """
-        content = self.model_dump(mode="json", exclude=set(PROSE))
+        content = self.model_dump(mode="json", exclude=dict.fromkeys(PROSE, True) | {"workload": {"strict"}})
         own_model = model_file(self.cluster.model)
         if own_model is not None:
             content["cluster"]["model"] = trace_digest(str(own_model))

@@ -130,6 +130,10 @@ class Workload(Part):
     reuse_generated: Flag = True
     """Generated tokens are cache for the next turn. Off for agents that strip reasoning or tokenise the text again."""
 
+    strict: Flag = False
+    """Whether a program that fits on no instance is an error before anything is simulated; else it fails at its first
+    turn that no instance takes, and is counted. That no program fits is always an error."""
+
     tools: dict[Text, ToolServer] = Field(default={})
     """Servers of tools, by the name of the tool; a tool without an entry runs every call at once and never fails."""
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.decisions import ENDED
 from agentsim_env.engine.entry import Core
+from agentsim_env.engine.limits import held_tokens
 from agentsim_env.engine.state import FAILED
 from agentsim_env.validation.engine_description import EngineDescription
 from agentsim_env.validation.measurements import Load, Run
@@ -58,7 +59,7 @@ def simulate(programs: Programs, engine: EngineDescription, tp: int | None, name
     if len(failed):
         turn = programs.turn[programs.program["first_turn"][failed[0]]]
         need = int(turn["prompt_tokens"] + turn["output_tokens"])
-        held = min(engines[0].kv_blocks * engine.block_size_tokens, engines[0].max_model_len_tokens)
+        held = held_tokens(engines[0], engine.block_size_tokens)
         raise ValidationError(f"{name}: a request of {need} tokens; the engine can hold {held}")
     runs = state.turn_run
     timings = Timings(

@@ -4,6 +4,7 @@
 numbers of a workload come from the seed, in one stream a purpose (see `streams`).
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ from agentsim_env.workload.streams import Streams
 from agentsim_env.workload.tool_servers import ToolServers
 
 if TYPE_CHECKING:
+    from agentsim_env.load import Load
     from agentsim_env.scenario.schema import Scenario
+    from agentsim_env.unserved import Unserved
 
 _KEPT_SOURCES = 16
 
@@ -35,6 +38,8 @@ class WorkloadSource:
         times: When they arrive; None: at the times of the trace.
         rate_per_s: Mean rate of arrivals; None where the process has none, or a table is taken as it is.
         servers: Servers of the tools.
+        unserved: How many programs fit on no instance, of all of a trace or of a sample of a mix; None: not known.
+        load: What the load of the scenario comes to; None where it gives a rate or none, or another rate is asked for.
     """
 
     work: Mix | Recorded
@@ -42,6 +47,13 @@ class WorkloadSource:
     times: Times | None
     rate_per_s: float | None
     servers: ToolServers
+    unserved: "Unserved | None" = None
+    load: "Load | None" = None
+
+    def notes(self) -> list[str]:
+        """What has to be known of it: which programs fit nowhere, and whether load means another rate than it did."""
+        found = [self.unserved.describe()] if self.unserved is not None and self.unserved.unserved else []
+        return found + ([self.load.describe()] if self.load is not None and self.load.describe() else [])
 
     def draw(self, seed: int, window: tuple[float, float] | None = None) -> Programs:
         """The workload of an episode.
@@ -70,7 +82,10 @@ class WorkloadSource:
 def prepare(
     scenario: "Scenario", *, rate_per_s: float | None = None, trace_part: tuple[float, float] = (0.0, 1.0)
 ) -> WorkloadSource:
-    """Prepares the workload of a scenario.
+    """Prepares the workload of a scenario; nothing is simulated unless it has a load and its capacity is not known.
+
+    Warns where a load does not mean what it seems to: some programs fit on no instance (`UnservedWarning`), or
+    overrides have changed the capacity (`LoadWarning`).
 
     Args:
         scenario: The scenario.
@@ -78,7 +93,8 @@ def prepare(
         trace_part: Part of a trace to draw from, as fractions: `(0.0, 0.8)` to train, `(0.8, 1.0)` to test.
 
     Raises:
-        ScenarioError: If a server is given for a tool that no program calls, or the part of the trace is empty.
+        ScenarioError: If a server is given for a tool that no program calls, or the part of the trace is empty; if no
+            program fits on an instance, or one does not and the scenario is strict; if it has a load and no capacity.
         TraceError: If the trace cannot be read.
         ValueError: If `rate_per_s` is given for arrivals without a rate.
     """
@@ -93,8 +109,12 @@ def prepare(
         assert workload.mix is not None
         work = Mix(workload.mix, block_size, workload.reuse_generated)
     servers = ToolServers(workload.tools, work.tools)
-    rate_per_s = _rate_per_s(scenario) if rate_per_s is None else _checked_rate(given, rate_per_s)
-    return WorkloadSource(work, n, _times(given, rate_per_s), rate_per_s, servers)
+    unserved, load = _feasible(scenario, work, with_load=rate_per_s is None)
+    if rate_per_s is not None:
+        rate_per_s = _checked_rate(given, rate_per_s)
+    elif isinstance(given, schema.OpenLoop):
+        rate_per_s = given.rate_per_s if load is None else load.rate_per_s
+    return WorkloadSource(work, n, _times(given, rate_per_s), rate_per_s, servers, unserved, load)
 
 
 def draw(scenario: "Scenario", seed: int) -> Programs:
@@ -114,16 +134,22 @@ def draw(scenario: "Scenario", seed: int) -> Programs:
 _sources: dict[str, WorkloadSource] = {}
 
 
-def _rate_per_s(scenario: "Scenario") -> float | None:
-    """Rate that the scenario asks for; None if its arrivals have none, or a table is taken as it is."""
-    given = scenario.workload.arrivals
-    if not isinstance(given, schema.OpenLoop):
-        return None
-    if given.load is None:
-        return given.rate_per_s
-    from agentsim_env.capacity import capacity_per_s
+def _feasible(scenario: "Scenario", work: Mix | Recorded, with_load: bool) -> "tuple[Unserved, Load | None]":
+    """What of a scenario's work cannot be served, and the rate that its load stands for."""
+    from agentsim_env.load import LoadWarning, load_of
+    from agentsim_env.unserved import UnservedWarning, find_unserved
 
-    return given.load * capacity_per_s(scenario)
+    tokens = work.longest_contexts()
+    unserved = find_unserved(scenario, tokens)
+    if not with_load or getattr(scenario.workload.arrivals, "load", None) is None:
+        return unserved, None
+    if unserved.unserved:  # said before the capacity is measured
+        what = "they will fail, and arrive on top of those that load counts; workload.strict makes this an error"
+        warnings.warn(f"{scenario.name}: {unserved.describe()}; {what}", UnservedWarning, stacklevel=3)
+    load = load_of(scenario, unserved, tokens)
+    if load is not None and load.filed_rate_per_s is not None:
+        warnings.warn(f"{scenario.name}: {load.describe()}", LoadWarning, stacklevel=3)
+    return unserved, load
 
 
 def _checked_rate(given: schema.Arrivals, rate_per_s: float) -> float:

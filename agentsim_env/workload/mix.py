@@ -1,20 +1,24 @@
 """Programs drawn from a mix of families."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agentsim_env.workload.arrivals import poisson
 from agentsim_env.workload.compile import Labels, compile_programs, share
 from agentsim_env.workload.families import FAMILIES
 from agentsim_env.workload.families.parameters import FamilyParams
-from agentsim_env.workload.programs import Programs, Tool
+from agentsim_env.workload.programs import Programs, Tool, longest_contexts
 from agentsim_env.workload.shapes import Shapes, merge
 from agentsim_env.workload.streams import Streams
 
 if TYPE_CHECKING:
     from agentsim_env.scenario.workload import MixEntry
     from agentsim_env.workload.arrivals import Times
+
+_SAMPLE = 192
 
 
 class Mix:
@@ -59,6 +63,10 @@ class Mix:
         labels = Labels(self._family_of[entry], self._tenant_of[entry], self.tools, self._families, self._tenants)
         times_of_arrival = times(streams.arrivals, n)
         return compile_programs(shapes, self._shared, labels, times_of_arrival, self._block_size, self._reuse_generated)
+
+    def longest_contexts(self) -> np.ndarray:
+        """Longest context of each program of a sample, in tokens, `int64 [programs]`."""
+        return longest_contexts(self.programs(_SAMPLE, Streams.spawn(0), partial(poisson, rate_per_s=1.0)))
 
     def _part(self, entry: int, n: int, streams: Streams) -> Shapes:
         """Programs of one entry, nodes and tools numbered as for the whole mix."""

@@ -91,3 +91,10 @@ class Programs(NamedTuple):
     tools: tuple[Tool, ...]
     families: tuple[str, ...]
     tenants: tuple[str, ...] = ("default",)
+
+
+def longest_contexts(programs: Programs) -> np.ndarray:
+    """Longest context of each program, prompt and output together, in tokens, `int64 [programs]`."""
+    turn = programs.turn
+    tokens = turn["prompt_tokens"].astype(np.int64) + turn["output_tokens"]
+    return np.maximum.reduceat(tokens, programs.program["first_turn"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agentsim_env.scenario.errors import TooFewProgramsError
-from agentsim_env.workload.programs import Programs
+from agentsim_env.workload.programs import Programs, longest_contexts
 from agentsim_env.workload.streams import Streams
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Recorded:
         trace = read_source(source, block_size, reuse_generated)
         total = len(trace.programs.program)
         if round(part[0] * total) == round(part[1] * total):
-            raise TooFewProgramsError(f"{source.path} has {total} programs, none in the part of it that is asked for")
+            has = f"{total} program{'s' if total > 1 else ''}"
+            raise TooFewProgramsError(f"{source.path} has {has}, none in the part of it that is asked for")
         self._path = source.path
         self._speedup = source.speedup
         self._sampler = TraceSampler(trace.programs, part)
@@ -83,6 +84,10 @@ class Recorded:
         # A deadline counts from an arrival that is not known before the program in front has ended.
         programs.program["deadline_s"] = np.inf
         return programs
+
+    def longest_contexts(self) -> np.ndarray:
+        """Longest context of each program that there is to draw from, in tokens, `int64 [programs]`."""
+        return longest_contexts(self._sampler.programs)[self._sampler.first : self._sampler.end]
 
     @property
     def n_programs(self) -> int:

@@ -170,6 +170,47 @@ def test_a_trace_is_cut_to_what_instances_take(mooncake: Path) -> None:
     assert "programs failed" not in out
 
 
+def test_that_nothing_can_be_served_is_said_at_once() -> None:
+    code, out, err = call("simulate", "-s", "coding_agents", "--set", "cluster.instances.0.kv_blocks=100")
+    assert (code, out) == (2, "")
+    assert err == (
+        "agentsim: coding_agents: nothing can be served: no instance takes more than 1,600 tokens"
+        " (cluster.instances.0.kv_blocks: 100 blocks of 16 tokens), and all of 192 programs need more:"
+        " 17,543 to 122,397 tokens, prompt and output together\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["simulate", "evaluate"])
+def test_what_load_means_is_a_sentence_before_the_work(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agentsim_env import capacity
+
+    monkeypatch.setattr(capacity, "CACHE_ROOT", tmp_path)
+    monkeypatch.setattr(
+        capacity, "capacity_curve", lambda scenario: [(2, scenario.cluster.instances[0].kv_blocks or 8.0)]
+    )
+    agents = ["--agents", "random", "--seeds", "1"] if command == "evaluate" else []
+    few = ["--set", "episode={programs: 6, warmup_programs: 1}"]
+    code, _, err = call(command, *agents, "-s", "tool_chat", *few, "--set", "cluster.instances.0.kv_blocks=500")
+    assert code == 0
+    fits, load = err.splitlines()
+    assert fits.startswith(
+        "agentsim: warning: tool_chat: no instance takes more than 8,000 tokens (cluster.instances.0"
+    )
+    assert "4 of 192 programs need more: up to 9,011 tokens" in fits
+    assert load.startswith("agentsim: warning: tool_chat: load 1.2 means 612.8 programs per second here and 9.6 in the")
+
+
+def test_at_a_rate_what_fits_nowhere_is_said_beside_the_results() -> None:
+    code, out, err = call(
+        "evaluate", "-a", "random", "--seeds", "1", *SETTINGS, "--set", "cluster.instances.0.kv_blocks=1100"
+    )
+    assert code == 0
+    assert not err
+    assert "no instance takes more than 17,600 tokens" in out
+
+
 def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> None:
     folder = new_run()
     code, out, _ = call("train", "--resume", folder, "--steps", "300", "--quiet")

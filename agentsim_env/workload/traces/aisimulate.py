@@ -16,7 +16,8 @@ from agentsim_env.workload.traces.build import TraceBuilder
 from agentsim_env.workload.traces.errors import Problems, TraceError
 from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.graph import topological_order
-from agentsim_env.workload.traces.lines import parse, read_lines, trace_files
+from agentsim_env.workload.traces.lines import parse
+from agentsim_env.workload.traces.opening import TraceFile, trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.sniff import Sample
@@ -55,13 +56,13 @@ class _Wait(NamedTuple):
 
 def detect(sample: Sample) -> bool:
     """Whether a file looks like agentic Mooncake (any version: the reader says which it can read)."""
-    return SCHEMA in sample.text or {"request_id", "input_length"} <= sample.keys
+    return SCHEMA in sample.text or {"request_id", "play_id"} <= sample.keys
 
 
 def read(path: Path, options: ReadOptions) -> Trace:
     """Reads plays as programs; see `docs/traces.md` for dispatch triggers and late roots."""
     problems = Problems(options.skip_bad_lines)
-    files = trace_files(path, (".jsonl",))
+    files = trace_files(path, (".jsonl",), options.max_bytes)
     builder = TraceBuilder(options)
     approximated = 0
     for file in files:
@@ -73,19 +74,20 @@ def read(path: Path, options: ReadOptions) -> Trace:
     return builder.trace("aisimulate", len(files), problems, approximated=approximated)
 
 
-def _plays(file: Path, options: ReadOptions, problems: Problems) -> Iterator[tuple[int, list[_Request]]]:
+def _plays(file: TraceFile, options: ReadOptions, problems: Problems) -> Iterator[tuple[int, list[_Request]]]:
     """The plays of a file in topological order, each with the tokens that its ids stand for."""
-    lines = read_lines(file)
+    lines = file.lines()
     first = next(lines, None)
     if first is None:
-        raise TraceError(file, 0, "", f"is empty; allowed: a header {{'schema': '{SCHEMA}', ...}} and requests")
-    tokens_per_id = options.trace_block_tokens or _header(parse(file, *first))
+        problem = f"has blank lines only; allowed: a header {{'schema': '{SCHEMA}', ...}} and requests"
+        raise TraceError(file.path, 0, "", problem)
+    tokens_per_id = options.trace_block_tokens or _header(parse(file.path, *first))
     requests: dict[str, _Request] = {}
     plays: dict[str, list[str]] = {}
     for number, raw in lines:
         problems.lines += 1
         try:
-            record = parse(file, number, raw)
+            record = parse(file.path, number, raw)
             request = _request(record, tokens_per_id)
             if request.name in requests:
                 raise record.error("request_id", f"{request.name!r} was used before; allowed: one line a request")
@@ -117,7 +119,7 @@ def _request(record: Record, tokens_per_id: int) -> _Request:
         prompt_tokens,
         record.tokens(("output_length", "output_tokens")),
         record.ids("hash_ids", prompt_tokens, tokens_per_id),
-        record.number("not_before_ms", minimum=0.0) / 1e3,
+        record.seconds("not_before_ms", minimum=0.0, per_s=1e3),
         [_dependency(item) for item in record.records("dependencies", [])],
         record,
     )
@@ -127,7 +129,7 @@ def _dependency(record: Record) -> _Dependency:
     return _Dependency(
         record.text("request_id"),
         record.choice("trigger", ("dispatch", "completion")) == "dispatch",
-        record.number("delay_ms", minimum=0.0) / 1e3,
+        record.seconds("delay_ms", minimum=0.0, per_s=1e3),
         _TOOLS[record.choice("relation", tuple(_TOOLS), "sequence")],
     )
 

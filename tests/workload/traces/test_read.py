@@ -68,7 +68,7 @@ def test_formats_are_told_by_content(tmp_path: Path, first: str, name: str) -> N
     assert detect_format(path) == name
 
 
-@pytest.mark.parametrize("content", ["", "a,b,c\n1,2,3\n", '{"a": 1}\n', "PK\x03\x04"])
+@pytest.mark.parametrize("content", ["a,b,c\n1,2,3\n", '{"a": 1}\n', "hello\n"])
 def test_unknown_formats_list_the_known(tmp_path: Path, content: str) -> None:
     path = tmp_path / "trace.txt"
     path.write_text(content)
@@ -106,13 +106,16 @@ def test_options_reach_the_reader(jsonl: Write) -> None:
 
 
 def test_report_describes_itself(jsonl: Write) -> None:
-    report = read_trace(jsonl([request(0, 600, [1, 2], 0), "x"]), skip_bad_lines=True).report
+    rows = [request(60, 600, [1, 2], 0), "x", request(0, 1100, [1, 2, 3]), request(90, 1700, [1, 2, 3, 4])]
+    report = read_trace(jsonl(rows), skip_bad_lines=True).report
     assert report.describe().splitlines() == [
-        "mooncake trace: 1 programs, 1 requests",
-        "600 prompt tokens (0.0% reusable by an unbounded cache), 0 output tokens",
+        "mooncake trace: 2 programs, 3 requests in 90 s",
+        "records out of time order, sorted: 1",
+        "follow-ups found by their ids, chained into 1 programs (sessions: named keeps them apart): 1",
         "outputs of 0 tokens, raised to 1: 1",
         "bad lines, skipped: 1",
         "  trace.jsonl:2: not JSON (Expecting value, column 1)",
+        "3,400 prompt tokens (47.5% reusable by an unbounded cache), 20 output tokens",
     ]
 
 

@@ -30,7 +30,7 @@ from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
 from agentsim_env.scenario.registries import rule_parameters
 from agentsim_env.workload import Programs, WorkloadSource, draw_faults, prepare
-from agentsim_env.workload.recorded import Recorded
+from agentsim_env.workload.recorded import Recorded, described
 
 FAULT_HORIZON_S = 1e6
 """Random failures are drawn up to this time where the episode has no limit."""
@@ -279,7 +279,8 @@ class Simulator:
 
     def metadata(self) -> dict[str, Any]:
         """What identifies this run."""
-        trace = {"trace": self.source.work.report.describe()} if isinstance(self.source.work, Recorded) else {}
+        work = self.source.work
+        trace = {"trace": described(self.scenario.workload, work.report)} if isinstance(work, Recorded) else {}
         return trace | {
             "scenario": self.scenario.name,
             "scenario_hash": self.scenario.content_hash(),

@@ -72,6 +72,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario. Can be repeated."),
 ]
 Trace = Annotated[Path | None, typer.Option(help="Trace whose programs take the place of the scenario's.")]
+Format = Annotated[str | None, typer.Option("--format", help="Format of the trace, where its content does not tell.")]
+Sessions = Annotated[str | None, typer.Option(help="Sessions of the trace: named, or rebuilt from its ids.")]
+MessageMode = Annotated[str | None, typer.Option(help="Prompts of the trace's sessions: history or delta.")]
+TimeUnit = Annotated[str | None, typer.Option(help="Unit of the trace's times: s, ms, us or ns.")]
 Bundle = Annotated[
     str | None, typer.Option("--bundle", "-b", metavar="NAME", help="Rules of a published system, for the scenario's.")
 ]
@@ -115,6 +119,10 @@ def train(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
+    trace_format: Format = None,
+    sessions: Sessions = None,
+    message_mode: MessageMode = None,
+    time_unit: TimeUnit = None,
     bundle: Bundle = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
     envs: Annotated[int | None, typer.Option(min=1, help="Environments side by side.")] = None,
@@ -136,6 +144,7 @@ def train(
     from training.config import create_run, extend, load_run
     from training.environments import find_environment
     from training.errors import TrainingError
+    from training.trace_options import with_trace_options
 
     if (environment is None) == (resume is None):
         raise TrainingError("say what to train, as in agentsim train routing, or give --resume with a run's folder")
@@ -144,11 +153,14 @@ def train(
             extend(resume, steps)
         folder = resume
     else:
+        changes = with_trace_options(
+            overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+        )
         folder = create_run(
             environment or "",
             algo,
             scenario=scenario,
-            overrides=overrides or (),
+            overrides=changes,
             trace=trace,
             bundle=bundle,
             steps=steps,
@@ -184,6 +196,10 @@ def evaluate(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
+    trace_format: Format = None,
+    sessions: Sessions = None,
+    message_mode: MessageMode = None,
+    time_unit: TimeUnit = None,
     bundle: Bundle = None,
     seeds: Seeds = 20,
     jobs: Jobs = 1,
@@ -194,13 +210,16 @@ def evaluate(
     from training.evaluate import evaluate as run
     from training.report import save
     from training.tables import print_table
+    from training.trace_options import with_trace_options
 
     listed = [agent.strip() for agent in agents.split(",") if agent.strip()]
     console = _console()
     results = run(
         listed,
         scenario=scenario,
-        overrides=overrides or (),
+        overrides=with_trace_options(
+            overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+        ),
         trace=trace,
         bundle=bundle,
         environment=environment,
@@ -221,6 +240,10 @@ def simulate(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Annotated[Path | None, typer.Option(help="Trace to replay, all of it and at its own times.")] = None,
+    trace_format: Format = None,
+    sessions: Sessions = None,
+    message_mode: MessageMode = None,
+    time_unit: TimeUnit = None,
     skip_bad_lines: Annotated[bool, typer.Option(help="Count broken lines of the trace and go on.")] = False,
     rule: Annotated[
         list[str] | None, typer.Option(metavar="KIND=NAME", help="Rule for a kind of decision. Can be repeated.")
@@ -232,8 +255,12 @@ def simulate(
     """Run a scenario or replay a trace by its rules, and print the report."""
     from agentsim_env.metrics.report import print_report
     from training.simulate import simulate as run
+    from training.trace_options import with_trace_options
 
-    records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), bundle, seed)
+    changes = with_trace_options(
+        overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+    )
+    records = run(scenario, changes, trace, skip_bad_lines, rule or (), bundle, seed)
     print_report(records)
     if out is not None:
         records.save(out)
@@ -311,10 +338,10 @@ def _describe_trace(scenario: Any) -> None:
     """Says what was read, skipped and cut of the trace that a scenario names, if it names one."""
     workload = scenario.workload
     if workload.trace is not None:
-        from agentsim_env.workload.recorded import read_source
+        from agentsim_env.workload.recorded import described, read_source
 
         report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
-        typer.echo(report.describe())
+        typer.echo(described(workload, report))
 
 
 def _console() -> Any:

@@ -80,9 +80,10 @@ def read_trace(
         time_unit,
         max_bytes,
     )
-    with _foreseen(path, format):
+    with _foreseen(path, "a trace"):
         name = detect_format(path) if format == "auto" else format
-        _check_options(path, name, options)
+    _check_options(path, name, options)
+    with _foreseen(path, name):
         whole = FORMATS[name].read(path, options)
     if not len(whole.programs.program):
         raise TraceError(path, 0, "", f"holds no request that could be read as {name}")

@@ -1,6 +1,7 @@
 """Formats, options, reuse, cutting and sampling."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces import (
     FORMATS,
     ServiceEstimate,
+    Trace,
     TraceError,
     TraceSampler,
+    UnforeseenError,
     cut_programs,
     detect_format,
     hit_blocks,
@@ -75,6 +78,41 @@ def test_unknown_formats_list_the_known(tmp_path: Path, content: str) -> None:
     with pytest.raises(TraceError, match="no known trace format; known: ") as caught:
         read_trace(path)
     assert all(name in str(caught.value) for name in FORMATS)
+
+
+def test_the_page_lists_the_formats() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "traces.md").read_text()
+    table = page.split("| format | layout |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(FORMATS)
+
+
+def test_what_a_reader_does_not_foresee_keeps_its_cause(jsonl: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path, options: object) -> Trace:
+        raise KeyError("x")
+
+    monkeypatch.setitem(FORMATS, "mooncake", FORMATS["mooncake"]._replace(read=broken))
+    with pytest.raises(UnforeseenError, match=r"not readable as mooncake: KeyError \('x'\), .* report it") as caught:
+        read_trace(jsonl([request(0, 600, [1, 2])]))
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(5, "Input/output error"), r"cannot be read \(Input/output error\)"),
+        (MemoryError(), "does not fit into memory"),
+    ],
+)
+def test_what_the_machine_cannot_do_is_no_fault_of_the_reader(
+    jsonl: Write, monkeypatch: pytest.MonkeyPatch, error: BaseException, message: str
+) -> None:
+    def broken(path: Path, options: object) -> Trace:
+        raise error
+
+    monkeypatch.setitem(FORMATS, "mooncake", FORMATS["mooncake"]._replace(read=broken))
+    with pytest.raises(TraceError, match=message) as caught:
+        read_trace(jsonl([request(0, 600, [1, 2])]))
+    assert not isinstance(caught.value, UnforeseenError)
 
 
 def test_what_cannot_be_opened(tmp_path: Path, jsonl: Write) -> None:

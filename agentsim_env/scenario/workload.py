@@ -77,7 +77,7 @@ class TraceSource(Part):
     """Unit of the times whose field does not name it; `null`: the format's own, refused where it cannot be right."""
 
     max_bytes: PositiveNumber | None = None
-    """Bytes of the trace, unpacked and all files together, that are read at most; `null`: 1 GiB."""
+    """Bytes that the trace may take, unpacked and all files together; `null`: 1 GiB, some million requests."""
 
     max_turns: PositiveNumber | None = None
     """Turns of a program at most; it ends before the first one beyond. `null`: no limit."""

@@ -49,7 +49,7 @@ def read_programs(path: Path | str, max_bytes: int | None = None) -> Programs:
 
     Args:
         path: A file.
-        max_bytes: Bytes that are read at most, unpacked; None for 1 GiB.
+        max_bytes: Bytes that it may take, unpacked (see `docs/traces.md`); None for 1 GiB.
 
     Raises:
         FileNotFoundError: No such file.

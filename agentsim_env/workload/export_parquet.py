@@ -130,7 +130,7 @@ def _one_line(error: BaseException) -> str:
 def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
     program = np.zeros(len(table), dtype=PROGRAM)
     for name in _PROGRAM:
-        program[name] = table[name].to_numpy()
+        program[name] = _fitting(path, name, table[name].to_numpy(), PROGRAM[name])
     program["family"] = _indices(table["family"].to_pylist(), header.families)
     program["tenant"] = _indices(table["tenant"].to_pylist(), header.tenants)
     n_turns, turns = _rows(table, "turns", _TURN)
@@ -139,14 +139,15 @@ def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
     turn = np.zeros(len(turns["segment"]), dtype=TURN)
     turn["program"] = np.repeat(np.arange(len(program)), n_turns)
     for name in _TURN:
-        turn[name] = turns[name]
+        turn[name] = _fitting(path, name, turns[name], TURN[name])
     n_edges, edges = _rows(table, "edges", _EDGE)
     first = np.repeat(program["first_turn"], n_edges)
     edge = np.zeros(len(edges["gap_s"]), dtype=EDGE)
-    edge["gap_s"], edge["failures"] = edges["gap_s"], edges["failures"]
-    edge["target"] = edges["target"] + first
+    for name in ("gap_s", "failures"):
+        edge[name] = _fitting(path, name, edges[name], EDGE[name])
+    edge["target"] = _fitting(path, "target", edges["target"] + first, EDGE["target"])
     edge["tool"] = _indices(edges["tool"].tolist(), tuple(tool.name for tool in header.tools))
-    source = edges["source"] + first
+    source = _fitting(path, "source", edges["source"] + first, EDGE["target"])
     ends = np.concatenate((source, edge["target"]))
     if ends.min(initial=0) < 0 or ends.max(initial=-1) >= len(turn):
         raise TraceError(path, 0, "edges", f"lead out of the {len(turn)} turns")
@@ -156,9 +157,22 @@ def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
     turn["first_edge"] = np.cumsum(turn["n_edges"], dtype=np.int64) - turn["n_edges"]
     turn["n_parents"] = np.bincount(edge["target"], minlength=len(turn))
     segments = _rows(table, "segments", SEGMENT_FIELDS)[1]
-    rows = np.stack([segments[name].astype(np.int64) for name in SEGMENT_FIELDS], axis=1)
+    rows = np.stack([_fitting(path, name, segments[name], np.dtype(np.int32)) for name in SEGMENT_FIELDS], axis=1)
     segment = restore_segments(path, rows, SEGMENT)
     return Programs(program, turn, edge, segment, header.block_size, header.tools, header.families, header.tenants)
+
+
+def _fitting(path: Path, name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values of a column as they are kept.
+
+    Raises:
+        TraceError: Not all of them can be: they are too large, fractions, or missing.
+    """
+    with np.errstate(invalid="ignore"):
+        kept = values.astype(dtype)
+    if not np.array_equal(kept, values, equal_nan=values.dtype.kind == "f"):
+        raise TraceError(path, 0, name, f"holds what is no {dtype}; allowed: a column as exported")
+    return kept
 
 
 def _rows(table: "pa.Table", name: str, fields: tuple[str, ...]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env.workload.traces.build import TraceBuilder
-from agentsim_env.workload.traces.errors import Problems, TraceError
+from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.graph import topological_order
 from agentsim_env.workload.traces.lines import parse
@@ -25,6 +25,7 @@ from agentsim_env.workload.traces.trie import PrefixTrie
 
 SCHEMA = "dynamo.agentic_mooncake"
 VERSION = 2
+_MOST_WAITS = 1_000_000
 _TOOLS = {"sequence": "tool", "spawn": "agent", "join": "agent", "replay_barrier": "barrier"}  # by relation
 
 
@@ -90,7 +91,7 @@ def _plays(file: TraceFile, options: ReadOptions, problems: Problems) -> Iterato
             record = parse(file.path, number, raw)
             request = _request(record, tokens_per_id)
             if request.name in requests:
-                raise record.error("request_id", f"{request.name!r} was used before; allowed: one line a request")
+                raise record.error("request_id", f"{shown(request.name)} was used before; allowed: one line a request")
             plays.setdefault(record.text("play_id"), []).append(request.name)
             requests[request.name] = request
         except TraceError as error:
@@ -104,9 +105,9 @@ def _plays(file: TraceFile, options: ReadOptions, problems: Problems) -> Iterato
 def _header(record: Record) -> int:
     """Checks the header and returns the tokens that an id stands for."""
     if record.content.get("schema") != SCHEMA:
-        raise record.error("schema", f"is {record.content.get('schema')!r}; allowed: {SCHEMA!r} in the first line")
+        raise record.error("schema", f"is {shown(record.content.get('schema'))}; allowed: {SCHEMA!r} in the first line")
     if record.content.get("version") != VERSION:
-        raise record.error("version", f"is {record.content.get('version')!r}; allowed: {VERSION}")
+        raise record.error("version", f"is {shown(record.content.get('version'))}; allowed: {VERSION}")
     record.choice("hash_id_scope", ("local",))
     return record.tokens("block_size", 1)
 
@@ -136,25 +137,33 @@ def _dependency(record: Record) -> _Dependency:
 
 def _sorted_play(play: list[_Request], problems: Problems) -> list[_Request]:
     """The requests of a play in topological order, without those that wait for requests it does not have."""
-    known = {request.name for request in play}
-    while True:
-        kept = []
-        for request in play:
-            missing = [item.request for item in request.dependencies if item.request not in known]
-            if missing:
-                text = f"waits for {missing[0]!r}, which is no request of play {request.record.text('play_id')!r}"
-                problems.add(request.record.error("dependencies", f"{text}; allowed: requests of the same play"))
-            else:
-                kept.append(request)
-        if len(kept) == len(play):
-            break
-        play, known = kept, {request.name for request in kept}
+    play = _complete(play, problems)
     at_name = {request.name: at for at, request in enumerate(play)}
     order = topological_order([[at_name[item.request] for item in request.dependencies] for request in play])
     if order is None:
         problems.add(play[0].record.error("dependencies", "of this play form a cycle; allowed: an acyclic graph"))
         return []
     return [play[at] for at in order]
+
+
+def _complete(play: list[_Request], problems: Problems) -> list[_Request]:
+    """The requests that wait for none that is missing, be it at the end of a chain."""
+    known = {request.name for request in play}
+    waiting: dict[str, list[_Request]] = {}
+    for request in play:
+        for item in request.dependencies:
+            waiting.setdefault(item.request, []).append(request)
+    missing = [name for name in waiting if name not in known]
+    lost: set[str] = set()
+    for name in missing:  # grows while it is gone through
+        for request in waiting.get(name, ()):
+            if request.name in lost:
+                continue
+            lost.add(request.name)
+            missing.append(request.name)
+            text = f"waits for {shown(name)}, which is no request of play {shown(request.record.text('play_id'))}"
+            problems.add(request.record.error("dependencies", f"{text}; allowed: requests of the same play"))
+    return [request for request in play if request.name not in lost]
 
 
 def _waits(play: list[_Request]) -> tuple[list[list[_Wait]], int]:
@@ -165,7 +174,7 @@ def _waits(play: list[_Request]) -> tuple[list[list[_Wait]], int]:
     """
     at_name = {request.name: at for at, request in enumerate(play)}
     waits: list[list[_Wait]] = []
-    relaxed = 0
+    relaxed = total = 0
     for request in play:
         longest: dict[int, _Wait] = {}
         for item in request.dependencies:
@@ -178,6 +187,10 @@ def _waits(play: list[_Request]) -> tuple[list[list[_Wait]], int]:
                 if wait.source not in longest or longest[wait.source].gap_s < wait.gap_s:
                     longest[wait.source] = wait
         waits.append(list(longest.values()))
+        total += len(longest)
+        if total > _MOST_WAITS:
+            problem = f"of this play come to more than {_MOST_WAITS:,} waits, once those for a dispatch are unfolded"
+            raise request.record.error("dependencies", problem)
     begin_s = _begin_s(play, waits)
     late = (
         not wait and not request.dependencies and request.not_before_s > begin_s

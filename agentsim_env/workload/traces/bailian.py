@@ -58,7 +58,7 @@ def _request(record: Record, tokens_per_id: int, seen: set[str], clock: Clock) -
     """A request, its chat as `session`, and the chat that it follows up."""
     chat = record.text("chat_id")
     if chat in seen:
-        raise record.error("chat_id", f"{chat} was used before; allowed: a chat_id of its own for each request")
+        raise record.error("chat_id", f"{chat[:60]} was used before; allowed: a chat_id of its own for each request")
     prompt_tokens = record.tokens("input_length", 1)
     request = ChatRequest(
         clock.see(record.seconds("timestamp", per_s=clock.per_s)),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.workload.programs import EDGE, PROGRAM, TURN, Programs, Tool
 from agentsim_env.workload.traces.clock import out_of_order
 from agentsim_env.workload.traces.errors import Problems
@@ -15,6 +16,12 @@ from agentsim_env.workload.traces.report import Trace, TraceReport
 from agentsim_env.workload.traces.reuse import hit_blocks
 from agentsim_env.workload.traces.subset import compact_segments, take_programs
 from agentsim_env.workload.traces.trie import Branches, PrefixTrie
+
+_MOST_NAMES = int(np.iinfo(PROGRAM["family"]).max)
+
+
+class TooManyNamesError(AgentSimError, ValueError):
+    """A trace has more tools, families or tenants than a workload can tell apart."""
 
 
 class _Program(NamedTuple):
@@ -158,7 +165,10 @@ class TraceBuilder:
     def _name(self, kind: str, name: str) -> int:
         """Index of a tool, family or tenant."""
         names = self._names[kind]
-        return names.setdefault(name, len(names))
+        index = names.setdefault(name, len(names))
+        if index > _MOST_NAMES:
+            raise TooManyNamesError(f"names more than {_MOST_NAMES:,} different values of {kind}; allowed: fewer")
+        return index
 
     def _program_array(self) -> np.ndarray:
         array = np.zeros(len(self._programs), dtype=PROGRAM)

@@ -24,6 +24,7 @@ from agentsim_env.workload.traces.sniff import Sample
 from agentsim_env.workload.traces.trie import PrefixTrie
 
 BLOCK_TOKENS = 64  # block_size of the published traces
+_DEEPEST = 50  # sub-agents in one another
 _RESOLUTION_S = 1.0  # times of requests are whole seconds in the published traces
 
 
@@ -104,13 +105,15 @@ def _read_conversation(
     conversations.add(entries, tokens_per_id)
 
 
-def _entries(records: list[Record], tokens_per_id: int, problems: Problems) -> list[_Request | _Agent]:
-    """Requests and sub-agents of a list, without the bad ones."""
+def _entries(records: list[Record], tokens_per_id: int, problems: Problems, depth: int = 0) -> list[_Request | _Agent]:
+    """Requests and sub-agents of a list, without the bad ones; `depth` counts the sub-agents around it."""
     entries: list[_Request | _Agent] = []
     for record in records:
         try:
             if record.choice("type", ("n", "s", "subagent"), "n") == "subagent":
-                inner = _entries(record.records("requests"), tokens_per_id, problems)
+                if depth == _DEEPEST:
+                    raise record.error("requests", f"are those of more than {_DEEPEST} sub-agents in one another")
+                inner = _entries(record.records("requests"), tokens_per_id, problems, depth + 1)
                 duration_s = record.seconds("duration_ms", math.nan, 0.0, per_s=1e3)
                 entries.append(_Agent(record.seconds("t"), duration_s, inner))
             else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import MAX_SECONDS, MAX_TOKENS
 from agentsim_env.workload.traces.nearest import listed
-from agentsim_env.workload.traces.opening import TraceFile
+from agentsim_env.workload.traces.opening import ROW_BYTES, TraceFile
 from agentsim_env.workload.traces.sniff import columns_of
 
 Row = tuple[int, list[str]]
@@ -20,7 +20,7 @@ def read_rows(file: TraceFile, problems: Problems) -> tuple[list[str], Iterator[
     Raises:
         TraceError: An empty file, or a first line that is no header.
     """
-    lines = file.lines()
+    lines = file.lines(ROW_BYTES)
     first = next(lines, None)
     if first is None:
         raise TraceError(file.path, 0, "", "has blank lines only; allowed: a header line and rows")

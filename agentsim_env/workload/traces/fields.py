@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from agentsim_env.workload.traces.errors import TraceError, shown
+from agentsim_env.workload.traces.nearest import listed
 
 MAX_TOKENS = 2**30  # prompt and output must fit an int32 together
 MAX_SECONDS = 1e10  # 317 years: dates as seconds since 1970 fit, broken ones do not
@@ -57,7 +58,7 @@ class Record:
         """What was looked for in vain, and the field that looks most like it."""
         vain = f" (also looked for {', '.join(names[1:])})" if len(names) > 1 else ""
         close = [found for name in names for found in difflib.get_close_matches(name, list(self.content), n=1)]
-        return f"{vain}; the nearest field here is {close[0]}" if close else vain
+        return f"{vain}; the nearest field here is {close[0][:60]}" if close else vain
 
     def number(self, names: str | tuple[str, ...], default: Any = _MISSING, minimum: float = -math.inf) -> float:
         """A finite number of at least `minimum`; `default` if the field is missing or null."""
@@ -115,7 +116,7 @@ class Record:
         """One of a few strings."""
         value = self.text(name, default)
         if value is not default and value not in allowed:
-            raise self.error(name, f"is {shown(value)}; allowed: {', '.join(allowed)}")
+            raise self.error(name, f"is {shown(value)}; allowed: {listed(allowed)}")
         return value
 
     def items(self, name: str, default: Any = _MISSING) -> list[Any]:

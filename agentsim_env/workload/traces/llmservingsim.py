@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env.workload.traces.build import TraceBuilder
-from agentsim_env.workload.traces.errors import Problems
+from agentsim_env.workload.traces.errors import Problems, shown
 from agentsim_env.workload.traces.fields import MAX_TOKENS, Record
 from agentsim_env.workload.traces.graph import topological_order
 from agentsim_env.workload.traces.json_ids import NO_IDS
 from agentsim_env.workload.traces.lines import read_records
+from agentsim_env.workload.traces.nearest import listed
 from agentsim_env.workload.traces.opening import trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace
@@ -174,7 +175,7 @@ def _graph(record: Record) -> tuple[list[_Call], list[_Link]]:
     for at, node in enumerate(nodes):
         name = node.text("node_id")
         if name in at_node:
-            raise node.error("node_id", f"{name!r} is used twice; allowed: a node_id of its own for each node")
+            raise node.error("node_id", f"{shown(name)} is used twice; allowed: a node_id of its own for each node")
         at_node[name] = at
     links = [_link(edge, nodes, at_node) for edge in record.records("edges", [])]
     parents: list[list[int]] = [[] for _ in nodes]
@@ -193,7 +194,7 @@ def _link(edge: Record, nodes: list[Record], at_node: dict[str, int]) -> _Link:
     for field in ("src", "dst"):
         name = edge.text(field)
         if name not in at_node:
-            raise edge.error(field, f"{name!r} is no node; allowed: {', '.join(list(at_node)[:20])}")
+            raise edge.error(field, f"{shown(name)} is no node; allowed: {listed(at_node)}")
         ends.append(at_node[name])
     tool = nodes[ends[0]].text(("tool", "tool_name"), "tool")
     return _Link(ends[0], ends[1], edge.seconds("delay_ns", 0.0, 0.0, 1e9), tool)

@@ -12,7 +12,7 @@ from pathlib import Path
 from agentsim_env.workload.traces.build import TraceBuilder
 from agentsim_env.workload.traces.chats import ChatRequest, add_sessions
 from agentsim_env.workload.traces.clock import Clock, out_of_order
-from agentsim_env.workload.traces.errors import Problems, TraceError
+from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import MAX_TOKENS, Record
 from agentsim_env.workload.traces.json_ids import NO_IDS
 from agentsim_env.workload.traces.lines import read_records
@@ -160,7 +160,7 @@ def _put_together(path: Path, requests: list[ChatRequest], parents: list[int], t
         before = requests[parent]
         prompt_tokens = before.prompt_tokens + before.output_tokens + request.prompt_tokens
         if prompt_tokens + request.output_tokens > MAX_TOKENS:
-            problem = f"{request.session!r} grows beyond {MAX_TOKENS} tokens; are its prompts deltas (message_mode)?"
+            problem = f"{shown(request.session)} grows beyond {MAX_TOKENS} tokens; are they deltas (message_mode)?"
             raise TraceError(path, 0, "session_id", problem)
         ids = None if before.ids is None else before.ids[: before.prompt_tokens // tokens_per_id]
         requests[at] = request._replace(prompt_tokens=prompt_tokens, ids=ids)

@@ -12,12 +12,14 @@ from typing import IO, Any, NamedTuple
 from agentsim_env.workload.traces.errors import TraceError
 
 MAX_BYTES = 2**30
-"""Bytes of a trace, all its files together and unpacked, unless its reader is told otherwise."""
+"""Bytes that a trace may take, all its files together and unpacked, unless its reader is told otherwise."""
 
 PACKED_SUFFIXES = ("", ".gz", ".bz2", ".xz", ".zst")
 PARQUET = b"PAR1"
 
-_LINE_OVERHEAD_BYTES = 64  # what a line costs besides its text, as an object in memory: blank lines add up too
+RECORD_BYTES, ROW_BYTES = 1000, 100
+"""What a line of JSON and one of CSV cost in memory besides their text, about; blank ones too."""
+
 _LONGEST_SHARE = 4  # a single line or document may take a fourth of what all may take
 _CHUNK_BYTES = 1 << 20
 _LFS = re.compile(rb"version https://git-lfs\.github\.com/spec/.*?(?:size (\d+))?\s*\Z", re.DOTALL)
@@ -78,21 +80,17 @@ class Budget:
         self.longest_bytes = max(1, self.max_bytes // _LONGEST_SHARE)
         self._left = self.max_bytes
 
-    def take(self, path: Path, count: int, content: bytes = b"") -> None:
-        """Takes `count` bytes and what the lines of `content` cost.
+    def take(self, path: Path, count: int) -> None:
+        """Takes `count` bytes.
 
         Raises:
             TraceError: They are not left.
         """
-        self._left -= count + _LINE_OVERHEAD_BYTES * content.count(b"\n")
+        self._left -= count
         if self._left < 0:
-            raise TraceError(
-                path,
-                0,
-                "",
-                f"is too large: the trace holds more than {self.max_bytes:,} bytes, unpacked and with "
-                f"{_LINE_OVERHEAD_BYTES} more for each line; set max_bytes (workload.trace.max_bytes) to read more",
-            )
+            problem = f"is too large: the trace takes more than {self.max_bytes:,} bytes, unpacked and with "
+            problem += f"{RECORD_BYTES:,} for each line of JSON, {ROW_BYTES} for each row of CSV"
+            raise TraceError(path, 0, "", f"{problem}; set max_bytes (workload.trace.max_bytes) to read more")
 
     def too_long(self, path: Path, line: int) -> TraceError:
         """The error about a single line or document that is too large."""
@@ -117,15 +115,18 @@ class TraceFile:
         self.path = path
         self._budget = budget or Budget()
 
-    def lines(self) -> Iterator[tuple[int, bytes]]:
+    def lines(self, line_bytes: int = RECORD_BYTES) -> Iterator[tuple[int, bytes]]:
         """Numbers (from 1) and contents of the lines that are not blank, without their ends.
+
+        Args:
+            line_bytes: What a line costs besides its text.
 
         Raises:
             TraceError: The file is no text, is damaged or too large.
         """
         number, begun, length = 1, [], 0
         for chunk in self._chunks():
-            self._budget.take(self.path, len(chunk), chunk)
+            self._budget.take(self.path, len(chunk) + line_bytes * chunk.count(b"\n"))
             *ends, rest = chunk.split(b"\n")
             for end in ends:
                 line = b"".join((*begun, end)) if begun else end

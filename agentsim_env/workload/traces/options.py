@@ -53,7 +53,7 @@ class ReadOptions:
         message_mode: What the prompt of a later request of a session says: `history` the whole of it, `delta` what is
             new since the answer before. None: `history`, unless a request says itself what it is.
         time_unit: Unit of times whose field does not name it, one of `TIME_UNITS`; None for the format's own.
-        max_bytes: Bytes of all files together, unpacked; None for `opening.MAX_BYTES`.
+        max_bytes: Bytes that the trace may take, unpacked; None for `opening.MAX_BYTES`.
     """
 
     block_size: int = 16

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces.clock import MAX_SPAN_S
 from agentsim_env.workload.traces.cut import cut_programs
@@ -57,7 +58,7 @@ def read_trace(
         message_mode: Whether the prompt of a later request of a session is all of it (`history`) or what is new since
             the answer before (`delta`); None: `history`, unless a request says itself.
         time_unit: Unit of times whose field does not name it: `s`, `ms`, `us` or `ns`; None for the format's own.
-        max_bytes: Bytes of all files together, unpacked, that are read at most; None for 1 GiB.
+        max_bytes: Bytes that the trace may take, all files together and unpacked (see `docs/traces.md`); None: 1 GiB.
 
     Returns:
         The programs, sorted by arrival, and a report.
@@ -118,6 +119,8 @@ def _foreseen(path: Path, name: str) -> Iterator[None]:
         yield
     except TraceError:
         raise
+    except AgentSimError as error:
+        raise TraceError(path, 0, "", str(error)) from error
     except OSError as error:
         raise TraceError(error.filename or path, 0, "", f"cannot be read ({error.strerror or error})") from error
     except MemoryError as error:

@@ -265,3 +265,29 @@ def test_a_context_of_deltas_is_bounded(jsonl: Write) -> None:
     row = {"arrival_time_ns": 0, "input_mode": "streaming-deltas", "sub_requests": calls}
     with pytest.raises(TraceError, match=r":1: sub_requests\[0\].input_toks: the context grows beyond 16777216 tokens"):
         read_trace(jsonl([row]))
+
+
+def chained(name: str, *waits: tuple[str, str]) -> dict[str, Any]:
+    return play(name, 64, [1], 0, *((other, trigger, 1.0, "sequence") for other, trigger in waits))
+
+
+def test_a_chain_without_its_beginning_is_dropped_in_proportion(jsonl: Write) -> None:
+    rows = [HEADER, *(chained(f"p{i}", (f"p{i - 1}", "completion")) for i in range(20_000)), chained("q1")]
+    begin = time.process_time()
+    report = read_trace(jsonl(rows), skip_bad_lines=True).report
+    assert time.process_time() - begin < 30.0
+    assert (report.requests, len(report.bad_lines)) == (1, 20_000)
+
+
+def test_waits_for_dispatches_unfold_within_a_bound(jsonl: Write) -> None:
+    many = [chained(f"pa{i}") for i in range(1_500)]
+    join = chained("pj", *((f"pa{i}", "completion") for i in range(1_500)))
+    rows = [HEADER, *many, join, *(chained(f"pd{i}", ("pj", "dispatch")) for i in range(1_500))]
+    with pytest.raises(TraceError, match="dependencies: of this play come to more than 1,000,000 waits"):
+        read_trace(jsonl(rows))
+
+
+def test_names_beyond_what_a_workload_can_tell_apart(jsonl: Write) -> None:
+    rows = [{**call(10, 5), "arrival_time_ns": 0, "tenant": f"t{i}"} for i in range(33_000)]
+    with pytest.raises(TraceError, match="names more than 32,767 different values of tenant; allowed: fewer"):
+        read_trace(jsonl(rows))

@@ -106,7 +106,7 @@ def test_deltas_that_cannot_be(jsonl: Write) -> None:
     with pytest.raises(TraceError, match=r":2: hash_ids: of a prompt that is a delta have no place"):
         read_trace(jsonl(rows), message_mode="delta")
     rows = [row(at, 2**29, 2**29, session_id="s") for at in range(3)]
-    with pytest.raises(TraceError, match=r"session_id: 's' grows beyond 1073741824 tokens; are its prompts deltas"):
+    with pytest.raises(TraceError, match=r"session_id: 's' grows beyond 1073741824 tokens; are they deltas"):
         read_trace(jsonl(rows), message_mode="delta")
     with pytest.raises(ValueError, match="message_mode is 'all'; allowed: history, delta"):
         read_trace(jsonl(rows), message_mode="all")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.workload.traces import TraceError, detect_format, read_trace
-from agentsim_env.workload.traces.opening import MAX_BYTES, trace_files
+from agentsim_env.workload.traces.opening import MAX_BYTES, RECORD_BYTES, ROW_BYTES, trace_files
 
 Write = Callable[..., Path]
 LINE = {"timestamp": 0, "input_length": 512, "output_length": 10, "hash_ids": [1]}
@@ -166,25 +166,32 @@ def test_what_unpacks_to_far_too_much_is_refused_soon(tmp_path: Path, filling: b
         file.write(CSV if name == "azure" else TEXT)
         file.write(filling * (64 * 2**20 // len(filling)))
     begin = time.perf_counter()
-    with pytest.raises(TraceError, match=r"more than 2,\d{3},\d{3} bytes|500,000 bytes|NUL byte|not (JSON|CSV)|is "):
+    with pytest.raises(TraceError, match=r"more than 2,000,000 bytes|500,000 bytes|NUL byte|not (JSON|CSV)|is "):
         read_trace(path, name, max_bytes=2_000_000)
     assert time.perf_counter() - begin < 10.0
 
 
 def test_the_limit_counts_lines_and_files(tmp_path: Path, jsonl: Write) -> None:
     path = jsonl([LINE] * 100)
-    size = path.stat().st_size
-    assert read_trace(path, max_bytes=size + 6400).report.requests == 100
-    with pytest.raises(TraceError, match=r"holds more than 13,\d{3} bytes.*; set max_bytes \(workload\.trace\."):
-        read_trace(path, max_bytes=size + 6399)
+    least = path.stat().st_size + 100 * RECORD_BYTES
+    assert read_trace(path, max_bytes=least).report.requests == 100
+    with pytest.raises(TraceError, match=r"takes more than \d+,\d{3} bytes.*; set max_bytes \(workload\.trace"):
+        read_trace(path, max_bytes=least - 1)
     jsonl([LINE] * 100, "second.jsonl")
     with pytest.raises(TraceError, match=r"(second|trace)\.jsonl: is too large"):
-        read_trace(tmp_path, max_bytes=size + 6400)
-    assert read_trace(tmp_path, max_bytes=2 * size + 12800).report.requests == 200
-    assert MAX_BYTES == 2**30
+        read_trace(tmp_path, max_bytes=2 * least - 1)
+    assert read_trace(tmp_path, max_bytes=2 * least).report.requests == 200
     for bad in (0, -1):
         with pytest.raises(ValueError, match="max_bytes is"):
             read_trace(path, max_bytes=bad)
+
+
+def test_rows_cost_less_than_records(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv"
+    path.write_bytes(CSV)
+    assert read_trace(path, max_bytes=len(CSV) + 3 * ROW_BYTES).report.requests == 2
+    assert MAX_BYTES // (40 + ROW_BYTES) > 5_000_000
+    assert MAX_BYTES // (100 + RECORD_BYTES) > 900_000
 
 
 def test_a_line_may_take_a_fourth(jsonl: Write) -> None:
@@ -203,7 +210,7 @@ def test_parquet_that_unfolds_to_too_much(tmp_path: Path) -> None:
     path = tmp_path / "bomb.parquet"
     pq.write_table(pa.table({"a": np.zeros(5_000_000, np.int64)}), path)
     assert path.stat().st_size < 100_000
-    with pytest.raises(TraceError, match="holds more than 1,000,000 bytes"):
+    with pytest.raises(TraceError, match="takes more than 1,000,000 bytes"):
         read_trace(path, max_bytes=1_000_000)
 
 

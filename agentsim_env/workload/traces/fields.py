@@ -57,7 +57,8 @@ class Record:
     def _instead(self, names: tuple[str, ...]) -> str:
         """What was looked for in vain, and the field that looks most like it."""
         vain = f" (also looked for {', '.join(names[1:])})" if len(names) > 1 else ""
-        close = [found for name in names for found in difflib.get_close_matches(name, list(self.content), n=1)]
+        others = [name for name, value in self.content.items() if value is not None]
+        close = [found for name in names for found in difflib.get_close_matches(name, others, n=1)]
         return f"{vain}; the nearest field here is {close[0][:60]}" if close else vain
 
     def number(self, names: str | tuple[str, ...], default: Any = _MISSING, minimum: float = -math.inf) -> float:

@@ -5,8 +5,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _LEAST = 0.3  # likeness below which nothing is said
+_MOST_OF_OTHERS = 0.95  # likeness of a name that is not the same
 _MOST_FIELDS = 12
 _LONGEST_NAME = 60
+_SAME = {
+    "input": ("prompt", "context", "prefill", "request"),
+    "output": ("completion", "generated", "response", "decode"),
+}
 
 
 class _Known(NamedTuple):
@@ -75,10 +80,21 @@ def _likeness(names: Sequence[str], fields: tuple[str, ...]) -> float:
 
 
 def _closest(name: str, names: Sequence[str]) -> str:
-    lower = {own.lower(): own for own in names}
-    close = difflib.get_close_matches(name.lower(), list(lower), n=1)
-    return lower[close[0]] if close else ""
+    plain = {_plain(own): own for own in names}
+    close = difflib.get_close_matches(_plain(name), list(plain), n=1)
+    return plain[close[0]] if close else ""
 
 
 def _ratio(name: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio() if other else 0.0
+    if not other or name.lower() == other.lower():
+        return float(bool(other))
+    return min(_MOST_OF_OTHERS, difflib.SequenceMatcher(None, _plain(name), _plain(other)).ratio())
+
+
+def _plain(name: str) -> str:
+    """A name without capitals and underscores, and with one word for what different tools call differently."""
+    name = name.lower().replace("_", "").replace(" ", "").replace("length", "tokens")
+    for word, others in _SAME.items():
+        for other in others:
+            name = name.replace(other, word)
+    return name

@@ -1,70 +1,23 @@
-"""What a file is by its first bytes, and its content unpacked, within a bound."""
+"""Files of a trace: their content, unpacked and within a bound."""
 
-import bz2
-import gzip
 import lzma
-import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.magic import PARQUET, Packing, packing_of, refuse_what_is_no_text
 
 MAX_BYTES = 2**30
 """Bytes that a trace may take, all its files together and unpacked, unless its reader is told otherwise."""
 
 PACKED_SUFFIXES = ("", ".gz", ".bz2", ".xz", ".zst")
-PARQUET = b"PAR1"
-
 RECORD_BYTES, ROW_BYTES = 1000, 100
 """What a line of JSON and one of CSV cost in memory besides their text, about; blank ones too."""
 
-_LONGEST_SHARE = 4  # a single line or document may take a fourth of what all may take
+_LONGEST_SHARE = 16  # a single line or document may take a sixteenth of what all may take
 _CHUNK_BYTES = 1 << 20
-_LFS = re.compile(rb"version https://git-lfs\.github\.com/spec/.*?(?:size (\d+))?\s*\Z", re.DOTALL)
-
-
-class _Packing(NamedTuple):
-    name: str
-    magic: bytes
-    open: Callable[[IO[bytes]], Any]
-    unpack: str
-
-
-def _open_zstd(file: IO[bytes]) -> Any:
-    import pyarrow as pa
-
-    return pa.CompressedInputStream(file, "zstd")
-
-
-_PACKINGS = (
-    _Packing("gzip", b"\x1f\x8b", gzip.open, "gunzip"),
-    _Packing("bzip2", b"BZh", bz2.open, "bunzip2"),
-    _Packing("xz", b"\xfd7zXZ\x00", lzma.open, "xz -d"),
-    _Packing("zstd", b"\x28\xb5\x2f\xfd", _open_zstd, "zstd -d"),
-)
-
-_REFUSED = (
-    (b"PK\x03\x04", "is a zip archive; unpack it with unzip, and name the file or folder in it"),
-    (b"PK\x05\x06", "is an empty zip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it, and name the file or folder in it"),
-    (b"Rar!", "is a rar archive; unpack it, and name the file or folder in it"),
-    (b"\x04\x22\x4d\x18", "is packed with lz4; unpack it with lz4 -d"),
-    (b"\x1f\x9d", "is packed with compress; unpack it with uncompress"),
-    (b"\xff\xfe\x00\x00", "is UTF-32 text; allowed: UTF-8, as from iconv -f UTF-32 -t UTF-8"),
-    (b"\x00\x00\xfe\xff", "is UTF-32 text; allowed: UTF-8, as from iconv -f UTF-32 -t UTF-8"),
-    (b"\xff\xfe", "is UTF-16 text; allowed: UTF-8, as from iconv -f UTF-16 -t UTF-8"),
-    (b"\xfe\xff", "is UTF-16 text; allowed: UTF-8, as from iconv -f UTF-16 -t UTF-8"),
-    (b"ARROW1", "is an Arrow file; allowed: JSON lines, CSV, or Parquet of an exported workload"),
-    (b"ORC", "is an ORC file; allowed: JSON lines, CSV, or Parquet of an exported workload"),
-    (b"Obj\x01", "is an Avro file; allowed: JSON lines, CSV, or Parquet of an exported workload"),
-    (b"\x89HDF", "is an HDF5 file; allowed: JSON lines, CSV, or Parquet of an exported workload"),
-    (b"\x93NUMPY", "is a NumPy array; allowed: JSON lines, CSV, or Parquet of an exported workload"),
-    (b"SQLite format 3\x00", "is an SQLite database; allowed: its rows as JSON lines or CSV"),
-    (b"%PDF", "is a PDF document; allowed: JSON lines, CSV, or Parquet of an exported workload"),
-    *((b"\x80" + bytes([version]) + b"\x95", "is a pickle, which is never loaded") for version in (4, 5)),
-)
 
 
 class Budget:
@@ -95,7 +48,7 @@ class Budget:
     def too_long(self, path: Path, line: int) -> TraceError:
         """The error about a single line or document that is too large."""
         what = "this line has" if line else "has"
-        problem = f"{what} more than {self.longest_bytes:,} bytes, a fourth of max_bytes (workload.trace.max_bytes)"
+        problem = f"{what} more than {self.longest_bytes:,} bytes, a sixteenth of max_bytes (workload.trace.max_bytes)"
         return TraceError(path, line, "", problem)
 
 
@@ -182,7 +135,7 @@ class TraceFile:
 
     def _chunks(self) -> Iterator[bytes]:
         """The content in pieces, unpacked if it is packed; the first piece is known to be text."""
-        packing = _packing(_first_bytes(self.path))
+        packing = packing_of(_first_bytes(self.path))
         try:
             with self.path.open("rb") as file:
                 stream = file if packing is None else packing.open(file)
@@ -233,40 +186,6 @@ def is_folder(path: Path) -> bool:
     raise TraceError(path, 0, "", "no such file or folder")
 
 
-def refuse_what_is_no_text(path: Path, head: bytes, packing: str = "") -> None:
-    """Looks at the first bytes of an unpacked file.
-
-    Raises:
-        TraceError: They are not those of UTF-8 text with lines; says what the file is and what to do.
-    """
-    inside = f", inside {packing}," if packing else ""
-    if not head:
-        raise TraceError(path, 0, "", f"is empty{inside.rstrip(',')}: no known trace format begins so")
-    if again := _packing(head):
-        raise TraceError(path, 0, "", f"is {again.name}{inside} packed twice; unpack it once with {again.unpack}")
-    if head.startswith(PARQUET):
-        raise TraceError(path, 0, "", f"is Parquet{inside} where text is expected; allowed: Parquet as it is")
-    for magic, problem in _REFUSED:
-        if head.startswith(magic):
-            raise TraceError(path, 0, "", problem)
-    if head[257:262] == b"ustar":
-        raise TraceError(path, 0, "", "is a tar archive; unpack it with tar -xf, and name the file or folder in it")
-    if pointer := _LFS.match(head[:1024]):
-        size = f" of {int(pointer[1]):,} bytes" if pointer[1] else ""
-        raise TraceError(path, 0, "", f"is a Git LFS pointer, not the file{size} itself; fetch that with git lfs pull")
-    if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
-        raise TraceError(path, 0, "", "is a web page; download the raw file")
-    if (at := head.find(0)) >= 0:
-        raise TraceError(path, 0, "", f"is binary (a NUL byte at {at}); allowed: UTF-8 text, or Parquet as exported")
-    if b"\r" in head[:-1] and b"\n" not in head:
-        problem = "its lines end in CR alone; allowed: LF, or CR and LF, as from tr '\\r' '\\n'"
-        raise TraceError(path, 0, "", problem)
-
-
-def _packing(head: bytes) -> _Packing | None:
-    return next((packing for packing in _PACKINGS if head.startswith(packing.magic)), None)
-
-
 def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -284,7 +203,7 @@ def _fill(stream: Any) -> bytes:
     return b"".join(pieces)
 
 
-def _unreadable(path: Path, packing: _Packing | None, error: Exception) -> TraceError:
+def _unreadable(path: Path, packing: Packing | None, error: Exception) -> TraceError:
     if packing is not None:
         return TraceError(path, 0, "", f"damaged {packing.name} file ({error}); try to unpack it with {packing.unpack}")
     return TraceError(path, 0, "", f"cannot be read ({getattr(error, 'strerror', None) or error})")

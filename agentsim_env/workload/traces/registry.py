@@ -123,7 +123,9 @@ def detect_format(path: Path | str) -> str:
     names = list(sample.columns) or sorted(sample.keys)
     if elsewhere := written_elsewhere(names):
         raise TraceError(path, 0, "", f"is {elsewhere}")
-    what = f"has the fields {listed(names)}" if len(names) > 1 else f"begins with {sample.text[:60]!r}"
+    what = f"begins with {sample.text[:60]!r}" if sample.text else "has blank lines only"
+    if len(names) > 1:
+        what = f"has the fields {listed(names)}"
     if sample.columns and (separator := next((mark for mark in ";\t|" if mark in sample.text), None)):
         what += f", separated by {separator!r} where ',' is expected"
     alike = [entry for entry in FORMATS.values() if entry.layout.startswith("CSV") == bool(sample.columns)]

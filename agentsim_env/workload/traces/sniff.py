@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agentsim_env.workload.traces.errors import TraceError
-from agentsim_env.workload.traces.opening import PACKED_SUFFIXES, PARQUET, TraceFile, is_folder
+from agentsim_env.workload.traces.magic import PARQUET
+from agentsim_env.workload.traces.opening import PACKED_SUFFIXES, TraceFile, is_folder
 
 _SUFFIXES = tuple(name + end for name in (".json", ".jsonl", ".csv", ".parquet") for end in PACKED_SUFFIXES)
 _BLANK = b"\xef\xbb\xbf \t\r\n"

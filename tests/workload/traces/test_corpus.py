@@ -85,7 +85,7 @@ REFUSED = {
     "ai_header_only.jsonl": r": holds no request that could be read as aisimulate",
     "ai_no_not_before.jsonl": r":2: not_before_ms: is missing",
     "ai_v3.jsonl": r":1: version: is 3; allowed: 2",
-    "arrival_s.csv": r"arrival_s, input_tokens, output_tokens; single requests in any CSV .* t_s,in,out .* no known",
+    "arrival_s.csv": r"arrival_s, input_tokens, output_tokens; .* single requests in any CSV .* t_s,in,out .* no known",
     "az_semicolon.csv": r"separated by ';' where ',' is expected.* no known trace format; known: ",
     "az_us.csv": r":2: timestamp: is '8/15/2025, .* PM'; allowed: a date and time in UTC",
     "az_zero_ctx.csv": r":3: contexttokens: is '0'; allowed: an integer from 1",
@@ -114,7 +114,7 @@ REFUSED = {
     "mc_trailing_comma.jsonl": r":1: not JSON \(Extra data",
     "mc_truncated.jsonl": r":2: not JSON \(Unterminated string",
     "mc_zero_in.jsonl": r":3: input_length: is 0; allowed: an integer from 1",
-    "native_ms.csv": r"timestamp \(here timestamp_ms\?\).*t_s,in,out.* no known trace format; known: ",
+    "native_ms.csv": r"timestamp \(here timestamp_ms\?\), contexttokens \(here prompt_tokens\?\).*t_s,in,out",
     "open_quote.csv": r":1: is no header of CSV \(.*\): is a quote not closed\?",
     "vidur_lengths.csv": r": is lengths of Vidur without arrival times: .* add t_s",
 }

@@ -48,7 +48,7 @@ def read_programs(path: Path | str, max_bytes: int | None = None) -> Programs:
     """Reads what `write_programs` has written, whatever it is called by now.
 
     Args:
-        path: A file.
+        path: A file, or a folder that holds only one.
         max_bytes: Bytes that it may take, unpacked (see `docs/traces.md`); None for 1 GiB.
 
     Raises:
@@ -58,8 +58,10 @@ def read_programs(path: Path | str, max_bytes: int | None = None) -> Programs:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    (file,) = trace_files(path, SUFFIXES, max_bytes)
-    programs = read_parquet(file) if file.is_parquet() else read_jsonl(file)
+    files = trace_files(path, SUFFIXES, max_bytes)
+    if len(files) != 1:
+        raise TraceError(path, 0, "", f"holds {len(files)} exported workloads; allowed: one")
+    programs = read_parquet(files[0]) if files[0].is_parquet() else read_jsonl(files[0])
     try:
         validate(programs)
     except InvalidProgramsError as error:

@@ -217,3 +217,15 @@ def test_a_closed_loop_is_not_cut(tmp_path: Path) -> None:
     write_programs(workload(), tmp_path / "programs.jsonl")
     with pytest.raises(TraceError, match=r"after: lets programs wait for others \(closed loop\); allowed: neither"):
         read_trace(tmp_path / "programs.jsonl", max_turns=1)
+
+
+def test_a_folder_holds_one_exported_workload(tmp_path: Path) -> None:
+    write_programs(workload(), tmp_path / "a.jsonl")
+    assert_same(read_programs(tmp_path), workload())
+    assert_same(read_trace(tmp_path).programs, workload())
+    write_programs(workload(), tmp_path / "b.parquet")
+    for read in (read_programs, read_trace):
+        with pytest.raises(TraceError, match="holds 2 exported workloads; allowed: one"):
+            read(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_programs(tmp_path / "none.jsonl")

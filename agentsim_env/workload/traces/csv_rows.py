@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import MAX_SECONDS, MAX_TOKENS
-from agentsim_env.workload.traces.nearest import listed
+from agentsim_env.workload.traces.nearest import closest, listed
 from agentsim_env.workload.traces.opening import ROW_BYTES, TraceFile
 from agentsim_env.workload.traces.sniff import columns_of
 
@@ -80,5 +80,6 @@ def column_index(path: Path, columns: list[str], name: str) -> int:
         TraceError: There is no such column.
     """
     if name not in columns:
-        raise TraceError(path, 1, name, f"no such column; there are: {listed(columns)}")
+        near = f"; nearest is {found}" if (found := closest(name, columns)) else ""
+        raise TraceError(path, 1, name, f"no such column{near}; there are: {listed(columns)}")
     return columns.index(name)

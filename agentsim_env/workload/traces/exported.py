@@ -5,12 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from agentsim_env.workload.traces.errors import TraceError
-from agentsim_env.workload.traces.opening import trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace, TraceReport
 from agentsim_env.workload.traces.sniff import Sample
-
-_SUFFIXES = (".jsonl", ".parquet")
 
 
 def detect(sample: Sample) -> bool:
@@ -22,13 +19,10 @@ def read(path: Path, options: ReadOptions) -> Trace:
     """Reads an exported workload as it is; only `block_size` is checked."""
     from agentsim_env.workload.export import read_programs
 
-    files = trace_files(path, _SUFFIXES, options.max_bytes)
-    if len(files) != 1:
-        raise TraceError(path, 0, "", f"holds {len(files)} exported workloads; allowed: one")
-    programs = read_programs(files[0].path, options.max_bytes)
+    programs = read_programs(path, options.max_bytes)
     if programs.block_size != options.block_size:
         problem = f"is {programs.block_size}, and {options.block_size} was asked for; allowed: the same"
-        raise TraceError(files[0].path, 0, "block_size", problem)
+        raise TraceError(path, 0, "block_size", problem)
     own = programs.program["after"] < 0
     report = TraceReport(
         format="agentsim",

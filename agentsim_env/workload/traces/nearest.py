@@ -64,7 +64,7 @@ def advice(names: Sequence[str], layouts: Sequence[tuple[str, tuple[str, ...]]])
     own = [name.lower() for name in names]
     missing = [name for name in best[1] if name.lower() not in own]
     spare = [name for name in names if name.lower() not in best[1]]
-    hints = (f"{name} (here {like}?)" if (like := _closest(name, spare)) else name for name in missing)
+    hints = (f"{name} (here {like}?)" if (like := closest(name, spare)) else name for name in missing)
     return f"it is nearest to {best[0]}, which also needs {', '.join(hints)}" if missing else ""
 
 
@@ -76,10 +76,11 @@ def listed(found: Iterable[str]) -> str:
 
 def _likeness(names: Sequence[str], fields: tuple[str, ...]) -> float:
     """How much of `fields` the names have, 0 to 1; similar names count for as much as they are similar."""
-    return sum(_ratio(name, _closest(name, names)) for name in fields) / len(fields)
+    return sum(_ratio(name, closest(name, names)) for name in fields) / len(fields)
 
 
-def _closest(name: str, names: Sequence[str]) -> str:
+def closest(name: str, names: Sequence[str]) -> str:
+    """The one of `names` that is most like `name`; empty if none is."""
     plain = {_plain(own): own for own in names}
     close = difflib.get_close_matches(_plain(name), list(plain), n=1)
     return plain[close[0]] if close else ""

@@ -21,6 +21,7 @@ _ONLY_FOR = {
     "sessions": ("mooncake",),
     "message_mode": ("mooncake",),
     "time_unit": ("mooncake", "bailian", "azure", "burstgpt"),
+    "trace_block_tokens": ("mooncake", "bailian", "claude_code", "aisimulate"),
 }
 """Formats that an option is for; `sessions: named` is what all others have."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentsim_env.workload.traces import TraceError, detect_format
+from agentsim_env.workload.traces import TraceError, detect_format, read_trace
 from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhere
 
 
@@ -69,6 +69,12 @@ def test_fields_inside_others_do_not_make_a_format(tmp_path: Path) -> None:
     path.write_text(json.dumps({"extra": row, "note": '{"input_length": 5}'}) + "\n")
     with pytest.raises(TraceError, match="no known trace format"):
         detect_format(path)
+
+
+def test_a_format_that_is_named_lacks_a_column(tmp_path: Path) -> None:
+    (tmp_path / "trace").write_text("TIMESTAMP,prompt_tokens,GeneratedTokens\n2023-11-16 18:15:46,5,5\n")
+    with pytest.raises(TraceError, match=r":1: contexttokens: no such column; nearest is prompt_tokens; there are"):
+        read_trace(tmp_path / "trace", "azure")
 
 
 def test_what_is_near_to_nothing() -> None:

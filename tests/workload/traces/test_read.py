@@ -143,6 +143,12 @@ def test_options_reach_the_reader(jsonl: Write) -> None:
     assert programs.segment.tolist() == [(-1, 0, 20)]
 
 
+def test_options_that_a_format_has_no_use_for(jsonl: Write) -> None:
+    path = jsonl(["t_s,in,out", "0,10,5"], "trace.csv")
+    with pytest.raises(TraceError, match="trace_block_tokens: is 16, and azure has no use for it"):
+        read_trace(path, trace_block_tokens=16)
+
+
 def test_report_describes_itself(jsonl: Write) -> None:
     rows = [request(60, 600, [1, 2], 0), "x", request(0, 1100, [1, 2, 3]), request(90, 1700, [1, 2, 3, 4])]
     report = read_trace(jsonl(rows), skip_bad_lines=True).report

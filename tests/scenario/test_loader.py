@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -193,10 +192,3 @@ class TestContentHash:
         (tmp_path / "folder").mkdir()
         write(tmp_path / "folder", "c.json", "{}\n")
         assert digest(tmp_path / "folder") == digest(tmp_path / "folder")
-
-    def test_a_trace_that_may_never_end_is_not_read(self, small: Path, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "pipe")
-        for path in (tmp_path / "pipe", Path("/dev/zero")):
-            scenario = load_scenario(small, {"workload.trace.path": str(path)})
-            with pytest.raises(ScenarioError, match=r"workload\.trace\.path = .* is a pipe, a device or a socket"):
-                scenario.content_hash()

@@ -2,6 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
+from agentsim_env.workload import Programs
+
+MOST_TOKENS = 2**31 - 1
+"""Longest context that an engine counts; a reader takes prompts and outputs of up to 2**30 tokens each."""
+
 MOONCAKE: list[Any] = [
     {"timestamp": 0, "input_length": 1100, "output_length": 20, "hash_ids": [1, 2, 3]},
     {"timestamp": 40_000, "input_length": 1700, "output_length": 0, "hash_ids": [1, 2, 3, 4]},
@@ -135,3 +142,8 @@ JSON_TRACES = {
     "agentsim": AGENTSIM,
 }
 CSV_TRACES = {"azure": AZURE, "azure_seconds": AZURE_SECONDS, "burstgpt": BURSTGPT}
+
+
+def longest_context(programs: Programs) -> int:
+    """Tokens of the longest prompt with its output."""
+    return int((programs.turn["prompt_tokens"].astype(np.int64) + programs.turn["output_tokens"]).max())

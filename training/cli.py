@@ -141,10 +141,14 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train an agent."""
+    from training.trace_options import with_trace_options
+
+    overrides = with_trace_options(
+        overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+    )
     from training.config import create_run, extend, load_run
     from training.environments import find_environment
     from training.errors import TrainingError
-    from training.trace_options import with_trace_options
 
     if (environment is None) == (resume is None):
         raise TrainingError("say what to train, as in agentsim train routing, or give --resume with a run's folder")
@@ -153,14 +157,11 @@ def train(
             extend(resume, steps)
         folder = resume
     else:
-        changes = with_trace_options(
-            overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
-        )
         folder = create_run(
             environment or "",
             algo,
             scenario=scenario,
-            overrides=changes,
+            overrides=overrides or (),
             trace=trace,
             bundle=bundle,
             steps=steps,
@@ -207,19 +208,21 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(callback=_folder, help="Folder for tables, numbers and picture.")] = None,
 ) -> None:
     """Compare agents on the same programs."""
+    from training.trace_options import with_trace_options
+
+    overrides = with_trace_options(
+        overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+    )
     from training.evaluate import evaluate as run
     from training.report import save
     from training.tables import print_table
-    from training.trace_options import with_trace_options
 
     listed = [agent.strip() for agent in agents.split(",") if agent.strip()]
     console = _console()
     results = run(
         listed,
         scenario=scenario,
-        overrides=with_trace_options(
-            overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
-        ),
+        overrides=overrides or (),
         trace=trace,
         bundle=bundle,
         environment=environment,
@@ -253,14 +256,15 @@ def simulate(
     out: Annotated[Path | None, typer.Option(callback=_folder, help="Folder for the records.")] = None,
 ) -> None:
     """Run a scenario or replay a trace by its rules, and print the report."""
-    from agentsim_env.metrics.report import print_report
-    from training.simulate import simulate as run
     from training.trace_options import with_trace_options
 
-    changes = with_trace_options(
+    overrides = with_trace_options(
         overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
     )
-    records = run(scenario, changes, trace, skip_bad_lines, rule or (), bundle, seed)
+    from agentsim_env.metrics.report import print_report
+    from training.simulate import simulate as run
+
+    records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), bundle, seed)
     print_report(records)
     if out is not None:
         records.save(out)

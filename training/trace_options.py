@@ -1,16 +1,15 @@
 """How a trace named on the command line is read."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from training.errors import TrainingError
 
 
-def with_trace_options(overrides: Sequence[str] | None, trace: Path | None, **options: str | None) -> list[str]:
-    """The overrides, with those that options of the command line stand for before them.
+def with_trace_options(overrides: list[str] | None, trace: Path | None, **options: str | None) -> list[str] | None:
+    """The overrides, behind those that options of the command line stand for.
 
     Args:
-        overrides: `path=value` strings.
+        overrides: `path=value` strings, None for none.
         trace: The trace that the options are for.
         **options: Fields of `workload.trace` with their values; None where an option was not given.
 
@@ -18,7 +17,9 @@ def with_trace_options(overrides: Sequence[str] | None, trace: Path | None, **op
         TrainingError: An option without a trace.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if given and trace is None:
+    if not given:
+        return overrides
+    if trace is None:
         name = next(iter(given))
         flag = f"--{name.replace('_', '-')}"
         raise TrainingError(f"{flag} goes with --trace; in a scenario it is workload.trace.{name}")

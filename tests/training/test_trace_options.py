@@ -27,9 +27,10 @@ def trace(tmp_path: Path) -> Write:
 def test_options_come_before_the_overrides() -> None:
     given = with_trace_options(["workload.trace.format=azure"], Path("t"), format="mooncake", time_unit=None)
     assert given == ["workload.trace.format=mooncake", "workload.trace.format=azure"]
-    assert with_trace_options(None, None, format=None) == []
+    assert with_trace_options(None, None, format=None) is None
+    assert with_trace_options(["a=1"], Path("t"), format=None) == ["a=1"]
     with pytest.raises(TrainingError, match=r"--message-mode goes with --trace; in a scenario it is workload\.trace\."):
-        with_trace_options((), None, message_mode="delta")
+        with_trace_options([], None, message_mode="delta")
 
 
 @pytest.mark.parametrize("command", [["simulate"], ["train", "routing"], ["evaluate", "--agents", "random"]])

@@ -8,7 +8,6 @@ and do not count.
 
 import hashlib
 import json
-from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING

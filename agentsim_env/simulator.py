@@ -38,7 +38,7 @@ from agentsim_env.unserved import engines_of, find_unserved, limit
 from agentsim_env.workload import Faults, Programs, WorkloadSource, prepare
 from agentsim_env.workload.faults import may_fail
 from agentsim_env.workload.programs import longest_contexts
-from agentsim_env.workload.recorded import Recorded
+from agentsim_env.workload.recorded import Recorded, described
 
 
 class SimulationError(AgentSimError, RuntimeError):
@@ -343,7 +343,8 @@ class Simulator:
 
     def metadata(self) -> dict[str, Any]:
         """What identifies this run."""
-        trace = {"trace": self.source.work.report.describe()} if isinstance(self.source.work, Recorded) else {}
+        work = self.source.work
+        trace = {"trace": described(self.scenario.workload, work.report)} if isinstance(work, Recorded) else {}
         load = self.source.load.describe() if self.source.load is not None else ""
         return (trace | {"load": load} if load else trace) | {
             "scenario": self.scenario.name,

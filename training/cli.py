@@ -167,6 +167,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario. Can be repeated."),
 ]
 Trace = Annotated[Path | None, typer.Option(help="Trace whose programs take the place of the scenario's.")]
+Format = Annotated[str | None, typer.Option("--format", help="Format of the trace, where its content does not tell.")]
+Sessions = Annotated[str | None, typer.Option(help="Sessions of the trace: named, or rebuilt from its ids.")]
+MessageMode = Annotated[str | None, typer.Option(help="Prompts of the trace's sessions: history or delta.")]
+TimeUnit = Annotated[str | None, typer.Option(help="Unit of the trace's times: s, ms, us or ns.")]
 Bundle = Annotated[
     str | None, typer.Option("--bundle", "-b", metavar="NAME", help="Rules of a published system, for the scenario's.")
 ]
@@ -217,6 +221,10 @@ def train(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
+    trace_format: Format = None,
+    sessions: Sessions = None,
+    message_mode: MessageMode = None,
+    time_unit: TimeUnit = None,
     bundle: Bundle = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
     envs: Annotated[int | None, typer.Option(min=1, help="Environments side by side.")] = None,
@@ -238,6 +246,11 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train an agent."""
+    from training.trace_options import with_trace_options
+
+    overrides = with_trace_options(
+        overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+    )
     from training.config import create_run, load_run
     from training.errors import TrainingError
 
@@ -294,6 +307,10 @@ def evaluate(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
+    trace_format: Format = None,
+    sessions: Sessions = None,
+    message_mode: MessageMode = None,
+    time_unit: TimeUnit = None,
     bundle: Bundle = None,
     seeds: Seeds = 20,
     jobs: Jobs = 1,
@@ -306,6 +323,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Compare agents on the same programs. What is stopped goes on where the same command finds its --out."""
+    from training.trace_options import with_trace_options
+
+    overrides = with_trace_options(
+        overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+    )
     from agents.loading import split_agents
     from training.evaluate import EvaluationStopped
     from training.evaluate import evaluate as run
@@ -360,6 +382,10 @@ def simulate(
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Annotated[Path | None, typer.Option(help="Trace to replay, all of it and at its own times.")] = None,
+    trace_format: Format = None,
+    sessions: Sessions = None,
+    message_mode: MessageMode = None,
+    time_unit: TimeUnit = None,
     skip_bad_lines: Annotated[bool, typer.Option(help="Count broken lines of the trace and go on.")] = False,
     rule: Annotated[
         list[str] | None, typer.Option(metavar="KIND=NAME", help="Rule for a kind of decision. Can be repeated.")
@@ -369,6 +395,11 @@ def simulate(
     out: Annotated[Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder for the records.")] = None,
 ) -> None:
     """Run a scenario or replay a trace by its rules, and print the report."""
+    from training.trace_options import with_trace_options
+
+    overrides = with_trace_options(
+        overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
+    )
     from agentsim_env.metrics.report import print_report
     from training.simulate import simulate as run
 
@@ -458,10 +489,10 @@ def _describe_workload(scenario: Any) -> None:
 
     workload, source = scenario.workload, prepare(scenario)
     if workload.trace is not None:
-        from agentsim_env.workload.recorded import read_source
+        from agentsim_env.workload.recorded import described, read_source
 
         report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
-        typer.echo(report.describe())
+        typer.echo(described(workload, report))
     if source.load is None:  # else it was a warning
         for note in source.notes():
             typer.echo(note)

@@ -9,7 +9,8 @@ from rich.console import Console
 from agentsim_env import Scenario, Simulator, load_scenario
 from agentsim_env.scenario.bundle import find_bundle
 from agentsim_env.scenario.errors import suggestion
-from agentsim_env.workload import Programs, prepare
+from agentsim_env.workload import prepare
+from agentsim_env.workload.recorded import read_source
 from training.errors import TrainingError
 from training.progress import EpisodeProgress
 
@@ -32,7 +33,7 @@ def simulate(
         scenario: Name, path or scenario; None for the default.
         overrides: `path=value` strings laid over the scenario.
         trace: Trace to replay: all its programs, at their own times if it has any and the overrides say nothing of
-            arrivals, else as those of the scenario.
+            arrivals, else as the scenario says.
         skip_bad_lines: Whether broken lines of the trace are skipped instead of being an error.
         rules: `kind=name` strings; they come over the bundle.
         bundle: Bundle whose rules replace those of the scenario.
@@ -54,7 +55,7 @@ def simulate(
             raise TrainingError("--skip-bad-lines goes with --trace; in a scenario it is workload.trace.skip_bad_lines")
         loaded = load_scenario(scenario, overrides)
     elif trace.exists():
-        loaded = _replay(scenario, overrides, trace, skip_bad_lines, seed)
+        loaded = _replay(scenario, overrides, trace, skip_bad_lines)
     else:
         raise TrainingError(f"--trace {trace}: no such file or folder")
     # Load is a fraction of the capacity under the scenario's own rules, so the source is made before they change.
@@ -65,7 +66,7 @@ def simulate(
     return simulator.records()
 
 
-def _replay(scenario: Any, overrides: Sequence[str], trace: Path, skip_bad_lines: bool, seed: int) -> Scenario:
+def _replay(scenario: Any, overrides: Sequence[str], trace: Path, skip_bad_lines: bool) -> Scenario:
     """The scenario with a trace for its workload, and all programs of the trace in an episode."""
     scenario = load_scenario(scenario)
     source = {"path": str(trace.resolve()), "skip_bad_lines": skip_bad_lines}
@@ -77,14 +78,18 @@ def _replay(scenario: Any, overrides: Sequence[str], trace: Path, skip_bad_lines
     timed = whole | {"workload.arrivals": {"process": "trace"}}
     if not any(override.startswith("workload.arrivals") for override in overrides):
         replayed = load_scenario(load_scenario(scenario, timed), overrides)
-        if _has_times(prepare(replayed).draw(seed)):
+        if _says_when(replayed):
             return replayed
     return load_scenario(load_scenario(scenario, whole), overrides)
 
 
-def _has_times(programs: Programs) -> bool:
-    arrival_s = programs.program["arrival_s"]
-    return len(arrival_s) < 2 or bool(arrival_s.max() > arrival_s.min())
+def _says_when(scenario: Scenario) -> bool:
+    """Whether the trace records times, equal ones among them; a single program needs none."""
+    workload = scenario.workload
+    if workload.trace is None:
+        return False
+    report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
+    return report.span_s is not None or report.sessions == 1
 
 
 def _pair(rule: str) -> tuple[str, str]:

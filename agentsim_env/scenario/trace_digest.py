@@ -4,14 +4,20 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from agentsim_env.scenario.errors import ScenarioError
+
 
 def trace_digest(path: str) -> str:
     """SHA-256 of a file, or of the names and bytes of all files in a folder, as hexadecimal digits.
 
     Raises:
         FileNotFoundError: There is neither a file nor a folder of that name.
+        ScenarioError: It is a pipe, a device or a socket, which may never end.
     """
     root = Path(path)
+    if root.exists() and not root.is_dir() and not root.is_file():
+        problem = "is a pipe, a device or a socket; allowed: a regular file or a folder"
+        raise ScenarioError(f"workload.trace.path = {path!r}: {problem}")
     if not root.is_dir():
         return _file_digest(root, *_version(root))
     digest = hashlib.sha256()

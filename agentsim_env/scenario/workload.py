@@ -1,7 +1,7 @@
 """The workload: which programs run, and when they arrive."""
 
 import math
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
@@ -68,6 +68,20 @@ class TraceSource(Part):
 
     trace_block_tokens: PositiveNumber | None = None
     """Tokens that one id of a block hash stands for; `null`: what the format prescribes."""
+
+    sessions: Literal["named", "rebuilt"] | None = None
+    """Which requests of a trace follow up others: `named`, those that it says; `rebuilt`, those whose ids begin as an
+    earlier request's do, whatever it says. `null`: named if the trace names any, else rebuilt."""
+
+    message_mode: Literal["history", "delta"] | None = None
+    """What the prompt of a later request of a session is: `history`, all of it; `delta`, what is new since the answer
+    before. `null`: history, unless a request says itself."""
+
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    """Unit of the times whose field does not name it; `null`: the format's own, refused where it cannot be right."""
+
+    max_bytes: PositiveNumber | None = None
+    """Bytes that the trace may take, unpacked and all files together; `null`: 1 GiB, some million requests."""
 
     max_turns: PositiveNumber | None = None
     """Turns of a program at most; it ends before the first one beyond. `null`: no limit."""

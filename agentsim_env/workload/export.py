@@ -5,6 +5,8 @@ turns, the waits between them and the segments that it is the first to use. `.pa
 Both give back exactly the arrays that were written.
 """
 
+import errno
+import os
 from pathlib import Path
 
 from agentsim_env.files import replacing
@@ -12,6 +14,7 @@ from agentsim_env.workload.export_json import read_jsonl, write_jsonl
 from agentsim_env.workload.export_parquet import read_parquet, write_parquet
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.opening import trace_files
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
@@ -41,16 +44,24 @@ def write_programs(programs: Programs, path: Path | str) -> None:
             write_jsonl(programs, draft, packed=suffix == ".jsonl.gz")
 
 
-def read_programs(path: Path | str) -> Programs:
-    """Reads what `write_programs` has written.
+def read_programs(path: Path | str, max_bytes: int | None = None) -> Programs:
+    """Reads what `write_programs` has written, whatever it is called by now.
+
+    Args:
+        path: A file, or a folder that holds only one.
+        max_bytes: Bytes that it may take, unpacked (see `docs/traces.md`); None for 1 GiB.
 
     Raises:
         FileNotFoundError: No such file.
         TraceError: The content is broken, or of a version that this release cannot read.
-        ValueError: A suffix that is not known.
     """
     path = Path(path)
-    programs = read_parquet(path) if _suffix(path) == ".parquet" else read_jsonl(path)
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    files = trace_files(path, SUFFIXES, max_bytes)
+    if len(files) != 1:
+        raise TraceError(path, 0, "", f"holds {len(files)} exported workloads; allowed: one")
+    programs = read_parquet(files[0]) if files[0].is_parquet() else read_jsonl(files[0])
     try:
         validate(programs)
     except InvalidProgramsError as error:

@@ -11,9 +11,10 @@ import numpy as np
 
 from agentsim_env.workload.export_layout import SEGMENT_FIELDS, Header, first_users, header_of, restore_segments
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
-from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.errors import TraceError, shown
 from agentsim_env.workload.traces.fields import Record
-from agentsim_env.workload.traces.lines import parse, read_lines
+from agentsim_env.workload.traces.lines import parse
+from agentsim_env.workload.traces.opening import TraceFile
 
 _MOST = 2**31 - 1
 _MOST_SHORT = 2**15 - 1
@@ -84,17 +85,16 @@ class _Tables:
         self.segment: list[list[int]] = []
 
 
-def read_jsonl(path: Path) -> Programs:
+def read_jsonl(file: TraceFile) -> Programs:
     """Reads a workload from JSON lines, packed or not.
 
     Raises:
-        FileNotFoundError: No such file.
         TraceError: Broken content, with its line.
     """
-    lines = read_lines(path)
+    path, lines = file.path, file.lines()
     first = next(lines, None)
     if first is None:
-        raise TraceError(path, 0, "", "is empty; allowed: a header line and programs")
+        raise TraceError(path, 0, "", "has blank lines only; allowed: a header line and programs")
     header = Header(path, parse(path, *first).content)
     tables = _Tables(header)
     for number, raw in lines:
@@ -151,7 +151,12 @@ def _read_program(record: Record, tables: _Tables) -> None:
             tool = tables.tool[wait.choice("tool", tuple(tables.tool))]
             gap_s = wait.number("gap_s", minimum=0.0)
             tables.edge.append((gap_s, target, tool, wait.whole("failures", 0, _MOST_SHORT, 0)))
-    for at, row in enumerate(record.content.get("segments") or []):
-        if not isinstance(row, list) or len(row) != len(SEGMENT_FIELDS) or not all(type(x) is int for x in row):
-            raise record.error(f"segments[{at}]", f"is {row!r}; allowed: integers {', '.join(SEGMENT_FIELDS)}")
+    for at, row in enumerate(record.items("segments", [])):
+        if not isinstance(row, list) or len(row) != len(SEGMENT_FIELDS) or not all(map(_is_short, row)):
+            raise record.error(f"segments[{at}]", f"is {shown(row)}; allowed: integers {', '.join(SEGMENT_FIELDS)}")
         tables.segment.append(row)
+
+
+def _is_short(value: object) -> bool:
+    """Whether a value is a whole number that a column of segments can hold."""
+    return type(value) is int and -1 <= value <= _MOST

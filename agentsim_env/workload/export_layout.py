@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from agentsim_env.workload.programs import Programs, Tool
-from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.errors import TraceError, shown
 from agentsim_env.workload.traces.fields import Record
 
 FORMAT = "agentsim_env.programs"
 VERSION = 1
+_MOST_NAMES = 2**15 - 1
 SEGMENT_FIELDS = ("id", "parent", "start_block", "n_blocks")
 
 
@@ -52,7 +53,7 @@ class Header:
         record = Record(path, 1, content)
         record.choice("format", (FORMAT,))
         if content.get("version") != VERSION:
-            raise record.error("version", f"is {content.get('version')!r}; allowed: {VERSION}")
+            raise record.error("version", f"is {shown(content.get('version'))}; allowed: {VERSION}")
         self.sizes = {name: record.whole(name, 0, 2**31 - 1) for name in ("programs", "turns", "edges", "segments")}
         self.block_size = record.whole("block_size", 1, 2**31 - 1)
         self.tools = tuple(
@@ -77,7 +78,9 @@ class Header:
 def _names(record: Record, field: str) -> tuple[str, ...]:
     names = record.content.get(field)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise record.error(field, f"is {names!r}; allowed: a list of strings")
+        raise record.error(field, f"is {shown(names)}; allowed: a list of strings")
+    if len(names) > _MOST_NAMES:
+        raise record.error(field, f"has {len(names):,} names; allowed: at most {_MOST_NAMES:,}")
     return tuple(names)
 
 

@@ -16,6 +16,8 @@ from agentsim_env.workload.export_layout import (
 )
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
 from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.lines import parse
+from agentsim_env.workload.traces.opening import TraceFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _PROGRAM = ("arrival_s", "deadline_s", "after")
 _TURN = ("segment", "prompt_tokens", "new_tokens", "output_tokens")
 _EDGE = ("source", "target", "gap_s", "tool", "failures")
+_CELL_BYTES = 8
 _KEY = FORMAT.encode()
 
 
@@ -76,36 +79,58 @@ def _lists(pa: Any, lengths: np.ndarray, fields: "dict[str, pa.Array]") -> "pa.A
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(list(fields.values()), list(fields)))
 
 
-def read_parquet(path: Path) -> Programs:
+def read_parquet(file: TraceFile) -> Programs:
     """Reads a workload from Parquet.
 
     Raises:
-        FileNotFoundError: No such file.
-        TraceError: Broken content.
+        TraceError: Broken content, or more than may be read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = file.path
     try:
+        # Its own metadata first: a short file can unfold to far more than fits into memory.
+        known = pq.read_metadata(path)
+        file.take_rows(sum(known.row_group(group).total_byte_size for group in range(known.num_row_groups)))
+        file.take_rows(_CELL_BYTES * sum(_values(known.row_group(group)) for group in range(known.num_row_groups)))
+        header = _header(path, known)
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise TraceError(path, 0, "", f"not Parquet ({error})") from error
-    metadata = (table.schema.metadata or {}).get(_KEY)
-    if metadata is None:
-        raise TraceError(path, 0, "", "is no exported workload: its schema has no header")
-    header = Header(path, json.loads(metadata))
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        if isinstance(error, TraceError):
+            raise
+        raise TraceError(path, 0, "", f"damaged or not Parquet ({_one_line(error)})") from error
     try:
         programs = _restore(path, table, header)
-    except (KeyError, pa.ArrowInvalid, TypeError) as error:
-        raise TraceError(path, 0, "", f"a column or name does not fit the header ({error})") from error
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, pa.ArrowException) as error:
+        if isinstance(error, TraceError):
+            raise
+        raise TraceError(path, 0, "", f"a column or name does not fit the header ({_one_line(error)})") from error
     header.check_sizes(path, programs)
     return programs
+
+
+def _values(group: Any) -> int:
+    return sum(group.column(column).num_values for column in range(group.num_columns))
+
+
+def _header(path: Path, known: Any) -> Header:
+    content = (known.metadata or {}).get(_KEY)
+    if content is None:
+        columns = ", ".join(known.schema.to_arrow_schema().names[:12])
+        problem = f"is no exported workload: its schema has no header, its columns are {columns}"
+        raise TraceError(path, 0, "", f"{problem}; no other Parquet is read")
+    return Header(path, parse(path, 0, content).content)
+
+
+def _one_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:200]
 
 
 def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
     program = np.zeros(len(table), dtype=PROGRAM)
     for name in _PROGRAM:
-        program[name] = table[name].to_numpy()
+        program[name] = _fitting(path, name, table[name].to_numpy(), PROGRAM[name])
     program["family"] = _indices(table["family"].to_pylist(), header.families)
     program["tenant"] = _indices(table["tenant"].to_pylist(), header.tenants)
     n_turns, turns = _rows(table, "turns", _TURN)
@@ -114,14 +139,15 @@ def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
     turn = np.zeros(len(turns["segment"]), dtype=TURN)
     turn["program"] = np.repeat(np.arange(len(program)), n_turns)
     for name in _TURN:
-        turn[name] = turns[name]
+        turn[name] = _fitting(path, name, turns[name], TURN[name])
     n_edges, edges = _rows(table, "edges", _EDGE)
     first = np.repeat(program["first_turn"], n_edges)
     edge = np.zeros(len(edges["gap_s"]), dtype=EDGE)
-    edge["gap_s"], edge["failures"] = edges["gap_s"], edges["failures"]
-    edge["target"] = edges["target"] + first
+    for name in ("gap_s", "failures"):
+        edge[name] = _fitting(path, name, edges[name], EDGE[name])
+    edge["target"] = _fitting(path, "target", edges["target"] + first, EDGE["target"])
     edge["tool"] = _indices(edges["tool"].tolist(), tuple(tool.name for tool in header.tools))
-    source = edges["source"] + first
+    source = _fitting(path, "source", edges["source"] + first, EDGE["target"])
     ends = np.concatenate((source, edge["target"]))
     if ends.min(initial=0) < 0 or ends.max(initial=-1) >= len(turn):
         raise TraceError(path, 0, "edges", f"lead out of the {len(turn)} turns")
@@ -131,9 +157,22 @@ def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
     turn["first_edge"] = np.cumsum(turn["n_edges"], dtype=np.int64) - turn["n_edges"]
     turn["n_parents"] = np.bincount(edge["target"], minlength=len(turn))
     segments = _rows(table, "segments", SEGMENT_FIELDS)[1]
-    rows = np.stack([segments[name].astype(np.int64) for name in SEGMENT_FIELDS], axis=1)
+    rows = np.stack([_fitting(path, name, segments[name], np.dtype(np.int32)) for name in SEGMENT_FIELDS], axis=1)
     segment = restore_segments(path, rows, SEGMENT)
     return Programs(program, turn, edge, segment, header.block_size, header.tools, header.families, header.tenants)
+
+
+def _fitting(path: Path, name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values of a column as they are kept.
+
+    Raises:
+        TraceError: Not all of them can be: they are too large, fractions, or missing.
+    """
+    with np.errstate(invalid="ignore"):
+        kept = values.astype(dtype)
+    if not np.array_equal(kept, values, equal_nan=values.dtype.kind == "f"):
+        raise TraceError(path, 0, name, f"holds what is no {dtype}; allowed: a column as exported")
+    return kept
 
 
 def _rows(table: "pa.Table", name: str, fields: tuple[str, ...]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

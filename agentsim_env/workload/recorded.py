@@ -1,19 +1,21 @@
 """Programs drawn from a trace."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentsim_env.scenario.errors import TooFewProgramsError
+from agentsim_env.scenario.arrivals import TraceTimes
+from agentsim_env.scenario.errors import ScenarioError, TooFewProgramsError
 from agentsim_env.workload.programs import Programs, longest_contexts
 from agentsim_env.workload.streams import Streams
 
 if TYPE_CHECKING:
-    from agentsim_env.scenario.workload import TraceSource
+    from agentsim_env.scenario.workload import TraceSource, Workload
     from agentsim_env.workload.arrivals import Times
-    from agentsim_env.workload.traces import Trace
+    from agentsim_env.workload.traces import Trace, TraceReport
 
 
 class Recorded:
@@ -28,6 +30,7 @@ class Recorded:
     Raises:
         TraceError: The trace cannot be read, or its limits leave no program.
         TooFewProgramsError: There is no program in the part to draw from.
+        ScenarioError: A part is asked for, and programs wait for the ends of others.
 
     Attributes:
         tools: Tools that the programs call.
@@ -47,7 +50,13 @@ class Recorded:
             raise TooFewProgramsError(f"{source.path} has {has}, none in the part of it that is asked for")
         self._path = source.path
         self._speedup = source.speedup
-        self._sampler = TraceSampler(trace.programs, part)
+        self._whole = trace.programs
+        self._is_part = part != (0.0, 1.0)
+        self._is_closed = bool((trace.programs.program["after"] >= 0).any())
+        if self._is_closed and self._is_part:
+            raise self._only_whole()
+        # What waits for one another cannot be taken apart, so nothing is sampled from it.
+        self._sampler = None if self._is_closed else TraceSampler(trace.programs, part)
         self.tools = trace.programs.tools
         self.report = trace.report
 
@@ -64,7 +73,12 @@ class Recorded:
 
         Raises:
             TooFewProgramsError: There are fewer.
+            ScenarioError: Not all are asked for at their own times, and programs wait for the ends of others.
         """
+        if times is None and window is None and not self._is_part and n in (None, len(self._whole.program)):
+            return _faster(_copied(self._whole), self._speedup)
+        if self._sampler is None:
+            raise self._only_whole()
         there = self._sampler.count(window)
         n = there if n is None else n
         if n > there or there < 1:
@@ -87,12 +101,30 @@ class Recorded:
 
     def longest_contexts(self) -> np.ndarray:
         """Longest context of each program that there is to draw from, in tokens, `int64 [programs]`."""
+        if self._sampler is None:
+            return longest_contexts(self._whole)
         return longest_contexts(self._sampler.programs)[self._sampler.first : self._sampler.end]
 
     @property
     def n_programs(self) -> int:
         """Programs that there are to draw from."""
-        return self._sampler.count()
+        return len(self._whole.program) if self._sampler is None else self._sampler.count()
+
+    def _only_whole(self) -> ScenarioError:
+        return ScenarioError(
+            f"workload.trace.path = {self._path}: its programs wait for the ends of others (closed loop), so it is "
+            f"only replayed whole; allowed: arrivals.process = trace, and episode.programs = null"
+        )
+
+
+def _copied(programs: Programs) -> Programs:
+    """The same workload in arrays of its own, which whoever gets them may change."""
+    return programs._replace(
+        program=programs.program.copy(),
+        turn=programs.turn.copy(),
+        edge=programs.edge.copy(),
+        segment=programs.segment.copy(),
+    )
 
 
 def _faster(programs: Programs, speedup: float) -> Programs:
@@ -100,6 +132,24 @@ def _faster(programs: Programs, speedup: float) -> Programs:
     programs.program["deadline_s"] += arrival_s - programs.program["arrival_s"]
     programs.program["arrival_s"] = arrival_s
     return programs
+
+
+def described(workload: "Workload", report: "TraceReport") -> str:
+    """The report on the trace of a workload, with where the arrivals of its episodes come from."""
+    return replace(report, arrivals=_origin(workload, report)).describe()
+
+
+def _origin(workload: "Workload", report: "TraceReport") -> str:
+    process = workload.arrivals.process
+    if not isinstance(workload.arrivals, TraceTimes):
+        why = "since the trace records none" if report.span_s is None else "the trace's own times are not used"
+        return f"made up ({process}), {why}"
+    if report.span_s is None:
+        return "all at 0 s, since the trace records none"
+    if report.span_s == 0.0 and report.sessions > 1:
+        return "the trace's own times, all the same"
+    speedup = workload.trace.speedup if workload.trace else 1.0
+    return "the trace's own times" if speedup == 1.0 else f"the trace's own times, divided by {speedup:g}"
 
 
 def read_source(source: "TraceSource", block_size: int, reuse_generated: bool) -> "Trace":

@@ -8,7 +8,7 @@ import pytest
 
 from agentsim_env.workload.export import SUFFIXES, read_programs, write_programs
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
-from agentsim_env.workload.traces import TraceError, read_trace
+from agentsim_env.workload.traces import TraceError, UnforeseenError, read_trace
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 
 
@@ -173,3 +173,59 @@ def test_packed_lines_are_the_same_lines(tmp_path: Path) -> None:
     write_programs(programs, tmp_path / "a.jsonl")
     write_programs(programs, tmp_path / "a.jsonl.gz")
     assert gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()) == (tmp_path / "a.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("arrival_s", None), ("after", 1.5), ("after", 2**40), ("family", 7), ("turns", [1, 2]), ("edges", None)],
+)
+def test_parquet_with_a_column_of_another_kind(tmp_path: Path, column: str, values: Any) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "programs.parquet"
+    write_programs(workload(), path)
+    table = pq.read_table(path)
+    at = table.schema.names.index(column)
+    pq.write_table(table.set_column(at, column, pa.array([values] * len(table))), path)
+    for read in (read_programs, read_trace):
+        with pytest.raises(TraceError, match=r"holds what is no|does not fit the header|is of a kind that") as caught:
+            read(path)
+        assert not isinstance(caught.value, UnforeseenError)
+
+
+@pytest.mark.parametrize("value", [5.0, "x", {"a": 1}, True, [[1, -1, 0]], [[0.5, -1, 0, 2]], [[0, -1, 0, 2**40]]])
+def test_segments_of_another_kind(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "programs.jsonl"
+    write_programs(workload(), path)
+    with pytest.raises(TraceError, match=r"edited\.jsonl:2: segments.*: is .*; allowed: "):
+        read_programs(edited(path, 1, segments=value))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_content_tells_the_format_and_not_the_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"programs{suffix}"
+    write_programs(workload(), path)
+    for other in (*SUFFIXES, ".txt", ""):
+        copy = tmp_path / f"copy{other}"
+        copy.write_bytes(path.read_bytes())
+        assert_same(read_programs(copy), workload())
+        assert_same(read_trace(copy).programs, workload())
+
+
+def test_a_closed_loop_is_not_cut(tmp_path: Path) -> None:
+    write_programs(workload(), tmp_path / "programs.jsonl")
+    with pytest.raises(TraceError, match=r"after: lets programs wait for others \(closed loop\); allowed: neither"):
+        read_trace(tmp_path / "programs.jsonl", max_turns=1)
+
+
+def test_a_folder_holds_one_exported_workload(tmp_path: Path) -> None:
+    write_programs(workload(), tmp_path / "a.jsonl")
+    assert_same(read_programs(tmp_path), workload())
+    assert_same(read_trace(tmp_path).programs, workload())
+    write_programs(workload(), tmp_path / "b.parquet")
+    for read in (read_programs, read_trace):
+        with pytest.raises(TraceError, match="holds 2 exported workloads; allowed: one"):
+            read(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_programs(tmp_path / "none.jsonl")

@@ -1,7 +1,7 @@
 """Recorded workloads: readers of public trace formats, and episodes drawn from what they read."""
 
 from agentsim_env.workload.traces.cut import cut_programs
-from agentsim_env.workload.traces.errors import BadLine, TraceError
+from agentsim_env.workload.traces.errors import BadLine, TraceError, UnforeseenError
 from agentsim_env.workload.traces.options import ServiceEstimate
 from agentsim_env.workload.traces.read import read_trace
 from agentsim_env.workload.traces.registry import FORMATS, TraceFormat, detect_format
@@ -18,6 +18,7 @@ __all__ = [
     "TraceFormat",
     "TraceReport",
     "TraceSampler",
+    "UnforeseenError",
     "cut_programs",
     "detect_format",
     "hit_blocks",

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env.workload.traces.build import TraceBuilder
-from agentsim_env.workload.traces.errors import Problems, TraceError
+from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.graph import topological_order
-from agentsim_env.workload.traces.lines import parse, read_lines, trace_files
+from agentsim_env.workload.traces.lines import parse
+from agentsim_env.workload.traces.opening import TraceFile, trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.sniff import Sample
@@ -24,6 +25,7 @@ from agentsim_env.workload.traces.trie import PrefixTrie
 
 SCHEMA = "dynamo.agentic_mooncake"
 VERSION = 2
+_MOST_WAITS = 1_000_000
 _TOOLS = {"sequence": "tool", "spawn": "agent", "join": "agent", "replay_barrier": "barrier"}  # by relation
 
 
@@ -55,13 +57,13 @@ class _Wait(NamedTuple):
 
 def detect(sample: Sample) -> bool:
     """Whether a file looks like agentic Mooncake (any version: the reader says which it can read)."""
-    return SCHEMA in sample.text or {"request_id", "input_length"} <= sample.keys
+    return SCHEMA in sample.text or {"request_id", "play_id"} <= sample.keys
 
 
 def read(path: Path, options: ReadOptions) -> Trace:
     """Reads plays as programs; see `docs/traces.md` for dispatch triggers and late roots."""
     problems = Problems(options.skip_bad_lines)
-    files = trace_files(path, (".jsonl",))
+    files = trace_files(path, (".jsonl",), options.max_bytes)
     builder = TraceBuilder(options)
     approximated = 0
     for file in files:
@@ -73,22 +75,23 @@ def read(path: Path, options: ReadOptions) -> Trace:
     return builder.trace("aisimulate", len(files), problems, approximated=approximated)
 
 
-def _plays(file: Path, options: ReadOptions, problems: Problems) -> Iterator[tuple[int, list[_Request]]]:
+def _plays(file: TraceFile, options: ReadOptions, problems: Problems) -> Iterator[tuple[int, list[_Request]]]:
     """The plays of a file in topological order, each with the tokens that its ids stand for."""
-    lines = read_lines(file)
+    lines = file.lines()
     first = next(lines, None)
     if first is None:
-        raise TraceError(file, 0, "", f"is empty; allowed: a header {{'schema': '{SCHEMA}', ...}} and requests")
-    tokens_per_id = options.trace_block_tokens or _header(parse(file, *first))
+        problem = f"has blank lines only; allowed: a header {{'schema': '{SCHEMA}', ...}} and requests"
+        raise TraceError(file.path, 0, "", problem)
+    tokens_per_id = options.trace_block_tokens or _header(parse(file.path, *first))
     requests: dict[str, _Request] = {}
     plays: dict[str, list[str]] = {}
     for number, raw in lines:
         problems.lines += 1
         try:
-            record = parse(file, number, raw)
+            record = parse(file.path, number, raw)
             request = _request(record, tokens_per_id)
             if request.name in requests:
-                raise record.error("request_id", f"{request.name!r} was used before; allowed: one line a request")
+                raise record.error("request_id", f"{shown(request.name)} was used before; allowed: one line a request")
             plays.setdefault(record.text("play_id"), []).append(request.name)
             requests[request.name] = request
         except TraceError as error:
@@ -102,9 +105,9 @@ def _plays(file: Path, options: ReadOptions, problems: Problems) -> Iterator[tup
 def _header(record: Record) -> int:
     """Checks the header and returns the tokens that an id stands for."""
     if record.content.get("schema") != SCHEMA:
-        raise record.error("schema", f"is {record.content.get('schema')!r}; allowed: {SCHEMA!r} in the first line")
+        raise record.error("schema", f"is {shown(record.content.get('schema'))}; allowed: {SCHEMA!r} in the first line")
     if record.content.get("version") != VERSION:
-        raise record.error("version", f"is {record.content.get('version')!r}; allowed: {VERSION}")
+        raise record.error("version", f"is {shown(record.content.get('version'))}; allowed: {VERSION}")
     record.choice("hash_id_scope", ("local",))
     return record.tokens("block_size", 1)
 
@@ -117,7 +120,7 @@ def _request(record: Record, tokens_per_id: int) -> _Request:
         prompt_tokens,
         record.tokens(("output_length", "output_tokens")),
         record.ids("hash_ids", prompt_tokens, tokens_per_id),
-        record.number("not_before_ms", minimum=0.0) / 1e3,
+        record.seconds("not_before_ms", minimum=0.0, per_s=1e3),
         [_dependency(item) for item in record.records("dependencies", [])],
         record,
     )
@@ -127,32 +130,40 @@ def _dependency(record: Record) -> _Dependency:
     return _Dependency(
         record.text("request_id"),
         record.choice("trigger", ("dispatch", "completion")) == "dispatch",
-        record.number("delay_ms", minimum=0.0) / 1e3,
+        record.seconds("delay_ms", minimum=0.0, per_s=1e3),
         _TOOLS[record.choice("relation", tuple(_TOOLS), "sequence")],
     )
 
 
 def _sorted_play(play: list[_Request], problems: Problems) -> list[_Request]:
     """The requests of a play in topological order, without those that wait for requests it does not have."""
-    known = {request.name for request in play}
-    while True:
-        kept = []
-        for request in play:
-            missing = [item.request for item in request.dependencies if item.request not in known]
-            if missing:
-                text = f"waits for {missing[0]!r}, which is no request of play {request.record.text('play_id')!r}"
-                problems.add(request.record.error("dependencies", f"{text}; allowed: requests of the same play"))
-            else:
-                kept.append(request)
-        if len(kept) == len(play):
-            break
-        play, known = kept, {request.name for request in kept}
+    play = _complete(play, problems)
     at_name = {request.name: at for at, request in enumerate(play)}
     order = topological_order([[at_name[item.request] for item in request.dependencies] for request in play])
     if order is None:
         problems.add(play[0].record.error("dependencies", "of this play form a cycle; allowed: an acyclic graph"))
         return []
     return [play[at] for at in order]
+
+
+def _complete(play: list[_Request], problems: Problems) -> list[_Request]:
+    """The requests that wait for none that is missing, be it at the end of a chain."""
+    known = {request.name for request in play}
+    waiting: dict[str, list[_Request]] = {}
+    for request in play:
+        for item in request.dependencies:
+            waiting.setdefault(item.request, []).append(request)
+    missing = [name for name in waiting if name not in known]
+    lost: set[str] = set()
+    for name in missing:  # grows while it is gone through
+        for request in waiting.get(name, ()):
+            if request.name in lost:
+                continue
+            lost.add(request.name)
+            missing.append(request.name)
+            text = f"waits for {shown(name)}, which is no request of play {shown(request.record.text('play_id'))}"
+            problems.add(request.record.error("dependencies", f"{text}; allowed: requests of the same play"))
+    return [request for request in play if request.name not in lost]
 
 
 def _waits(play: list[_Request]) -> tuple[list[list[_Wait]], int]:
@@ -163,7 +174,7 @@ def _waits(play: list[_Request]) -> tuple[list[list[_Wait]], int]:
     """
     at_name = {request.name: at for at, request in enumerate(play)}
     waits: list[list[_Wait]] = []
-    relaxed = 0
+    relaxed = total = 0
     for request in play:
         longest: dict[int, _Wait] = {}
         for item in request.dependencies:
@@ -176,6 +187,10 @@ def _waits(play: list[_Request]) -> tuple[list[list[_Wait]], int]:
                 if wait.source not in longest or longest[wait.source].gap_s < wait.gap_s:
                     longest[wait.source] = wait
         waits.append(list(longest.values()))
+        total += len(longest)
+        if total > _MOST_WAITS:
+            problem = f"of this play come to more than {_MOST_WAITS:,} waits, once those for a dispatch are unfolded"
+            raise request.record.error("dependencies", problem)
     begin_s = _begin_s(play, waits)
     late = (
         not wait and not request.dependencies and request.not_before_s > begin_s

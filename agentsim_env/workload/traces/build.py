@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from agentsim_env.errors import AgentSimError
 from agentsim_env.workload.programs import EDGE, PROGRAM, TURN, Programs, Tool
+from agentsim_env.workload.traces.clock import out_of_order
 from agentsim_env.workload.traces.errors import Problems
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.place import Contexts
@@ -14,6 +16,12 @@ from agentsim_env.workload.traces.report import Trace, TraceReport
 from agentsim_env.workload.traces.reuse import hit_blocks
 from agentsim_env.workload.traces.subset import compact_segments, take_programs
 from agentsim_env.workload.traces.trie import Branches, PrefixTrie
+
+_MOST_NAMES = int(np.iinfo(PROGRAM["family"]).max)
+
+
+class TooManyNamesError(AgentSimError, ValueError):
+    """A trace has more tools, families or tenants than a workload can tell apart."""
 
 
 class _Program(NamedTuple):
@@ -129,8 +137,17 @@ class TraceBuilder:
         turn["new_tokens"] = np.maximum(1, turn["prompt_tokens"] - np.maximum(held, self._contexts.brought_tokens))
         return take_programs(programs, np.argsort(programs.program["arrival_s"], kind="stable"))
 
-    def trace(self, name: str, files: int, problems: Problems, **counts: int) -> Trace:
-        """The workload with a report; `counts` are further fields of `TraceReport`."""
+    def trace(self, name: str, files: int, problems: Problems, **found: Any) -> Trace:
+        """The workload with a report.
+
+        Args:
+            name: Name of the format.
+            files: Number of files read.
+            problems: Lines read and skipped.
+            **found: Further fields of `TraceReport`, and others than these: the times are those of the programs.
+        """
+        times_s = [program.arrival_s for program in self._programs]
+        timed = {"span_s": max(times_s) - min(times_s) if times_s else 0.0, "sorted_records": out_of_order(times_s)}
         report = TraceReport(
             format=name,
             files=files,
@@ -141,14 +158,17 @@ class TraceBuilder:
             prompt_tokens=self.prompt_tokens,
             output_tokens=self.output_tokens,
             raised_outputs=self.raised_outputs,
-            **counts,
+            **(timed | found),
         )
         return Trace(self.build(), report)
 
     def _name(self, kind: str, name: str) -> int:
         """Index of a tool, family or tenant."""
         names = self._names[kind]
-        return names.setdefault(name, len(names))
+        index = names.setdefault(name, len(names))
+        if index > _MOST_NAMES:
+            raise TooManyNamesError(f"names more than {_MOST_NAMES:,} different values of {kind}; allowed: fewer")
+        return index
 
     def _program_array(self) -> np.ndarray:
         array = np.zeros(len(self._programs), dtype=PROGRAM)

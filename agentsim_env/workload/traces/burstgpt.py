@@ -9,10 +9,11 @@ from pathlib import Path
 
 from agentsim_env.workload.traces.build import TraceBuilder
 from agentsim_env.workload.traces.chats import ChatRequest, add_sessions
+from agentsim_env.workload.traces.clock import Clock, out_of_order
 from agentsim_env.workload.traces.csv_rows import column_index, read_rows, seconds_cell, token_cell
 from agentsim_env.workload.traces.errors import Problems, TraceError
 from agentsim_env.workload.traces.flat import FlatRequests
-from agentsim_env.workload.traces.lines import trace_files
+from agentsim_env.workload.traces.opening import TraceFile, trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.sniff import Sample
@@ -29,29 +30,33 @@ def detect(sample: Sample) -> bool:
 def read(path: Path, options: ReadOptions) -> Trace:
     """Reads a BurstGPT trace; each request is a program unless the trace names sessions."""
     problems = Problems(options.skip_bad_lines)
-    files = trace_files(path, (".csv",))
+    files = trace_files(path, (".csv",), options.max_bytes)
+    clock = Clock(options.time_unit, "s")
     flat = FlatRequests()
     chats: list[tuple[ChatRequest, float]] = []
-    failed = sum(_read_file(file, flat, chats, problems) for file in files)
+    failed = sum(_read_file(file, flat, chats, problems, clock) for file in files)
     if any(request.session for request, _ in chats):
-        return _sessions(chats, len(files), problems, options, failed)
-    return flat.trace("burstgpt", files, problems, options.block_size, failed)
+        return _sessions(chats, len(files), problems, options, failed, clock.check(path))
+    return flat.trace("burstgpt", files, problems, options.block_size, failed, doubts=clock.check(path))
 
 
-def _read_file(file: Path, flat: FlatRequests, chats: list[tuple[ChatRequest, float]], problems: Problems) -> int:
+def _read_file(
+    file: TraceFile, flat: FlatRequests, chats: list[tuple[ChatRequest, float]], problems: Problems, clock: Clock
+) -> int:
     """Adds the requests of a file to `flat`, or to `chats` if it has sessions; returns the failed ones."""
     columns, rows = read_rows(file, problems)
-    time, prompt, output = (column_index(file, columns, name) for name in (_TIME, _PROMPT, _OUTPUT))
+    path = file.path
+    time, prompt, output = (column_index(path, columns, name) for name in (_TIME, _PROMPT, _OUTPUT))
     session = columns.index(_SESSION) if _SESSION in columns else -1
     elapsed = columns.index(_ELAPSED) if _ELAPSED in columns else -1
     failed = 0
     for line, cells in rows:
         try:
-            arrival_s = seconds_cell(file, line, _TIME, cells[time])
-            output_tokens = token_cell(file, line, _OUTPUT, cells[output], 0)
-            prompt_tokens = token_cell(file, line, _PROMPT, cells[prompt], 1 if output_tokens else 0)
+            arrival_s = clock.see(seconds_cell(path, line, _TIME, cells[time], clock.per_s))
+            output_tokens = token_cell(path, line, _OUTPUT, cells[output], 0)
+            prompt_tokens = token_cell(path, line, _PROMPT, cells[prompt], 1 if output_tokens else 0)
             served = cells[elapsed] if elapsed >= 0 else ""
-            served_s = seconds_cell(file, line, _ELAPSED, served) if served else math.nan
+            served_s = seconds_cell(path, line, _ELAPSED, served, clock.per_s) if served else math.nan
         except TraceError as error:
             problems.add(error)
             continue
@@ -66,9 +71,15 @@ def _read_file(file: Path, flat: FlatRequests, chats: list[tuple[ChatRequest, fl
 
 
 def _sessions(
-    chats: list[tuple[ChatRequest, float]], files: int, problems: Problems, options: ReadOptions, failed: int
+    chats: list[tuple[ChatRequest, float]],
+    files: int,
+    problems: Problems,
+    options: ReadOptions,
+    failed: int,
+    doubts: tuple[str, ...],
 ) -> Trace:
     """Programs from named sessions; the gap is the arrival less the end of the request before, if it is known."""
+    unsorted = out_of_order([request.arrival_s for request, _ in chats])
     chats.sort(key=lambda chat: chat[0].arrival_s)
     last: dict[str, int] = {}
     parents: list[int] = []
@@ -83,4 +94,12 @@ def _sessions(
             last[request.session] = at
     builder = TraceBuilder(options)
     add_sessions(builder, requests, parents, None, options.service)
-    return builder.trace("burstgpt", files, problems, failed_requests=failed)
+    return builder.trace(
+        "burstgpt",
+        files,
+        problems,
+        failed_requests=failed,
+        span_s=chats[-1][0].arrival_s - chats[0][0].arrival_s,
+        sorted_records=unsorted,
+        doubts=doubts,
+    )

@@ -23,6 +23,7 @@ class ChatRequest(NamedTuple):
         session: Name of the session, empty if the trace does not name it.
         delay_s: Gap since the end of the session's previous request, NaN if unknown.
         family: Kind of request.
+        is_delta: The prompt is only what is new since the session's answer before.
     """
 
     arrival_s: float
@@ -32,6 +33,7 @@ class ChatRequest(NamedTuple):
     session: str = ""
     delay_s: float = math.nan
     family: str = "chat"
+    is_delta: bool = False
 
 
 def add_sessions(

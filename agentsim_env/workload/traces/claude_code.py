@@ -14,15 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env.workload.traces.build import TraceBuilder
-from agentsim_env.workload.traces.errors import Problems, TraceError
+from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import Record
-from agentsim_env.workload.traces.lines import parse, read_bytes, read_lines, trace_files
+from agentsim_env.workload.traces.lines import parse
+from agentsim_env.workload.traces.opening import trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.sniff import Sample
 from agentsim_env.workload.traces.trie import PrefixTrie
 
 BLOCK_TOKENS = 64  # block_size of the published traces
+_DEEPEST = 50  # sub-agents in one another
 _RESOLUTION_S = 1.0  # times of requests are whole seconds in the published traces
 
 
@@ -63,25 +65,26 @@ class _Branch(NamedTuple):
 
 def detect(sample: Sample) -> bool:
     """Whether a file looks like a Claude Code trace."""
-    return "requests" in sample.keys and not sample.keys.isdisjoint(("hash_ids", "hash_id_scope"))
+    return "requests" in sample.keys and not (sample.keys | sample.nested).isdisjoint(("hash_ids", "hash_id_scope"))
 
 
 def read(path: Path, options: ReadOptions) -> Trace:
     """Reads conversations; all arrive at 0, since the trace has no arrival times (see `sample_episode`)."""
     problems = Problems(options.skip_bad_lines)
-    files = trace_files(path, (".json", ".jsonl"))
+    files = trace_files(path, (".json", ".jsonl"), options.max_bytes)
     conversations = _Conversations(options)
     for file in files:
-        documents = read_lines(file) if ".jsonl" in file.suffixes else iter([(0, read_bytes(file))])
+        documents = file.lines() if ".jsonl" in file.path.suffixes else iter([(0, file.content())])
         for line, raw in documents:
             try:
-                _read_conversation(parse(file, line, raw), conversations, options, problems)
+                _read_conversation(parse(file.path, line, raw), conversations, options, problems)
             except TraceError as error:
                 problems.add(error)
     return conversations.builder.trace(
         "claude_code",
         len(files),
         problems,
+        span_s=None,
         subagent_requests=conversations.subagent_requests,
         subagent_prompt_tokens=conversations.subagent_prompt_tokens,
         subagent_output_tokens=conversations.subagent_output_tokens,
@@ -102,15 +105,17 @@ def _read_conversation(
     conversations.add(entries, tokens_per_id)
 
 
-def _entries(records: list[Record], tokens_per_id: int, problems: Problems) -> list[_Request | _Agent]:
-    """Requests and sub-agents of a list, without the bad ones."""
+def _entries(records: list[Record], tokens_per_id: int, problems: Problems, depth: int = 0) -> list[_Request | _Agent]:
+    """Requests and sub-agents of a list, without the bad ones; `depth` counts the sub-agents around it."""
     entries: list[_Request | _Agent] = []
     for record in records:
         try:
             if record.choice("type", ("n", "s", "subagent"), "n") == "subagent":
-                inner = _entries(record.records("requests"), tokens_per_id, problems)
-                duration_s = record.number("duration_ms", math.nan, 0.0) / 1e3
-                entries.append(_Agent(record.number("t"), duration_s, inner))
+                if depth == _DEEPEST:
+                    raise record.error("requests", f"are those of more than {_DEEPEST} sub-agents in one another")
+                inner = _entries(record.records("requests"), tokens_per_id, problems, depth + 1)
+                duration_s = record.seconds("duration_ms", math.nan, 0.0, per_s=1e3)
+                entries.append(_Agent(record.seconds("t"), duration_s, inner))
             else:
                 problems.lines += 1
                 entries.append(_request(record, tokens_per_id))
@@ -123,14 +128,14 @@ def _request(record: Record, tokens_per_id: int) -> _Request:
     prompt_tokens = record.tokens("in", 1)
     types = record.content.get("input_types", ["tool_result"])
     if not isinstance(types, list):
-        raise record.error("input_types", f"is {types!r}; allowed: a list such as ['tool_result'] or ['text']")
+        raise record.error("input_types", f"is {shown(types)}; allowed: a list such as ['tool_result'] or ['text']")
     return _Request(
-        record.number("t"),
+        record.seconds("t"),
         prompt_tokens,
         record.tokens("out"),
         record.ids("hash_ids", prompt_tokens, tokens_per_id),
-        record.number("think_time", math.nan, 0.0),
-        record.number("api_time", math.nan, 0.0),
+        record.seconds("think_time", math.nan, 0.0),
+        record.seconds("api_time", math.nan, 0.0),
         "tool" if "tool_result" in types else "user",
     )
 

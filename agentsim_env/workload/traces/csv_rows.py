@@ -5,26 +5,27 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentsim_env.workload.traces.errors import Problems, TraceError
-from agentsim_env.workload.traces.fields import MAX_TOKENS
-from agentsim_env.workload.traces.lines import read_lines
+from agentsim_env.workload.traces.errors import Problems, TraceError, shown
+from agentsim_env.workload.traces.fields import MAX_SECONDS, MAX_TOKENS
+from agentsim_env.workload.traces.nearest import closest, listed
+from agentsim_env.workload.traces.opening import ROW_BYTES, TraceFile
+from agentsim_env.workload.traces.sniff import columns_of
 
 Row = tuple[int, list[str]]
 
 
-def read_rows(path: Path, problems: Problems) -> tuple[list[str], Iterator[Row]]:
+def read_rows(file: TraceFile, problems: Problems) -> tuple[list[str], Iterator[Row]]:
     """The lower-case column names of a CSV file, and its rows with their line numbers.
 
     Raises:
-        TraceError: An empty file.
+        TraceError: An empty file, or a first line that is no header.
     """
-    lines = read_lines(path)
+    lines = file.lines(ROW_BYTES)
     first = next(lines, None)
     if first is None:
-        raise TraceError(path, 0, "", "is empty; allowed: a header line and rows")
-    header = next(csv.reader([first[1].decode("utf-8-sig", errors="replace")]))
-    columns = [name.strip().lower() for name in header]
-    return columns, _rows(path, lines, len(columns), problems)
+        raise TraceError(file.path, 0, "", "has blank lines only; allowed: a header line and rows")
+    columns = list(columns_of(file.path, first[1].decode("utf-8-sig", errors="replace").rstrip("\r")))
+    return columns, _rows(file.path, lines, len(columns), problems)
 
 
 def _rows(path: Path, lines: Iterator[tuple[int, bytes]], width: int, problems: Problems) -> Iterator[Row]:
@@ -32,7 +33,11 @@ def _rows(path: Path, lines: Iterator[tuple[int, bytes]], width: int, problems: 
         problems.lines += 1
         try:
             cells = next(csv.reader([raw.decode()]))
-        except (UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
+            problem = f"is not UTF-8 text (byte {raw[error.start]:#04x} at {error.start}); see iconv"
+            problems.add(TraceError(path, number, "", problem))
+            continue
+        except csv.Error as error:
             problems.add(TraceError(path, number, "", f"not CSV ({error})"))
             continue
         if len(cells) != width:
@@ -43,7 +48,7 @@ def _rows(path: Path, lines: Iterator[tuple[int, bytes]], width: int, problems: 
 
 def cell_error(path: Path, line: int, column: str, cell: str, allowed: str) -> TraceError:
     """An error about one cell."""
-    return TraceError(path, line, column, f"is {cell!r}; allowed: {allowed}")
+    return TraceError(path, line, column, f"is {shown(cell)}; allowed: {allowed}")
 
 
 def token_cell(path: Path, line: int, column: str, cell: str, minimum: int) -> int:
@@ -57,15 +62,15 @@ def token_cell(path: Path, line: int, column: str, cell: str, minimum: int) -> i
     return int(value)
 
 
-def seconds_cell(path: Path, line: int, column: str, cell: str) -> float:
-    """A finite number of seconds."""
+def seconds_cell(path: Path, line: int, column: str, cell: str, per_s: float = 1.0) -> float:
+    """A finite time in seconds, from a number of which a second has `per_s`."""
     try:
         value = float(cell)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise cell_error(path, line, column, cell, "a finite number of seconds")
-    return value
+    if not abs(value / per_s) <= MAX_SECONDS:
+        raise cell_error(path, line, column, cell, f"a finite time of at most {MAX_SECONDS:g} s")
+    return value / per_s
 
 
 def column_index(path: Path, columns: list[str], name: str) -> int:
@@ -75,5 +80,6 @@ def column_index(path: Path, columns: list[str], name: str) -> int:
         TraceError: There is no such column.
     """
     if name not in columns:
-        raise TraceError(path, 1, name, f"no such column; there are: {', '.join(columns)}")
+        near = f"; nearest is {found}" if (found := closest(name, columns)) else ""
+        raise TraceError(path, 1, name, f"no such column{near}; there are: {listed(columns)}")
     return columns.index(name)

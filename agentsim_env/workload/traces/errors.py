@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from agentsim_env.errors import AgentSimError
 
+_LONGEST = 60
+"""Characters of a value that a message quotes."""
+
 
 class BadLine(NamedTuple):
     """A line that was skipped because `skip_bad_lines` was set.
@@ -38,6 +41,19 @@ class TraceError(AgentSimError, ValueError):
         self.problem = problem
         place = f"{self.path}:{line}" if line else str(self.path)
         super().__init__(f"{place}: {field}: {problem}" if field else f"{place}: {problem}")
+
+
+class UnforeseenError(TraceError):
+    """A reader met content that it does not foresee; the cause is what it tripped over.
+
+    The file is not readable, and the reader could say so better: worth a bug report.
+    """
+
+
+def shown(value: object) -> str:
+    """A value for a message, shortened where it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 class Problems:

@@ -5,30 +5,25 @@ from pathlib import Path
 import numpy as np
 
 from agentsim_env.workload.traces.errors import TraceError
-from agentsim_env.workload.traces.lines import trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace, TraceReport
 from agentsim_env.workload.traces.sniff import Sample
 
-_PARQUET = "PAR1"  # the first bytes of every Parquet file
-
 
 def detect(sample: Sample) -> bool:
-    """Whether a file looks like an exported workload."""
-    return sample.text.startswith(_PARQUET) or ("format" in sample.keys and "agentsim_env.programs" in sample.text)
+    """Whether a file looks like an exported workload; of Parquet only the reader can tell."""
+    return sample.is_parquet or ("format" in sample.keys and "agentsim_env.programs" in sample.text)
 
 
 def read(path: Path, options: ReadOptions) -> Trace:
     """Reads an exported workload as it is; only `block_size` is checked."""
-    from agentsim_env.workload.export import SUFFIXES, read_programs
+    from agentsim_env.workload.export import read_programs
 
-    files = trace_files(path, SUFFIXES)
-    if len(files) != 1:
-        raise TraceError(path, 0, "", f"holds {len(files)} exported workloads; allowed: one")
-    programs = read_programs(files[0])
+    programs = read_programs(path, options.max_bytes)
     if programs.block_size != options.block_size:
         problem = f"is {programs.block_size}, and {options.block_size} was asked for; allowed: the same"
-        raise TraceError(files[0], 0, "block_size", problem)
+        raise TraceError(path, 0, "block_size", problem)
+    own = programs.program["after"] < 0
     report = TraceReport(
         format="agentsim",
         lines=len(programs.program),
@@ -36,5 +31,6 @@ def read(path: Path, options: ReadOptions) -> Trace:
         sessions=len(programs.program),
         prompt_tokens=int(programs.turn["prompt_tokens"].sum(dtype=np.int64)),
         output_tokens=int(programs.turn["output_tokens"].sum(dtype=np.int64)),
+        span_s=float(np.ptp(programs.program["arrival_s"][own])) if own.any() else 0.0,
     )
     return Trace(programs, report)

@@ -1,5 +1,6 @@
 """Typed fields of a trace's records, with errors that name file, line and field."""
 
+import difflib
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.errors import TraceError, shown
+from agentsim_env.workload.traces.nearest import listed
 
 MAX_TOKENS = 2**30  # prompt and output must fit an int32 together
+MAX_SECONDS = 1e10  # 317 years: dates as seconds since 1970 fit, broken ones do not
 _MISSING = object()
 
 
@@ -48,18 +51,42 @@ class Record:
             if value is not None:
                 return name, value
         if default is _MISSING:
-            raise self.error(names[0], "is missing" + (f" (also looked for {', '.join(names[1:])})" * (len(names) > 1)))
+            raise self.error(names[0], f"is missing{self._instead(names)}")
         return names[0], default
+
+    def _instead(self, names: tuple[str, ...]) -> str:
+        """What was looked for in vain, and the field that looks most like it."""
+        vain = f" (also looked for {', '.join(names[1:])})" if len(names) > 1 else ""
+        others = [name for name, value in self.content.items() if value is not None]
+        close = [found for name in names for found in difflib.get_close_matches(name, others, n=1)]
+        return f"{vain}; the nearest field here is {close[0][:60]}" if close else vain
 
     def number(self, names: str | tuple[str, ...], default: Any = _MISSING, minimum: float = -math.inf) -> float:
         """A finite number of at least `minimum`; `default` if the field is missing or null."""
         name, value = self._value(names, default)
         if value is default:
             return value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < minimum:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else _float(value)
+        if not math.isfinite(number) or number < minimum:
             bound = "" if minimum == -math.inf else f" of at least {minimum:g}"
-            raise self.error(name, f"is {value!r}; allowed: a finite number{bound}")
-        return float(value)
+            raise self.error(name, f"is {shown(value)}; allowed: a finite number{bound}")
+        return number
+
+    def seconds(
+        self,
+        names: str | tuple[str, ...],
+        default: Any = _MISSING,
+        minimum: float = -math.inf,
+        per_s: float = 1.0,
+    ) -> float:
+        """A time in seconds, from a number of which a second has `per_s`; `default` (seconds) if it is missing."""
+        name, value = self._value(names, default)
+        if value is default:
+            return value
+        seconds = self.number(name, minimum=minimum) / per_s
+        if abs(seconds) > MAX_SECONDS:
+            raise self.error(name, f"is {shown(value)}, {seconds:g} s; allowed: at most {MAX_SECONDS:g} s")
+        return seconds
 
     def whole(self, names: str | tuple[str, ...], minimum: int, maximum: int, default: Any = _MISSING) -> int:
         """An integer, or a float without fraction; `default` if the field is missing or null."""
@@ -68,7 +95,7 @@ class Record:
             return value
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         if isinstance(value, bool) or not whole or not minimum <= value <= maximum:
-            raise self.error(name, f"is {value!r}; allowed: an integer from {minimum} to {maximum}")
+            raise self.error(name, f"is {shown(value)}; allowed: an integer from {minimum} to {maximum}")
         return int(value)
 
     def tokens(self, names: str | tuple[str, ...], minimum: int = 0) -> int:
@@ -81,14 +108,23 @@ class Record:
         if value is default:
             return value
         if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
-            raise self.error(name, f"is {value!r}; allowed: a non-empty string")
+            raise self.error(name, f"is {shown(value)}; allowed: a non-empty string")
+        if isinstance(value, str) and not _can_be_written(value):
+            raise self.error(name, f"is {shown(value)}, half of a surrogate pair; allowed: a string of Unicode")
         return str(value)
 
     def choice(self, name: str, allowed: tuple[str, ...], default: Any = _MISSING) -> str:
         """One of a few strings."""
         value = self.text(name, default)
         if value is not default and value not in allowed:
-            raise self.error(name, f"is {value!r}; allowed: {', '.join(allowed)}")
+            raise self.error(name, f"is {shown(value)}; allowed: {listed(allowed)}")
+        return value
+
+    def items(self, name: str, default: Any = _MISSING) -> list[Any]:
+        """A list of anything."""
+        _, value = self._value(name, default)
+        if not isinstance(value, list):
+            raise self.error(name, f"is {shown(value)}; allowed: a list")
         return value
 
     def records(self, name: str, default: Any = _MISSING) -> list["Record"]:
@@ -119,7 +155,7 @@ class Record:
         if value is None:
             return None
         if not isinstance(value, np.ndarray):
-            raise self.error(name, f"is {value!r:.40}; allowed: a list of integers")
+            raise self.error(name, f"is {shown(value)}; allowed: a list of integers")
         most = -(-prompt_tokens // tokens_per_id)
         if len(value) > most:
             raise self.error(
@@ -128,3 +164,18 @@ class Record:
                 f"{most} such blocks; allowed: at most {most} ids (or set trace_block_tokens to the trace's own size)",
             )
         return value
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,11 +1,13 @@
 """Traces of single-turn requests with nothing but lengths."""
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
+from agentsim_env.workload.traces.clock import out_of_order
 from agentsim_env.workload.traces.errors import Problems
+from agentsim_env.workload.traces.opening import TraceFile
 from agentsim_env.workload.traces.report import Trace, TraceReport
 
 
@@ -24,8 +26,19 @@ class FlatRequests:
         self._prompt_tokens.append(prompt_tokens)
         self._output_tokens.append(output_tokens)
 
-    def trace(self, name: str, files: list[Path], problems: Problems, block_size: int, failed: int = 0) -> Trace:
-        """The requests as programs of one turn; arrivals count from the first one."""
+    def trace(
+        self, name: str, files: list[TraceFile], problems: Problems, block_size: int, failed: int = 0, **found: Any
+    ) -> Trace:
+        """The requests as programs of one turn; arrivals count from the first one.
+
+        Args:
+            name: Name of the format, and of the one family.
+            files: Files read.
+            problems: Lines read and skipped.
+            block_size: Tokens in a KV block.
+            failed: Requests that the trace marks as failed.
+            **found: Further fields of `TraceReport`.
+        """
         arrival_s = np.array(self._arrival_s)
         output_tokens = np.array(self._output_tokens, dtype=np.int64)
         report = TraceReport(
@@ -39,6 +52,9 @@ class FlatRequests:
             output_tokens=sum(self._output_tokens),
             failed_requests=failed,
             raised_outputs=int((output_tokens == 0).sum()),
+            span_s=float(np.ptp(arrival_s)) if len(arrival_s) else 0.0,
+            sorted_records=out_of_order(self._arrival_s),
+            **found,
         )
         programs = flat_programs(
             arrival_s - arrival_s.min(initial=np.inf),

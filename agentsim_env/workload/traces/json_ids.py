@@ -4,6 +4,7 @@ Requests of a conversation repeat nearly the same ids: only the part of a list t
 before it is parsed; the rest is copied from the array before it.
 """
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -27,6 +28,8 @@ def load_json(raw: bytes) -> Any:
     Raises:
         ValueError: Not JSON, not UTF-8, or an id list that holds anything else than 64-bit integers.
     """
+    if b"\\u00" in raw:
+        return json.loads(raw, object_hook=_with_arrays)  # the name of a list may be spelt with escapes
     pieces: list[bytes] = []
     arrays: list[np.ndarray] = []
     last, last_ids, done = b"", NO_IDS, 0
@@ -59,6 +62,14 @@ def load_json(raw: bytes) -> Any:
         raise
 
 
+def _with_arrays(record: dict[str, Any]) -> dict[str, Any]:
+    """The same record with its lists of ids as arrays."""
+    for name in ("hash_ids", "input_tok_ids"):
+        if type(record.get(name)) is list:
+            record[name] = _array(record[name])
+    return record
+
+
 def _decode(text: bytes, last: bytes, last_ids: np.ndarray) -> np.ndarray:
     """Ids of the list `text`, given the text and the ids of an earlier list."""
     same = common_prefix(np.frombuffer(text, np.uint8), np.frombuffer(last, np.uint8))
@@ -72,14 +83,27 @@ def _parse(text: bytes) -> np.ndarray:
     """Integers separated by commas; none for blank text."""
     try:
         values = json.loads(b"[" + text + b"]")
-        ids = np.array(values, dtype=None if values else np.int64)
-        if ids.dtype.kind not in "iu" and all(type(value) is int for value in values):
-            ids = np.array(values, dtype=np.uint64)
-    except (ValueError, OverflowError):
-        ids = None
+    except (ValueError, RecursionError):
+        values = None
+    return _array(values, text)
+
+
+def _array(values: list[Any] | None, text: bytes = b"") -> np.ndarray:
+    """Ids as int64; those above 2**63 wrap, since only equality counts.
+
+    Raises:
+        ValueError: Anything else than a flat list of integers of 64 bits; quotes `text`.
+    """
+    ids = None
+    with contextlib.suppress(ValueError, OverflowError):
+        if values is not None:
+            ids = np.array(values, dtype=None if values else np.int64)
+            if ids.dtype.kind not in "iu" and all(type(value) is int for value in values):
+                ids = np.array(values, dtype=np.uint64)
     if ids is None or ids.ndim != 1 or ids.dtype.kind not in "iu":
-        raise ValueError(f"a list of ids holds something else than integers of 64 bits: [{text[:40].decode()} ...]")
-    return ids.astype(np.int64, copy=False)  # ids above 2**63 wrap: only equality counts
+        quoted = (text or str(values).encode()[1:])[:40].decode(errors="replace")
+        raise ValueError(f"a list of ids holds something else than integers of 64 bits: [{quoted} ...]")
+    return ids.astype(np.int64, copy=False)
 
 
 def common_prefix(a: np.ndarray, b: np.ndarray) -> int:

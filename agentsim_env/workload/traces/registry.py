@@ -15,6 +15,7 @@ from agentsim_env.workload.traces import (
     mooncake,
 )
 from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhere
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.sniff import Sample, sniff
@@ -26,12 +27,14 @@ class TraceFormat(NamedTuple):
     Attributes:
         name: Name, as it is given to `read_trace`.
         layout: What a file looks like, in a line.
+        fields: Fields that it cannot do without, one tuple for each layout.
         detect: Whether the beginning of a file looks like this format.
         read: Reads a file or folder.
     """
 
     name: str
     layout: str
+    fields: tuple[tuple[str, ...], ...]
     detect: Callable[[Sample], bool]
     read: Callable[[Path, ReadOptions], Trace]
 
@@ -42,43 +45,60 @@ FORMATS = {
         TraceFormat(
             "agentsim",
             "JSONL or Parquet written by agentsim_env.workload.export",
+            (("format", "version", "programs"),),
             exported.detect,
             exported.read,
         ),
         TraceFormat(
             "aisimulate",
             "JSONL: header with schema dynamo.agentic_mooncake, then request_id, play_id, dependencies, ...",
+            (("request_id", "play_id", "session_id", "input_length", "output_length", "not_before_ms"),),
             aisimulate.detect,
             aisimulate.read,
         ),
         TraceFormat(
             "claude_code",
             "JSON files (or JSONL): id, block_size, requests: [{in, out, hash_ids, think_time, ...}]",
+            (("id", "requests", "block_size"),),
             claude_code.detect,
             claude_code.read,
         ),
         TraceFormat(
             "bailian",
             "JSONL: chat_id, parent_chat_id, timestamp, input_length, output_length, type, turn, hash_ids",
+            (("chat_id", "parent_chat_id", "timestamp", "input_length", "output_length"),),
             bailian.detect,
             bailian.read,
         ),
         TraceFormat(
             "llmservingsim",
             "JSONL: input_toks, output_toks, arrival_time_ns; or sub_requests; or nodes and edges",
+            (
+                ("input_toks", "output_toks", "arrival_time_ns"),
+                ("sub_requests", "arrival_time_ns"),
+                ("nodes", "edges", "arrival_time_ns"),
+            ),
             llmservingsim.detect,
             llmservingsim.read,
         ),
         TraceFormat(
             "mooncake",
             "JSONL: timestamp, input_length, output_length, hash_ids",
+            (("timestamp", "input_length", "output_length"),),
             mooncake.detect,
             mooncake.read,
         ),
-        TraceFormat("azure", "CSV: TIMESTAMP,ContextTokens,GeneratedTokens or t_s,in,out", azure.detect, azure.read),
+        TraceFormat(
+            "azure",
+            "CSV: TIMESTAMP,ContextTokens,GeneratedTokens or t_s,in,out",
+            (("timestamp", "contexttokens", "generatedtokens"), ("t_s", "in", "out")),
+            azure.detect,
+            azure.read,
+        ),
         TraceFormat(
             "burstgpt",
             "CSV: Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
+            (("timestamp", "model", "request tokens", "response tokens"),),
             burstgpt.detect,
             burstgpt.read,
         ),
@@ -87,18 +107,31 @@ FORMATS = {
 
 
 def detect_format(path: Path | str) -> str:
-    """Name of the format of a trace, from its content.
+    """Name of the format of a trace, from its first bytes and the names of its fields.
 
     Raises:
-        TraceError: No such file, or a format that no reader knows.
+        TraceError: No such file, or a format that no reader knows; says what it is nearest to.
     """
     path = Path(path)
-    if not path.exists():
-        raise TraceError(path, 0, "", "no such file or folder")
     sample = sniff(path)
-    for entry in FORMATS.values():
-        if entry.detect(sample):
-            return entry.name
-    begins = f"begins with {sample.text[:60]!r}, which is" if sample.text else "is empty or"
+    found = next((entry.name for entry in FORMATS.values() if entry.detect(sample)), None)
+    if found is not None and not sample.text.startswith("["):
+        return found
+    if found is not None:
+        problem = f"is a JSON array of {found} records; allowed: one JSON object a line, as from jq -c '.[]'"
+        raise TraceError(path, 1, "", problem)
+    names = list(sample.columns) or sorted(sample.keys)
+    if elsewhere := written_elsewhere(names):
+        raise TraceError(path, 0, "", f"is {elsewhere}")
+    what = f"begins with {sample.text[:60]!r}" if sample.text else "has blank lines only"
+    if len(names) > 1:
+        what = f"has the fields {listed(names)}"
+    if sample.columns and (separator := next((mark for mark in ";\t|" if mark in sample.text), None)):
+        what += f", separated by {separator!r} where ',' is expected"
+    alike = [entry for entry in FORMATS.values() if entry.layout.startswith("CSV") == bool(sample.columns)]
+    if near := advice(names, [(entry.name, fields) for entry in alike for fields in entry.fields]):
+        what += f"; {near}"
+    if len(sample.columns) > 1:
+        what += "; single requests in any CSV are read as azure once its columns are t_s,in,out (seconds and tokens)"
     known = "; ".join(f"{entry.name} ({entry.layout})" for entry in FORMATS.values())
-    raise TraceError(path, 0, "", f"{begins} no known trace format; known: {known}")
+    raise TraceError(path, 0, "", f"{what}; no known trace format; known: {known}")

@@ -32,6 +32,14 @@ class TraceReport:
         prefix_reuse: Fraction of all prompt tokens that an unbounded cache would hold, 0 to 1.
         cut_turns: Turns dropped by `max_turns` or `max_context_tokens`.
         cut_programs: Programs dropped because none of their turns was left.
+        span_s: Seconds from the first recorded time of a request to the last; None if the trace records no times.
+        sorted_records: Records (of graphs, programs) that come in the file after one with a later time; sorted.
+        chained_requests: Requests that were made follow-ups of others because their ids begin as those do, in a trace
+            that names no sessions.
+        rebuilt_sessions: Programs of more than one request that came of it.
+        delta_prompts: Prompts that were put together from what each request adds.
+        doubts: What may have been misread, and how to say so.
+        arrivals: Where the arrivals of a simulation come from; empty where there is none yet.
     """
 
     format: str
@@ -51,6 +59,13 @@ class TraceReport:
     prefix_reuse: float = 0.0
     cut_turns: int = 0
     cut_programs: int = 0
+    span_s: float | None = None
+    sorted_records: int = 0
+    chained_requests: int = 0
+    rebuilt_sessions: int = 0
+    delta_prompts: int = 0
+    doubts: tuple[str, ...] = ()
+    arrivals: str = ""
 
     @property
     def main_requests(self) -> int:
@@ -58,14 +73,26 @@ class TraceReport:
         return self.requests - self.subagent_requests
 
     def describe(self) -> str:
-        """The report as a few lines of text."""
-        lines = [
-            f"{self.format} trace: {self.sessions:,} programs, {self.requests:,} requests"
-            + (f" ({self.subagent_requests:,} of sub-agents)" if self.subagent_requests else ""),
+        """The report as lines of text: what was read, what was changed, and how much it is."""
+        times = "without recorded times" if self.span_s is None else f"in {self.span_s:,.6g} s"
+        heading = (
+            f"{self.format} trace: {self.sessions:,} programs, {self.requests:,} requests {times}"
+            + (f" ({self.subagent_requests:,} of sub-agents)" if self.subagent_requests else "")
+            + (f"; arrivals: {self.arrivals}" if self.arrivals else "")
+        )
+        volume = (
             f"{self.prompt_tokens:,} prompt tokens ({self.prefix_reuse:.1%} reusable by an unbounded cache), "
-            f"{self.output_tokens:,} output tokens",
-        ]
-        notes = {
+            f"{self.output_tokens:,} output tokens"
+        )
+        return "\n".join([heading, *self._changes(), volume])
+
+    def _changes(self) -> list[str]:
+        """What was sorted, rebuilt, raised, relaxed and dropped, and what may be misread."""
+        rebuilt = f"chained into {self.rebuilt_sessions:,} programs (sessions: named keeps them apart)"
+        counts = {
+            "records out of time order, sorted": self.sorted_records,
+            f"follow-ups found by their ids, {rebuilt}": self.chained_requests,
+            "prompts put together from deltas": self.delta_prompts,
             "failed requests, skipped": self.failed_requests,
             "outputs of 0 tokens, raised to 1": self.raised_outputs,
             "timing relations, relaxed": self.approximated,
@@ -73,9 +100,10 @@ class TraceReport:
             "programs whose first turn is beyond the limits, left out": self.cut_programs,
             "bad lines, skipped": len(self.bad_lines),
         }
-        lines += [f"{what}: {count:,}" for what, count in notes.items() if count]
+        lines = [f"{what}: {count:,}" for what, count in counts.items() if count]
         lines += [f"  {bad.file}:{bad.line}: {bad.message}" for bad in self.bad_lines[:_SHOWN]]
-        return "\n".join(lines + ["  ..."] * (len(self.bad_lines) > _SHOWN))
+        lines += ["  ..."] * (len(self.bad_lines) > _SHOWN)
+        return lines + [f"in doubt: {doubt}" for doubt in self.doubts]
 
 
 class Trace(NamedTuple):

@@ -47,3 +47,12 @@ def public_traces(shared_data: Path, conversations: int | None, tmp_path_factory
     limit = [] if conversations is None else ["--conversations", str(conversations)]
     subprocess.run([sys.executable, str(shared_data / "expand_traces.py"), str(folder), *limit], check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def reproducers() -> Path:
+    """Folder of small made-up traces that went wrong once; tests that need it are skipped where it is not."""
+    folder = Path(os.environ.get("AGENTSIM_SHARED", ROOT.parent / "shared")) / "reproducers" / "traces"
+    if not folder.is_dir():
+        pytest.skip(f"no made-up traces in {folder}; set AGENTSIM_SHARED to the folder that holds reproducers/")
+    return folder

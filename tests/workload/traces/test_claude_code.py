@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim_env.workload.traces import ServiceEstimate, TraceError, prefix_reuse, read_trace
+from agentsim_env.workload.traces import ServiceEstimate, TraceError, UnforeseenError, prefix_reuse, read_trace
 from agentsim_env.workload.validation import validate
 
 Write = Callable[..., Path]
@@ -191,3 +191,19 @@ def test_totals(shared_data: Path, public_traces: Path, conversations: int | Non
         assert round((report.prompt_tokens - report.subagent_prompt_tokens) / 45_542 / 1e3, 1) == 119.4
         assert round((report.output_tokens - report.subagent_output_tokens) / 45_542) == 439
         assert round(prefix_reuse(programs, generated=False), 3) == 0.962
+
+
+@pytest.mark.parametrize(("levels", "fits"), [(50, True), (51, False), (200, False), (2_000, False)])
+def test_sub_agents_in_one_another_are_bounded(tmp_path: Path, levels: int, fits: bool) -> None:
+    request = '{"t": 1, "in": 64, "out": 5, "hash_ids": [1]}'
+    nested = request
+    for _ in range(levels):
+        nested = f'{request}, {{"t": 1, "type": "subagent", "requests": [{nested}]}}'
+    path = tmp_path / "trace.jsonl"
+    path.write_text(f'{{"id": "c", "block_size": 64, "requests": [{nested}]}}\n')
+    if fits:
+        assert read_trace(path).report.requests == levels + 1
+        return
+    with pytest.raises(TraceError, match=r"more than 50 sub-agents in one another|recursion") as caught:
+        read_trace(path)
+    assert not isinstance(caught.value, UnforeseenError)

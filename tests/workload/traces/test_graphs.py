@@ -1,6 +1,7 @@
 """LLMServingSim, AgentServeSim and AISimulate: requests with explicit dependencies."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,3 +224,70 @@ def test_topological_order_keeps_the_given_order_where_it_can() -> None:
 def test_output_ids_are_not_even_parsed(jsonl: Write) -> None:
     line = json.dumps({**call(4, 3, [1, 2, 3, 4]), "arrival_time_ns": 0}).replace("[0, 1, 2]", "[0, oops, 2]")
     assert len(read_trace(jsonl([line])).programs.turn) == 1
+
+
+def timed(read: Callable[[], object]) -> float:
+    begin = time.process_time()
+    read()
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize("shape", ["chain", "star", "layers"])
+def test_a_graph_of_many_nodes_takes_time_in_proportion(jsonl: Write, shape: str) -> None:
+    def graph(n: int) -> Path:
+        nodes = [{"node_id": i, "input_toks": 100, "output_toks": 5} for i in range(n)]
+        ends = {
+            "chain": [(i, i + 1) for i in range(n - 1)],
+            "star": [(0, i) for i in range(1, n)],
+            "layers": [(i, j) for i in range(n) for j in range(i + 7, min(n, i + 12))],
+        }[shape]
+        edges = [{"src": a, "dst": b} for a, b in ends]
+        return jsonl([{"arrival_time_ns": 0, "nodes": nodes, "edges": edges}], f"{n}.jsonl")
+
+    small, large = graph(1_000), graph(10_000)
+    programs = read_trace(large).programs
+    validate(programs)
+    assert len(programs.turn) == 10_000
+    assert timed(lambda: read_trace(large)) < 20 * timed(lambda: read_trace(small)) + 1.0
+
+
+def test_a_long_chain_of_deltas_keeps_its_ids_once(jsonl: Write) -> None:
+    calls = [call(20, 5, [i] * 20) for i in range(3_000)]
+    row = {"arrival_time_ns": 0, "input_mode": "streaming-deltas", "sub_requests": calls}
+    programs = read_trace(jsonl([row])).programs
+    assert programs.turn["prompt_tokens"][-1] == 3_000 * 25 - 5
+    assert (programs.turn["new_tokens"][1:] == 20).all()
+    assert len(programs.segment) == 1
+
+
+def test_a_context_of_deltas_is_bounded(jsonl: Write) -> None:
+    calls = [{"input_toks": 4, "output_toks": 2**30, "input_tok_ids": [1, 2, 3, 4]}, call(4, 5, [1, 2, 3, 4])]
+    row = {"arrival_time_ns": 0, "input_mode": "streaming-deltas", "sub_requests": calls}
+    with pytest.raises(TraceError, match=r":1: sub_requests\[0\].input_toks: the context grows beyond 16777216 tokens"):
+        read_trace(jsonl([row]))
+
+
+def chained(name: str, *waits: tuple[str, str]) -> dict[str, Any]:
+    return play(name, 64, [1], 0, *((other, trigger, 1.0, "sequence") for other, trigger in waits))
+
+
+def test_a_chain_without_its_beginning_is_dropped_in_proportion(jsonl: Write) -> None:
+    rows = [HEADER, *(chained(f"p{i}", (f"p{i - 1}", "completion")) for i in range(20_000)), chained("q1")]
+    begin = time.process_time()
+    report = read_trace(jsonl(rows), skip_bad_lines=True).report
+    assert time.process_time() - begin < 30.0
+    assert (report.requests, len(report.bad_lines)) == (1, 20_000)
+
+
+def test_waits_for_dispatches_unfold_within_a_bound(jsonl: Write) -> None:
+    many = [chained(f"pa{i}") for i in range(1_500)]
+    join = chained("pj", *((f"pa{i}", "completion") for i in range(1_500)))
+    rows = [HEADER, *many, join, *(chained(f"pd{i}", ("pj", "dispatch")) for i in range(1_500))]
+    with pytest.raises(TraceError, match="dependencies: of this play come to more than 1,000,000 waits"):
+        read_trace(jsonl(rows))
+
+
+def test_names_beyond_what_a_workload_can_tell_apart(jsonl: Write) -> None:
+    rows = [{**call(10, 5), "arrival_time_ns": 0, "tenant": f"t{i}"} for i in range(33_000)]
+    with pytest.raises(TraceError, match="names more than 32,767 different values of tenant; allowed: fewer"):
+        read_trace(jsonl(rows))

@@ -1,6 +1,7 @@
 """Formats, options, reuse, cutting and sampling."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces import (
     FORMATS,
     ServiceEstimate,
+    Trace,
     TraceError,
     TraceSampler,
+    UnforeseenError,
     cut_programs,
     detect_format,
     hit_blocks,
@@ -68,13 +71,48 @@ def test_formats_are_told_by_content(tmp_path: Path, first: str, name: str) -> N
     assert detect_format(path) == name
 
 
-@pytest.mark.parametrize("content", ["", "a,b,c\n1,2,3\n", '{"a": 1}\n', "PK\x03\x04"])
+@pytest.mark.parametrize("content", ["a,b,c\n1,2,3\n", '{"a": 1}\n', "hello\n"])
 def test_unknown_formats_list_the_known(tmp_path: Path, content: str) -> None:
     path = tmp_path / "trace.txt"
     path.write_text(content)
     with pytest.raises(TraceError, match="no known trace format; known: ") as caught:
         read_trace(path)
     assert all(name in str(caught.value) for name in FORMATS)
+
+
+def test_the_page_lists_the_formats() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "traces.md").read_text()
+    table = page.split("| format | layout |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(FORMATS)
+
+
+def test_what_a_reader_does_not_foresee_keeps_its_cause(jsonl: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path, options: object) -> Trace:
+        raise KeyError("x")
+
+    monkeypatch.setitem(FORMATS, "mooncake", FORMATS["mooncake"]._replace(read=broken))
+    with pytest.raises(UnforeseenError, match=r"not readable as mooncake: KeyError \('x'\), .* report it") as caught:
+        read_trace(jsonl([request(0, 600, [1, 2])]))
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(5, "Input/output error"), r"cannot be read \(Input/output error\)"),
+        (MemoryError(), "does not fit into memory"),
+    ],
+)
+def test_what_the_machine_cannot_do_is_no_fault_of_the_reader(
+    jsonl: Write, monkeypatch: pytest.MonkeyPatch, error: BaseException, message: str
+) -> None:
+    def broken(path: Path, options: object) -> Trace:
+        raise error
+
+    monkeypatch.setitem(FORMATS, "mooncake", FORMATS["mooncake"]._replace(read=broken))
+    with pytest.raises(TraceError, match=message) as caught:
+        read_trace(jsonl([request(0, 600, [1, 2])]))
+    assert not isinstance(caught.value, UnforeseenError)
 
 
 def test_what_cannot_be_opened(tmp_path: Path, jsonl: Write) -> None:
@@ -105,14 +143,23 @@ def test_options_reach_the_reader(jsonl: Write) -> None:
     assert programs.segment.tolist() == [(-1, 0, 20)]
 
 
+def test_options_that_a_format_has_no_use_for(jsonl: Write) -> None:
+    path = jsonl(["t_s,in,out", "0,10,5"], "trace.csv")
+    with pytest.raises(TraceError, match="trace_block_tokens: is 16, and azure has no use for it"):
+        read_trace(path, trace_block_tokens=16)
+
+
 def test_report_describes_itself(jsonl: Write) -> None:
-    report = read_trace(jsonl([request(0, 600, [1, 2], 0), "x"]), skip_bad_lines=True).report
+    rows = [request(60, 600, [1, 2], 0), "x", request(0, 1100, [1, 2, 3]), request(90, 1700, [1, 2, 3, 4])]
+    report = read_trace(jsonl(rows), skip_bad_lines=True).report
     assert report.describe().splitlines() == [
-        "mooncake trace: 1 programs, 1 requests",
-        "600 prompt tokens (0.0% reusable by an unbounded cache), 0 output tokens",
+        "mooncake trace: 2 programs, 3 requests in 90 s",
+        "records out of time order, sorted: 1",
+        "follow-ups found by their ids, chained into 1 programs (sessions: named keeps them apart): 1",
         "outputs of 0 tokens, raised to 1: 1",
         "bad lines, skipped: 1",
         "  trace.jsonl:2: not JSON (Expecting value, column 1)",
+        "3,400 prompt tokens (47.5% reusable by an unbounded cache), 20 output tokens",
     ]
 
 

@@ -3,10 +3,11 @@
     python -m tests.agreement --seeds 100000:120000 --jobs 2
 
 What differs is made small and printed, as source that a test can be made of. The exit code is 1 if anything differed,
-130 if it was stopped before that. With Ctrl-C what has been compared so far is printed.
+130 if it was stopped before that. When it is stopped, by Ctrl-C or SIGTERM, what has been compared so far is printed.
 """
 
 import argparse
+import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -88,4 +89,5 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -110,11 +110,12 @@ def test_a_range_of_seeds_is_needed(seeds: str, capsys: pytest.CaptureFixture[st
     assert "is no range A:B of seeds" in capsys.readouterr().err
 
 
-def test_what_is_known_at_a_stop_is_printed() -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_known_at_a_stop_is_printed(stop: signal.Signals) -> None:
     command = [sys.executable, "-m", "tests.agreement", "--seeds", "0:10000000", "--jobs", "2"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(8)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err

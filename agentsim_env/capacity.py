@@ -6,6 +6,7 @@ batches; too many push each other's KV out, and the rate falls again. Programs t
 and do not count.
 """
 
+import functools
 import hashlib
 import json
 from math import isfinite
@@ -183,7 +184,7 @@ def _key(scenario: "Scenario") -> str:
     return f"{neutral.content_hash()[:24]}-{_hardware(neutral)}-{_sources()}"
 
 
-@cache
+@functools.cache
 def _sources() -> str:
     """Hash of the code that draws programs, runs them and measures."""
     digest = hashlib.sha256(ENGINE_HASH.encode())

@@ -13,7 +13,7 @@ from agentsim_env.load import LoadWarning
 from agentsim_env.metrics.report import markdown
 from agentsim_env.workload import prepare
 from training.environments import load
-from training.evaluate import Contest, _play_chunk, evaluate
+from training.evaluate import Contest, evaluate, player
 from training.tables import markdown as table
 
 KV = "cluster.instances.0.kv_blocks"
@@ -133,7 +133,7 @@ def test_processes_of_an_evaluation_do_not_repeat_what_was_said() -> None:
     scenario = load_scenario("tool_chat", {KV: 8000, "episode": {"programs": 6, "warmup_programs": 1}})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert len(_play_chunk(Contest("routing", scenario, ("random",)), (0,))) == 1
+        assert len(player(Contest("routing", scenario, ("random",)))(0)) == 1
     assert caught == []
 
 

@@ -74,7 +74,7 @@ def test_workers_that_start_anew_find_the_ids(method: str) -> None:
         vec_env_cls=SubprocVecEnv,
         vec_env_kwargs={"start_method": method},
     )
-    assert np.array_equal(vec_env.reset(), observations)
+    assert np.array_equal(np.asarray(vec_env.reset()), observations)
     assert vec_env.env_method("action_masks")[0].all()
     vec_env.close()
 

@@ -47,7 +47,6 @@ WRONG: list[tuple[Any, str]] = [
     ({1: 2}, "unknown 1; allowed are programs, window"),
     ([("window", (0, 1))], "must be a mapping with programs or window, or None"),
     ("window", "must be a mapping"),
-    ({"programs": [1, 2]}, "programs is a list; must be agentsim_env.workload.Programs"),
     ({"window": 3.0}, "window 3.0: must be (start_s, end_s)"),
     ({"window": (1.0, 2.0, 3.0)}, "must be (start_s, end_s)"),
     ({"window": ("a", "b")}, "must be (start_s, end_s)"),

@@ -165,6 +165,7 @@ def test_strict_holds_for_every_episode() -> None:
     programs = simulator.source.draw(0)
     simulator.reset(0, programs)
     programs.turn["output_tokens"][-1] = 200_000
+    programs.segment["n_blocks"][programs.turn["segment"][-1]] += 200_000 // programs.block_size
     with pytest.raises(ScenarioError, match=r"1 of 128 programs need more: up to"):
         simulator.reset(0, programs)
 

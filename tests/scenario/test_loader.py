@@ -193,6 +193,7 @@ class TestModelsByPath:
         "num_key_value_heads": 8,
         "intermediate_size": 14336,
         "vocab_size": 128256,
+        "max_position_embeddings": 131072,
     }
 
     @pytest.fixture

@@ -71,9 +71,9 @@ several kinds in turn, and `envs.multi_agent.env` is its PettingZoo form, with a
 it, write the module in front: `gymnasium.make("agentsim_env:AgentSim/Routing-v0")`. This works everywhere; Gymnasium
 1.0 no longer looks for the environments of installed packages by itself.
 
-An observation folds into rows, one an answer: `observation.reshape(env.candidate_shape)`, with the columns
-`env.feature_names`. What `gymnasium.make` returns has these, `env.action_masks()` and `env.snapshot()` by their names.
-Wrappers that are put around it hide them, so behind those, and in a vector, write:
+An observation folds into rows, one per answer: `observation.reshape(env.candidate_shape)`, with the columns
+`env.feature_names`. What `gymnasium.make` returns has these attributes, `env.action_masks()` and `env.snapshot()`.
+Further wrappers hide them, so with those, and in a vector, write:
 
 ```python
 env.get_wrapper_attr("action_masks")()          # bool [actions]; also info["action_mask"], int8
@@ -83,8 +83,8 @@ vec_env.env_method("action_masks")              # Stable-Baselines3; what sb3_co
 agents.candidates_of(env)                       # shape and names, for networks that treat rows alike
 ```
 
-Actions are whole numbers of Python or NumPy, also as arrays without a dimension; an array of one, `1.7` or `"1"` is an
-`ActionError`.
+Actions are whole numbers of Python or NumPy, also as arrays without a dimension. An array with one element, `1.7` and
+`"1"` are an `ActionError`.
 
 Every `info` has `time_s`, the simulated time, and `elapsed_s`, the simulated time since the decision before (0 after
 `reset`). Decisions are not equally far apart: to discount by time, weigh what comes later by
@@ -96,9 +96,9 @@ has the figures of `envs.episode.episode_metrics` too: those of `Simulator.summa
 `info_keywords`. Latencies are of what was served, and an agent that rejects programs improves them; `unserved_share`
 and `mean_cost_s` say what that costs.
 
-`env.snapshot()` is the episode at a moment, and `env.restore(snapshot)` goes back to it, any number of times, in this
-environment or another one of the same arguments; it returns observation and info. Snapshots can be pickled. From there
-the same actions lead to the same bits. Restore the environment, not its `simulator`.
+`env.snapshot()` is the state of the episode at one moment, and `env.restore(snapshot)` goes back to it, any number of
+times, in this environment or another one of the same arguments; it returns observation and info. Snapshots can be
+pickled. From there the same actions lead to the same bits. Restore the environment, not its `simulator`.
 
 `env.spec.to_json()` holds the scenario whole, and `gymnasium.make(EnvSpec.from_json(text))` makes the same
 environment."""

@@ -13,13 +13,13 @@ class AdmissionEnv(KindEnv):
     evict each other's caches between their turns, and then compute their contexts again; a program that is held back
     waits, but leaves the cache of the others alone. Each time a program arrives the agent admits, holds or rejects it;
     about the first of those held it is asked again when a program ends and every `decisions.control_period_s`, and
-    about the next one when that is admitted. While nobody is inside nobody can be held.
+    about the next one when that is admitted. While no program is inside, none can be held.
 
     ## Observation Space
 
-    A flat `Box(-1, 1, (3 * features,), float32)`; `candidate_shape` is `(3, features)`, one row an answer: admit, hold,
-    reject. Amounts are squashed as `x / (x + scale)`, those that can be negative as `x / (|x| + scale)`; the scale is
-    in brackets. Sums are over the instances that are up.
+    A flat `Box(-1, 1, (3 * features,), float32)`; `candidate_shape` is `(3, features)`, one row per answer: admit,
+    hold, reject. Amounts are squashed as `x / (x + scale)`, those that can be negative as `x / (|x| + scale)`; the
+    scale is in brackets. Sums are over the instances that are up.
 
     | Num | Feature | Meaning | Min | Max |
     |---|---|---|---|---|
@@ -57,7 +57,7 @@ class AdmissionEnv(KindEnv):
     | Num | Action |
     |---|---|
     | 0 | admit the program |
-    | 1 | hold it; nobody who is held behind it is asked for before something changes |
+    | 1 | hold it; those held behind it are not asked about before something changes |
     | 2 | reject it: it leaves, at a charge |
 
     ## Rewards

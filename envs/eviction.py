@@ -17,9 +17,9 @@ class EvictionEnv(KindEnv):
     ## Observation Space
 
     A flat `Box(-1, 1, (3 * K * features,), float32)`, K being `decisions.candidates` of the scenario; `candidate_shape`
-    is `(3 * K, features)`: three rows a candidate, to drop it, to move it to DRAM, to move it to CXL. Rows without a
-    candidate are 0 but for the context. Amounts are squashed as `x / (x + scale)`, those that can be negative as
-    `x / (|x| + scale)`; the scale is in brackets. The *owner* is the program that used the piece last.
+    is `(3 * K, features)`: three rows per candidate (to drop it, to move it to DRAM, to move it to CXL). Rows without
+    a candidate are 0 except for what all rows share. Amounts are squashed as `x / (x + scale)`, those that can be
+    negative as `x / (|x| + scale)`; the scale is in brackets. The *owner* is the program that used the piece last.
 
     | Num | Feature | Meaning | Min | Max |
     |---|---|---|---|---|
@@ -57,8 +57,8 @@ class EvictionEnv(KindEnv):
 
     ## Action Space
 
-    `Discrete(3 * K)`. `action_masks()` and `info["action_mask"]` say which are allowed: to a tier that the cluster
-    lacks nothing is moved. A forbidden action is answered by the scenario's own rule and counted in
+    `Discrete(3 * K)`. `action_masks()` and `info["action_mask"]` say which are allowed: nothing can be moved to a tier
+    that the cluster does not have. A forbidden action is answered by the scenario's own rule and counted in
     `info["refused_actions"]`; one outside the space raises `ActionError`.
 
     | Num | Action |
@@ -69,10 +69,10 @@ class EvictionEnv(KindEnv):
 
     ## Rewards
 
-    By default minus the integral, since the last decision, of the number of programs that wait for or are served by
-    the cluster, over (`reward.unit_s` x counted programs). The return of an episode is exactly minus the mean (JCT -
-    gap time) in that unit; programs that fail are charged `reward.reject_penalty_s`. Other terms: `envs/rewards.py`.
-    How often one is asked depends on what one evicts: a discount by decision rewards bad evictions. Discount by
+    By default minus the integral, since the last decision, of the number of programs that wait for or are served by the
+    cluster, over (`reward.unit_s` x counted programs). The return of an episode is exactly minus the mean (JCT - gap
+    time) in that unit; programs that fail are charged `reward.reject_penalty_s`. Other terms: `envs/rewards.py`. How
+    often the agent is asked depends on what it evicts, so a discount per decision rewards bad evictions. Discount by
     simulated time (`discount_s` of `agentsim train`, see docs/training.md).
 
     ## Starting State

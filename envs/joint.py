@@ -33,7 +33,7 @@ class JointEnv(DecisionEnv):
     | Columns | Meaning |
     |---|---|
     | `allowed` | the answer is legal |
-    | `asks_KIND`, one a kind | 1 in each row of a decision of this kind, else 0 |
+    | `asks_KIND`, one per kind | 1 in each row of a decision of this kind, else 0 |
     | all others | the union of the features of the kinds, in the order of their own environments |
 
     What a kind does not show is 0. A feature that several kinds have means the same in each, in the same scale; it

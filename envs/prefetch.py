@@ -19,9 +19,9 @@ class PrefetchEnv(KindEnv):
 
     A flat `Box(-1, 1, ((K + 1) * features,), float32)`, K being `decisions.candidates` of the scenario;
     `candidate_shape` is `(K + 1, features)`: a row for each context that could come up, those of waiting turns first,
-    then those of programs that act (none of their turns is in the cluster), the longest gap first; empty ones are 0 but
-    for what all share; the last row is for none. Amounts are squashed as `x / (x + scale)`, those that can be negative
-    as `x / (|x| + scale)`; the scale is in brackets.
+    then those of programs that act (none of their turns is in the cluster), the longest gap first; the last row is for
+    none. Rows without a context are 0 except for what all rows share. Amounts are squashed as `x / (x + scale)`, those
+    that can be negative as `x / (|x| + scale)`; the scale is in brackets.
 
     | Num | Feature | Meaning | Min | Max |
     |---|---|---|---|---|

@@ -17,7 +17,7 @@ class RetentionEnv(KindEnv):
 
     ## Observation Space
 
-    A flat `Box(-1, 1, ((4 + pins) * features,), float32)`; `candidate_shape` is `(4 + pins, features)`, one row an
+    A flat `Box(-1, 1, ((4 + pins) * features,), float32)`; `candidate_shape` is `(4 + pins, features)`, one row per
     answer: leave, drop, to DRAM, to CXL, and a pin for each time of `decisions.pin_grid_s`. Amounts are squashed as
     `x / (x + scale)`, those that can be negative as `x / (|x| + scale)`; the scale is in brackets.
 
@@ -59,8 +59,8 @@ class RetentionEnv(KindEnv):
 
     ## Action Space
 
-    `Discrete(4 + pins)`. `action_masks()` and `info["action_mask"]` say which are allowed: to a tier that the cluster
-    lacks nothing is moved. A forbidden action is answered by the scenario's own rule and counted in
+    `Discrete(4 + pins)`. `action_masks()` and `info["action_mask"]` say which are allowed: nothing can be moved to a
+    tier that the cluster does not have. A forbidden action is answered by the scenario's own rule and counted in
     `info["refused_actions"]`; one outside the space raises `ActionError`.
 
     | Num | Action |

@@ -16,9 +16,9 @@ class RoutingEnv(KindEnv):
 
     ## Observation Space
 
-    A flat `Box(-1, 1, (instances * features,), float32)`; `candidate_shape` is `(instances, features)`, one row an
-    instance. Tokens, turns and times are squashed as `x / (x + scale)`; differences to the best instance as `x / (|x|
-    + scale)`.
+    A flat `Box(-1, 1, (instances * features,), float32)`; `candidate_shape` is `(instances, features)`, one row per
+    instance. Tokens, turns and times are squashed as `x / (x + scale)`; differences to the best instance as
+    `x / (|x| + scale)`.
 
     | Num | Feature | Meaning | Min | Max |
     |---|---|---|---|---|

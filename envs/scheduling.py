@@ -17,9 +17,9 @@ class SchedulingEnv(KindEnv):
     ## Observation Space
 
     A flat `Box(-1, 1, ((K + 1) * features,), float32)`, K being `decisions.candidates` of the scenario;
-    `candidate_shape` is `(K + 1, features)`: a row for each place in the queue, empty ones being 0 but for the context,
-    and one for holding all back. Amounts are squashed as `x / (x + scale)`, those that can be negative as `x / (|x| +
-    scale)`; the scale is in brackets.
+    `candidate_shape` is `(K + 1, features)`: a row for each place in the queue, and one for holding all back. Rows
+    without a turn are 0 except for what all rows share. Amounts are squashed as `x / (x + scale)`, those that can be
+    negative as `x / (|x| + scale)`; the scale is in brackets.
 
     | Num | Feature | Meaning | Min | Max |
     |---|---|---|---|---|

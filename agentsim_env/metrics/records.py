@@ -1,4 +1,4 @@
-"""The records of a simulation: one row a turn, a program and an instance."""
+"""The records of a simulation: one row per turn, program and instance."""
 
 import hashlib
 import platform
@@ -43,7 +43,7 @@ TURNS = np.dtype(
         ("instance", "i4"),  # of the last routing, -1 for none
     ]
 )
-"""One row a turn. Times are seconds from the start of the episode, NaN where nothing has happened."""
+"""One row per turn. Times are seconds from the start of the episode, NaN where nothing has happened."""
 
 PROGRAMS = np.dtype(
     [
@@ -61,7 +61,7 @@ PROGRAMS = np.dtype(
         ("counted", "?"),  # not a warm-up program
     ]
 )
-"""One row a program, beside the names `state`, `family` and `tenant`."""
+"""One row per program, beside the names `state`, `family` and `tenant`."""
 
 INSTANCES = np.dtype(
     [
@@ -102,7 +102,7 @@ INSTANCES = np.dtype(
         ("cost_usd", "f8"),  # time up at the price of all its GPUs
     ]
 )
-"""One row an instance, beside the names `gpu` and `model`. Warm-up programs are in it."""
+"""One row per instance, beside the names `gpu` and `model`. Warm-up programs are in it."""
 
 COUNTS = tuple(name for name in INSTANCES.names or () if name in (INSTANCE.names or ()) and INSTANCES[name].kind == "i")
 """Columns that the engine counts by the same name."""

@@ -224,7 +224,7 @@ class Cluster(Part):
 
     write_policy: Literal["write_through", "write_back", "none"] = "write_through"
     """When KV is copied to the tiers on its own: to all of them when a turn ends; to the first when HBM evicts it, and
-    from there to the second when the first does; or never, but for what rules and agents send down."""
+    from there to the second when the first does; or never: then only what rules and agents send down is copied."""
 
     staging_gib: Gib = 4.0
     """Memory of each instance, and of each pool that evicts into another, for what is written back and waits for its

@@ -16,7 +16,7 @@ _EXTENDS = {
 _BUNDLE = {
     "type": "string",
     "title": "Bundle",
-    "description": "Bundle whose rules answer every kind of decision, but for those given beside it.",
+    "description": "Bundle whose rules answer every kind of decision, except those given beside it.",
 }
 
 

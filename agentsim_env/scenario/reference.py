@@ -20,8 +20,8 @@ _INTRODUCTION = f"""\
 
 <!-- Written by `make docs` from the schema in agentsim_env/scenario. Change that, not this page. -->
 
-A scenario is everything that defines a simulation but its seed: cluster, workload, rules, reward and episode, in one
-YAML file.
+A scenario is everything that defines a simulation except its seed: cluster, workload, rules, reward and episode, in
+one YAML file.
 
 ```yaml
 extends: {DEFAULT}          # start from a scenario of the library, or from another file
@@ -39,7 +39,7 @@ A name of the library or the path of a file goes wherever a scenario is asked fo
   that excludes another takes its place (`rate_per_s` and `load`, `mix` and `trace`), and a new `process` replaces the
   whole of `arrivals`. `name`, `description` and `knee` are not inherited.
 * **rules.bundle** names the rules of a published system: they answer every kind of decision. Rules and parameters
-  beside it, or in a layer above, come over them.
+  given beside it, or in a layer above, take their place.
 * **--set path=value** lays one value over a scenario in the same way, from the command line:
   `--set cluster.instances.0.count=8 --set workload.arrivals.load=0.7`. Values are YAML.
 * Units are in the names: `_s` seconds, `_tokens` tokens, `_per_s` per second.
@@ -90,7 +90,7 @@ def _rule_parameters() -> Iterator[str]:
                 yield f"| `{kind}` | `{rule}` | `{_flow(dict(parameters))}` |"
     named = "; ".join(f"`{name}` from {least:g} to {most:g}" for name, (least, most, _) in PARAMETER_RANGES.items())
     least, most, _ = PARAMETER_RANGE
-    yield f"\nParameters are numbers from {least:g} to {most:g}, but for {named}.\n"
+    yield f"\nParameters are numbers from {least:g} to {most:g}, except {named}.\n"
 
 
 def _bundles() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Hyper-parameters: one YAML file an environment, one entry an algorithm."""
+"""Hyper-parameters: one YAML file per environment, one entry per algorithm."""
 
 import inspect
 from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agentsim_env.limits import LONGEST_ARRIVALS_S
+from agentsim_env.limits import LONGEST_ARRIVALS_S, LONGEST_S
 from agentsim_env.scenario import arrivals as schema
 from agentsim_env.scenario.errors import ScenarioError
 from agentsim_env.workload import arrivals
@@ -65,7 +65,8 @@ class WorkloadSource:
 
         Raises:
             TooFewProgramsError: If the trace, or its part or window, has fewer programs than an episode.
-            ScenarioError: If `window` is given and the programs do not come from a trace.
+            ScenarioError: If `window` is given and the programs do not come from a trace, or if a program arrives after
+                the clock has come to its end.
         """
         streams = Streams.spawn(seed)
         if isinstance(self.work, Recorded):
@@ -75,6 +76,12 @@ class WorkloadSource:
         else:
             assert self.n_programs is not None and self.times is not None
             programs = self.work.programs(self.n_programs, streams, self.times)
+        latest_s = programs.program["arrival_s"].max(initial=0.0)
+        if latest_s > LONGEST_S:
+            raise ScenarioError(
+                f"workload.arrivals: seed {seed} has a program that arrives at {latest_s:.3g} s, or waits that long "
+                f"to begin; the clock ends at {LONGEST_S:g} s"
+            )
         programs = self.servers.serve(programs, streams.failures)
         give_back(programs.turn)
         return programs

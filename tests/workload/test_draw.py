@@ -162,6 +162,20 @@ def test_a_load_at_which_the_clock_ends_first_is_refused(monkeypatch):
         prepare(scenario("workload.arrivals={process: poisson, load: 1.0e-9}"))
 
 
+@pytest.mark.parametrize(
+    "process",
+    [
+        "{process: closed_loop, users: 500, think_time_s: 1.0e9}",
+        "{process: diurnal, rates_per_s: [0, 1.0e-9], window_s: 1.0e9}",
+    ],
+)
+def test_arrivals_after_the_end_of_the_clock_are_refused(process):
+    with pytest.raises(
+        ScenarioError, match=r"workload\.arrivals: seed 0 has a program that arrives at .*; the clock ends"
+    ):
+        prepare(scenario(f"workload.arrivals={process}")).draw(0)
+
+
 def test_number_of_programs_comes_from_episode_or_from_fixed_times():
     assert len(prepare(scenario("episode.programs=7", "episode.warmup_programs=2")).draw(0).program) == 7
     times = "workload.arrivals={process: fixed, times_s: [1.0, 2.0, 4.0]}"

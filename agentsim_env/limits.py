@@ -8,6 +8,9 @@ LONGEST_S = 1e9
 """Any time, and the end of the clock: some 30 years. There a 64-bit float still tells times 0.12 µs apart, so that
 every tick and every iteration moves the clock."""
 
+LONGEST_ARRIVALS_S = 1e8
+"""Programs of an episode over their mean rate of arrivals: the last may come ten times later before the clock ends."""
+
 SHORTEST_PERIOD_S = 1e-3
 """Anything periodic: engines take about as long for an iteration, and nobody looks at them more often."""
 

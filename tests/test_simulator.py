@@ -426,3 +426,12 @@ def test_an_outage_that_begins_as_another_ends_is_not_lost() -> None:
         return records.now_s - records.instances["up_s"][0]
 
     assert up_s((2.0, 3.0), (5.0, 4.0)) == up_s((2.0, 7.0)) == 7.0
+
+
+def test_pauses_for_further_faults_do_not_lengthen_slices() -> None:
+    simulator = on("H100", mtbf_s=1.0, mttr_s=1.0)
+    simulator.reset(seed=0, programs=single_turns([0.0, 1e5], [50, 50], [5, 5]))
+    lengths: list[int] = []
+    simulator.run(lambda: lengths.append(int(simulator.state.world["slice_events"][0])))
+    assert len(lengths) > 100
+    assert max(lengths) < 2**20

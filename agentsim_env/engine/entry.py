@@ -133,33 +133,37 @@ class Core:
             What `go_on` has returned last.
         """
         world = self.state.world
+        took_s = SLICE_S
         try:
             while True:
                 if between is not None:
                     between()
-                self._give_faults()
+                # A slice that ended early, for want of faults, does not say how long its events would have taken.
+                if not self._give_faults():
+                    share = SLICE_S / (took_s + 1e-9)
+                    world["slice_events"] = max(1, int(world["slice_events"][0] * min(share, 4.0)))
                 begun_s = perf_counter()
                 result = go_on()
                 if result[0] != PAUSED:
                     return result
-                share = SLICE_S / (perf_counter() - begun_s + 1e-9)
-                world["slice_events"] = max(1, int(world["slice_events"][0] * min(share, 4.0)))
+                took_s = perf_counter() - begun_s
         finally:
             # How long slices were says something of the machine and nothing of the simulation.
             world["slice_events"] = FIRST_SLICE
 
-    def _give_faults(self) -> None:
-        """Give the state further faults if it has come to the last that it knows."""
+    def _give_faults(self) -> bool:
+        """Give the state further faults if it has come to the last that it knows; whether it had."""
         world = self.state.world[0]
         known_s = float(world["faults_until_s"])
         if self.faults is None or self.state.event["time_s"][0] < known_s:
-            return
+            return False
         faults = self.faults.part(int(world["faults"]), FAULTS_AT_ONCE)
         until_s = faults["time_s"][-1] if len(faults) == FAULTS_AT_ONCE else np.inf
         if COMPILED:
             _add_faults(self.handle, faults, until_s)
         else:
             loop.add_faults(self.state, faults.view(np.recarray), until_s)
+        return True
 
     def synchronise(self) -> None:
         """Bring every instance up to now, for somebody who looks at blocks and token counts in the middle of a run."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from agentsim_env.limits import LONGEST_ARRIVALS_S, LONGEST_S
 from agentsim_env.scenario import arrivals as schema
 from agentsim_env.scenario.errors import ScenarioError
 from agentsim_env.workload import arrivals
@@ -64,7 +65,8 @@ class WorkloadSource:
 
         Raises:
             TooFewProgramsError: If the trace, or its part or window, has fewer programs than an episode.
-            ScenarioError: If `window` is given and the programs do not come from a trace.
+            ScenarioError: If `window` is given and the programs do not come from a trace, or if a program arrives after
+                the clock has come to its end.
         """
         streams = Streams.spawn(seed)
         if isinstance(self.work, Recorded):
@@ -74,6 +76,12 @@ class WorkloadSource:
         else:
             assert self.n_programs is not None and self.times is not None
             programs = self.work.programs(self.n_programs, streams, self.times)
+        latest_s = programs.program["arrival_s"].max(initial=0.0)
+        if latest_s > LONGEST_S:
+            raise ScenarioError(
+                f"workload.arrivals: seed {seed} has a program that arrives at {latest_s:.3g} s, or waits that long "
+                f"to begin; the clock ends at {LONGEST_S:g} s"
+            )
         programs = self.servers.serve(programs, streams.failures)
         give_back(programs.turn)
         return programs
@@ -114,6 +122,9 @@ def prepare(
         rate_per_s = _checked_rate(given, rate_per_s)
     elif isinstance(given, schema.OpenLoop):
         rate_per_s = given.rate_per_s if load is None else load.rate_per_s
+    _check_span(
+        scenario.name, load, rate_per_s, work.n_programs if n is None and isinstance(work, Recorded) else n or 1
+    )
     return WorkloadSource(work, n, _times(given, rate_per_s), rate_per_s, servers, unserved, load)
 
 
@@ -156,6 +167,18 @@ def _checked_rate(given: schema.Arrivals, rate_per_s: float) -> float:
     if not isinstance(given, schema.OpenLoop):
         raise ValueError(f"rate_per_s: workload.arrivals.process = {given.process} has no rate to be replaced")
     return rate_per_s
+
+
+def _check_span(name: str, load: "Load | None", rate_per_s: float | None, n: int) -> None:
+    """Refuses a rate at which the clock may come to its end before all programs have arrived."""
+    if rate_per_s is None or n <= rate_per_s * LONGEST_ARRIVALS_S:
+        return
+    field, value = ("rate_per_s", rate_per_s) if load is None else ("load", load.load)
+    span_s = n / rate_per_s
+    raise ScenarioError(
+        f"{name}: workload.arrivals.{field} = {value:g}: must be at least {value * span_s / LONGEST_ARRIVALS_S:.3g}: "
+        f"{n:,} programs would take {span_s:.3g} s to arrive, and {LONGEST_ARRIVALS_S:g} s are allowed"
+    )
 
 
 def _times(given: schema.Arrivals, rate_per_s: float | None) -> Times | None:

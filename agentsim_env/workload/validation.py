@@ -12,7 +12,7 @@ import numpy as np
 
 from agentsim_env.errors import AgentSimError
 from agentsim_env.limits import LONGEST_S, MOST_COUNT, MOST_INT32, MOST_RETRIES
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
+from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
 
 
 class InvalidProgramsError(AgentSimError, ValueError):
@@ -74,9 +74,13 @@ def _check_whole(value: Any, name: str, least: int) -> None:
 
 
 def _check_tools(programs: Programs) -> None:
-    for name in ("tools", "families", "tenants"):
-        if not isinstance(getattr(programs, name), Sequence):
+    for name, kind in (("tools", Tool), ("families", str), ("tenants", str)):
+        entries = getattr(programs, name)
+        if isinstance(entries, str) or not isinstance(entries, Sequence):
             raise InvalidProgramsError(f"{name}: must be a tuple")
+        wrong = next((i for i, entry in enumerate(entries) if not isinstance(entry, kind)), None)
+        if wrong is not None:
+            raise InvalidProgramsError(f"{name}: entry {wrong} is {entries[wrong]!r:.60}: must be a {kind.__name__}")
     for i, tool in enumerate(programs.tools):
         _check_whole(tool.concurrency, f"tool {i} ({tool.name}): concurrency", 0)
         if not isinstance(tool.backoff_s, Real) or not 0 <= tool.backoff_s <= LONGEST_S:

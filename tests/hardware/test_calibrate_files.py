@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentsim_env.errors import AgentSimError
-from agentsim_env.hardware.calibrate import calibrate
+from agentsim_env.hardware.calibrate import calibrate, tables
 from agentsim_env.hardware.calibrate.problems import CalibrationError
 
 HEADER = "prefill_tokens,cached_tokens,decodes,context_tokens,ms\n"
@@ -62,6 +62,15 @@ def test_reads_what_is_meant(tmp_path: Path, content: str | bytes, name: str) ->
 def test_errors_name_the_place(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(CalibrationError, match=rf"measured\.csv.*{message}"):
         calibrate(write(tmp_path, content), *ASKED)
+
+
+def test_what_unpacks_without_end_is_read_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 100)
+    monkeypatch.setattr(tables, "LONGEST_LINE", 1000)
+    for filling, message in ((b"0,0,1,1000,11\n", "more than 100 rows"), (b"0" * 100, "line 2: more than 1,000 char")):
+        packed = gzip.compress(HEADER.encode() + filling * 10_000)
+        with pytest.raises(CalibrationError, match=rf"measured\.csv\.gz: {message}"):
+            calibrate(write(tmp_path, packed, "measured.csv.gz"), *ASKED)
 
 
 @pytest.mark.parametrize("content", [gzip.compress((HEADER + ROWS).encode())[:-30], b"\x1f\x8b", b"", b"no gzip"])

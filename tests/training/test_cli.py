@@ -309,6 +309,21 @@ def test_train_and_evaluate_on_a_trace(mooncake: Path, tmp_path: Path) -> None:
     assert "mooncake trace: 20 programs, 20 requests" in out
 
 
+def test_a_doubt_about_a_model_is_said_once_and_in_plain_words(tmp_path: Path) -> None:
+    fields = {"hidden_size": 512, "intermediate_size": 1024, "num_attention_heads": 8, "num_hidden_layers": 2}
+    file = tmp_path / "Small-8B" / "config.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(fields | {"vocab_size": 1000, "max_position_embeddings": 131072}))
+    arrivals = "workload.arrivals={process: poisson, rate_per_s: 1.0}"
+    few = "episode={programs: 6, warmup_programs: 1}"
+    code, _, err = call(
+        "simulate", "-s", "tool_chat", "--set", f"cluster.model={file}", "--set", arrivals, "--set", few
+    )
+    assert code == 0
+    (said,) = err.splitlines()
+    assert said.startswith(f"agentsim: warning: {file}: the name Small-8B says 8B, the fields give 0.0")
+
+
 def test_quickstart(tmp_path: Path) -> None:
     out = tmp_path / "quickstart"
     arguments = ["quickstart", "-s", "tool_chat", *SETTINGS, "--steps", "64", "--seeds", "2", "-j", "1", "--out", out]

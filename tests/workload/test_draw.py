@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import agentsim_env.capacity
-from agentsim_env.scenario import load_scenario
+from agentsim_env.scenario import ScenarioError, load_scenario
 from agentsim_env.workload import arrivals, draw, prepare, validate
 from agentsim_env.workload.recorded import Recorded
 from agentsim_env.workload.streams import Streams
@@ -17,7 +17,7 @@ from tests.workload.sources import entry, source
 
 DIGEST = """
 import hashlib
-from agentsim_env.scenario import load_scenario
+from agentsim_env.scenario import ScenarioError, load_scenario
 from agentsim_env.workload import prepare
 programs = prepare(load_scenario("agent_mix"), rate_per_s=1.0).draw(123)
 arrays = [getattr(programs, name).tobytes() for name in ("program", "turn", "edge", "segment")]
@@ -144,6 +144,36 @@ def test_a_rate_of_ones_own():
     assert prepare(scenario(), rate_per_s=3.0).rate_per_s == 3.0
     with pytest.raises(ValueError, match="closed_loop has no rate"):
         prepare(scenario("workload.arrivals={process: closed_loop, users: 1, think_time_s: 0.0}"), rate_per_s=3.0)
+
+
+@pytest.mark.parametrize("rate_per_s", [1e-300, 1e-8])
+def test_a_rate_at_which_the_clock_ends_first_is_refused(rate_per_s):
+    with pytest.raises(
+        ScenarioError, match=r"workload\.arrivals\.rate_per_s = 1e-.*: must be at least 1\.28e-06: 128 "
+    ):
+        prepare(scenario(f"workload.arrivals.rate_per_s={rate_per_s}"))
+
+
+def test_a_load_at_which_the_clock_ends_first_is_refused(monkeypatch):
+    monkeypatch.setattr(agentsim_env.capacity, "capacity_per_s", lambda scenario: 2.0)
+    with pytest.raises(
+        ScenarioError, match=r"workload\.arrivals\.load = 1e-09: must be at least 6\.4e-07: 128 programs"
+    ):
+        prepare(scenario("workload.arrivals={process: poisson, load: 1.0e-9}"))
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        "{process: closed_loop, users: 500, think_time_s: 1.0e9}",
+        "{process: diurnal, rates_per_s: [0, 1.0e-9], window_s: 1.0e9}",
+    ],
+)
+def test_arrivals_after_the_end_of_the_clock_are_refused(process):
+    with pytest.raises(
+        ScenarioError, match=r"workload\.arrivals: seed 0 has a program that arrives at .*; the clock ends"
+    ):
+        prepare(scenario(f"workload.arrivals={process}")).draw(0)
 
 
 def test_number_of_programs_comes_from_episode_or_from_fixed_times():

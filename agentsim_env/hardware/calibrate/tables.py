@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ Table = dict[str, NDArray]  # columns of equal length: floats where every cell i
 LEAST, MOST = 1e-9, 1e15
 """Sizes of numbers: squares and quotients of them are finite."""
 LIMITS = f", 0 or from {LEAST:g} to {MOST:g} in size"
+
+MOST_ROWS, LONGEST_LINE = 2_000_000, 1_000_000
+"""Rows of a table and characters of a line: forty times the largest table of a profiler, a gigabyte of memory."""
 
 TEXTS = frozenset({"gpu", "model", "table", "layer", "dtype", "kv", "impl", "is_prefill"})
 """Columns of names; every other that a reader requires holds numbers."""
@@ -68,10 +72,20 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number and cells of each line that is not empty."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(_bounded(path, file))
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, [cell.strip() for cell in cells]
+
+
+def _bounded(path: Path, file: IO[str]) -> Iterator[str]:
+    """The lines of a file, of which a packed one may have without end."""
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), ""), start=1):
+        if len(line) > LONGEST_LINE:
+            raise CalibrationError(f"{path}: line {number}: more than {LONGEST_LINE:,} characters")
+        if number > MOST_ROWS:
+            raise CalibrationError(f"{path}: more than {MOST_ROWS:,} rows; a part of them fits a profile as well")
+        yield line
 
 
 def _column(path: Path, name: str, must_be_numbers: bool, index: int, rows: Sequence[tuple[int, list[str]]]) -> NDArray:

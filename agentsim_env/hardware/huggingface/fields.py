@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from agentsim_env.errors import AgentSimWarning
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 
 # Upper bounds of what a field may say, far above any published model: what is larger is a mistake.
@@ -16,7 +17,7 @@ LARGEST_VOCABULARY = 1 << 24
 LONGEST_CONTEXT = 1 << 31
 
 
-class ModelWarning(UserWarning):
+class ModelWarning(AgentSimWarning):
     """Something of a model was assumed, or is not what its name says."""
 
 

@@ -30,6 +30,7 @@ WORDS: Mapping[str, MixerKind] = {
     "global": "full",
     "global_attention": "full",
     "deepseek_sparse_attention": "full",
+    "indexed_attention": "full",
     "sliding_attention": "sliding",
     "sliding_window_attention": "sliding",
     "sliding": "sliding",
@@ -50,7 +51,9 @@ ALONE: Mapping[str, LayerKind] = {  # layers that are a mixer or an MLP (Nemotro
     "E": LayerKind("none", "experts"),
     "-": LayerKind("none", "dense"),
     "mamba": LayerKind("recurrent", "none"),
+    "linear_attention": LayerKind("recurrent", "none"),
     "attention": LayerKind("full", "none"),
+    "full_attention": LayerKind("full", "none"),
     "moe": LayerKind("none", "experts"),
     "mlp": LayerKind("none", "dense"),
 }
@@ -64,6 +67,7 @@ PLACES = (
     "attn_layer_offset",
     "full_attention_interval",
     "full_attn_idxs",
+    "layer_switch",
     "global_attn_every_n_layers",
     "max_window_layers",
     "no_rope_layers",
@@ -71,6 +75,17 @@ PLACES = (
     "sliding_window_pattern",
     "sliding_window_size",
     "use_sliding_window",
+)
+
+STATE_SIZES = (
+    "mamba_d_state",
+    "mamba_state_dim",
+    "mamba_num_heads",
+    "mamba_n_heads",
+    "ssm_state_size",
+    "linear_num_value_heads",
+    "conv_L_cache",
+    "lru_width",
 )
 
 
@@ -90,8 +105,32 @@ def layer_kinds(fields: Fields, layers: int) -> list[LayerKind]:
         return [ALONE[word] for word in words]
     if fields.get("every_layer") == "mixer":
         return [LayerKind("recurrent", "none")] * layers
-    mixers = _listed(fields, layers) or _placed(fields, layers) or _windowed(fields, layers)
+    mixers = _listed(fields, layers) or _placed(fields, layers)
+    if mixers is None:
+        _check_no_state(fields)
+        mixers = _windowed(fields, layers)
     return [LayerKind(mixer) for mixer in mixers]
+
+
+def listed_layers(fields: Fields) -> int | None:
+    """How many layers the list of their kinds has; files of some hybrids give no other number."""
+    for key in ("layers_block_type", "layer_types", "hybrid_override_pattern"):
+        listed = fields.values.get(key)
+        if isinstance(listed, list | str) and listed:
+            return len(listed)
+    return None
+
+
+def _check_no_state(fields: Fields) -> None:
+    """Where nothing says which layers are recurrent, no field may say how large the state of one is."""
+    sizes = [key for key in STATE_SIZES if key in fields.values]
+    if sizes:
+        raise fields.refuse(
+            sizes[0],
+            "it is about recurrent layers, and no field that is understood says which layers those are; known are "
+            "layer_types, layers_block_type, hybrid_override_pattern, attn_layer_indices, attn_layer_period, "
+            "full_attn_idxs, full_attention_interval",
+        )
 
 
 def _letters(fields: Fields, layers: int) -> list[LayerKind]:
@@ -164,7 +203,7 @@ def _windowed(fields: Fields, layers: int) -> Sequence[MixerKind]:
     window = fields.name(("sliding_window", "sliding_window_size"))
     if window is None or fields.get(window) in (0, -1) or not fields.flag("use_sliding_window", True):
         return ["full" for _ in range(layers)]
-    key = fields.name(("sliding_window_pattern", "global_attn_every_n_layers"))
+    key = fields.name(("sliding_window_pattern", "layer_switch", "global_attn_every_n_layers"))
     pattern = fields.get(key) if key else None
     if isinstance(pattern, str):
         if not pattern or not set(pattern) <= set("LG"):

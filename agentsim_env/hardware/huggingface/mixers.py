@@ -187,13 +187,16 @@ def _window(fields: Fields, kind: MixerKind) -> tuple[int | None, int]:
 
 
 def _gate_width(fields: Fields, heads: int, value_dim: int) -> int:
-    """Columns of a gate on the output of attention: one for each head, or one for each of its numbers."""
+    """Columns of a gate on the output of attention: one for each head, or one for each of its numbers.
+
+    Of `gating` (Laguna), true means one for each head.
+    """
     if fields.flag("use_head_wise_attn_gate"):
         return heads
     gating = fields.get("gating", False)
     if gating not in (False, True, "per-head", "per-element"):
         raise fields.error("gating", "true, false, per-head or per-element")
-    if gating == "per-head":
+    if gating in (True, "per-head"):
         return heads
     full = [fields.flag(key) for key in ("attn_output_gate", "attention_output_gate", "mla_use_output_gate")]
     return heads * value_dim if gating or any(full) else 0

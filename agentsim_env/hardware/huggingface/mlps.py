@@ -29,11 +29,25 @@ EXPERT_WIDTH = ("moe_intermediate_size", "expert_intermediate_size", "expert_ffn
 SHARED_COUNT = ("n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts")
 SHARED_WIDTH = ("shared_expert_intermediate_size", "shared_intermediate_size", "share_expert_dim")
 SHARED_WIDTH_EACH = ("moe_shared_expert_intermediate_size",)
-PLACES = re.compile(
-    r"first_k_dense_replace$|num_dense_layers$|moe_layer|moe_every_n_layer|decoder_sparse_step$|mlp_only_layers$|is_moe_layer$"
-    r"|interleave_moe_layer_step$|expert_layer_(period|offset)$|mlp_layer_types$"
-)
 FIRST_DENSE = ("first_k_dense_replace", "num_dense_layers", "moe_layer_num_skipped")
+STEP = ("moe_layer_freq", "moe_every_n_layers", "moe_every_n_layer")
+SPARSE_STEP = ("decoder_sparse_step", "interleave_moe_layer_step")
+PLACES = (  # fields that say which layers have experts
+    *FIRST_DENSE,
+    *STEP,
+    *SPARSE_STEP,
+    "expert_layer_offset",
+    "expert_layer_period",
+    "is_moe_layer",
+    "mlp_layer_types",
+    "mlp_only_layers",
+    "moe_layer_end_index",
+    "moe_layer_interval",
+    "moe_layer_start_index",
+    "moe_layers",
+    "moe_layers_enum",
+)
+ABOUT_PLACES = re.compile(r"moe_layer|moe_every_n_layer")  # whatever they say, of a model without experts
 
 
 def mlps(fields: Fields, kinds: list[LayerKind], hidden: int, kind_of_model: ModelType) -> list[Mlp | Experts | None]:
@@ -50,22 +64,23 @@ def mlps(fields: Fields, kinds: list[LayerKind], hidden: int, kind_of_model: Mod
 
 
 def _is_gated(fields: Fields, known: bool | None) -> bool:
-    """A squared ReLU stands alone; MLPs of other activations have a gate unless their `model_type` has none."""
+    """A squared ReLU stands alone, as xIELU does; MLPs of others have a gate unless their `model_type` has none."""
     with_gate = fields.flag("ffn_with_glu", True)
     name = fields.name(("hidden_act", "mlp_hidden_act", "hidden_activation", "activation_function"))
     if known is not None:
         return known
-    return with_gate and (name is None or fields.get(name) != "relu2")
+    return with_gate and (name is None or fields.get(name) not in ("relu2", "xielu"))
 
 
 def _experts_at(fields: Fields, kinds: list[LayerKind]) -> list[bool]:
     layers = len(kinds)
-    fields.ignore_like(PLACES)
+    fields.ignore(*PLACES)  # where several are given, a list counts
     if any(kind.mlp == "experts" for kind in kinds):
         return [kind.mlp == "experts" for kind in kinds]
     has = fields.get("enable_moe_block") is not False and fields.name(EXPERTS) is not None
     alone = [count > 1 for count in _counts(fields, layers)] if has else [False] * layers
     if not any(alone):
+        fields.ignore_like(ABOUT_PLACES)
         fields.ignore(*EXPERTS, *PER_TOKEN, *EXPERT_WIDTH, *SHARED_COUNT, *SHARED_WIDTH, *SHARED_WIDTH_EACH)
         return [False] * layers
     placed = _placed(fields, layers)
@@ -83,17 +98,15 @@ def _placed(fields: Fields, layers: int) -> list[bool]:
     listed = _listed(fields, layers)
     if listed is not None:
         return [i in listed for i in every]
-    first = fields.whole(
-        ("first_k_dense_replace", "num_dense_layers", "moe_layer_num_skipped"), 0, low=0, high=MOST_LAYERS
-    )
+    first = fields.whole(FIRST_DENSE, 0, low=0, high=MOST_LAYERS)
     chosen = {i for i in every if i >= first}
     if isinstance(fields.get("moe_layer_freq"), list):
         flags = fields.per_layer(("moe_layer_freq",), layers, low=0, high=1)
         chosen &= {i for i in every if flags[i]}
     else:
-        step = fields.whole(("moe_layer_freq", "moe_every_n_layers", "moe_every_n_layer"), 1, high=MOST_LAYERS)
+        step = fields.whole(STEP, 1, high=MOST_LAYERS)
         chosen &= {i for i in every if i % step == 0}
-    sparse = fields.whole(("decoder_sparse_step", "interleave_moe_layer_step"), 1, low=0, high=MOST_LAYERS)
+    sparse = fields.whole(SPARSE_STEP, 1, low=0, high=MOST_LAYERS)
     chosen &= {i for i in every if sparse and (i + 1) % sparse == 0}
     chosen -= fields.indices("mlp_only_layers", layers) or set()
     interval = fields.whole(("moe_layer_interval",), 1, high=MOST_LAYERS)
@@ -181,7 +194,7 @@ def _experts(fields: Fields, at: list[bool], gated: bool, hidden: int) -> list[E
 
 def _shared_widths(fields: Fields, widths: list[int], layers: int, hidden: int) -> list[int]:
     """Width of what every token passes beside the routed experts."""
-    if fields.flag("dense_beside_experts"):
+    if fields.flag("dense_beside_experts") or fields.flag("residual_moe"):
         return _dense_widths(fields, hidden, layers, True)
     if fields.flag("shared_as_wide_as_experts"):
         return widths

@@ -11,8 +11,8 @@ from agentsim_env.hardware.huggingface.block_configs import block_layers
 from agentsim_env.hardware.huggingface.context import max_context_tokens
 from agentsim_env.hardware.huggingface.document import decoder_fields, located, read
 from agentsim_env.hardware.huggingface.fields import LARGEST_VOCABULARY, MOST_LAYERS, Fields
-from agentsim_env.hardware.huggingface.layer_kinds import LayerKind, layer_kinds
-from agentsim_env.hardware.huggingface.mixers import ONLY_SOME_LAYERS, attention_fields
+from agentsim_env.hardware.huggingface.layer_kinds import LayerKind, layer_kinds, listed_layers
+from agentsim_env.hardware.huggingface.mixers import HEAD_DIM, HEADS, KV_HEADS, ONLY_SOME_LAYERS, attention_fields
 from agentsim_env.hardware.huggingface.mlps import mlps
 from agentsim_env.hardware.huggingface.model_types import ModelType, model_type
 from agentsim_env.hardware.huggingface.recurrences import FIELDS as RECURRENCE_FIELDS
@@ -79,7 +79,7 @@ def model_from_fields(content: Mapping[str, Any], name: str, source: str) -> Mod
     left_out = {**known.left_out, **(known.left_out_nested if nested else {})}
     fields = Fields(source, {**left_out, **_renamed(values)})
     fields.ignore(*left_out, *WITHOUT_EFFECT)
-    layers = fields.whole(LAYERS, high=MOST_LAYERS)
+    layers = fields.whole(LAYERS, listed_layers(fields), high=MOST_LAYERS)
     hidden = fields.whole(HIDDEN)
     vocab = fields.whole(VOCABULARY, high=LARGEST_VOCABULARY)
     context = max_context_tokens(fields)
@@ -116,8 +116,9 @@ def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(inner, Mapping):
             del given[key]
             given = {**inner, **given}
-    for key in [key for key in given if key.startswith("_") and key[1:] not in given]:
-        given[key[1:]] = given.pop(key)
+    for key in [key for key in given if key.startswith("_")]:
+        if given.get(key[1:], given[key]) == given[key]:
+            given[key[1:]] = given.pop(key)
     return given
 
 
@@ -158,6 +159,8 @@ def _mixers(fields: Fields, kinds: list[LayerKind], hidden: int) -> list[tuple[M
         fields.ignore_like(RECURRENCE_FIELDS)
     attend = any(kind.mixer not in ("recurrent", "none") for kind in kinds)
     attention = attention_fields(fields, hidden, len(kinds)) if attend else None
+    if not attend:
+        fields.ignore(*HEADS, *KV_HEADS, *HEAD_DIM)
     fields.ignore_like(ONLY_SOME_LAYERS)
     found: list[tuple[Mixer, ...]] = []
     for i, kind in enumerate(kinds):

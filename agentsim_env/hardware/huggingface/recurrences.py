@@ -28,8 +28,8 @@ def recurrence(fields: Fields, hidden: int) -> Recurrence:
         return _short_convolution(fields, hidden)
     if "lru_width" in fields or "attention_window_size" in fields:
         return _gated_lru(fields, hidden)
-    if "attn_type_list" in fields:
-        return _lightning(fields)
+    if "attn_type_list" in fields or fields.get("model_type") == "minimax":
+        return _lightning(fields, hidden)
     if fields.name(("mamba_num_heads", "mamba_n_heads")) or fields.get("model_type") == "mamba2":
         return _mamba_2(fields, hidden)
     if fields.name(("mamba_d_state", "state_size")):
@@ -113,11 +113,12 @@ def _gated_lru(fields: Fields, hidden: int) -> Recurrence:
     )
 
 
-def _lightning(fields: Fields) -> Recurrence:
+def _lightning(fields: Fields, hidden: int) -> Recurrence:
     """Lightning attention (MiniMax-Text-01): queries, keys, values and a gate of equal width."""
     heads = fields.whole(("num_attention_heads",), high=MOST_HEADS)
-    head_dim = fields.whole(("head_dim",))
+    head_dim = fields.whole(("head_dim",), max(1, hidden // heads))
     width = heads * head_dim
+    fields.ignore("block_size")
     return Recurrence(
         heads=heads,
         input_width=4 * width,

@@ -17,13 +17,13 @@ STRUCTURAL = re.compile(
 )
 HARMLESS = re.compile(
     r"rope|rotary|theta|yarn|_token|token_i|dropout|drop$|pdrop|_eps|epsilon|init|_act$|_act_|activation|_fn$|func|bias|norm"
-    r"|scal|multiplier|soft_?cap|_cap$|clip|limit|coef|loss|aux|jitter|noise|z_|temp|_dtype|dtype$|precision|fp32|attn_res_block_size"
+    r"|scal|multiplier|capacity_factor|attn_factor|extrapolation_factor|model_parallel|soft_?cap|_cap$|clip|limit|coef|loss|aux|jitter|noise|z_|temp|_dtype|dtype$|precision|fp32|attn_res_block_size"
     r"|image|video|talker|vision|visual|audio|speech|mm_|modal|spatial|temporal|patch|projector|merge|label|output_|return_|use_cache"
     r"|cache_|tokenizer|version|auto_map|architectures|model_type|name_or|^name$|file_?name|pretraining_tp|tensor_parallel|pad_|prune|finetun"
     r"|summary|dense_replace_scale|alpha|beta|gamma|position|seq_?len|max_len|max_length|min_length|chunk_size_feed_forward|tie_"
     r"|flash|kernel_options|implementation|_impl$|is_decoder|cross_attention_hidden|gradient|ckpt|checkpoint|quanti[sz]"
     r"|problem_type|torchscript|sep_|begin_suppress|generat|beam|sampl|penalty|diversity|num_logits|logit|logn|ntk|dynamic"
-    r"|use_qk|qk_|zero_init|reorder|upcast|time_step|dt_|_range$|deterministic|group_limited|topk_group|n_group$|expert_group"
+    r"|use_qk|qk_|zero_init|reorder|upcast|time_step|dt_|a_log_|neg_eigval|_range$|deterministic|group_limited|topk_group|n_group$|expert_group"
     r"|topk_method|scoring|score|renormali|norm_topk|seq_aux|ep_size|moe_tp|sinks?$|mtp|nextn|predict|eagle|draft|medusa"
     r"|parallel_residual|use_parallel_residual|parallel_attn$|alibi|mup|emb_dropout|embd_pdrop|bos|eos"
     r"|use_mamba_kernels|mamba_chunk_size|^chunk_size$|chunk_length|layer_?drop|_layernorm|layernorm"

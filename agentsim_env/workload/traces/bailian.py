@@ -42,6 +42,8 @@ def read(path: Path, options: ReadOptions) -> Trace:
     for at, (request, parent) in enumerate(found):
         parents.append(at_chat.get(parent, -1))
         at_chat[request.session] = at
+    late = sum(at_chat.get(parent, -1) >= at for at, (_, parent) in enumerate(found))
+    orphans = (f"{late:,} requests follow up one that is not before them; they begin sessions",) if late else ()
     builder = TraceBuilder(options)
     add_sessions(builder, requests, parents, builder.scope(tokens_per_id), options.service)
     return builder.trace(
@@ -50,7 +52,7 @@ def read(path: Path, options: ReadOptions) -> Trace:
         problems,
         span_s=requests[-1].arrival_s - requests[0].arrival_s if requests else 0.0,
         sorted_records=unsorted,
-        doubts=clock.check(path),
+        doubts=clock.check(path) + orphans,
     )
 
 

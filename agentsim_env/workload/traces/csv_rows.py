@@ -51,12 +51,17 @@ def cell_error(path: Path, line: int, column: str, cell: str, allowed: str) -> T
     return TraceError(path, line, column, f"is {shown(cell)}; allowed: {allowed}")
 
 
+def _number(cell: str) -> float:
+    """A number; NaN for what is none, and for digits with underscores, which only Python reads as one."""
+    try:
+        return math.nan if "_" in cell else float(cell)
+    except ValueError:
+        return math.nan
+
+
 def token_cell(path: Path, line: int, column: str, cell: str, minimum: int) -> int:
     """A count of tokens, written as an integer or as a float without fraction."""
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
+    value = _number(cell)
     if not (value.is_integer() and minimum <= value <= MAX_TOKENS):
         raise cell_error(path, line, column, cell, f"an integer from {minimum} to {MAX_TOKENS}")
     return int(value)
@@ -64,12 +69,9 @@ def token_cell(path: Path, line: int, column: str, cell: str, minimum: int) -> i
 
 def seconds_cell(path: Path, line: int, column: str, cell: str, per_s: float = 1.0) -> float:
     """A finite time in seconds, from a number of which a second has `per_s`."""
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
+    value = _number(cell)
     if not abs(value / per_s) <= MAX_SECONDS:
-        raise cell_error(path, line, column, cell, f"a finite time of at most {MAX_SECONDS:g} s")
+        raise cell_error(path, line, column, cell, f"a finite time of at most {MAX_SECONDS:g} s (time_unit?)")
     return value / per_s
 
 
@@ -77,8 +79,10 @@ def column_index(path: Path, columns: list[str], name: str) -> int:
     """Where a column is.
 
     Raises:
-        TraceError: There is no such column.
+        TraceError: There is no such column, or more than one.
     """
+    if columns.count(name) > 1:
+        raise TraceError(path, 1, name, f"is the name of {columns.count(name)} columns; allowed: one")
     if name not in columns:
         near = f"; nearest is {found}" if (found := closest(name, columns)) else ""
         raise TraceError(path, 1, name, f"no such column{near}; there are: {listed(columns)}")

@@ -85,7 +85,7 @@ class Record:
             return value
         seconds = self.number(name, minimum=minimum) / per_s
         if abs(seconds) > MAX_SECONDS:
-            raise self.error(name, f"is {shown(value)}, {seconds:g} s; allowed: at most {MAX_SECONDS:g} s")
+            raise self.error(name, f"is {shown(value)}, {seconds:g} s; allowed: at most {MAX_SECONDS:g} s (time_unit?)")
         return seconds
 
     def whole(self, names: str | tuple[str, ...], minimum: int, maximum: int, default: Any = _MISSING) -> int:

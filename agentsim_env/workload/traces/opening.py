@@ -165,10 +165,16 @@ def trace_files(path: Path, suffixes: tuple[str, ...], max_bytes: int | None = N
     if not is_folder(path):
         return [TraceFile(path, budget)]
     names = tuple(suffix + end for suffix in suffixes for end in PACKED_SUFFIXES)
-    found = sorted(file for file in path.iterdir() if file.is_file() and file.name.endswith(names))
+    found = files_ending_in(path, names)
     if not found:
         raise TraceError(path, 0, "", f"no trace in this folder; allowed: files ending in {', '.join(names)}")
     return [TraceFile(file, budget) for file in found]
+
+
+def files_ending_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """The files of a folder whose names end so, by name; hidden ones, which file systems put there, are left out."""
+    files = (file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    return sorted(file for file in files if file.name.endswith(endings))
 
 
 def is_folder(path: Path) -> bool:

@@ -12,10 +12,12 @@ from agentsim_env.limits import LONGEST_S
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces.cut import cut_programs
 from agentsim_env.workload.traces.errors import TraceError, UnforeseenError
+from agentsim_env.workload.traces.opening import files_ending_in, is_folder
 from agentsim_env.workload.traces.options import ReadOptions, ServiceEstimate
 from agentsim_env.workload.traces.registry import FORMATS, detect_format
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.reuse import prefix_reuse
+from agentsim_env.workload.traces.sniff import SUFFIXES
 
 _ONLY_FOR = {
     "sessions": ("mooncake",),
@@ -90,7 +92,8 @@ def read_trace(
     if not len(whole.programs.program):
         raise TraceError(path, 0, "", f"holds no request that could be read as {name}")
     _check_span(path, whole.programs)
-    report = replace(whole.report, prefix_reuse=prefix_reuse(whole.programs))
+    doubts = whole.report.doubts + _left_aside(path, name, whole.report.files)
+    report = replace(whole.report, prefix_reuse=prefix_reuse(whole.programs), doubts=doubts)
     if max_turns is None and max_context_tokens is None:
         return Trace(whole.programs, report)
     if (whole.programs.program["after"] >= 0).any():
@@ -105,6 +108,12 @@ def read_trace(
         cut_programs=len(whole.programs.program) - len(programs.program),
     )
     return Trace(programs, report)
+
+
+def _left_aside(path: Path, name: str, files: int) -> tuple[str, ...]:
+    """Files of a folder that may be traces, and are not what the format reads."""
+    found = len(files_ending_in(path, SUFFIXES)) if is_folder(path) else files
+    return (f"{found - files:,} of the {found:,} files here are not what {name} reads",) if found > files else ()
 
 
 def _nothing_left(programs: Programs, max_context_tokens: int | None) -> str:

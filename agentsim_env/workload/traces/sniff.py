@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.magic import PARQUET
-from agentsim_env.workload.traces.opening import PACKED_SUFFIXES, TraceFile, is_folder
+from agentsim_env.workload.traces.opening import PACKED_SUFFIXES, TraceFile, files_ending_in, is_folder
 
-_SUFFIXES = tuple(name + end for name in (".json", ".jsonl", ".csv", ".parquet") for end in PACKED_SUFFIXES)
+SUFFIXES = tuple(name + end for name in (".json", ".jsonl", ".csv", ".parquet") for end in PACKED_SUFFIXES)
+"""Ends of the names of files in a folder that may be traces."""
+
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _LONGEST_HEADER = 10_000
 _TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[\[\]{}]', re.DOTALL)
@@ -40,12 +42,11 @@ def sniff(path: Path) -> Sample:
         TraceError: No such file, or one that is neither text nor Parquet.
     """
     if is_folder(path):
-        files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-        inside = next((p for p in files if p.name.endswith(_SUFFIXES)), None)
-        if inside is None:
-            endings = ", ".join(_SUFFIXES)
+        inside = files_ending_in(path, SUFFIXES)
+        if not inside:
+            endings = ", ".join(SUFFIXES)
             raise TraceError(path, 0, "", f"is a folder without a trace; allowed: files ending in {endings}")
-        path = inside
+        path = inside[0]
     file = TraceFile(path)
     head = file.beginning()
     if head == PARQUET:

@@ -401,6 +401,7 @@ def test_a_nested_config_of_null_counts_as_none() -> None:
         ({"is_encoder_decoder": True}, "is_encoder_decoder is true: only decoders"),
         ({"architectures": ["LlamaForSequenceClassification"]}, "LlamaForSequenceClassification: only decoders"),
         ({"model_type": "bert"}, "model_type is 'bert': an encoder generates no text"),
+        ({"model_type": "camembert"}, "model_type is 'camembert': an encoder generates no text"),
         ({"model_type": "deepseek_v4"}, "attention over compressed KV"),
         ({"compress_ratios": [4, 128] * 8}, r"not understood: compress_ratios \(.*delete them from a copy"),
         ({"num_attention_streams": 2}, r"not understood: num_attention_streams \(2\)"),

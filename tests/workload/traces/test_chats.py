@@ -139,6 +139,13 @@ def test_bailian_refuses_a_chat_twice(jsonl: Write) -> None:
         read_trace(path)
 
 
+def test_bailian_counts_parents_that_come_later(jsonl: Write) -> None:
+    path = jsonl([bailian(5, 6, 0.0, 32, [1, 2]), bailian(6, -1, 1.0, 32, [1, 2]), bailian(7, 7, 2.0, 32, [1, 2])])
+    report = read_trace(path).report
+    assert report.sessions == 3
+    assert report.doubts == ("2 requests follow up one that is not before them; they begin sessions",)
+
+
 def test_burstgpt_skips_failures(jsonl: Write) -> None:
     rows = [
         "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",

@@ -23,6 +23,10 @@ from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhe
         ),
         ({"arrival_time_ns": 0, "input_tokes": 5}, "llmservingsim, which also needs input_toks (here input_tokes?)"),
         ({"chatid": 1, "parent_chat_id": 2, "timestamp": 0, "output_length": 5}, "bailian, which also needs chat_id"),
+        (
+            {"Timestamp": 0, "Input_Length": 5, "output_length": 5},
+            "it is mooncake but for capitals; allowed: timestamp, input_length, output_length",
+        ),
         ("TIMESTAMP,ContextToken,GeneratedTokens", "azure, which also needs contexttokens (here contexttoken?)"),
         (
             "Timestamp,Model,Prompt tokens,Response tokens",

@@ -285,3 +285,17 @@ def test_the_names_in_a_folder_decide_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_bytes(b"hello")
     assert [file.path.name for file in trace_files(tmp_path, (".csv",))] == ["trace.csv"]
     assert read_trace(tmp_path).report.requests == 2
+
+
+def test_hidden_files_of_a_folder_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "trace.csv").write_bytes(CSV)
+    (tmp_path / "._trace.csv").write_bytes(b"\x00\x05\x16\x07")  # what some file systems keep beside each file
+    assert read_trace(tmp_path).report.files == 1
+
+
+def test_files_that_the_format_does_not_read_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(CSV)
+    assert read_trace(tmp_path).report.doubts == ()
+    (tmp_path / "b.jsonl").write_bytes(TEXT)
+    (tmp_path / "notes.txt").write_bytes(b"hello")
+    assert read_trace(tmp_path).report.doubts == ("1 of the 2 files here are not what azure reads",)

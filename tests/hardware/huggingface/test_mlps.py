@@ -1,0 +1,48 @@
+"""Which layers have experts, and what stands beside them: fields that are not understood do not pass."""
+
+from typing import Any
+
+import pytest
+
+from agentsim_env.errors import AgentSimError
+from agentsim_env.hardware.huggingface import model_from_fields
+from agentsim_env.hardware.layers import Experts, Mlp
+
+SHAPE = {
+    "hidden_size": 512,
+    "vocab_size": 1000,
+    "max_position_embeddings": 4096,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "intermediate_size": 1024,
+}
+EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 256}
+
+
+def model(**fields: Any):
+    return model_from_fields({**SHAPE, **fields}, "made-up", "made-up/config.json")
+
+
+@pytest.mark.parametrize("field", ["moe_layer_frequency", "moe_layer_pattern", "moe_every_n_layers_offset"])
+def test_an_unknown_field_that_places_experts_is_refused(field: str) -> None:
+    with pytest.raises(AgentSimError, match=f"not understood: {field}"):
+        model(**EXPERTS, **{field: 2})
+
+
+def test_a_field_that_places_experts_changes_nothing_where_there_are_none() -> None:
+    assert model(num_local_experts=1, moe_layer_frequency=2).layers_alike == model().layers_alike
+
+
+def test_a_list_of_layers_with_experts_counts_more_than_a_period() -> None:
+    listed = model(mlp_layer_types=["dense", "sparse", "dense", "dense"], first_k_dense_replace=1, **EXPERTS)
+    assert listed.expert_layers == 1
+
+
+def test_a_dense_mlp_beside_the_experts_is_counted() -> None:
+    layer = model(residual_moe=True, **EXPERTS).layers_alike[0]
+    assert isinstance(layer.mlp, Experts)
+    assert layer.mlp.shared_width == 1024
+
+
+def test_an_mlp_of_xielu_has_no_gate() -> None:
+    assert model(hidden_act="xielu").layers_alike[0].mlp == Mlp(1024, gated=False)

@@ -141,6 +141,8 @@ def load_run(folder: str | Path) -> tuple[RunConfig, "Scenario"]:
     Raises:
         TrainingError: The folder is not that of a run, or its scenario means something else to this version.
     """
+    from agentsim_env.scenario.errors import MissingTraceError
+
     folder = Path(folder)
     if not is_run(folder):
         raise TrainingError(f"{folder} is not the folder of a training run: it has no {_CONFIG}")
@@ -149,6 +151,8 @@ def load_run(folder: str | Path) -> tuple[RunConfig, "Scenario"]:
     try:
         scenario = environments.load(path, own_model(folder))
         same = scenario.content_hash() == config.scenario_hash
+    except MissingTraceError as error:
+        raise TrainingError(f"{error}; the run needs it") from error
     except OSError as error:
         raise TrainingError(f"{path}: {error.filename} cannot be read ({error.strerror}); the run needs it") from error
     if not same:

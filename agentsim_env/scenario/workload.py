@@ -21,7 +21,7 @@ from agentsim_env.scenario.base import (
     Text,
     WholeNumber,
 )
-from agentsim_env.scenario.errors import ScenarioError
+from agentsim_env.scenario.errors import MissingTraceError
 from agentsim_env.scenario.problems import not_allowed, not_known
 
 
@@ -115,10 +115,10 @@ class TraceSource(Part):
         """Refuses a path that leads nowhere; a scenario may be read without its trace, but not run.
 
         Raises:
-            ScenarioError: It names the place that gives the path.
+            MissingTraceError: It names the place that gives the path.
         """
         if not os.path.exists(self.path):
-            raise ScenarioError(f"{self.given_in}: workload.trace.path = {self.path!r}: no such file or folder")
+            raise MissingTraceError(f"{self.given_in}: workload.trace.path = {self.path!r}: no such file or folder")
 
     @field_validator("format")
     @classmethod

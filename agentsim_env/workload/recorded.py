@@ -156,7 +156,7 @@ def read_source(source: "TraceSource", block_size: int, reuse_generated: bool) -
     """The trace of a scenario, whole, and the report on it; see `Recorded` for the arguments.
 
     Raises:
-        ScenarioError: There is no trace.
+        MissingTraceError: There is no trace.
         TraceError: The trace cannot be read, or its limits leave no program.
     """
     source.check_exists()

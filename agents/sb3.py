@@ -78,11 +78,17 @@ class SB3Agent:
             name: Name in tables and plots; by default that of the file.
 
         Raises:
-            AgentError: If it is not such a file, is of an algorithm that is not supported, or lacks its statistics.
+            AgentError: If it is not such a file, is of an algorithm that is not supported, lacks its statistics, or
+                lies beside those of another model.
         """
         path = Path(path)
         saved = inspect(path)
         file = path.with_name(STATISTICS)
+        if saved.scaled is False and file.is_file():
+            raise AgentError(
+                f"{path} was trained on observations as they are, and {file.name} beside it holds the statistics of"
+                " VecNormalize, which are another model's: move one of the two to another folder"
+            )
         try:
             model = algorithm_class(saved.algo).load(path, device="cpu")
             scaling = pickle.loads(file.read_bytes()) if file.is_file() else None

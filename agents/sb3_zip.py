@@ -28,12 +28,12 @@ class SavedModel(NamedTuple):
 
     Attributes:
         algo: Key of `agents.sb3.ALGORITHMS`.
-        scaled: Whether it was trained on what `VecNormalize` made of the observations, as far as the file says so:
-            DQN keeps an original observation without it too.
+        scaled: Whether it was trained on what `VecNormalize` made of the observations; None where the file does not
+            say: DQN keeps an original observation without it too, and a model that has not learned has none.
     """
 
     algo: str
-    scaled: bool
+    scaled: bool | None
 
 
 def inspect(path: Path) -> SavedModel:
@@ -54,7 +54,8 @@ def inspect(path: Path) -> SavedModel:
         raise AgentError(f"{path} is not a model that Stable-Baselines3 has saved: {error}") from None
     algo = _algorithm(path, settings, weights)
     _refuse_not_finite(path, weights)
-    return SavedModel(algo, algo != "dqn" and settings.get("_last_original_obs") is not None)
+    says = algo != "dqn" and settings.get("_last_obs") is not None
+    return SavedModel(algo, settings.get("_last_original_obs") is not None if says else None)
 
 
 def _weights(content: bytes) -> dict[str, Any]:

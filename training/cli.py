@@ -289,13 +289,15 @@ def train(
 
 
 def _evaluation_of(folder: Path, environment: str, scenario: Any) -> str:
-    """The command that compares a trained agent with the scenario's rule."""
+    """The command that compares a trained agent with the scenario's rule, on the scenario that it has trained on."""
+    from training.config import SCENARIO
     from training.environments import find_environment
 
     rule = find_environment(environment).default_rule(scenario)
     where = "" if environment == "routing" else f"--environment {environment} "
     trust = "" if (folder / "policy.npz").is_file() else " --trust"
-    return f"agentsim evaluate {where}--agents {shlex.quote(f'{rule},{folder}')}{trust}"
+    there = shlex.quote(str(folder / SCENARIO))
+    return f"agentsim evaluate {where}--scenario {there} --agents {shlex.quote(f'{rule},{folder}')}{trust}"
 
 
 @app.command()

@@ -18,12 +18,15 @@ from training.lock import locked
 from training.manifest import command, describe_machine
 from training.own_model import own_model, with_own_model
 from training.splits import TRAINING, VALIDATION, workloads
+from training.updates import warn_if_nothing_changes
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
 
 MOST_ENVS = 4096
-_CONFIG, _SCENARIO = "config.yaml", "scenario.yaml"
+_CONFIG = "config.yaml"
+SCENARIO = "scenario.yaml"
+"""Name of the file with the scenario in the folder of a run."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,14 @@ def create_run(
         checkpoint_every=_at_least(1, "checkpoint_every", checkpoint_every or max(1, steps // 20)),
         scenario_hash=loaded.content_hash(),
     )
+    warn_if_nothing_changes(config)
     # Whatever is wrong with the programs or their rate is said before there is a folder.
     for split in (TRAINING, VALIDATION) if loaded.workload.trace is not None else (TRAINING,):
         workloads(loaded, split)
     folder = _folder(out, f"{environment}-{algo}-{_as_name(loaded.name)}-seed{seed}")
     with locked(folder):
         _refuse_a_run(folder)
-        write_yaml(folder / _SCENARIO, with_own_model(loaded, folder).model_dump(mode="json", exclude_none=True))
+        write_yaml(folder / SCENARIO, with_own_model(loaded, folder).model_dump(mode="json", exclude_none=True))
         write_text(folder / "command.txt", command() + "\n")
         write_json(folder / "versions.json", describe_machine())
         save_config(folder, config)
@@ -137,14 +141,18 @@ def load_run(folder: str | Path) -> tuple[RunConfig, "Scenario"]:
     Raises:
         TrainingError: The folder is not that of a run, or its scenario means something else to this version.
     """
+    from agentsim_env.scenario.errors import MissingTraceError
+
     folder = Path(folder)
     if not is_run(folder):
         raise TrainingError(f"{folder} is not the folder of a training run: it has no {_CONFIG}")
     config = _read_config(folder / _CONFIG)
-    path = folder / _SCENARIO
+    path = folder / SCENARIO
     try:
         scenario = environments.load(path, own_model(folder))
         same = scenario.content_hash() == config.scenario_hash
+    except MissingTraceError as error:
+        raise TrainingError(f"{error}; the run needs it") from error
     except OSError as error:
         raise TrainingError(f"{path}: {error.filename} cannot be read ({error.strerror}); the run needs it") from error
     if not same:
@@ -182,7 +190,10 @@ def extend(folder: Path, steps: int) -> None:
         done = int(newest.name) if newest else 0
         if steps < done:
             raise TrainingError(f"--steps {steps}: the run in {folder} has learned from {done} decisions already")
-        save_config(folder, replace(config, steps=_at_least(1, "steps", steps)))
+        extended = replace(config, steps=_at_least(1, "steps", steps))
+        if steps > config.steps:
+            warn_if_nothing_changes(extended, done)
+        save_config(folder, extended)
 
 
 def is_run(folder: Path) -> bool:

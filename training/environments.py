@@ -102,6 +102,8 @@ def load(
         named = f"{scenario.name}-{path.stem}"
         scenario = load_scenario(scenario, {"name": named, "workload.trace": {"path": str(path)}})
     loaded = load_scenario(scenario, overrides)
+    if loaded.workload.trace is not None:
+        loaded.workload.trace.check_exists()
     return loaded if bundle is None else _with_bundle(loaded, bundle)
 
 

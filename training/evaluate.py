@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import track
 
-from agents import Agent, RuleAgent, make_agent
+from agents import Agent, NumpyPolicy, RuleAgent, make_agent
 from agents.protocol import bind
 from agentsim_env import Scenario, Simulator
 from agentsim_env.errors import AgentSimWarning
@@ -108,6 +108,10 @@ def evaluate(
     names = _names(made)
     loaded = load(scenario, overrides, trace, bundle, environment)
     notes = workloads(loaded, TEST).notes()
+    elsewhere = _trained_elsewhere(made, loaded)
+    if console is not None:
+        for note in elsewhere:
+            console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
     contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made), trust)
     reference = _reference(reference, names, made, found.default_rule(loaded))
     journal = open_journal(keep, environment, loaded, agents, names, console)
@@ -115,7 +119,7 @@ def evaluate(
 
     def results() -> Results:
         done = tuple(seed for seed in seeds if seed in played)
-        return Results(environment, loaded, names, done, reference, [played[seed] for seed in done], notes)
+        return Results(environment, loaded, names, done, reference, [played[seed] for seed in done], notes + elsewhere)
 
     left = [seed for seed in seeds if seed not in played]
     try:
@@ -139,6 +143,17 @@ def _names(made: Sequence[Agent]) -> tuple[str, ...]:
     if twice:
         raise TrainingError(f"two agents are named {twice[0]!r}: give one another name, as in other={twice[0]}")
     return names
+
+
+def _trained_elsewhere(made: Sequence[Agent], scenario: Scenario) -> list[str]:
+    """Which agents have learned on another scenario, as far as their files say on which."""
+    here = scenario.content_hash()
+    notes = []
+    for agent in made:
+        origin = agent.origin.get("scenario") if isinstance(agent, NumpyPolicy) else None
+        if origin is not None and origin != here:
+            notes.append(f"{agent.name} was trained on another scenario than {scenario.name} as it is here")
+    return notes
 
 
 def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], default: str) -> str:

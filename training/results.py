@@ -10,7 +10,7 @@ import numpy as np
 from agentsim_env.scenario import Scenario
 from training.metrics import JCT, METRICS, Metric
 from training.rollouts import Rollout
-from training.statistics import Interval, bootstrap, change, iqm, mean
+from training.statistics import Interval, Statistic, bootstrap, change, iqm, mean
 
 
 class Comparison(NamedTuple):
@@ -78,16 +78,29 @@ class Results:
         """By agent (in the order of `ranking`) and key of the metric."""
         return {agent: {metric.key: self._compare(agent, metric) for metric in METRICS} for agent in self.ranking}
 
+    @cached_property
+    def is_one_episode(self) -> bool:
+        """Whether all seeds are the same episode, as those of a trace that is replayed whole at its own times."""
+        played = {
+            tuple((rollout.workload_hash, rollout.records_hash) for rollout in episode) for episode in self.rollouts
+        }
+        return len(self.rollouts) > 1 and len(played) == 1
+
+    def _interval(self, statistic: Statistic, *samples: np.ndarray) -> Interval:
+        """With its ends only where the seeds are samples of something."""
+        found = bootstrap(statistic, *samples)
+        return Interval(found.estimate, np.nan, np.nan) if self.is_one_episode else found
+
     def _compare(self, agent: str, metric: Metric) -> Comparison:
         values, base = self.values(agent, metric.key), self.values(self.reference, metric.key)
         better = values > base if metric.higher_is_better else values < base
         return Comparison(
             agent=agent,
             metric=metric,
-            mean=bootstrap(mean, values),
-            iqm=bootstrap(iqm, values),
-            difference=bootstrap(mean, values - base),
-            change=bootstrap(change, values, base),
+            mean=self._interval(mean, values),
+            iqm=self._interval(iqm, values),
+            difference=self._interval(mean, values - base),
+            change=self._interval(change, values, base),
             wins=float(better.mean()),
         )
 

@@ -16,7 +16,7 @@ _UNBOUNDED = 1000
 
 
 def print_table(results: Results, console: Console) -> None:
-    """Prints as many of the main columns as fit; changes whose interval excludes zero are coloured.
+    """Prints as many of the main columns as fit, and names the others; changes that exclude zero are coloured.
 
     Where an agent has left programs unserved, how many, and what that costs, comes right behind the JCT.
     """
@@ -24,9 +24,12 @@ def print_table(results: Results, console: Console) -> None:
     metrics = [metric for metric in METRICS if metric.key in _ON_TERMINAL]
     metrics = metrics if served else [UNSERVED, COST, *metrics]
     unbounded = console.options.update(width=_UNBOUNDED)
+    left_out: list[str] = []
     while metrics and console.measure(_table(results, metrics), options=unbounded).maximum > console.width:
-        metrics.pop()
+        left_out.insert(0, metrics.pop().label)
     console.print(_table(results, metrics))
+    if left_out:
+        console.print(f"No room for: {', '.join(left_out)}; a wider terminal shows them, and --out writes all.")
 
 
 def _table(results: Results, metrics: Sequence[Metric]) -> Table:
@@ -74,10 +77,10 @@ def markdown(results: Results) -> str:
 def caption(results: Results) -> str:
     """What the table is about."""
     first, last, n = results.seeds[0], results.seeds[-1], len(results.seeds)
-    return (
-        f"{n} seed{'s' if n > 1 else ''} ({first} to {last}), the same programs for every agent;"
-        " in brackets 95 % bootstrap intervals, those of changes from paired differences"
-    )
+    seeds = f"{n} seed{'s' if n > 1 else ''} ({first} to {last}), the same programs for every agent"
+    if results.is_one_episode:
+        return f"{seeds}; all seeds are the same episode, one would do, and there is nothing to make intervals from"
+    return f"{seeds}; in brackets 95 % bootstrap intervals, those of changes from paired differences"
 
 
 def percent(change: Interval) -> str:

@@ -15,6 +15,10 @@ class ScenarioError(AgentSimError, ValueError):
     """
 
 
+class MissingTraceError(ScenarioError):
+    """There is nothing where a scenario says that its trace is."""
+
+
 class TooFewProgramsError(ScenarioError):
     """A trace, or the part of it that is to be drawn from, holds fewer programs than an episode."""
 

@@ -35,7 +35,7 @@ def explain(error: ValidationError, data: Any, layers: Sequence[Layer]) -> str:
     problems = [details for details in found if not _follows(details, found)]
     lines = [_line(details, data, layers) for details in problems[:MOST_PROBLEMS]]
     if len(problems) > MOST_PROBLEMS:
-        lines.append(f"{_where((), layers)}: and {len(problems) - MOST_PROBLEMS:,} more")
+        lines.append(f"{where((), layers)}: and {len(problems) - MOST_PROBLEMS:,} more")
     return "\n".join(lines)
 
 
@@ -55,7 +55,7 @@ def _line(details: ErrorDetails, data: Any, layers: Sequence[Layer]) -> str:
         value = _NO_VALUE
     shown = "" if value is _NO_VALUE else f" = {shorten(repr(value))}"
     field = ".".join(shorten(str(key)) for key in path) or "scenario"
-    return f"{_where(path, layers)}: {field}{shown}: {_reason(details, path, data)}"
+    return f"{where(path, layers)}: {field}{shown}: {_reason(details, path, data)}"
 
 
 def _path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
@@ -70,8 +70,8 @@ def _path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:
     return tuple(path)
 
 
-def _where(path: Sequence[str | int], layers: Sequence[Layer]) -> str:
-    """The layer that gives the value, or, where none does, what should contain it."""
+def where(path: Sequence[str | int], layers: Sequence[Layer]) -> str:
+    """The layer that gives a value, with the line, or, where none does, what should contain it."""
     for length in range(len(path), 0, -1):
         giving = [layer for layer in layers if layer.has(path[:length])]
         if giving:

@@ -1,6 +1,6 @@
 """Finds, reads, layers and validates scenarios."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from agentsim_env.scenario.bundle import bundles, rules_as_data
 from agentsim_env.scenario.errors import ScenarioError, shorten, suggestion
-from agentsim_env.scenario.explain import explain
+from agentsim_env.scenario.explain import explain, where
 from agentsim_env.scenario.layers import Layer, child, merge
 from agentsim_env.scenario.overrides import Overrides, layer, pairs
 from agentsim_env.scenario.schema import PROSE, Scenario
@@ -66,9 +66,19 @@ def _loaded(source: str | Path | Mapping[str, Any] | Scenario | None, overrides:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
         raise ScenarioError(explain(error, data, layers)) from error
+    if scenario.workload.trace is not None:
+        scenario.workload.trace.as_given_in(_place_of_trace(scenario, source, layers))
     if overrides or isinstance(source, Scenario):
         return scenario.laid_over(_filed(source, below_overrides))
     return scenario
+
+
+def _place_of_trace(scenario: Scenario, source: Any, layers: Sequence[Layer]) -> str:
+    """What names the path of a scenario's trace; a scenario that was loaded before knows it of its own."""
+    known = source.workload.trace if isinstance(source, Scenario) else None
+    if known is not None and known == scenario.workload.trace:
+        return known.given_in
+    return where(("workload", "trace", "path"), layers)
 
 
 def _filed(source: str | Path | Mapping[str, Any] | Scenario | None, data: Any) -> Scenario | None:

@@ -1,9 +1,10 @@
 """The workload: which programs run, and when they arrive."""
 
 import math
+import os
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from agentsim_env.limits import LONGEST_S
 from agentsim_env.scenario import registries
@@ -20,6 +21,7 @@ from agentsim_env.scenario.base import (
     Text,
     WholeNumber,
 )
+from agentsim_env.scenario.errors import MissingTraceError
 from agentsim_env.scenario.problems import not_allowed, not_known
 
 
@@ -92,6 +94,31 @@ class TraceSource(Part):
 
     speedup: PositiveAmount = 1.0
     """Recorded arrival times are divided by this. Only for arrivals at the times of the trace."""
+
+    _given_in: str = PrivateAttr(default="scenario")
+
+    @property
+    def given_in(self) -> str:
+        """The file and line, or the override, that names the path."""
+        return self._given_in
+
+    def as_given_in(self, place: str) -> Self:
+        """This trace, with the place that names it."""
+        self._given_in = place
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all values are equal, wherever they came from."""
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def check_exists(self) -> None:
+        """Refuses a path that leads nowhere; a scenario may be read without its trace, but not run.
+
+        Raises:
+            MissingTraceError: It names the place that gives the path.
+        """
+        if not os.path.exists(self.path):
+            raise MissingTraceError(f"{self.given_in}: workload.trace.path = {self.path!r}: no such file or folder")
 
     @field_validator("format")
     @classmethod

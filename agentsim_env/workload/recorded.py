@@ -156,8 +156,10 @@ def read_source(source: "TraceSource", block_size: int, reuse_generated: bool) -
     """The trace of a scenario, whole, and the report on it; see `Recorded` for the arguments.
 
     Raises:
+        MissingTraceError: There is no trace.
         TraceError: The trace cannot be read, or its limits leave no program.
     """
+    source.check_exists()
     path = Path(source.path)
     options = source.model_dump(exclude={"path", "speedup"})
     return _read(path, block_size, reuse_generated, _stamp(path), **options)

@@ -148,6 +148,19 @@ class TestScaledObservations:
         with pytest.raises(AgentError, match=message):
             make_agent(tmp_path / "model.zip", trust=True)
 
+    def test_those_of_another_model_are_refused(
+        self, trained: tuple[Any, VecNormalize], make_rows, tmp_path: Path
+    ) -> None:
+        trained[1].save(str(tmp_path / "vecnormalize.pkl"))
+        plain = stable_baselines3.PPO("MlpPolicy", make_rows(), n_steps=16, batch_size=16, seed=0, device="cpu")
+        plain.learn(16)
+        plain.save(tmp_path / "plain.zip")
+        with pytest.raises(
+            AgentError, match=r"plain\.zip was trained on observations as they are, and vecnormalize\.pkl"
+        ):
+            make_agent(tmp_path / "plain.zip", trust=True)
+        make_agent(tmp_path / "model.zip", trust=True)
+
     @pytest.mark.parametrize("scaled", [True, False])
     def test_also_one_of_dqn(self, make_rows, tmp_path: Path, scaled: bool) -> None:
         env: Any = DummyVecEnv([make_rows])

@@ -1,9 +1,11 @@
 import json
+import pickle
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from agentsim_env import Simulator
 from agentsim_env.scenario import Scenario, ScenarioError, library, load_scenario
 
 
@@ -47,6 +49,39 @@ def test_unknown_names_list_the_library() -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert refuse(tmp_path / "nowhere.yaml") == f"scenario: {tmp_path}/nowhere.yaml: no such file"
+
+
+@pytest.fixture
+def without_trace(tmp_path: Path) -> Path:
+    return write(tmp_path, "mine.yaml", "extends: coding_agents\nworkload:\n  trace:\n    path: nowhere/t.jsonl\n")
+
+
+def test_a_missing_trace_is_told_with_file_and_line_when_the_scenario_is_to_run(without_trace: Path) -> None:
+    scenario = load_scenario(without_trace)
+    there = without_trace.parent / "nowhere" / "t.jsonl"
+    message = f"{without_trace}:4: workload.trace.path = '{there}': no such file or folder"
+    for changed in (
+        scenario,
+        load_scenario(scenario, ["cluster.frontend_s=1e-5"]),
+        pickle.loads(pickle.dumps(scenario)),
+    ):
+        with pytest.raises(ScenarioError) as caught:
+            Simulator(changed)
+        assert str(caught.value) == message
+
+
+def test_a_missing_trace_of_an_override_is_told_with_the_override(without_trace: Path) -> None:
+    for source in (without_trace, load_scenario(without_trace)):
+        scenario = load_scenario(source, ["workload.trace.path=/nowhere/else"])
+        with pytest.raises(
+            ScenarioError, match=r"^--set workload\.trace\.path=/nowhere/else: workload\.trace\.path = "
+        ):
+            Simulator(scenario)
+
+
+def test_what_names_a_trace_does_not_make_another_scenario(without_trace: Path) -> None:
+    scenario = load_scenario(without_trace)
+    assert load_scenario(scenario.model_dump(mode="json")) == scenario
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,14 @@ def call(*arguments: str | Path) -> tuple[int, str, str]:
         ),
         (["simulate", "--skip-bad-lines"], "--skip-bad-lines goes with --trace"),
         (["simulate", "--trace", "none.jsonl"], "none.jsonl: no such file or folder"),
+        (
+            ["simulate", "--set", "workload.trace.path=/n.jsonl"],
+            "--set workload.trace.path=/n.jsonl: workload.trace.path",
+        ),
+        (
+            ["train", "routing", "--set", "workload.trace.path=/n.jsonl"],
+            "workload.trace.path = '/n.jsonl': no such file",
+        ),
     ],
 )
 def test_errors_are_a_sentence(arguments: list[str], message: str) -> None:
@@ -215,7 +223,11 @@ def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> No
     folder = new_run()
     code, out, _ = call("train", "--resume", folder, "--steps", "300", "--quiet")
     assert code == 0
-    assert f"agentsim evaluate --agents least_loaded,{folder}" in out
+    hint = f"agentsim evaluate --scenario {folder}/scenario.yaml --agents least_loaded,{folder}"
+    assert out.splitlines()[-1] == f"Evaluate it with: {hint}"
+    code, out, _ = call(*hint.split()[1:], "--seeds", "1")
+    assert code == 0
+    assert "Note" not in out, "it is the scenario that it was trained on"
     code, out, _ = call(
         *("evaluate", "-a", f"least_loaded,random,mine={folder}", "-s", folder / "scenario.yaml", "--seeds", "2"),
         *("--out", tmp_path / "report"),
@@ -228,7 +240,9 @@ def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> No
 def test_a_policy_that_cannot_be_exported_is_evaluated_with_trust(new_run: Callable[..., Path]) -> None:
     folder = new_run(hyper=["policy=MlpPolicy"])
     out = call("train", "--resume", folder, "--quiet")[1]
-    assert out.splitlines()[-1] == f"Evaluate it with: agentsim evaluate --agents least_loaded,{folder} --trust"
+    assert out.splitlines()[-1] == (
+        f"Evaluate it with: agentsim evaluate --scenario {folder}/scenario.yaml --agents least_loaded,{folder} --trust"
+    )
     command = ["evaluate", "-a", folder, "-s", folder / "scenario.yaml", "--seeds", "1"]
     code, _, err = call(*command)
     assert code == 2

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from training.results import Results
 from training.rollouts import play, simulate
 from training.splits import TEST, workloads
 from training.tables import print_table
+from training.train import run
 
 
 def first_allowed(features, info) -> int:
@@ -106,7 +108,9 @@ def test_table_keeps_whole_columns_on_any_terminal(results: Results, width: int)
     text = console.export_text()
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     assert all(agent in text for agent in results.agents)
-    assert ("slowdown" in text) == (width == 160)
+    table, _, left_out = text.partition("No room for: ")
+    assert ("slowdown" in table) == (width == 160)
+    assert ("slowdown" in left_out) == (width != 160), "a column that is left out is named"
 
 
 def rejects(features, info) -> int:
@@ -152,6 +156,46 @@ def test_one_seed_has_no_interval(tiny: Scenario, tmp_path: Path) -> None:
     assert np.isnan(results.comparisons["random"]["mean_jct_s"].change.low)
     save(results, tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())["results"][0]["mean_low"] is None
+
+
+@pytest.fixture
+def whole_trace(mooncake: Path, tiny: Scenario) -> Scenario:
+    changes = {
+        "workload": {"trace": {"path": str(mooncake)}, "arrivals": {"process": "trace"}},
+        "episode": {"programs": None, "warmup_programs": 0},
+    }
+    return load_scenario(tiny, changes)
+
+
+def test_seeds_that_are_all_the_same_episode_are_said_to_be_and_have_no_interval(whole_trace: Scenario) -> None:
+    results = evaluate(["least_loaded", "round_robin"], scenario=whole_trace, seeds=3)
+    assert results.is_one_episode
+    assert all(np.isnan(found.mean.low) for found in results.comparisons["round_robin"].values())
+    console = Console(width=160, file=StringIO(), record=True)
+    print_table(results, console)
+    text = console.export_text()
+    assert "all seeds are the same episode" in " ".join(text.split())
+    assert "[" not in text
+
+
+def test_an_agent_that_draws_has_intervals_on_one_workload_too(whole_trace: Scenario) -> None:
+    results = evaluate(["least_loaded", "uniform"], scenario=whole_trace, seeds=3)
+    assert len({row["workload_hash"] for row in results.episodes()}) == 1
+    assert not results.is_one_episode
+    assert results.comparisons["uniform"]["mean_jct_s"].mean.low < results.values("uniform", "mean_jct_s").mean()
+
+
+def test_an_agent_from_another_scenario_is_noted(new_run: Callable[..., Path], tiny: Scenario, tmp_path: Path) -> None:
+    folder = run(new_run())
+    console = Console(width=200, file=StringIO(), record=True)
+    here = evaluate([folder], scenario=tiny, seeds=1, console=console)
+    assert not here.notes
+    assert "Note" not in console.export_text()
+    there = evaluate([folder], scenario=load_scenario(tiny, ["cluster.instances.0.count=4"]), seeds=1, console=console)
+    assert there.notes == ["run was trained on another scenario than tool_chat as it is here"]
+    assert f"Note: {there.notes[0]}." in console.export_text()
+    save(there, tmp_path / "report")
+    assert there.notes[0] in (tmp_path / "report" / "results.md").read_text()
 
 
 def test_reference_can_be_chosen(tiny: Scenario) -> None:

@@ -35,7 +35,7 @@ def with_own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine" / "config.json").write_text(json.dumps(CONFIG))
     small = ["n_steps=32", "batch_size=32", "width=16"]
     changes = [*TINY, "cluster.model=mine/config.json"]
-    arguments = {"steps": 64, "envs": 2, "validation_episodes": 1, "hyper": small, "out": "run"}
+    arguments = {"steps": 128, "envs": 2, "validation_episodes": 1, "hyper": small, "out": "run"}
     create_run(scenario="tool_chat", overrides=changes, **arguments)
     shutil.rmtree("mine")
     (tmp_path / "elsewhere").mkdir()
@@ -69,7 +69,7 @@ def test_a_trace_that_is_gone_is_named(tmp_path: Path, mooncake: Path) -> None:
     changes = [*TINY, "episode={programs: 4, warmup_programs: 1}"]
     folder = create_run(scenario="tool_chat", overrides=changes, trace=mooncake, out=tmp_path / "run")
     mooncake.rename(tmp_path / "moved.jsonl")
-    with pytest.raises(TrainingError, match=r"trace\.jsonl"):
+    with pytest.raises(TrainingError, match=r"trace\.jsonl': no such file or folder; the run needs it"):
         load_run(folder)
 
 

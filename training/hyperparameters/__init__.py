@@ -83,8 +83,13 @@ def _number(value: Any) -> Any:
     return value
 
 
+def is_linear(value: Any) -> bool:
+    """Whether a value is a schedule that falls to 0, as `lin_1e-3`."""
+    return isinstance(value, str) and value.startswith(_LINEAR)
+
+
 def _schedule(value: Any) -> Any:
-    if not (isinstance(value, str) and value.startswith(_LINEAR)):
+    if not is_linear(value):
         return value
     from stable_baselines3.common.utils import LinearSchedule
 

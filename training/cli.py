@@ -284,16 +284,21 @@ def train(
     try:
         run(folder, None if quiet else _console(), device)
     except KeyboardInterrupt:
-        _stop(f"the last checkpoint is kept, go on with: {go_on}")
+        from training.checkpoint import latest_checkpoint
+
+        kept = "the last checkpoint is kept, go on" if latest_checkpoint(folder) else "no checkpoint yet, begin anew"
+        _stop(f"{kept} with: {go_on}")
     typer.echo(f"Evaluate it with: {_evaluation_of(folder, load_run(folder)[0].environment, loaded)}")
 
 
 def _evaluation_of(folder: Path, environment: str, scenario: Any) -> str:
-    """The command that compares a trained agent with the scenario's rule."""
-    from training.environments import find_environment
+    """The command that compares a trained agent with the scenario's rule, in the scenario that it was trained in."""
+    from training.environments import find_environment, load
 
     rule = find_environment(environment).default_rule(scenario)
     where = "" if environment == "routing" else f"--environment {environment} "
+    if scenario.content_hash() != load(None, environment=environment).content_hash():
+        where += f"--scenario {shlex.quote(str(folder / 'scenario.yaml'))} "
     trust = "" if (folder / "policy.npz").is_file() else " --trust"
     return f"agentsim evaluate {where}--agents {shlex.quote(f'{rule},{folder}')}{trust}"
 

@@ -340,3 +340,22 @@ def test_the_evaluation_that_is_named_needs_no_scenario_where_it_is_the_environm
     folder = create_run("routing", "ppo", steps=256, out=tmp_path / "run")
     environment = load_run(folder)[1]
     assert _evaluation_of(folder, "routing", environment).startswith("agentsim evaluate --agents least_loaded,")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("features['is_hom'].argmax()", "no feature 'is_hom'; did you mean is_home?; allowed: "),
+        ("9", "action 9 of mine is outside Discrete(3): actions are 0 to 2"),
+        ("1.5", "mine must return the number of an action, not 1.5"),
+    ],
+)
+def test_what_is_wrong_with_a_function_of_ones_own(
+    answer: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"router_{abs(hash(answer))}"
+    (tmp_path / f"{module}.py").write_text(f"def mine(features, info):\n    return {answer}\n")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call("evaluate", "-a", f"{module}:mine", "--seeds", "1", *SETTINGS)
+    assert code == 2
+    assert said in err

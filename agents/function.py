@@ -1,14 +1,15 @@
 """A user's Python function as an agent."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import gymnasium
 import numpy as np
 
 from agents.errors import AgentError
 from agents.protocol import candidates_of
-from agentsim_env.actions import whole_number
+from agentsim_env.actions import numbered, whole_number
+from agentsim_env.scenario.errors import suggestion
 
 Features = Mapping[str, np.ndarray]
 Info = Mapping[str, Any]
@@ -49,8 +50,15 @@ class FunctionAgent:
         if not self._feature_names:
             raise AgentError(f"{self.name} does not know the features yet: call bind(env) first")
         columns = observation.reshape(-1, len(self._feature_names)).T
-        answer = self.function(dict(zip(self._feature_names, columns, strict=True)), info)
+        answer = self.function(_Named(zip(self._feature_names, columns, strict=True)), info)
         action = whole_number(answer)
         if action is None:
             raise AgentError(f"{self.name} must return the number of an action, not {answer!r}")
-        return action
+        return numbered(action, columns.shape[1], self.name)
+
+
+class _Named(dict[str, np.ndarray]):
+    """Features by name; one that there is not is named in the error, with those that there are."""
+
+    def __missing__(self, name: object) -> NoReturn:
+        raise AgentError(f"no feature {name!r}{suggestion(name, self)}")

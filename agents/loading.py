@@ -1,5 +1,6 @@
 """From what a user writes on a command line to an agent."""
 
+import difflib
 import importlib
 import os
 import sys
@@ -105,7 +106,7 @@ def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool)
         return rule
     if len(path.parts) > 1:
         raise AgentError(f"{text}: no such folder, and no .npz or .zip file")
-    raise AgentError(f"no agent {text!r}: it is no file or folder, no module:function, and no rule for {_known(kinds)}")
+    raise AgentError(f"no agent {text!r}: it is no file or folder, no module:function, and {_no_rule(text, kinds)}")
 
 
 def _rule(text: str, name: str | None, kinds: tuple[str, ...]) -> RuleAgent | None:
@@ -121,10 +122,16 @@ def _rule(text: str, name: str | None, kinds: tuple[str, ...]) -> RuleAgent | No
     return RuleAgent(text, found[0], name) if found else None
 
 
-def _known(kinds: tuple[str, ...]) -> str:
+def _no_rule(text: str, kinds: tuple[str, ...]) -> str:
+    """That a text names no rule of some kinds, with the name that was meant, the kind that has it, and all names."""
     from agentsim_env.engine.rules.tables import RULES
 
-    return ", ".join(f"{kind} ({', '.join(sorted(RULES[kind]))})" for kind in kinds)
+    known = ", ".join(f"{kind} ({', '.join(sorted(RULES[kind]))})" for kind in kinds)
+    others = [kind for kind, rules in RULES.items() if text in rules]
+    if others:
+        return f"a rule for {' and for '.join(others)}, not for {known}"
+    close = difflib.get_close_matches(text, {rule for kind in kinds for rule in RULES[kind]}, n=1)
+    return f"no rule{f', did you mean {close[0]}?' if close else ''} Rules for {known}"
 
 
 def _from_path(path: Path, name: str | None, trust: bool) -> Agent:

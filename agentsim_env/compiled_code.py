@@ -85,4 +85,5 @@ def _announce() -> None:
     global _announced
     if not _announced:
         _announced = True
-        print("agentsim-env: compiling the engine, once; this takes a minute or two ...", file=sys.stderr, flush=True)
+        message = "agentsim-env: compiling the engine, once; all of it takes a minute or two ..."
+        print(message, file=sys.stderr, flush=True)

@@ -132,6 +132,8 @@ class Simulator:
             self.scenario = load_scenario(self.scenario, {"rules.bundle": bundle})
         if rules:
             self.scenario = _with_rules(self.scenario, rules)
+        if isinstance(agent_kinds, str):
+            raise ScenarioError(f"agent_kinds: {agent_kinds!r} is a text: give a list, as in [{agent_kinds!r}]")
         for kind in agent_kinds:
             if kind not in OPEN_KINDS:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")

@@ -271,6 +271,7 @@ def test_rules_replace_the_scenarios() -> None:
     [
         ({"rules": {"route_turn": "round_robbin"}}, "round_robin"),
         ({"rules": {"route_turns": "round_robin"}}, "route_turns"),
+        ({"agent_kinds": "route_turn"}, r"agent_kinds: 'route_turn' is a text: give a list, as in \['route_turn'\]"),
         ({"agent_kinds": ("route_turns",)}, "'route_turns' is not open to agents; open are: admit_program, route_turn"),
         (
             {"agent_kinds": ("set_prefill_budget",)},

@@ -3,123 +3,18 @@
 Everything heavy is imported inside the commands, so that help and errors come at once.
 """
 
-import errno
-import os
 import shlex
 import signal
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
-from training.terminal import show_all_signs
+from training.plain_errors import PlainErrors, fail, stop
 
 if TYPE_CHECKING:
     from training.evaluate import EvaluationStopped
-
-_OURS = ("agentsim_env", "envs", "agents", "training")
-_INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-
-
-class _PlainErrors(TyperGroup):
-    """Prints our own errors, and those of files, as a sentence for the user; any other keeps its traceback."""
-
-    def main(self, *arguments: Any, **settings: Any) -> Any:
-        """Runs the program."""
-        show_all_signs()
-        try:
-            return super().main(*arguments, **settings)
-        finally:
-            _flush()
-
-    def invoke(self, ctx: Any) -> Any:
-        """Runs a command."""
-        try:
-            with _plain_warnings():
-                return super().invoke(ctx)
-        except ImportError as error:
-            _explain_another_package(error)
-            raise
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                _silence_output()
-                raise typer.Exit(1) from None
-            _fail(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error))
-        except EOFError as error:
-            raise RuntimeError("something was read to an early end") from error
-        except KeyboardInterrupt:
-            _stop("nothing is kept")
-        except Exception as error:
-            if not _is_ours(error):
-                raise
-            _fail(str(error))
-
-
-def _is_ours(error: Exception) -> bool:
-    from agentsim_env.errors import AgentSimError
-
-    return isinstance(error, AgentSimError)
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Prints each of our own warnings once, as a sentence for the user."""
-    from agentsim_env.errors import AgentSimWarning
-
-    said: set[str] = set()
-
-    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if not issubclass(category, AgentSimWarning):
-            show_others(message, category, *place, **more)
-        elif str(message) not in said:
-            said.add(str(message))
-            typer.echo(f"agentsim: warning: {message}", err=True)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", AgentSimWarning)
-        show_others, warnings.showwarning = warnings.showwarning, show
-        yield
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"agentsim: {message}", err=True)
-    raise typer.Exit(2) from None
-
-
-def _stop(kept: str) -> NoReturn:
-    """Ends a command that somebody has stopped."""
-    typer.echo(f"agentsim: stopped: {kept}", err=True)
-    raise typer.Exit(_INTERRUPTED) from None
-
-
-def _flush() -> None:
-    """Writes what is left of the output; whether somebody reads it, as behind `| head`, is not our concern."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:
-        _silence_output()
-        if error.errno != errno.EPIPE:
-            print(f"agentsim: standard output: {error.strerror}", file=sys.stderr)
-            raise SystemExit(1) from None
-
-
-def _silence_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _explain_another_package(error: ImportError) -> None:
-    """Says so if one of our names belongs to another package, as `agents` does to that of the OpenAI Agents SDK."""
-    name = (error.name or "").partition(".")[0]
-    file = getattr(sys.modules.get(name), "__file__", None)
-    if name in _OURS and file is not None and Path(file).parent.parent != Path(__file__).parent.parent:
-        _fail(f"the package {name!r} in {file} is another one of the same name; install agentsim-env where that is not")
 
 
 def _folder(given: str) -> Path:
@@ -147,11 +42,11 @@ def _tested(test: Callable[[str, str], Path], given: str, option: str) -> Path:
     try:
         return test(given, option)
     except ValueError as error:  # a parser's ValueError would only be called an invalid value
-        _fail(str(error))
+        fail(str(error))
 
 
 app = typer.Typer(
-    cls=_PlainErrors,
+    cls=PlainErrors,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -211,7 +106,7 @@ def quickstart(
             jobs=jobs,
         )
     except KeyboardInterrupt:
-        _stop(f"what is done is in {folder}, and the same command goes on from there")
+        stop(f"what is done is in {folder}, and the same command goes on from there")
 
 
 @app.command()
@@ -284,7 +179,10 @@ def train(
     try:
         run(folder, None if quiet else _console(), device)
     except KeyboardInterrupt:
-        _stop(f"the last checkpoint is kept, go on with: {go_on}")
+        from training.checkpoint import latest_checkpoint
+
+        kept = "the last checkpoint is kept, go on" if latest_checkpoint(folder) else "no checkpoint yet, begin anew"
+        stop(f"{kept} with: {go_on}")
     typer.echo(f"Evaluate it with: {_evaluation_of(folder, load_run(folder)[0].environment, loaded)}")
 
 
@@ -376,7 +274,7 @@ def _report_stopped(stopped: "EvaluationStopped", out: Path | None) -> NoReturn:
         if out is not None:
             save_episodes(stopped.results, out)
             kept = f"they are in {out / 'episodes.csv'}, and the same command goes on from there"
-    _stop(f"after {done} of {stopped.seeds} seeds; {kept}")
+    stop(f"after {done} of {stopped.seeds} seeds; {kept}")
 
 
 @app.command()

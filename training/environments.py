@@ -48,7 +48,9 @@ def find_environment(name: str) -> Environment:
         TrainingError: There is none of this name.
     """
     if name not in ENVIRONMENTS:
-        raise TrainingError(f"no environment {name!r}; there are: {', '.join(ENVIRONMENTS)}")
+        from agentsim_env.scenario.errors import suggestion
+
+        raise TrainingError(f"no environment {name!r}{suggestion(name, ENVIRONMENTS)}")
     return ENVIRONMENTS[name]
 
 

@@ -167,9 +167,13 @@ def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], 
 def _play_all(
     contest: Contest, seeds: Sequence[int], jobs: int, console: Console | None
 ) -> Generator[tuple[int, list[Rollout]]]:
-    label = f"{len(contest.agents)} agents, {len(seeds)} seeds"
+    label = f"{_counted(len(contest.agents), 'agent')}, {_counted(len(seeds), 'seed')}"
     with closing(_play_alone(contest, seeds) if jobs == 1 else _play_together(contest, seeds, jobs)) as outcomes:
         yield from track(outcomes, label, total=len(seeds), console=console, disable=console is None)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _play_alone(contest: Contest, seeds: Sequence[int]) -> Generator[tuple[int, list[Rollout]]]:

@@ -5,6 +5,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from agentsim_env import Simulator
 from agentsim_env.simulator import programs_left
@@ -12,7 +13,9 @@ from training.validation import Validation
 
 
 class TrainingProgress:
-    """Shows decisions made, the rate, and how the last validation compares with the scenario's rule.
+    """Shows decisions made, the time left, and how the last validation compares with the scenario's rule.
+
+    At the end the time that it took stands in the place of the time left.
 
     Args:
         steps: Decisions in all.
@@ -25,12 +28,12 @@ class TrainingProgress:
     def __init__(self, steps: int, done: int, rule: str, rule_cost_s: float, console: Console | None) -> None:
         self._reference = f"{rule} {rule_cost_s:.1f} s"
         self._rule_cost_s = rule_cost_s
+        whole = Column(no_wrap=True)  # where there is little room the bar alone gets shorter
         self._bar = Progress(
             TextColumn("[bold]train[/]"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            MofNCompleteColumn(table_column=whole),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=whole),
             TextColumn("{task.description}"),
             console=console,
             disable=console is None,
@@ -54,7 +57,7 @@ class TrainingProgress:
         """Shows a validation."""
         cost_s = validation.metrics["mean_cost_s"]
         change = 100.0 * (cost_s / self._rule_cost_s - 1.0)
-        self._bar.update(self._task, description=f"cost: agent {cost_s:.1f} s ({change:+.1f} %), {self._reference}")
+        self._bar.update(self._task, description=f"cost: {cost_s:.1f} s ({change:+.1f} %), {self._reference}")
 
 
 class EpisodeProgress:

@@ -79,6 +79,8 @@ def workloads(scenario: "Scenario", split: Split) -> "WorkloadSource":
     except TooFewProgramsError as error:
         low, high = split.trace_part
         raise TrainingError(
-            f"episodes of the {split.name} split come from {low:.0%} to {high:.0%} of the trace: {error}"
+            f"episodes of the {split.name} split come from {low:.0%} to {high:.0%} of the trace: {error}; for shorter"
+            " ones say --set episode.programs=N, in training and evaluation alike (validation and test have a fifth of"
+            " the trace each), and episode.warmup_programs below it"
         ) from None
     return source

@@ -34,7 +34,7 @@ def print_table(results: Results, console: Console) -> None:
 
 def _table(results: Results, metrics: Sequence[Metric]) -> Table:
     table = Table(title=escape(results.scenario.name), caption=caption(results), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("agent", no_wrap=True)
+    table.add_column("agent", overflow="fold")
     table.add_column(_two_lines(JCT), justify="right", no_wrap=True)
     table.add_column(f"against\n{escape(results.reference)}", justify="right", no_wrap=True)
     table.add_column("wins", justify="right", no_wrap=True)

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.training.conftest import TINY
-from training.cli import app
+from training.cli import _evaluation_of, app
+from training.config import create_run, load_run
 
 SETTINGS = [argument for change in TINY for argument in ("--set", change)]
 
@@ -24,11 +25,12 @@ def call(*arguments: str | Path) -> tuple[int, str, str]:
     ("arguments", "message"),
     [
         (["train"], "say what to train"),
-        (["train", "rooting"], "no environment 'rooting'; there are: routing"),
-        (["train", "routing", "--algo", "sac"], "no hyper-parameters for 'sac'"),
+        (["train", "rooting"], "no environment 'rooting'; did you mean routing?; allowed: admission"),
+        (["train", "routing", "--algo", "sac"], "no algorithm 'sac' for routing; there are: ppo, maskable_ppo,"),
         (["train", "routing", "--trace", "none.jsonl"], "no such file or folder"),
         (["train", "--resume", "none"], "none is not the folder of a training run"),
-        (["evaluate", "--agents", "least_lodaed"], "no agent 'least_lodaed'"),
+        (["evaluate", "--agents", "least_lodaed"], "did you mean least_loaded? Rules for route_turn (autellix, "),
+        (["evaluate", "--agents", "plas"], "and a rule for schedule_turn, not for route_turn (autellix, "),
         (["evaluate", "--agents", "random", "--scenario", "coding_agent"], "coding_agent: no such scenario"),
         (["train", "routing", "--hyper", "gamma=high"], "gamma = 'high': must be a number"),
         (["evaluate", "--agents", "none/model.zip"], "none/model.zip: no such file"),
@@ -268,14 +270,21 @@ def test_what_contradicts_a_run_is_refused(new_run: Callable[..., Path], argumen
 
 
 def test_ctrl_c_says_what_is_kept(new_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*arguments: object) -> None:
+    def stop_before_a_checkpoint(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    def stop_after_one(*arguments: object) -> None:
+        (folder / "checkpoints" / "000000000064").mkdir(parents=True)
         raise KeyboardInterrupt
 
     folder = new_run()
-    monkeypatch.setattr("training.train.run", stop)
+    monkeypatch.setattr("training.train.run", stop_before_a_checkpoint)
     code, _, err = call("train", "--resume", folder)
     assert code == 130
-    assert err == (f"agentsim: stopped: the last checkpoint is kept, go on with: agentsim train --resume {folder}\n")
+    assert err == f"agentsim: stopped: no checkpoint yet, begin anew with: agentsim train --resume {folder}\n"
+    monkeypatch.setattr("training.train.run", stop_after_one)
+    err = call("train", "--resume", folder)[2]
+    assert err == f"agentsim: stopped: the last checkpoint is kept, go on with: agentsim train --resume {folder}\n"
 
 
 def test_an_early_end_of_a_file_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,3 +361,28 @@ def test_quickstart(tmp_path: Path) -> None:
     code, _, err = call("quickstart", "-s", "coding_agents", "--seed", "3", "--out", out)
     assert code == 2
     assert "--seed 3 (the run has 0); --scenario (the run has another scenario" in err
+
+
+def test_the_evaluation_that_is_named_needs_no_scenario_where_it_is_the_environments_own(tmp_path: Path) -> None:
+    folder = create_run("routing", "ppo", steps=256, out=tmp_path / "run")
+    environment = load_run(folder)[1]
+    assert _evaluation_of(folder, "routing", environment).startswith("agentsim evaluate --agents least_loaded,")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("features['is_hom'].argmax()", "no feature 'is_hom'; did you mean is_home?; allowed: "),
+        ("9", "action 9 of mine is outside Discrete(3): actions are 0 to 2"),
+        ("1.5", "mine must return the number of an action, not 1.5"),
+    ],
+)
+def test_what_is_wrong_with_a_function_of_ones_own(
+    answer: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"router_{abs(hash(answer))}"
+    (tmp_path / f"{module}.py").write_text(f"def mine(features, info):\n    return {answer}\n")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call("evaluate", "-a", f"{module}:mine", "--seeds", "1", *SETTINGS)
+    assert code == 2
+    assert said in err

@@ -47,7 +47,7 @@ def test_default_folders_are_numbered(tmp_path: Path, tiny: Scenario, monkeypatc
 
 
 def test_says_what_is_wrong(tmp_path: Path, tiny: Scenario) -> None:
-    with pytest.raises(TrainingError, match="no environment 'rooting'; there are: routing"):
+    with pytest.raises(TrainingError, match="no environment 'rooting'; did you mean routing"):
         create_run("rooting", out=tmp_path)
     with pytest.raises(TrainingError, match="steps must be at least 1, not 0"):
         create_run(scenario=tiny, steps=0, out=tmp_path)

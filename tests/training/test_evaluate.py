@@ -113,6 +113,15 @@ def test_table_keeps_whole_columns_on_any_terminal(results: Results, width: int)
     assert ("slowdown" in left_out) == (width != 160), "a column that is left out is named"
 
 
+def test_a_long_name_goes_on_below_itself(tiny: Scenario) -> None:
+    console = Console(width=80, file=StringIO(), record=True)
+    print_table(evaluate([f"{60 * 'z'}=random", "least_loaded"], scenario=tiny, seeds=1), console)
+    text = console.export_text()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert "mean JCT" in text
+    assert text.count("z") == 60
+
+
 def rejects(features, info) -> int:
     return 2
 

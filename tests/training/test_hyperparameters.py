@@ -32,7 +32,7 @@ def test_change() -> None:
     ("change", "message"),
     [
         ("gamma", "--hyper gamma: must be name=value"),
-        ("gama=1", "ppo has no hyper-parameter 'gama'; it has: .*gamma"),
+        ("gama=1", "ppo has no hyper-parameter 'gama'; did you mean gamma.*; allowed: batch_size"),
         ("gamma=high", "gamma = 'high': must be a number"),
         ("n_envs=many", "n_envs = 'many': must be a number"),
         ("discount_s=0", "discount_s = 0: must be a number of seconds above 0"),
@@ -57,5 +57,5 @@ def test_wrong_schedule() -> None:
 
 
 def test_unknown_algorithm() -> None:
-    with pytest.raises(TrainingError, match="no hyper-parameters for 'sac'; it has: ppo, maskable_ppo, a2c, dqn"):
+    with pytest.raises(TrainingError, match="no algorithm 'sac' for routing; there are: ppo, maskable_ppo, a2c, dqn"):
         load_hyperparameters("routing", "sac")

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from agentsim_env import Simulator
 from tests.small import small
-from training.progress import EpisodeProgress
+from training.progress import EpisodeProgress, TrainingProgress
+from training.validation import Validation
 
 
 def drawn(terminal: bool) -> str:
@@ -29,3 +30,14 @@ def test_a_terminal_sees_how_many_programs_have_ended() -> None:
 
 def test_a_file_sees_nothing() -> None:
     assert drawn(terminal=False).strip() == ""
+
+
+def test_a_training_fits_into_a_terminal_of_80_columns() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    with TrainingProgress(800_000, 0, "least_loaded", 51.0, console) as progress:
+        progress.advance(800_000)
+        progress.show(Validation(0.0, {"mean_cost_s": 30.46}))
+    assert isinstance(console.file, io.StringIO)
+    line = console.file.getvalue().splitlines()[-1]
+    assert "800000/800000" in line
+    assert "cost: 30.5 s (-40.3 %), least_loaded 51.0 s" in line

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from agentsim_env.scenario.errors import suggestion
 from training.errors import TrainingError
 
 _FOLDER = Path(__file__).parent
@@ -30,7 +31,7 @@ def load_hyperparameters(environment: str, algo: str, changes: Sequence[str] = (
     path = _FOLDER / f"{environment}.yaml"
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     if algo not in entries:
-        raise TrainingError(f"{path.name} has no hyper-parameters for {algo!r}; it has: {', '.join(entries)}")
+        raise TrainingError(f"no algorithm {algo!r} for {environment}; there are: {', '.join(entries)}")
     values = {name: _number(value) for name, value in entries[algo].items()}
     for change in changes:
         name, equals, value = change.partition("=")
@@ -57,7 +58,7 @@ def _check(algo: str, values: Mapping[str, Any]) -> None:
     allowed = [*ours, *(name for name in signature if name not in (*_SET_BY_TRAINING, *_OURS))]
     unknown = [name for name in values if name not in allowed]
     if unknown:
-        raise TrainingError(f"{algo} has no hyper-parameter {unknown[0]!r}; it has: {', '.join(sorted(allowed))}")
+        raise TrainingError(f"{algo} has no hyper-parameter {unknown[0]!r}{suggestion(unknown[0], allowed)}")
 
 
 def _check_number(algo: str, name: str, value: Any) -> None:

@@ -21,6 +21,10 @@ class _Known(NamedTuple):
     advice: str
 
 
+_LENGTHS = (
+    "allowed: lengths in tokens, as the model's tokenizer counts them, in a CSV with the columns t_s,in,out or in"
+    " another format of docs/traces.md"
+)
 _ELSEWHERE = (
     _Known(
         frozenset({"arrived_at", "num_prefill_tokens", "num_decode_tokens"}),
@@ -34,9 +38,9 @@ _ELSEWHERE = (
     _Known(frozenset({"trace_id", "spans"}), "a session of OpenTelemetry spans, which is not read"),
     _Known(frozenset({"session_id", "round_idx", "prefix_len"}), "sessions of TraceLab, which are not read"),
     _Known(frozenset({"provider", "round_index"}), "rounds of TraceLab, which are not read"),
-    _Known(frozenset({"id", "messages"}), "conversations as texts; allowed: lengths in tokens"),
-    _Known(frozenset({"conversations"}), "conversations as texts; allowed: lengths in tokens"),
-    _Known(frozenset({"session_id", "turns"}), "conversations of aiperf as texts; allowed: lengths in tokens"),
+    _Known(frozenset({"id", "messages"}), f"conversations as texts; {_LENGTHS}"),
+    _Known(frozenset({"conversations"}), f"conversations as texts; {_LENGTHS}"),
+    _Known(frozenset({"session_id", "turns"}), f"conversations of aiperf as texts; {_LENGTHS}"),
     _Known(frozenset({"session_id", "messages"}), "requests of aiperf as texts; allowed: input_length, in tokens"),
     _Known(frozenset({"text_input"}), "requests of aiperf as texts; allowed: input_length, in tokens"),
 )

@@ -1,0 +1,115 @@
+"""What a user reads of a command that fails, warns or is stopped: sentences, and a traceback of our own faults alone."""
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from training.terminal import show_all_signs
+
+_OURS = ("agentsim_env", "envs", "agents", "training")
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+class PlainErrors(TyperGroup):
+    """Prints our own errors, and those of files, as a sentence for the user; any other keeps its traceback."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Runs the program."""
+        show_all_signs()
+        try:
+            return super().main(*arguments, **settings)
+        finally:
+            _flush()
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command."""
+        try:
+            with _plain_warnings():
+                return super().invoke(ctx)
+        except ImportError as error:
+            _explain_another_package(error)
+            raise
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                _silence_output()
+                raise typer.Exit(1) from None
+            fail(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error))
+        except EOFError as error:
+            raise RuntimeError("something was read to an early end") from error
+        except KeyboardInterrupt:
+            stop("nothing is kept")
+        except Exception as error:
+            if not _is_ours(error):
+                raise
+            fail(str(error))
+
+
+def _is_ours(error: Exception) -> bool:
+    from agentsim_env.errors import AgentSimError
+
+    return isinstance(error, AgentSimError)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Prints each of our own warnings once, as a sentence for the user."""
+    from agentsim_env.errors import AgentSimWarning
+
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, AgentSimWarning):
+            show_others(message, category, *place, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            typer.echo(f"agentsim: warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AgentSimWarning)
+        show_others, warnings.showwarning = warnings.showwarning, show
+        yield
+
+
+def fail(message: str) -> NoReturn:
+    """Ends a command that cannot do what is asked of it."""
+    typer.echo(f"agentsim: {message}", err=True)
+    raise typer.Exit(2) from None
+
+
+def stop(kept: str) -> NoReturn:
+    """Ends a command that somebody has stopped."""
+    typer.echo(f"agentsim: stopped: {kept}", err=True)
+    raise typer.Exit(_INTERRUPTED) from None
+
+
+def _flush() -> None:
+    """Writes what is left of the output; whether somebody reads it, as behind `| head`, is not our concern."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        _silence_output()
+        if error.errno != errno.EPIPE:
+            print(f"agentsim: standard output: {error.strerror}", file=sys.stderr)
+            raise SystemExit(1) from None
+
+
+def _silence_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explain_another_package(error: ImportError) -> None:
+    """Says so if one of our names belongs to another package, as `agents` does to that of the OpenAI Agents SDK."""
+    name = (error.name or "").partition(".")[0]
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if name in _OURS and file is not None and Path(file).parent.parent != Path(__file__).parent.parent:
+        fail(f"the package {name!r} in {file} is another one of the same name; install agentsim-env where that is not")

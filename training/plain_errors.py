@@ -1,4 +1,4 @@
-"""What a user reads of a command that fails, warns or is stopped: sentences, and a traceback of our own faults alone."""
+"""What a user reads of a command that fails, warns or is stopped: sentences, a traceback only of our own faults."""
 
 import errno
 import os

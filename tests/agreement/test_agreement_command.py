@@ -15,6 +15,7 @@ from tests.agreement.scenario import Scenario
 from tests.agreement.shrink import shrink
 from tests.agreement.written import IMPORTS, written
 from tests.engine.random_scenarios import build, knobs_of
+from tests.interrupts import hear_interrupts
 from tests.reference.records import Records
 
 ROOT = compare.__file__.rsplit("/tests/", 1)[0]
@@ -113,7 +114,10 @@ def test_a_range_of_seeds_is_needed(seeds: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_what_is_known_at_a_stop_is_printed(stop: signal.Signals) -> None:
     command = [sys.executable, "-m", "tests.agreement", "--seeds", "0:10000000", "--jobs", "2"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=hear_interrupts
+    ) as process:
         time.sleep(8)
         process.send_signal(stop)
         out, err = process.communicate(timeout=60)

@@ -8,8 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.training.conftest import TINY
-from training.cli import _evaluation_of, app
-from training.config import create_run, load_run
+from training.cli import app
 
 SETTINGS = [argument for change in TINY for argument in ("--set", change)]
 
@@ -361,12 +360,6 @@ def test_quickstart(tmp_path: Path) -> None:
     code, _, err = call("quickstart", "-s", "coding_agents", "--seed", "3", "--out", out)
     assert code == 2
     assert "--seed 3 (the run has 0); --scenario (the run has another scenario" in err
-
-
-def test_the_evaluation_that_is_named_needs_no_scenario_where_it_is_the_environments_own(tmp_path: Path) -> None:
-    folder = create_run("routing", "ppo", steps=256, out=tmp_path / "run")
-    environment = load_run(folder)[1]
-    assert _evaluation_of(folder, "routing", environment).startswith("agentsim evaluate --agents least_loaded,")
 
 
 @pytest.mark.parametrize(

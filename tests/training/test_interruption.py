@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentsim_env import Scenario
+from tests.interrupts import hear_interrupts
 from tests.training.conftest import TINY
 from tests.training.slow_agent import killed
 from training.errors import TrainingError
@@ -47,6 +48,7 @@ class Evaluation:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_interrupts,
         )
         self._started.append(process)
         return process

@@ -41,7 +41,8 @@ class Step:
     @property
     def composition(self) -> tuple[object, ...]:
         """A run lasts while this stays the same."""
-        return tuple(t.id for t in self.decodes), tuple((t.id, chunk) for t, chunk, _ in self.prefills)
+        prefills = tuple((t.id, chunk, t.computed == t.target) for t, chunk, _ in self.prefills)
+        return tuple(t.id for t in self.decodes), prefills
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Run:
     @property
     def end_s(self) -> float:
         """End of iteration j, computed from the start of the run."""
-        return self.start_s + (self.j + 1) * self.first_s + self.growth_s * (self.j * (self.j + 1) / 2)
+        return self.start_s + ((self.j + 1) * self.first_s + self.growth_s * (self.j * (self.j + 1) // 2))
 
 
 class Instance:

@@ -1,4 +1,4 @@
-"""Ties: what is equal by the formulas of the semantics is equal to the bit in both simulators; rounding decides nothing.
+"""Ties: what is equal by the formulas of the semantics is equal to the bit in both simulators.
 
 Both scenarios were found by `python -m tests.agreement` and made small by it.
 """

@@ -89,16 +89,18 @@ def pensieve(look: Look, segment: int) -> float:
 def marconi(look: Look) -> int:
     spec = look.instance.spec
     blocks = look.pool.resident
-    recency = {k: 1.0 / max(idle_s(look, k), 1e-6) for k in look.candidates}
+    # 1 / idle time over the largest of them, in one division: equal scores must be equal to the bit.
+    idle = {k: max(idle_s(look, k), 1e-6) for k in look.candidates}
+    least_idle_s = min(idle.values())
     saved_s = {
         k: prefill_s(spec, blocks[k] * look.instance.block_size, start_tokens(look, k)) / blocks[k]
         for k in look.candidates
     }
-    newest, most_s = max(recency.values()), max(saved_s.values())
+    most_s = max(saved_s.values())
 
     def value(segment: int) -> float:
         efficiency = saved_s[segment] / most_s if most_s else 0.0
-        return recency[segment] / newest + look.parameters["alpha"] * efficiency
+        return least_idle_s / idle[segment] + look.parameters["alpha"] * efficiency
 
     return min(look.candidates, key=value)
 

@@ -1,12 +1,12 @@
 """Agents: whatever answers the simulator's decisions from outside."""
 
-from agents.errors import AgentError
-from agents.function import FunctionAgent
-from agents.loading import make_agent
-from agents.numpy_policy import NumpyPolicy
-from agents.protocol import Agent, Candidates, candidates_of
-from agents.rule import RuleAgent
-from agents.uniform import RandomAgent
+from agentsim_env.agents.errors import AgentError
+from agentsim_env.agents.function import FunctionAgent
+from agentsim_env.agents.loading import make_agent
+from agentsim_env.agents.numpy_policy import NumpyPolicy
+from agentsim_env.agents.protocol import Agent, Candidates, candidates_of
+from agentsim_env.agents.rule import RuleAgent
+from agentsim_env.agents.uniform import RandomAgent
 
 __all__ = [
     "Agent",

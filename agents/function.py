@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 import gymnasium
 import numpy as np
 
-from agents.errors import AgentError
-from agents.protocol import candidates_of
 from agentsim_env.actions import numbered, whole_number
+from agentsim_env.agents.errors import AgentError
+from agentsim_env.agents.protocol import candidates_of
 from agentsim_env.scenario.errors import suggestion
 
 Features = Mapping[str, np.ndarray]

@@ -9,13 +9,13 @@ from inspect import isclass
 from pathlib import Path
 from typing import Any
 
-from agents.errors import AgentError
-from agents.function import FunctionAgent
-from agents.numpy_policy import NumpyPolicy
-from agents.protocol import Agent
-from agents.rule import SCENARIO_RULES, RuleAgent
-from agents.sb3_zip import STATISTICS, inspect
-from agents.uniform import RandomAgent
+from agentsim_env.agents.errors import AgentError
+from agentsim_env.agents.function import FunctionAgent
+from agentsim_env.agents.numpy_policy import NumpyPolicy
+from agentsim_env.agents.protocol import Agent
+from agentsim_env.agents.rule import SCENARIO_RULES, RuleAgent
+from agentsim_env.agents.sb3_zip import STATISTICS, inspect
+from agentsim_env.agents.uniform import RandomAgent
 
 
 def split_agents(text: str) -> list[str]:
@@ -111,7 +111,7 @@ def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool)
 
 def _rule(text: str, name: str | None, kinds: tuple[str, ...]) -> RuleAgent | None:
     """The rule that a text names, with or without its kind, if there is one."""
-    from agentsim_env.engine.rules.tables import RULES
+    from agentsim_env.engine.tables import RULES
 
     kind, dot, rule = text.partition(".")
     if dot and kind in kinds and rule in RULES[kind]:
@@ -124,7 +124,7 @@ def _rule(text: str, name: str | None, kinds: tuple[str, ...]) -> RuleAgent | No
 
 def _no_rule(text: str, kinds: tuple[str, ...]) -> str:
     """That a text names no rule of some kinds, with the name that was meant, the kind that has it, and all names."""
-    from agentsim_env.engine.rules.tables import RULES
+    from agentsim_env.engine.tables import RULES
 
     known = ", ".join(f"{kind} ({', '.join(sorted(RULES[kind]))})" for kind in kinds)
     others = [kind for kind, rules in RULES.items() if text in rules]
@@ -146,7 +146,7 @@ def _from_path(path: Path, name: str | None, trust: bool) -> Agent:
             f"{file} is unpickled when it is loaded, which can run any code: if you trust where it comes from, say"
             " --trust (in Python trust=True); an exported policy, policy.npz, needs no trust"
         )
-    from agents.sb3 import SB3Agent
+    from agentsim_env.agents.sb3 import SB3Agent
 
     return SB3Agent.load(file, name)
 

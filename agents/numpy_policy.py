@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
-from agents.errors import AgentError
-from agents.policy_file import Header, Weights, read_policy, write_policy
-from agents.protocol import candidates_of
+from agentsim_env.agents.errors import AgentError
+from agentsim_env.agents.policy_file import Header, Weights, read_policy, write_policy
+from agentsim_env.agents.protocol import candidates_of
 
 if TYPE_CHECKING:
-    from agents.networks import CandidateScorer
+    from agentsim_env.agents.networks import CandidateScorer
 
 
 class NumpyPolicy:

@@ -14,8 +14,8 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import nn
 
-from agents.networks import CandidateCritic, CandidateScorer
-from agents.protocol import Candidates
+from agentsim_env.agents.networks import CandidateCritic, CandidateScorer
+from agentsim_env.agents.protocol import Candidates
 
 
 def network_kwargs(candidates: Candidates, width: int = 64) -> dict[str, int]:

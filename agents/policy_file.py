@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.errors import AgentError
+from agentsim_env.agents.errors import AgentError
 from agentsim_env.files import replacing
 
 FORMAT = "agentsim-candidate-policy-1"

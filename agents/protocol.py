@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import gymnasium
 import numpy as np
 
-from agents.errors import AgentError
+from agentsim_env.agents.errors import AgentError
 
 ALLOWED_FEATURE = "allowed"
 

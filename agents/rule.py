@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from agents.errors import AgentError
+from agentsim_env.agents.errors import AgentError
 
 SCENARIO_RULES = "rules"
 """The agent of this name answers as the scenario's own rules do."""
@@ -25,7 +25,7 @@ class RuleAgent:
     """
 
     def __init__(self, rule: str, kind: str = "route_turn", name: str | None = None) -> None:
-        from agentsim_env.engine.rules.tables import RULES
+        from agentsim_env.engine.tables import RULES
 
         if rule != SCENARIO_RULES and rule not in RULES[kind]:
             raise AgentError(f"no rule {rule!r} for {kind}; there are: {', '.join(sorted(RULES[kind]))}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
-from agents.errors import AgentError
-from agents.numpy_policy import NumpyPolicy
-from agents.protocol import candidates_of
-from agents.sb3_zip import STATISTICS, inspect
+from agentsim_env.agents.errors import AgentError
+from agentsim_env.agents.numpy_policy import NumpyPolicy
+from agentsim_env.agents.protocol import candidates_of
+from agentsim_env.agents.sb3_zip import STATISTICS, inspect
 
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecNormalize
@@ -41,9 +41,9 @@ def algorithm_class(algo: str) -> Any:
 class SB3Agent:
     """Greedy agent of a trained model.
 
-    A model whose policy treats candidates alike (`agents.policies`) is evaluated in numpy and serves clusters of any
-    size; any other one goes through `predict`, with the action mask where the algorithm knows masks, and fits only the
-    size that it was trained on.
+    A model whose policy treats candidates alike (`agentsim_env.agents.policies`) is evaluated in numpy and serves
+    clusters of any size; any other one goes through `predict`, with the action mask where the algorithm knows masks,
+    and fits only the size that it was trained on.
 
     Args:
         model: A trained model.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.errors import AgentError
+from agentsim_env.agents.errors import AgentError
 
 STATISTICS = "vecnormalize.pkl"
 """File beside a model with the statistics of `VecNormalize`, as RL Baselines3 Zoo names it."""
@@ -27,7 +27,7 @@ class SavedModel(NamedTuple):
     """A model's file.
 
     Attributes:
-        algo: Key of `agents.sb3.ALGORITHMS`.
+        algo: Key of `agentsim_env.agents.sb3.ALGORITHMS`.
         scaled: Whether it was trained on what `VecNormalize` made of the observations; None where the file does not
             say: DQN keeps an original observation without it too, and a model that has not learned has none.
     """

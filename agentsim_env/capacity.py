@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agentsim_env import cache
-from agentsim_env.engine.jit import CACHE_ROOT, ENGINE_HASH
-from agentsim_env.engine.state import DONE
+from agentsim_env.engine.core.jit import CACHE_ROOT, ENGINE_HASH
+from agentsim_env.engine.core.state import DONE
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario, ScenarioError

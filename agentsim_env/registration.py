@@ -6,18 +6,18 @@ import gymnasium
 from gymnasium.envs.registration import WrapperSpec, registry
 
 ENVIRONMENTS: dict[str, str] = {
-    "AgentSim/Routing-v0": "envs.routing:RoutingEnv",
-    "AgentSim/Admission-v0": "envs.admission:AdmissionEnv",
-    "AgentSim/Scheduling-v0": "envs.scheduling:SchedulingEnv",
-    "AgentSim/Retention-v0": "envs.retention:RetentionEnv",
-    "AgentSim/Eviction-v0": "envs.eviction:EvictionEnv",
-    "AgentSim/Prefetch-v0": "envs.prefetch:PrefetchEnv",
-    "AgentSim/Joint-v0": "envs.joint:JointEnv",
+    "AgentSim/Routing-v0": "agentsim_env.envs.routing:RoutingEnv",
+    "AgentSim/Admission-v0": "agentsim_env.envs.admission:AdmissionEnv",
+    "AgentSim/Scheduling-v0": "agentsim_env.envs.scheduling:SchedulingEnv",
+    "AgentSim/Retention-v0": "agentsim_env.envs.retention:RetentionEnv",
+    "AgentSim/Eviction-v0": "agentsim_env.envs.eviction:EvictionEnv",
+    "AgentSim/Prefetch-v0": "agentsim_env.envs.prefetch:PrefetchEnv",
+    "AgentSim/Joint-v0": "agentsim_env.envs.joint:JointEnv",
 }
 """Id and entry point of every environment."""
 
 
-OUTERMOST = WrapperSpec("Outermost", "envs.outermost:Outermost", {})
+OUTERMOST = WrapperSpec("Outermost", "agentsim_env.envs.outermost:Outermost", {})
 """What `gymnasium.make` puts around each."""
 
 
@@ -63,7 +63,8 @@ Written by `python -m agentsim_env.registration` from the docstrings of the clas
 `python -m benchmarks.learning`.
 
 An environment puts one kind of decision to the agent; the rules of its scenario answer all others. `Joint-v0` puts
-several kinds in turn, and `envs.multi_agent.env` is its PettingZoo form, with an agent for each kind or instance.
+several kinds in turn, and `agentsim_env.envs.multi_agent.env` is its PettingZoo form, with an agent for each kind or
+instance.
 
 ## In every environment
 
@@ -91,7 +92,7 @@ Every `info` has `time_s`, the simulated time, and `elapsed_s`, the simulated ti
 `exp(-elapsed_s / discount_s)`, as `agentsim train` does where `discount_s` is set.
 
 The last `info` of an episode, whether it is terminated or truncated by `episode.time_limit_s` or `max_episode_steps`,
-has the figures of `envs.episode.episode_metrics` too: those of `Simulator.summary()`, by the same names;
+has the figures of `agentsim_env.envs.episode.episode_metrics` too: those of `Simulator.summary()`, by the same names;
 `env.figures()` has them at any time. A figure without a sample is absent, so a `Monitor` is best given counts as its
 `info_keywords`. Latencies are of what was served, and an agent that rejects programs improves them; `unserved_share`
 and `mean_cost_s` say what that costs.

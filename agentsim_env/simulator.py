@@ -7,7 +7,7 @@ import numpy as np
 
 from agentsim_env.actions import ActionError, whole_number
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.decisions import (
+from agentsim_env.engine.core.decisions import (
     ENDED,
     EVICT_KV,
     KINDS,
@@ -22,9 +22,9 @@ from agentsim_env.engine.decisions import (
     TARGETS,
     TRUNCATED,
 )
+from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.limits import longest_context_tokens
-from agentsim_env.engine.state import NONE, State
 from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware import Engine
 from agentsim_env.limits import LONGEST_S
@@ -185,7 +185,7 @@ class Simulator:
 
     @property
     def state(self) -> State:
-        """All arrays of the simulation; see `agentsim_env.engine.state`."""
+        """All arrays of the simulation; see `agentsim_env.engine.core.state`."""
         return self.core.state
 
     @property

@@ -3,7 +3,7 @@
 import numpy as np
 
 from agentsim_env.engine.build import DEFAULT_RULES, STEAL_PERIOD_S, Blueprint
-from agentsim_env.engine.rules.tables import TABLES
+from agentsim_env.engine.tables import TABLES
 from agentsim_env.limits import MOST_TICKS
 from agentsim_env.scenario import ScenarioError
 from agentsim_env.workload import Programs

@@ -17,15 +17,15 @@ from rich.console import Console
 
 from agentsim_env import registration
 from agentsim_env.files import write_text
-from training.config import create_run, is_run, load_run
-from training.environments import ENVIRONMENTS, find_environment
-from training.evaluate import evaluate
-from training.files import read_json, write_json
-from training.metrics import COST, UNSERVED
-from training.quickstart import opponents
-from training.results import Results
-from training.statistics import Interval, bootstrap, change, mean
-from training.train import run
+from agentsim_env.training.config import create_run, is_run, load_run
+from agentsim_env.training.environments import ENVIRONMENTS, find_environment
+from agentsim_env.training.evaluate import evaluate
+from agentsim_env.training.files import read_json, write_json
+from agentsim_env.training.metrics import COST, UNSERVED
+from agentsim_env.training.quickstart import opponents
+from agentsim_env.training.results import Results
+from agentsim_env.training.statistics import Interval, bootstrap, change, mean
+from agentsim_env.training.train import run
 
 ALGO = "maskable_ppo"
 LEARNED, RANDOM = "MaskablePPO", "uniform"

@@ -1,7 +1,7 @@
 """AgentSim/Admission-v0: which programs come in, and when."""
 
-from envs.admission_features import ADMIT_PROGRAM
-from envs.decision_env import KindEnv
+from agentsim_env.envs.admission_features import ADMIT_PROGRAM
+from agentsim_env.envs.decision_env import KindEnv
 
 
 class AdmissionEnv(KindEnv):
@@ -81,7 +81,7 @@ class AdmissionEnv(KindEnv):
        asks, so what is about a program is 0, as is `allowed`.
 
     The last decision is that about the last program that is admitted or rejected; what follows it is in its reward. At
-    the end `info` has the flat figures of `envs.episode.episode_metrics`.
+    the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`.
 
     ## Arguments
 

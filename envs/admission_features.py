@@ -1,15 +1,15 @@
 """What decides whether a program comes in: the program, those inside and those held, memory, queues, hits."""
 
-from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.decisions import ADMIT, HOLD, REJECT
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.prefix import uncached_prompt_tokens
-from agentsim_env.engine.rules.look import pending_prefill_tokens
-from agentsim_env.engine.state import NONE
-from envs.instance_context import repeat
-from envs.question import question
-from envs.scales import signed, squash
+from agentsim_env.engine.batch.look import pending_prefill_tokens
+from agentsim_env.engine.batch.runs import synchronise
+from agentsim_env.engine.core.decisions import ADMIT, HOLD, REJECT
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.eviction.prefix_lookup import uncached_prompt_tokens
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.instance_context import repeat
+from agentsim_env.envs.question import question
+from agentsim_env.envs.scales import signed, squash
 
 ANSWER_FEATURES: tuple[str, ...] = ("allowed", "is_admit", "is_hold", "is_reject")
 """Features of an answer."""

@@ -11,18 +11,18 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from agentsim_env.actions import numbered
-from agentsim_env.engine.decisions import ENDED, PAUSED, STUCK, TRUNCATED
+from agentsim_env.engine.core.decisions import ENDED, PAUSED, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
+from agentsim_env.envs import rewards
+from agentsim_env.envs.episode import episode_metrics
+from agentsim_env.envs.errors import EnvError
+from agentsim_env.envs.options import checked_seed, given_programs
+from agentsim_env.envs.question import Question
+from agentsim_env.envs.rendering import ansi, rgb_array
+from agentsim_env.envs.snapshot import Snapshot
+from agentsim_env.envs.spec import plain_spec
 from agentsim_env.scenario import Scenario, load_scenario
 from agentsim_env.simulator import NOT_BEGUN, SimulationError, Simulator, stuck_message
-from envs import rewards
-from envs.episode import episode_metrics
-from envs.errors import EnvError
-from envs.options import checked_seed, given_programs
-from envs.question import Question
-from envs.rendering import ansi, rgb_array
-from envs.snapshot import Snapshot
-from envs.spec import plain_spec
 
 LEAST_DRAWN_SEED = 1 << 20
 """Workload seeds that an environment draws itself start here, so that small seeds stay free for evaluation."""
@@ -169,7 +169,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         return {"action_mask": self._legal, "time_s": time_s, "elapsed_s": time_s - self._last_s}
 
     def figures(self) -> dict[str, Any]:
-        """Figures of the episode so far, as they come with its last observation; see `envs.episode`."""
+        """Figures of the episode so far, as they come with its last observation; see `agentsim_env.envs.episode`."""
         return {"refused_actions": int(self._books["refused"][0]), **episode_metrics(self.simulator)}
 
     def snapshot(self) -> Snapshot:

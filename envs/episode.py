@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.state import DONE, FAILED, REJECTED
+from agentsim_env.engine.core.state import DONE, FAILED, REJECTED
 from agentsim_env.metrics.outcomes import mean_cost_s, outcomes
 from agentsim_env.metrics.summary import hit_figures, statistics, ttft_s
 from agentsim_env.simulator import Simulator

@@ -1,7 +1,7 @@
 """AgentSim/Eviction-v0: which idle KV goes when blocks are needed, and where to."""
 
-from envs.decision_env import KindEnv
-from envs.eviction_features import EVICT_KV
+from agentsim_env.envs.decision_env import KindEnv
+from agentsim_env.envs.eviction_features import EVICT_KV
 
 
 class EvictionEnv(KindEnv):
@@ -87,7 +87,7 @@ class EvictionEnv(KindEnv):
     2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is about
        the instance of the last decision, without candidates.
 
-    At the end `info` has the flat figures of `envs.episode.episode_metrics`.
+    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`.
 
     ## Arguments
 

@@ -1,15 +1,15 @@
 """What decides which idle KV goes when blocks are needed: whose it is, when that returns, what a loss would cost."""
 
-from agentsim_env.engine.decisions import DOWN_TO_CXL, DOWN_TO_DRAM, DROP_KV, TARGETS
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.state import ACTIVE, NONE
-from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
-from envs.memory_below import blocks_below
-from envs.program_context import expected_return_s
-from envs.question import question
-from envs.scales import signed, squash
-from envs.scheduling_features import expected_remaining_s
+from agentsim_env.engine.core.decisions import DOWN_TO_CXL, DOWN_TO_DRAM, DROP_KV, TARGETS
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import ACTIVE, NONE
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
+from agentsim_env.envs.memory_below import blocks_below
+from agentsim_env.envs.program_context import expected_return_s
+from agentsim_env.envs.question import question
+from agentsim_env.envs.scales import signed, squash
+from agentsim_env.envs.scheduling_features import expected_remaining_s
 
 RECORD_FEATURES: tuple[str, ...] = (
     "allowed",

@@ -1,10 +1,10 @@
 """What every decision about an instance shows of it, the same in each row."""
 
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.rules.forecast import decode_step_s
-from agentsim_env.engine.rules.look import pending_prefill_tokens
-from envs.scales import squash
+from agentsim_env.engine.batch.forecast import decode_step_s
+from agentsim_env.engine.batch.look import pending_prefill_tokens
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.scales import squash
 
 INSTANCE_CONTEXT: tuple[str, ...] = (
     "waiting",

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine.decisions import KINDS, TRUNCATED
+from agentsim_env.engine.core.decisions import KINDS, TRUNCATED
 from agentsim_env.engine.entry import Core
+from agentsim_env.envs.decision_env import DecisionEnv
+from agentsim_env.envs.errors import EnvError
+from agentsim_env.envs.play import FORBIDDEN, play
+from agentsim_env.envs.questions import QUESTIONS
 from agentsim_env.scenario import Scenario
-from envs.decision_env import DecisionEnv
-from envs.errors import EnvError
-from envs.play import FORBIDDEN, play
-from envs.questions import QUESTIONS
 
 
 class JointEnv(DecisionEnv):
@@ -37,9 +37,9 @@ class JointEnv(DecisionEnv):
     | all others | the union of the features of the kinds, in the order of their own environments |
 
     What a kind does not show is 0. A feature that several kinds have means the same in each, in the same scale; it
-    stands where the first of them has it. `feature_names` lists the columns, `envs.questions.QUESTIONS[kind].features`
-    those that a kind fills. The pages of the kinds explain them. `preempt_turn` has no environment of its own; its rows
-    are the last K admitted turns of the batch:
+    stands where the first of them has it. `feature_names` lists the columns,
+    `agentsim_env.envs.questions.QUESTIONS[kind].features` those that a kind fills. The pages of the kinds explain them.
+    `preempt_turn` has no environment of its own; its rows are the last K admitted turns of the batch:
 
     | Feature | Meaning | Min | Max |
     |---|---|---|---|
@@ -76,7 +76,7 @@ class JointEnv(DecisionEnv):
     2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is that
        of the kind of the last decision, as its page says; no `asks_KIND` is 1.
 
-    At the end `info` has the flat figures of `envs.episode.episode_metrics`, and no `decision_kind`.
+    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`, and no `decision_kind`.
 
     ## Arguments
 

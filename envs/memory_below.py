@@ -1,9 +1,9 @@
 """What copying KV to and from the tiers below an instance takes, and what they have of it."""
 
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.shelf import reach
-from agentsim_env.engine.state import CXL, DRAM, NONE
-from agentsim_env.engine.stores import can_store
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import CXL, DRAM, NONE
+from agentsim_env.engine.tiers.lower_pools import reach
+from agentsim_env.engine.tiers.stores import can_store
 
 
 @compiled

@@ -9,19 +9,21 @@ import numpy as np
 from gymnasium import spaces
 
 from agentsim_env.actions import numbered
-from agentsim_env.engine.state import NONE
+from agentsim_env.engine.core.state import NONE
+from agentsim_env.envs.errors import EnvError
+from agentsim_env.envs.joint import JointEnv
+from agentsim_env.envs.options import OPTIONS
+from agentsim_env.envs.questions import QUESTIONS
+from agentsim_env.envs.snapshot import Snapshot
 from agentsim_env.scenario import Scenario
-from envs.errors import EnvError
-from envs.joint import JointEnv
-from envs.options import OPTIONS
-from envs.questions import QUESTIONS
-from envs.snapshot import Snapshot
 
 try:
     from pettingzoo import AECEnv
     from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 except ImportError as error:
-    raise ImportError("envs.multi_agent needs PettingZoo: pip install 'agentsim-env[multi-agent]'") from error
+    raise ImportError(
+        "agentsim_env.envs.multi_agent needs PettingZoo: pip install 'agentsim-env[multi-agent]'"
+    ) from error
 
 GATEWAY = "gateway"
 """The agent of decisions that are about no instance, where each instance is an agent."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentsim_env.actions import whole_number
+from agentsim_env.envs.errors import EnvError
 from agentsim_env.workload import Programs, WorkloadSource
-from envs.errors import EnvError
 
 OPTIONS = ("programs", "window")
 

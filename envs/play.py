@@ -5,15 +5,15 @@ from functools import partial
 
 import numpy as np
 
-from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.decisions import PAUSED, ROUTE_TURN, TRUNCATED
+from agentsim_env.engine.batch.runs import synchronise
+from agentsim_env.engine.core.decisions import PAUSED, ROUTE_TURN, TRUNCATED
+from agentsim_env.engine.core.jit import COMPILED, compiled, entry
+from agentsim_env.engine.core.pointer import bind
+from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.jit import COMPILED, compiled, entry
 from agentsim_env.engine.loop import advance
-from agentsim_env.engine.pointer import bind
-from agentsim_env.engine.router import asked_rule
-from agentsim_env.engine.state import NONE, State
-from envs import rewards
+from agentsim_env.engine.settle import asked_rule
+from agentsim_env.envs import rewards
 
 FORBIDDEN = -1
 """An action that stands for no answer to the pending decision."""

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.state import DECODE
-from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
-from envs.question import question
-from envs.scales import squash
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import DECODE
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
+from agentsim_env.envs.question import question
+from agentsim_env.envs.scales import squash
 
 TURN_FEATURES: tuple[str, ...] = (
     "allowed",

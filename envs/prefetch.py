@@ -1,7 +1,7 @@
 """AgentSim/Prefetch-v0: what is brought up from a lower tier ahead of its use."""
 
-from envs.decision_env import KindEnv
-from envs.prefetch_features import PREFETCH_KV
+from agentsim_env.envs.decision_env import KindEnv
+from agentsim_env.envs.prefetch_features import PREFETCH_KV
 
 
 class PrefetchEnv(KindEnv):
@@ -82,7 +82,7 @@ class PrefetchEnv(KindEnv):
     2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is about
        the instance of the last decision, without candidates.
 
-    At the end `info` has the flat figures of `envs.episode.episode_metrics`.
+    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`.
 
     ## Arguments
 

@@ -1,15 +1,15 @@
 """What decides what is brought up ahead of its use: who comes back when, what is missing, what the link carries."""
 
-from agentsim_env.engine.ahead import ahead_blocks, context_blocks, held_ahead
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.residency import available_blocks, depth_blocks, free_blocks
-from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
-from envs.memory_below import link_queue, move_s, nearest
-from envs.program_context import expected_return_s
-from envs.question import question
-from envs.scales import signed, squash
-from envs.scheduling_features import expected_remaining_s
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.engine.residency.residency import available_blocks, depth_blocks, free_blocks
+from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks, context_blocks, held_ahead
+from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
+from agentsim_env.envs.memory_below import link_queue, move_s, nearest
+from agentsim_env.envs.program_context import expected_return_s
+from agentsim_env.envs.question import question
+from agentsim_env.envs.scales import signed, squash
+from agentsim_env.envs.scheduling_features import expected_remaining_s
 
 SUBJECT_FEATURES: tuple[str, ...] = (
     "allowed",

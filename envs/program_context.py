@@ -2,9 +2,9 @@
 
 import math
 
-from agentsim_env.engine.history import everything, mean_gap_s, tool_of
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.state import ACTIVE, NONE
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import ACTIVE, NONE
+from agentsim_env.engine.programs.history import everything, mean_gap_s, tool_of
 
 
 @compiled

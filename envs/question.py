@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.decisions import KINDS, PAUSED, ROUTE_TURN
+from agentsim_env.engine.core.decisions import KINDS, PAUSED, ROUTE_TURN
+from agentsim_env.engine.core.jit import COMPILED, entry
+from agentsim_env.engine.core.pointer import bind
+from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.jit import COMPILED, entry
-from agentsim_env.engine.pointer import bind
-from agentsim_env.engine.state import State
+from agentsim_env.envs.play import as_table, is_shown, play_on
 from agentsim_env.simulator import Simulator
-from envs.play import as_table, is_shown, play_on
 
 
 class Question(NamedTuple):

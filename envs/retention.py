@@ -1,7 +1,7 @@
 """AgentSim/Retention-v0: what becomes of the KV of a turn while its tool runs."""
 
-from envs.decision_env import KindEnv
-from envs.retention_features import RETAIN_KV
+from agentsim_env.envs.decision_env import KindEnv
+from agentsim_env.envs.retention_features import RETAIN_KV
 
 
 class RetentionEnv(KindEnv):
@@ -89,7 +89,7 @@ class RetentionEnv(KindEnv):
     2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is about
        the instance of the last decision; what is about a turn, its program and its gap is 0, as is `allowed`.
 
-    At the end `info` has the flat figures of `envs.episode.episode_metrics`.
+    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`.
 
     ## Arguments
 

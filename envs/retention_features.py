@@ -1,19 +1,19 @@
 """What decides what becomes of the KV of a turn that has ended: the gap to expect, the context, the instance."""
 
-from agentsim_env.engine.decisions import DROP, LEAVE, PIN, TO_CXL, TO_DRAM
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.history import mean_wait_s, share_within
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.residency import unlocked_on_path
-from agentsim_env.engine.retention import ended_turn, left_blocks, left_by
-from agentsim_env.engine.state import CXL, DRAM, NONE
-from agentsim_env.engine.stores import can_store
-from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
-from envs.memory_below import move_s
-from envs.program_context import gap_deviation, gap_row
-from envs.question import question
-from envs.scales import signed, squash
-from envs.scheduling_features import expected_remaining_s
+from agentsim_env.engine.core.decisions import DROP, LEAVE, PIN, TO_CXL, TO_DRAM
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import CXL, DRAM, NONE
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.engine.programs.history import mean_wait_s, share_within
+from agentsim_env.engine.residency.residency import unlocked_on_path
+from agentsim_env.engine.retention.retention import ended_turn, left_blocks, left_by
+from agentsim_env.engine.tiers.stores import can_store
+from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
+from agentsim_env.envs.memory_below import move_s
+from agentsim_env.envs.program_context import gap_deviation, gap_row
+from agentsim_env.envs.question import question
+from agentsim_env.envs.scales import signed, squash
+from agentsim_env.envs.scheduling_features import expected_remaining_s
 
 ANSWER_FEATURES: tuple[str, ...] = (
     "allowed",

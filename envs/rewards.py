@@ -6,10 +6,10 @@ Each term is a total over the counted part of the episode, divided so that the s
 
 import numpy as np
 
-from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.jit import COMPILED, compiled, entry
-from agentsim_env.engine.kv_time import wasted_share_s
-from agentsim_env.engine.pointer import bind
+from agentsim_env.engine.batch.runs import synchronise
+from agentsim_env.engine.core.jit import COMPILED, compiled, entry
+from agentsim_env.engine.core.pointer import bind
+from agentsim_env.engine.residency.kv_time import wasted_share_s
 from agentsim_env.scenario.reward import Reward
 from agentsim_env.simulator import Simulator
 from agentsim_env.workload import Programs

@@ -1,7 +1,7 @@
 """AgentSim/Routing-v0: which instance takes the next turn."""
 
-from envs.decision_env import KindEnv
-from envs.routing_features import ROUTE_TURN
+from agentsim_env.envs.decision_env import KindEnv
+from agentsim_env.envs.routing_features import ROUTE_TURN
 
 
 class RoutingEnv(KindEnv):
@@ -79,7 +79,7 @@ class RoutingEnv(KindEnv):
     2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: no turn
        asks, so what is about a turn is 0, as is `allowed`.
 
-    At the end `info` has the flat figures of `envs.episode.episode_metrics`: `mean_jct_s`, `p95_jct_s`,
+    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`: `mean_jct_s`, `p95_jct_s`,
     `mean_ttft_s`, `hit_rate` and others.
 
     ## Arguments

@@ -1,14 +1,14 @@
 """What a router sees: one row an instance, the features of the turn repeated in each."""
 
-from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.prefix import kept_blocks
-from agentsim_env.engine.rules.forecast import decode_step_s
-from agentsim_env.engine.rules.look import find_seen, pending_prefill_tokens
-from agentsim_env.engine.state import NONE
-from envs.question import question
-from envs.scales import signed, squash
+from agentsim_env.engine.batch.forecast import decode_step_s
+from agentsim_env.engine.batch.look import find_seen, pending_prefill_tokens
+from agentsim_env.engine.batch.runs import synchronise
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.eviction.prefix_lookup import kept_blocks
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.question import question
+from agentsim_env.envs.scales import signed, squash
 
 INSTANCE_FEATURES: tuple[str, ...] = (
     "allowed",

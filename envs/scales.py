@@ -1,6 +1,6 @@
 """How amounts without a bound become features within [-1, 1]."""
 
-from agentsim_env.engine.jit import compiled
+from agentsim_env.engine.core.jit import compiled
 
 
 @compiled

@@ -1,7 +1,7 @@
 """AgentSim/Scheduling-v0: which waiting turn joins a batch."""
 
-from envs.decision_env import KindEnv
-from envs.scheduling_features import SCHEDULE_TURN
+from agentsim_env.envs.decision_env import KindEnv
+from agentsim_env.envs.scheduling_features import SCHEDULE_TURN
 
 
 class SchedulingEnv(KindEnv):
@@ -86,7 +86,7 @@ class SchedulingEnv(KindEnv):
     2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is about
        the instance of the last decision, without candidates.
 
-    At the end `info` has the flat figures of `envs.episode.episode_metrics`.
+    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`.
 
     ## Arguments
 

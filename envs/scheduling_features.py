@@ -1,12 +1,12 @@
 """What decides which waiting turn joins a batch: its program, its cache, its wait, and the instance."""
 
-from agentsim_env.engine.estimate import prefill_s
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.prefix import ceil_blocks, uncached_tokens
-from agentsim_env.engine.residency import available_blocks
-from envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
-from envs.question import question
-from envs.scales import signed, squash
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, uncached_tokens
+from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.engine.residency.residency import available_blocks
+from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
+from agentsim_env.envs.question import question
+from agentsim_env.envs.scales import signed, squash
 
 TURN_FEATURES: tuple[str, ...] = (
     "allowed",

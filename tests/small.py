@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from agentsim_env import Scenario, Simulator, load_scenario
-from envs.routing import RoutingEnv
+from agentsim_env.envs.routing import RoutingEnv
 
 SMALL: dict[str, dict[str, Any]] = {
     "equal": {

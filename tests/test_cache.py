@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 MODULE = """
-from agentsim_env.engine.jit import entry
+from agentsim_env.engine.core.jit import entry
 
 @entry
 def twice(x):

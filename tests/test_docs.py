@@ -8,12 +8,12 @@ from types import ModuleType
 import pytest
 
 from agentsim_env import load_scenario
-from agentsim_env.engine.rules.tables import RULE_PARAMS, RULES
+from agentsim_env.engine.tables import RULE_PARAMS, RULES
+from agentsim_env.training.evaluate import evaluate
 from agentsim_env.workload.streams import Streams
 from agentsim_env.workload.traces import TraceError
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.sniff import sniff
-from training.evaluate import evaluate
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

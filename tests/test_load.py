@@ -11,10 +11,10 @@ import pytest
 from agentsim_env import Scenario, Simulator, capacity, load_scenario
 from agentsim_env.load import LoadWarning
 from agentsim_env.metrics.report import markdown
+from agentsim_env.training.environments import load
+from agentsim_env.training.evaluate import Contest, evaluate, player
+from agentsim_env.training.tables import markdown as table
 from agentsim_env.workload import prepare
-from training.environments import load
-from training.evaluate import Contest, evaluate, player
-from training.tables import markdown as table
 
 KV = "cluster.instances.0.kv_blocks"
 

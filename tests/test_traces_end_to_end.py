@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from agentsim_env import Simulator, load_scenario
+from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.workload.traces import read_trace
-from envs.routing import RoutingEnv
 
 SHARED = Path(os.environ.get("AGENTSIM_SHARED") or Path(__file__).resolve().parents[1].parent / "shared")
 SCRIPT = SHARED / "data" / "expand_traces.py"

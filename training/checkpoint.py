@@ -16,9 +16,9 @@ import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agentsim_env.files import sync
-from training.episodes import Tape, restore
-from training.errors import TrainingError
-from training.files import write_json
+from agentsim_env.training.episodes import Tape, restore
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.files import write_json
 
 _COUNTERS = (
     "num_timesteps",

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from training.plain_errors import PlainErrors, fail, stop
+from agentsim_env.training.plain_errors import PlainErrors, fail, stop
 
 if TYPE_CHECKING:
-    from training.evaluate import EvaluationStopped
+    from agentsim_env.training.evaluate import EvaluationStopped
 
 
 def _folder(given: str) -> Path:
     """A folder for results, refused before anything is computed if it cannot be written."""
-    from training.outputs import folder_for_results
+    from agentsim_env.training.outputs import folder_for_results
 
     return _tested(folder_for_results, given, "--out")
 
 
 def _file(given: str) -> Path:
     """Likewise a file."""
-    from training.outputs import file_for_results
+    from agentsim_env.training.outputs import file_for_results
 
     return _tested(file_for_results, given, "--out")
 
 
 def _picture(given: str) -> Path:
     """Likewise a picture."""
-    from training.outputs import file_for_results
+    from agentsim_env.training.outputs import file_for_results
 
     return _tested(file_for_results, given, "--picture")
 
@@ -87,8 +87,8 @@ def quickstart(
     ] = None,
 ) -> None:
     """Train an agent with PPO, a router unless told otherwise, and compare it with every rule on held-out seeds."""
-    from training.outputs import folder_for_results
-    from training.quickstart import quickstart as start
+    from agentsim_env.training.outputs import folder_for_results
+    from agentsim_env.training.quickstart import quickstart as start
 
     folder = out or folder_for_results(
         "runs/quickstart" if environment == "routing" else f"runs/quickstart-{environment}"
@@ -141,13 +141,13 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Train an agent."""
-    from training.trace_options import with_trace_options
+    from agentsim_env.training.trace_options import with_trace_options
 
     overrides = with_trace_options(
         overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
     )
-    from training.config import create_run, load_run
-    from training.errors import TrainingError
+    from agentsim_env.training.config import create_run, load_run
+    from agentsim_env.training.errors import TrainingError
 
     if (environment is None) == (resume is None):
         raise TrainingError("say what to train, as in agentsim train routing, or give --resume with a run's folder")
@@ -162,7 +162,7 @@ def train(
     given = {name: value for name, value in changes.items() if value is not None}
     meant: dict[str, Any] = {"scenario": scenario, "overrides": overrides or (), "trace": trace, "bundle": bundle}
     if resume is not None:
-        from training.resuming import prepare_to_resume
+        from agentsim_env.training.resuming import prepare_to_resume
 
         if out is not None and out.resolve() != resume.resolve():
             raise TrainingError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
@@ -170,7 +170,7 @@ def train(
         prepare_to_resume(folder, steps, given, hyper=hyper or (), **meant)
     else:
         folder = create_run(environment or "", steps=steps, hyper=hyper or (), out=out, **meant, **given)
-    from training.train import run
+    from agentsim_env.training.train import run
 
     loaded = load_run(folder)[1]
     _describe_workload(loaded)
@@ -179,7 +179,7 @@ def train(
     try:
         run(folder, None if quiet else _console(), device)
     except KeyboardInterrupt:
-        from training.checkpoint import latest_checkpoint
+        from agentsim_env.training.checkpoint import latest_checkpoint
 
         kept = "the last checkpoint is kept, go on" if latest_checkpoint(folder) else "no checkpoint yet, begin anew"
         stop(f"{kept} with: {go_on}")
@@ -188,8 +188,8 @@ def train(
 
 def _evaluation_of(folder: Path, environment: str, scenario: Any) -> str:
     """The command that compares a trained agent with the scenario's rule, on the scenario that it has trained on."""
-    from training.config import SCENARIO
-    from training.environments import find_environment
+    from agentsim_env.training.config import SCENARIO
+    from agentsim_env.training.environments import find_environment
 
     rule = find_environment(environment).default_rule(scenario)
     where = "" if environment == "routing" else f"--environment {environment} "
@@ -223,17 +223,17 @@ def evaluate(
     ] = None,
 ) -> None:
     """Compare agents on the same programs. What is stopped goes on where the same command finds its --out."""
-    from training.trace_options import with_trace_options
+    from agentsim_env.training.trace_options import with_trace_options
 
     overrides = with_trace_options(
         overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
     )
-    from agents.loading import split_agents
-    from training.evaluate import EvaluationStopped
-    from training.evaluate import evaluate as run
-    from training.journal import FILE
-    from training.report import save
-    from training.tables import print_table
+    from agentsim_env.agents.loading import split_agents
+    from agentsim_env.training.evaluate import EvaluationStopped
+    from agentsim_env.training.evaluate import evaluate as run
+    from agentsim_env.training.journal import FILE
+    from agentsim_env.training.report import save
+    from agentsim_env.training.tables import print_table
 
     listed = split_agents(agents)
     console = _console()
@@ -265,7 +265,7 @@ def evaluate(
 
 def _report_stopped(stopped: "EvaluationStopped", out: Path | None) -> NoReturn:
     """Writes what an evaluation has come to, and says how it goes on."""
-    from training.report import save_episodes
+    from agentsim_env.training.report import save_episodes
 
     done = 0
     kept = "nothing is kept; with --out finished seeds are"
@@ -295,13 +295,13 @@ def simulate(
     out: Annotated[Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder for the records.")] = None,
 ) -> None:
     """Run a scenario or replay a trace by its rules, and print the report."""
-    from training.trace_options import with_trace_options
+    from agentsim_env.training.trace_options import with_trace_options
 
     overrides = with_trace_options(
         overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
     )
     from agentsim_env.metrics.report import print_report
-    from training.simulate import simulate as run
+    from agentsim_env.training.simulate import simulate as run
 
     records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), bundle, seed)
     if out is not None:
@@ -352,7 +352,7 @@ def validate(
 @app.command()
 def scenarios() -> None:
     """List the scenarios of the library."""
-    from training.listings import print_scenarios
+    from agentsim_env.training.listings import print_scenarios
 
     print_scenarios(_console())
 
@@ -360,7 +360,7 @@ def scenarios() -> None:
 @app.command()
 def rules() -> None:
     """List the rules that can answer each kind of decision."""
-    from training.listings import print_rules
+    from agentsim_env.training.listings import print_rules
 
     print_rules(_console())
 
@@ -368,7 +368,7 @@ def rules() -> None:
 @app.command()
 def bundles() -> None:
     """List the bundles: rules of published systems by name."""
-    from training.listings import print_bundles
+    from agentsim_env.training.listings import print_bundles
 
     print_bundles(_console())
 

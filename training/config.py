@@ -10,15 +10,15 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from agentsim_env.files import write_text
-from training import environments
-from training.errors import TrainingError
-from training.files import new_folder, write_json, write_yaml
-from training.hyperparameters import load_hyperparameters
-from training.lock import locked
-from training.manifest import command, describe_machine
-from training.own_model import own_model, with_own_model
-from training.splits import TRAINING, VALIDATION, workloads
-from training.updates import warn_if_nothing_changes
+from agentsim_env.training import environments
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.files import new_folder, write_json, write_yaml
+from agentsim_env.training.hyperparameters import load_hyperparameters
+from agentsim_env.training.lock import locked
+from agentsim_env.training.manifest import command, describe_machine
+from agentsim_env.training.own_model import own_model, with_own_model
+from agentsim_env.training.splits import TRAINING, VALIDATION, workloads
+from agentsim_env.training.updates import warn_if_nothing_changes
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
@@ -182,7 +182,7 @@ def extend(folder: Path, steps: int) -> None:
     Raises:
         TrainingError: It has learned from more already, or another process trains in it.
     """
-    from training.checkpoint import latest_checkpoint
+    from agentsim_env.training.checkpoint import latest_checkpoint
 
     config, _ = load_run(folder)
     with locked(folder):

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agents.rule import SCENARIO_RULES
-from agentsim_env.engine.decisions import OPEN_KINDS
-from training.errors import TrainingError
+from agentsim_env.agents.rule import SCENARIO_RULES
+from agentsim_env.engine.core.decisions import OPEN_KINDS
+from agentsim_env.training.errors import TrainingError
 
 if TYPE_CHECKING:
     import gymnasium

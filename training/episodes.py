@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, SupportsInt
 import gymnasium
 import numpy as np
 
-from training.splits import training_seed
+from agentsim_env.training.splits import training_seed
 
 
 class Source(Protocol):

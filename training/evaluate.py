@@ -14,17 +14,17 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import track
 
-from agents import Agent, NumpyPolicy, RuleAgent, make_agent
-from agents.protocol import bind
 from agentsim_env import Scenario, Simulator
+from agentsim_env.agents import Agent, NumpyPolicy, RuleAgent, make_agent
+from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
-from training.environments import find_environment, load, make_environment
-from training.errors import TrainingError
-from training.journal import open_journal
-from training.results import Results
-from training.rollouts import Rollout, play, simulate
-from training.splits import TEST, workloads
-from training.workers import play_in_processes
+from agentsim_env.training.environments import find_environment, load, make_environment
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.journal import open_journal
+from agentsim_env.training.results import Results
+from agentsim_env.training.rollouts import Rollout, play, simulate
+from agentsim_env.training.splits import TEST, workloads
+from agentsim_env.training.workers import play_in_processes
 
 
 class Contest(NamedTuple):

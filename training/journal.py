@@ -10,15 +10,13 @@ from typing import IO, Any
 import numpy as np
 from rich.console import Console
 
-from agents.loading import files_of
+from agentsim_env.agents.loading import files_of
 from agentsim_env.files import write_text
 from agentsim_env.scenario import Scenario
-from training.rollouts import Rollout
+from agentsim_env.training.rollouts import Rollout
 
 FILE = "unfinished.jsonl"
 """Its name in the folder of the results."""
-
-_PACKAGES = ("agentsim_env", "envs", "agents", "training")
 
 
 class Journal:
@@ -78,11 +76,15 @@ def open_journal(
 def _identity(environment: str, scenario: Scenario, agents: Sequence[Any], names: Sequence[str]) -> str:
     """Hash of everything that the episode of a seed depends on: agents, scenario and our own code."""
     digest = hashlib.sha256(repr((environment, scenario.content_hash(), list(map(str, agents)), list(names))).encode())
-    root = Path(__file__).parent.parent
-    sources = sorted(path for package in _PACKAGES for path in (root / package).rglob("*.py"))
-    for path in [*sources, *(file for agent in agents for file in files_of(agent))]:
+    for path in [*_own_sources(), *(file for agent in agents for file in files_of(agent))]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _own_sources() -> list[Path]:
+    """Our own code, sorted; some of its folders are links in a checkout."""
+    walked = os.walk(Path(__file__).parent.parent, followlinks=True)
+    return sorted(Path(folder, name) for folder, _, names in walked for name in names if name.endswith(".py"))
 
 
 def _read(path: Path, head: str) -> dict[int, list[Rollout]]:

@@ -19,7 +19,7 @@ def print_scenarios(console: Console) -> None:
 
 def print_rules(console: Console) -> None:
     """Prints the rules of each kind of decision with their parameters."""
-    from agentsim_env.engine.rules.tables import RULE_PARAMS, RULES
+    from agentsim_env.engine.tables import RULE_PARAMS, RULES
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("decision", "rule", "parameters"):

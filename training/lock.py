@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agentsim_env.files import remove_drafts
-from training.errors import TrainingError
+from agentsim_env.training.errors import TrainingError
 
 _NAME = ".lock"
 _held: set[Path] = set()

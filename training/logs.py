@@ -8,8 +8,8 @@ import numpy as np
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from training.errors import TrainingError
-from training.files import read_csv, write_csv
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.files import read_csv, write_csv
 
 STEP = "step"
 

@@ -39,7 +39,7 @@ def _version(package: str) -> str | None:
 
 def _commit() -> str | None:
     """Commit of the repository that this file is in, with `+` behind it if something has changed since."""
-    folder = Path(__file__).parent.parent
+    folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None
     try:

@@ -6,19 +6,19 @@ from typing import Any
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.numpy_policy import NumpyPolicy
-from agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
-from agents.protocol import Agent, candidates_of
-from agents.sb3 import SB3Agent, algorithm_class
+from agentsim_env.agents.numpy_policy import NumpyPolicy
+from agentsim_env.agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
+from agentsim_env.agents.protocol import Agent, candidates_of
+from agentsim_env.agents.sb3 import SB3Agent, algorithm_class
 from agentsim_env.files import replacing
 from agentsim_env.scenario import Scenario
-from training.config import RunConfig
-from training.discount import discount_by_time
-from training.environments import make_environment
-from training.episodes import TrainingEpisodes
-from training.errors import TrainingError
-from training.hyperparameters import arguments
-from training.splits import TRAINING, workloads
+from agentsim_env.training.config import RunConfig
+from agentsim_env.training.discount import discount_by_time
+from agentsim_env.training.environments import make_environment
+from agentsim_env.training.episodes import TrainingEpisodes
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.hyperparameters import arguments
+from agentsim_env.training.splits import TRAINING, workloads
 
 _CANDIDATE_POLICIES = {"dqn": CandidateDQNPolicy, "maskable_ppo": MaskableCandidatePolicy}
 _DEFAULT_WIDTH = 64

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from training.errors import TrainingError
+from agentsim_env.training.errors import TrainingError
 
 _TRIED_BYTES = 1 << 16
 

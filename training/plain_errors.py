@@ -6,15 +6,13 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from training.terminal import show_all_signs
+from agentsim_env.training.terminal import show_all_signs
 
-_OURS = ("agentsim_env", "envs", "agents", "training")
 _INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
@@ -35,9 +33,6 @@ class PlainErrors(TyperGroup):
         try:
             with _plain_warnings():
                 return super().invoke(ctx)
-        except ImportError as error:
-            _explain_another_package(error)
-            raise
         except OSError as error:
             if error.errno == errno.EPIPE:
                 _silence_output()
@@ -105,11 +100,3 @@ def _flush() -> None:
 
 def _silence_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _explain_another_package(error: ImportError) -> None:
-    """Says so if one of our names belongs to another package, as `agents` does to that of the OpenAI Agents SDK."""
-    name = (error.name or "").partition(".")[0]
-    file = getattr(sys.modules.get(name), "__file__", None)
-    if name in _OURS and file is not None and Path(file).parent.parent != Path(__file__).parent.parent:
-        fail(f"the package {name!r} in {file} is another one of the same name; install agentsim-env where that is not")

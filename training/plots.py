@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from training.metrics import JCT
-from training.results import Results
-from training.statistics import Interval
+from agentsim_env.training.metrics import JCT
+from agentsim_env.training.results import Results
+from agentsim_env.training.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from rich.table import Column
 
 from agentsim_env import Simulator
 from agentsim_env.simulator import programs_left
-from training.validation import Validation
+from agentsim_env.training.validation import Validation
 
 
 class TrainingProgress:

@@ -6,16 +6,16 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.rule import SCENARIO_RULES
-from training.config import create_run, is_run, load_run
-from training.environments import find_environment
-from training.evaluate import evaluate
-from training.journal import FILE
-from training.report import save
-from training.results import Results
-from training.resuming import refuse_contradictions
-from training.tables import print_table
-from training.train import run
+from agentsim_env.agents.rule import SCENARIO_RULES
+from agentsim_env.training.config import create_run, is_run, load_run
+from agentsim_env.training.environments import find_environment
+from agentsim_env.training.evaluate import evaluate
+from agentsim_env.training.journal import FILE
+from agentsim_env.training.report import save
+from agentsim_env.training.results import Results
+from agentsim_env.training.resuming import refuse_contradictions
+from agentsim_env.training.tables import print_table
+from agentsim_env.training.train import run
 
 _ALGO = "ppo"
 
@@ -78,7 +78,7 @@ def quickstart(
 
 def opponents(environment: str) -> list[str]:
     """Every rule that can answer in an environment; where it has several kinds, with the scenario's for the others."""
-    from agentsim_env.engine.rules.tables import RULES
+    from agentsim_env.engine.tables import RULES
 
     kinds = find_environment(environment).kinds
     if len(kinds) == 1:

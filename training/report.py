@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from agentsim_env.files import write_text
-from training import journal
-from training.files import write_csv, write_json, write_yaml
-from training.manifest import command, describe_machine
-from training.plots import save_plot
-from training.results import Results
-from training.tables import markdown
+from agentsim_env.training import journal
+from agentsim_env.training.files import write_csv, write_json, write_yaml
+from agentsim_env.training.manifest import command, describe_machine
+from agentsim_env.training.plots import save_plot
+from agentsim_env.training.results import Results
+from agentsim_env.training.tables import markdown
 
 
 def save(results: Results, folder: str | Path, sources: Sequence[str] = ()) -> Path:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.scenario import Scenario
-from training.metrics import JCT, METRICS, Metric
-from training.rollouts import Rollout
-from training.statistics import Interval, Statistic, bootstrap, change, iqm, mean
+from agentsim_env.training.metrics import JCT, METRICS, Metric
+from agentsim_env.training.rollouts import Rollout
+from agentsim_env.training.statistics import Interval, Statistic, bootstrap, change, iqm, mean
 
 
 class Comparison(NamedTuple):

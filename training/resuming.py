@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training import environments
-from training.checkpoint import read_checkpoint
-from training.config import RunConfig, extend, load_run
-from training.errors import TrainingError
-from training.hyperparameters import load_hyperparameters
-from training.lock import locked
+from agentsim_env.training import environments
+from agentsim_env.training.checkpoint import read_checkpoint
+from agentsim_env.training.config import RunConfig, extend, load_run
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.hyperparameters import load_hyperparameters
+from agentsim_env.training.lock import locked
 
 _FIELDS = {
     "environment": "environment",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gymnasium
 import numpy as np
 
-from agents.protocol import Agent
+from agentsim_env.agents.protocol import Agent
 
 if TYPE_CHECKING:
     from agentsim_env import Simulator
@@ -64,8 +64,8 @@ def workload_hash(programs: "Programs") -> str:
 
 
 def _rollout(simulator: "Simulator", decisions: int) -> Rollout:
+    from agentsim_env.envs.rewards import episode_return
     from agentsim_env.metrics import summarise
-    from envs.rewards import episode_return
 
     records = simulator.records()
     jct_s = records.counted_programs["jct_s"]

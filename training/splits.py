@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from training.errors import TrainingError
+from agentsim_env.training.errors import TrainingError
 
 if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.metrics import COST, JCT, METRICS, UNSERVED, Metric
-from training.results import Comparison, Results
-from training.statistics import Interval
+from agentsim_env.training.metrics import COST, JCT, METRICS, UNSERVED, Metric
+from agentsim_env.training.results import Comparison, Results
+from agentsim_env.training.statistics import Interval
 
 _ON_TERMINAL = ("p95_jct_s", "mean_ttft_s", "mean_tpot_s", "mean_slowdown", "hit_rate")
 _UNBOUNDED = 1000

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.errors import TrainingError
+from agentsim_env.training.errors import TrainingError
 
 
 def with_trace_options(overrides: list[str] | None, trace: Path | None, **options: str | None) -> list[str] | None:

@@ -12,21 +12,21 @@ import torch
 from rich.console import Console
 
 from agentsim_env import Scenario
-from training.checkpoint import read_checkpoint, restore_checkpoint
-from training.config import RunConfig, load_run
-from training.lock import locked
-from training.logs import Table, make_logger
-from training.model import make_model, make_vec_env
-from training.progress import TrainingProgress
-from training.supervision import Supervision
-from training.validation import Validator
+from agentsim_env.training.checkpoint import read_checkpoint, restore_checkpoint
+from agentsim_env.training.config import RunConfig, load_run
+from agentsim_env.training.lock import locked
+from agentsim_env.training.logs import Table, make_logger
+from agentsim_env.training.model import make_model, make_vec_env
+from agentsim_env.training.progress import TrainingProgress
+from agentsim_env.training.supervision import Supervision
+from agentsim_env.training.validation import Validator
 
 
 def run(folder: str | Path, console: Console | None = None, device: str = "cpu") -> Path:
     """Trains from where the run in a folder stands to its end.
 
     Args:
-        folder: Folder that `training.config.create_run` has made.
+        folder: Folder that `agentsim_env.training.config.create_run` has made.
         console: Where the progress bar goes; None for none.
         device: Where torch computes.
 

@@ -3,11 +3,11 @@
 import warnings
 from typing import TYPE_CHECKING
 
-from training.errors import TrainingWarning
-from training.hyperparameters import is_linear
+from agentsim_env.training.errors import TrainingWarning
+from agentsim_env.training.hyperparameters import is_linear
 
 if TYPE_CHECKING:
-    from training.config import RunConfig
+    from agentsim_env.training.config import RunConfig
 
 
 def warn_if_nothing_changes(config: "RunConfig", done: int = 0) -> None:

@@ -4,12 +4,12 @@ from math import nan
 from statistics import fmean
 from typing import NamedTuple
 
-from agents.protocol import Agent, bind
 from agentsim_env import Scenario, Simulator
-from training.config import RunConfig
-from training.environments import find_environment, make_environment
-from training.rollouts import play, simulate
-from training.splits import VALIDATION, workloads
+from agentsim_env.agents.protocol import Agent, bind
+from agentsim_env.training.config import RunConfig
+from agentsim_env.training.environments import find_environment, make_environment
+from agentsim_env.training.rollouts import play, simulate
+from agentsim_env.training.splits import VALIDATION, workloads
 
 METRICS = ("mean_cost_s", "unserved_share", "mean_jct_s", "p95_jct_s", "mean_ttft_s", "hit_rate")
 """Of the simulator's summary; the cost comes first, since leaving programs unserved improves the others."""

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from training.errors import TrainingError
+from agentsim_env.training.errors import TrainingError
 
 _MOST_LOSSES = 3
 _WATCH_S = 1.0

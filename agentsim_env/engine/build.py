@@ -7,16 +7,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from agentsim_env.engine import events
-from agentsim_env.engine.decisions import KINDS, TARGETS
-from agentsim_env.engine.directory import FIRST_PLACES
-from agentsim_env.engine.entry import FAULTS_AT_ONCE, FIRST_SLICE
-from agentsim_env.engine.future import due_after, uses_of
-from agentsim_env.engine.jit import COMPILED
-from agentsim_env.engine.limits import held_tokens, longest_context_tokens, taken_tokens
-from agentsim_env.engine.rules.tables import RULES, TABLES
-from agentsim_env.engine.sharing import shared_prefixes
-from agentsim_env.engine.state import (
+from agentsim_env.engine.core import events
+from agentsim_env.engine.core.decisions import KINDS, TARGETS
+from agentsim_env.engine.core.jit import COMPILED
+from agentsim_env.engine.core.state import (
     AHEAD_RUN,
     CXL,
     DUE,
@@ -47,6 +41,12 @@ from agentsim_env.engine.state import (
     WRITE_THROUGH,
     State,
 )
+from agentsim_env.engine.entry import FAULTS_AT_ONCE, FIRST_SLICE
+from agentsim_env.engine.limits import held_tokens, longest_context_tokens, taken_tokens
+from agentsim_env.engine.programs.future_uses import due_after, uses_of
+from agentsim_env.engine.programs.shared_prefixes import shared_prefixes
+from agentsim_env.engine.residency.directory import FIRST_PLACES
+from agentsim_env.engine.tables import RULES, TABLES
 from agentsim_env.workload.faults import FAULT, Faults
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.validation import InvalidProgramsError, validate
@@ -104,7 +104,7 @@ class Tier(NamedTuple):
     """A tier below HBM.
 
     Attributes:
-        level: `DRAM` or `CXL`, see `agentsim_env.engine.state`.
+        level: `DRAM` or `CXL`, see `agentsim_env.engine.core.state`.
         blocks: Capacity of each of its pools.
         pool_of: Pool of each instance, counted from 0: its host, or 0 for all.
         down_bytes_per_s: Bandwidth from an instance to it, one for all or one each.
@@ -160,7 +160,7 @@ class Blueprint:
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
         tiers: Tiers below HBM, the upper one first.
-        write_policy: `NO_COPIES`, `WRITE_THROUGH` or `WRITE_BACK`, see `agentsim_env.engine.state`.
+        write_policy: `NO_COPIES`, `WRITE_THROUGH` or `WRITE_BACK`, see `agentsim_env.engine.core.state`.
         staging_bytes: Of each pool, for what is written back.
         peer: Links between instances, if there are any.
         serialized: Transfers take effect at once, and their time is added to the next iteration.

@@ -6,14 +6,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from agentsim_env.engine import kv_time, loop
-from agentsim_env.engine.batching import synchronise
-from agentsim_env.engine.component import link
-from agentsim_env.engine.decisions import PAUSED
-from agentsim_env.engine.jit import COMPILED, entry
-from agentsim_env.engine.pointer import bind
-from agentsim_env.engine.router import asked_rule
-from agentsim_env.engine.state import SEEN, State, handle
+from agentsim_env.engine import loop
+from agentsim_env.engine.batch.runs import synchronise
+from agentsim_env.engine.core.component import link
+from agentsim_env.engine.core.decisions import PAUSED
+from agentsim_env.engine.core.jit import COMPILED, entry
+from agentsim_env.engine.core.pointer import bind
+from agentsim_env.engine.core.state import SEEN, State, handle
+from agentsim_env.engine.residency import kv_time
+from agentsim_env.engine.settle import asked_rule
 from agentsim_env.workload.faults import Faults
 
 FIRST_SLICE = 4096
@@ -56,7 +57,7 @@ def _default(table):
 
 
 def block_seconds(state: State) -> np.ndarray:
-    """KV block-seconds of each instance of a state that is synchronised, `f8 [N, 7]`; see `engine/kv_time.py`."""
+    """KV block-seconds of each instance of a synchronised state, `f8 [N, 7]`; see `engine/residency/kv_time.py`."""
     out = np.zeros_like(state.block_s)
     if COMPILED:
         _block_seconds(handle(state), out)
@@ -174,7 +175,7 @@ class Core:
             synchronise(self.state, i)
 
     def block_seconds(self) -> np.ndarray:
-        """KV block-seconds of each instance until now, `f8 [N, 7]`; see `engine/kv_time.py`."""
+        """KV block-seconds of each instance until now, `f8 [N, 7]`; see `engine/residency/kv_time.py`."""
         self.synchronise()
         return block_seconds(self.state)
 

@@ -1,28 +1,29 @@
 """The event loop: advance until the next decision that someone outside wants, or the end."""
 
-from agentsim_env.engine import events
-from agentsim_env.engine.admission import tick
-from agentsim_env.engine.ahead import note_turn_ended, note_turn_ready, tick_ahead
-from agentsim_env.engine.batching import catch_up, end_run, next_ended
-from agentsim_env.engine.component import NOTHING, NUMBER, component
-from agentsim_env.engine.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK, TRUNCATED
-from agentsim_env.engine.handover import hand_over, let_go, route_again
-from agentsim_env.engine.jit import compiled
-from agentsim_env.engine.kv_time import charge
-from agentsim_env.engine.latency import iterations_begun
-from agentsim_env.engine.leaving import leave_batch, requeue
-from agentsim_env.engine.lists import free_slot, join_to_plan, leave_waiting, unpark_all
-from agentsim_env.engine.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
-from agentsim_env.engine.orphans import lose_kept
-from agentsim_env.engine.pins import lose_pins
-from agentsim_env.engine.residency import drop_all
-from agentsim_env.engine.retention import expire, note_ended, release_moved, release_program, retain_again
-from agentsim_env.engine.router import place, refresh_view, settle
-from agentsim_env.engine.rules.steal import steal
-from agentsim_env.engine.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
-from agentsim_env.engine.stores import store
-from agentsim_env.engine.tools import start_edges, tool_end, tool_retry
-from agentsim_env.engine.transfers import lose_transfers, transfer_end
+from agentsim_env.engine.admission.admission import tick
+from agentsim_env.engine.batch.handover import hand_over, let_go, route_again
+from agentsim_env.engine.batch.leave_batch import leave_batch, requeue
+from agentsim_env.engine.batch.runs import catch_up, end_run, next_ended
+from agentsim_env.engine.core import events
+from agentsim_env.engine.core.component import NOTHING, NUMBER, component
+from agentsim_env.engine.core.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK, TRUNCATED
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.lists import free_slot, join_to_plan, leave_waiting, unpark_all
+from agentsim_env.engine.core.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
+from agentsim_env.engine.latency.iteration_time import iterations_begun
+from agentsim_env.engine.loads.orphans import lose_kept
+from agentsim_env.engine.loads.transfer_ends import lose_transfers, transfer_end
+from agentsim_env.engine.programs.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
+from agentsim_env.engine.programs.tools import start_edges, tool_end, tool_retry
+from agentsim_env.engine.residency.kv_time import charge
+from agentsim_env.engine.residency.pins import lose_pins
+from agentsim_env.engine.residency.residency import drop_all
+from agentsim_env.engine.retention.retention import expire, note_ended, release_moved, release_program, retain_again
+from agentsim_env.engine.routing.router import place, refresh_view
+from agentsim_env.engine.routing.steal import steal
+from agentsim_env.engine.settle import settle
+from agentsim_env.engine.tiers.prefetch_subjects import note_turn_ended, note_turn_ready, tick_ahead
+from agentsim_env.engine.tiers.stores import store
 
 
 @compiled

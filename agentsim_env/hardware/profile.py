@@ -1,6 +1,6 @@
 """The latency of one iteration: a handful of small tables, and the formula that reads them.
 
-`Profile.iteration_s` is the definition in plain numpy; `engine/latency.py` holds the compiled twin.
+`Profile.iteration_s` is the definition in plain numpy; `engine/latency/iteration_time.py` holds the compiled twin.
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from agentsim_env.engine.state import ACTIVE, HELD, State
+from agentsim_env.engine.core.state import ACTIVE, HELD, State
 from agentsim_env.workload.programs import Programs
 
 Attribution = Literal["full", "split", "holder"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.engine.jit import compiled, entry
-from agentsim_env.engine.state import DECODE_MODE, PREFILL_MODE
+from agentsim_env.engine.core.jit import compiled, entry
+from agentsim_env.engine.core.state import DECODE_MODE, PREFILL_MODE
 from agentsim_env.metrics.step_bounds import fleet
 from agentsim_env.workload.programs import Programs
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentsim_env.engine.state import ACTIVE, DONE, FAILED, HELD, INSTANCE, REJECTED, UNBORN, State
+from agentsim_env.engine.core.state import ACTIVE, DONE, FAILED, HELD, INSTANCE, REJECTED, UNBORN, State
 from agentsim_env.metrics.ideal import ideal_s
 from agentsim_env.metrics.token_seconds import TOKEN_SECONDS, token_seconds
 from agentsim_env.workload.programs import Programs

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agentsim_env.engine.core.state import MODES
 from agentsim_env.engine.limits import held_tokens
-from agentsim_env.engine.state import MODES
 
 if TYPE_CHECKING:
     from agentsim_env.hardware.engines import Engine

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import block_seconds
-from agentsim_env.engine.kv_time import IDLE
-from agentsim_env.engine.state import State
+from agentsim_env.engine.residency.kv_time import IDLE
 
 TOKEN_SECONDS: dict[str, str] = {
     "prefill": "prefill",

@@ -24,14 +24,14 @@ def trace_formats() -> Collection[str]:
 
 def rules(kind: str) -> Collection[str]:
     """Names of the rules that answer one kind of decision."""
-    from agentsim_env.engine.rules.tables import RULES
+    from agentsim_env.engine.tables import RULES
 
     return RULES[kind]
 
 
 def rule_parameters(kind: str, rule: str) -> Mapping[str, float]:
     """Parameters of a rule with their defaults."""
-    from agentsim_env.engine.rules.tables import RULE_PARAMS
+    from agentsim_env.engine.tables import RULE_PARAMS
 
     return RULE_PARAMS.get(kind, {}).get(rule, {})
 

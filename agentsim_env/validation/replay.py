@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.decisions import ENDED
+from agentsim_env.engine.core.decisions import ENDED
+from agentsim_env.engine.core.state import FAILED
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.limits import held_tokens
-from agentsim_env.engine.state import FAILED
 from agentsim_env.validation.engine_description import EngineDescription
 from agentsim_env.validation.measurements import Load, Run
 from agentsim_env.validation.problems import ValidationError

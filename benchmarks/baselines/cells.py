@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import agentsim_env
 from agentsim_env import Simulator, load_scenario
 from agentsim_env.capacity import with_rate
-from agentsim_env.engine.jit import CACHE_ROOT, ENGINE_HASH
+from agentsim_env.engine.core.jit import CACHE_ROOT, ENGINE_HASH
 from agentsim_env.metrics import summarise
 from agentsim_env.metrics.mechanisms import idle_rules
 from agentsim_env.scenario import Scenario

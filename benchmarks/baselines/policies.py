@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from agentsim_env.engine.rules.tables import RULES, TABLES
+from agentsim_env.engine.tables import RULES, TABLES
 from agentsim_env.scenario import Scenario, bundles, load_scenario
 from agentsim_env.scenario.bundle import STOCK, bundle_of
 

@@ -7,9 +7,9 @@ from functools import cache, cached_property
 import numpy as np
 
 from agentsim_env.scenario.bundle import STOCK
+from agentsim_env.training.statistics import Interval, bootstrap, change, mean
 from benchmarks.baselines.cells import Figures
 from benchmarks.baselines.policies import Policy
-from training.statistics import Interval, bootstrap, change, mean
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents import Agent, AgentError, FunctionAgent, RandomAgent, RuleAgent, candidates_of, make_agent
-from agents.loading import split_agents
-from agents.protocol import bind
+from agentsim_env.agents import Agent, AgentError, FunctionAgent, RandomAgent, RuleAgent, candidates_of, make_agent
+from agentsim_env.agents.loading import split_agents
+from agentsim_env.agents.protocol import bind
 
 MODULE = """
 import numpy as np

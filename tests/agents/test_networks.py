@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from agents.networks import FORBIDDEN_SCORE, CandidateCritic, CandidateScorer
+from agentsim_env.agents.networks import FORBIDDEN_SCORE, CandidateCritic, CandidateScorer
 
 
 @pytest.fixture(autouse=True)

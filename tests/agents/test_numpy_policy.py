@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents import AgentError, NumpyPolicy
-from agents.networks import CandidateScorer
+from agentsim_env.agents import AgentError, NumpyPolicy
+from agentsim_env.agents.networks import CandidateScorer
 
 NAMES = ("allowed", "load", "hit", "queue", "kv")
 

@@ -7,10 +7,10 @@ import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import A2C, DQN, PPO
 
-from agents import AgentError, candidates_of, make_agent
-from agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
-from agents.protocol import bind
-from agents.sb3 import SB3Agent
+from agentsim_env.agents import AgentError, candidates_of, make_agent
+from agentsim_env.agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
+from agentsim_env.agents.protocol import bind
+from agentsim_env.agents.sb3 import SB3Agent
 
 MODELS = [
     (PPO, CandidatePolicy, {"n_steps": 16, "batch_size": 16}),

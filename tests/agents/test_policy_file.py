@@ -12,9 +12,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents import AgentError, NumpyPolicy
-from agents.networks import CandidateScorer
-from agents.policy_file import Weights
+from agentsim_env.agents import AgentError, NumpyPolicy
+from agentsim_env.agents.networks import CandidateScorer
+from agentsim_env.agents.policy_file import Weights
 
 NAMES = ("allowed", "load", "hit")
 WIDTH = 8

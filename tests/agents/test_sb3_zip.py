@@ -14,11 +14,11 @@ import stable_baselines3
 import torch
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from agents import AgentError, make_agent
-from agents.loading import files_of
-from agents.protocol import bind
-from agents.sb3 import SB3Agent
-from agents.sb3_zip import inspect
+from agentsim_env.agents import AgentError, make_agent
+from agentsim_env.agents.loading import files_of
+from agentsim_env.agents.protocol import bind
+from agentsim_env.agents.sb3 import SB3Agent
+from agentsim_env.agents.sb3_zip import inspect
 
 
 class Hostile:

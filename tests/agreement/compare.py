@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint, Peer, Tier
-from agentsim_env.engine.decisions import ENDED
-from agentsim_env.engine.entry import Core
-from agentsim_env.engine.state import (
+from agentsim_env.engine.core.decisions import ENDED
+from agentsim_env.engine.core.state import (
     ACTIVE,
     CXL,
     DONE,
@@ -22,6 +21,7 @@ from agentsim_env.engine.state import (
     WRITE_BACK,
     WRITE_THROUGH,
 )
+from agentsim_env.engine.entry import Core
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT

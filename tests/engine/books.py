@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.state import DECODE, NONE, PREFILL, State
+from agentsim_env.engine.core.state import DECODE, NONE, PREFILL, State
 
 
 def check_blocks(state: State) -> None:

@@ -7,10 +7,10 @@ import numba
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.component import link
-from agentsim_env.engine.jit import COMPILED
-from agentsim_env.engine.pointer import bind
-from agentsim_env.engine.state import EVENT, State, handle
+from agentsim_env.engine.core.component import link
+from agentsim_env.engine.core.jit import COMPILED
+from agentsim_env.engine.core.pointer import bind
+from agentsim_env.engine.core.state import EVENT, State, handle
 from agentsim_env.hardware import Engine, Profile
 from tests.reference.building import WorkloadBuilder
 

@@ -15,9 +15,9 @@ import pytest
 
 from agentsim_env import Simulator
 from agentsim_env.engine import build
-from agentsim_env.engine.decisions import ENDED
+from agentsim_env.engine.core.decisions import ENDED
+from agentsim_env.engine.core.state import SEEN
 from agentsim_env.engine.entry import FAULTS_AT_ONCE, Core
-from agentsim_env.engine.state import SEEN
 from agentsim_env.workload import draw_faults
 from tests.engine.hand_made import state
 from tests.small import SMALL, answer_at_random, small

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim_env.engine.decisions import ADMIT, HOLD, REJECT
-from agentsim_env.engine.state import ACTIVE, DONE
-from envs.admission import AdmissionEnv
-from envs.admission_features import FEATURES
+from agentsim_env.engine.core.decisions import ADMIT, HOLD, REJECT
+from agentsim_env.engine.core.state import ACTIVE, DONE
+from agentsim_env.envs.admission import AdmissionEnv
+from agentsim_env.envs.admission_features import FEATURES
 from tests.small import small
 
 

@@ -19,11 +19,11 @@ from stable_baselines3.common.env_checker import check_env as check_env_sb3
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.monitor import Monitor
 
-from agents import AgentError, candidates_of
 from agentsim_env import SimulationError
 from agentsim_env.actions import ActionError
+from agentsim_env.agents import AgentError, candidates_of
+from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.registration import ENVIRONMENTS
-from envs.decision_env import KindEnv
 
 SHORT: dict[str, Any] = {
     "scenario": "tool_chat",

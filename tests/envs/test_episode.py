@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim_env.engine.decisions import REJECT
-from envs.admission import AdmissionEnv
-from envs.episode import episode_metrics
-from envs.joint import JointEnv
-from envs.routing import RoutingEnv
+from agentsim_env.engine.core.decisions import REJECT
+from agentsim_env.envs.admission import AdmissionEnv
+from agentsim_env.envs.episode import episode_metrics
+from agentsim_env.envs.joint import JointEnv
+from agentsim_env.envs.routing import RoutingEnv
 from tests.small import SMALL, play, small
 
 ITS_OWN = {"seed", "simulated_s", "programs_ended", "refused_actions", "action_mask", "time_s", "elapsed_s"}

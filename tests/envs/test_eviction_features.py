@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from agentsim_env.engine.decisions import TARGETS
-from agentsim_env.engine.state import ACTIVE, NONE
-from envs.eviction import EvictionEnv
-from envs.eviction_features import FEATURES
+from agentsim_env.engine.core.decisions import TARGETS
+from agentsim_env.engine.core.state import ACTIVE, NONE
+from agentsim_env.envs.eviction import EvictionEnv
+from agentsim_env.envs.eviction_features import FEATURES
 from tests.small import small
 
 K = 4

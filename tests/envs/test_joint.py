@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents import RuleAgent, candidates_of
-from agents.protocol import bind
 from agentsim_env import Scenario, Simulator
-from agentsim_env.engine.decisions import OPEN_KINDS
+from agentsim_env.agents import RuleAgent, candidates_of
+from agentsim_env.agents.protocol import bind
+from agentsim_env.engine.core.decisions import OPEN_KINDS
+from agentsim_env.envs.admission import AdmissionEnv
+from agentsim_env.envs.decision_env import DecisionEnv, KindEnv
+from agentsim_env.envs.eviction import EvictionEnv
+from agentsim_env.envs.joint import JointEnv, joint_features
+from agentsim_env.envs.prefetch import PrefetchEnv
+from agentsim_env.envs.questions import QUESTIONS
+from agentsim_env.envs.retention import RetentionEnv
+from agentsim_env.envs.rewards import episode_return
+from agentsim_env.envs.routing import RoutingEnv
+from agentsim_env.envs.scheduling import SchedulingEnv
 from agentsim_env.registration import ENVIRONMENTS
-from envs.admission import AdmissionEnv
-from envs.decision_env import DecisionEnv, KindEnv
-from envs.eviction import EvictionEnv
-from envs.joint import JointEnv, joint_features
-from envs.prefetch import PrefetchEnv
-from envs.questions import QUESTIONS
-from envs.retention import RetentionEnv
-from envs.rewards import episode_return
-from envs.routing import RoutingEnv
-from envs.scheduling import SchedulingEnv
 from tests.small import answer_at_random, small
 
 SINGLE: tuple[type[KindEnv], ...] = (AdmissionEnv, EvictionEnv, PrefetchEnv, RetentionEnv, RoutingEnv, SchedulingEnv)
@@ -152,8 +152,8 @@ def test_the_return_of_the_rules_is_the_same_in_every_environment(make: type[Dec
 
 def test_networks_fold_it() -> None:
     torch = pytest.importorskip("torch")
-    from agents.networks import CandidateScorer
-    from agents.policies import network_kwargs
+    from agentsim_env.agents.networks import CandidateScorer
+    from agentsim_env.agents.policies import network_kwargs
 
     env = JointEnv(tight())
     candidates = candidates_of(env)
@@ -165,8 +165,8 @@ def test_networks_fold_it() -> None:
 
 
 def test_default_scenarios_are_in_the_library() -> None:
-    from training.environments import ENVIRONMENTS as NAMES
-    from training.environments import default_scenario, load
+    from agentsim_env.training.environments import ENVIRONMENTS as NAMES
+    from agentsim_env.training.environments import default_scenario, load
 
     assert {environment.id for environment in NAMES.values()} == set(ENVIRONMENTS)
     for name in NAMES:

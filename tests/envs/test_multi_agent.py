@@ -8,14 +8,14 @@ import pytest
 
 from agentsim_env import Simulator
 from agentsim_env.actions import ActionError
-from agentsim_env.engine.decisions import OPEN_KINDS
-from envs.errors import EnvError
-from envs.joint import JointEnv
-from envs.rewards import episode_return
+from agentsim_env.engine.core.decisions import OPEN_KINDS
+from agentsim_env.envs.errors import EnvError
+from agentsim_env.envs.joint import JointEnv
+from agentsim_env.envs.rewards import episode_return
 from tests.small import small
 
 pytest.importorskip("pettingzoo")
-from envs.multi_agent import JointAEC, env
+from agentsim_env.envs.multi_agent import JointAEC, env
 
 TIGHT: dict[str, Any] = {
     "decisions.candidates": 4,

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agentsim_env.envs.errors import EnvError
+from agentsim_env.envs.joint import JointEnv
+from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.errors import AgentSimError
-from envs.errors import EnvError
-from envs.joint import JointEnv
-from envs.routing import RoutingEnv
 from tests.small import small
 
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from envs.prefetch import PrefetchEnv
-from envs.prefetch_features import FEATURES
+from agentsim_env.envs.prefetch import PrefetchEnv
+from agentsim_env.envs.prefetch_features import FEATURES
 from tests.small import small
 
 K = 4

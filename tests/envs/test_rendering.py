@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from envs.rendering import ansi, rgb_array
-from envs.routing import RoutingEnv
+from agentsim_env.envs.rendering import ansi, rgb_array
+from agentsim_env.envs.routing import RoutingEnv
 from tests.small import small
 
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from agentsim_env.engine.decisions import LEAVE, PIN, TO_CXL, TO_DRAM
-from envs.retention import RetentionEnv
-from envs.retention_features import FEATURES
+from agentsim_env.engine.core.decisions import LEAVE, PIN, TO_CXL, TO_DRAM
+from agentsim_env.envs.retention import RetentionEnv
+from agentsim_env.envs.retention_features import FEATURES
 from tests.small import small
 
 GRID_S = (0.5, 2.0, 20.0)

@@ -6,10 +6,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from agentsim_env.envs.rewards import TERMS
+from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.metrics import Records
 from agentsim_env.scenario.reward import Term
-from envs.rewards import TERMS
-from envs.routing import RoutingEnv
 from tests.small import SMALL, play, small
 
 SEEDS = (0, 1, 2)

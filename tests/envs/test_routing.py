@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agentsim_env import SimulationError, Simulator
-from envs.routing import RoutingEnv
+from agentsim_env.envs.routing import RoutingEnv
 from tests.small import SMALL, answer_at_random, play, small
 
 NEVER_UP = 3

@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from agentsim_env.engine.rules import look
+from agentsim_env.engine.batch import look
+from agentsim_env.envs.routing import RoutingEnv
+from agentsim_env.envs.routing_features import FEATURES
 from agentsim_env.metrics import Records
-from envs.routing import RoutingEnv
-from envs.routing_features import FEATURES
 from tests.engine.hand_made import bound
 from tests.small import small
 

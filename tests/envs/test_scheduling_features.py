@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from envs.scheduling import SchedulingEnv
-from envs.scheduling_features import FEATURES
+from agentsim_env.envs.scheduling import SchedulingEnv
+from agentsim_env.envs.scheduling_features import FEATURES
 from tests.small import small
 
 K = 4

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from agentsim_env import SimulationError, Simulator
+from agentsim_env.envs.admission import AdmissionEnv
+from agentsim_env.envs.decision_env import DecisionEnv
+from agentsim_env.envs.joint import JointEnv
+from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.registration import ENVIRONMENTS
-from envs.admission import AdmissionEnv
-from envs.decision_env import DecisionEnv
-from envs.joint import JointEnv
-from envs.routing import RoutingEnv
 from tests.envs.test_environments import SHORT, same
 from tests.small import small
 

@@ -11,8 +11,8 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 
 from agentsim_env import load_scenario
+from agentsim_env.envs.spec import plain
 from agentsim_env.scenario.loader import library
-from envs.spec import plain
 from tests.envs.test_environments import SHORT, rollout, same
 from tests.small import SMALL, small
 
@@ -78,6 +78,6 @@ def test_specs_go_through_wrappers_and_vectors(capsys: pytest.CaptureFixture[str
 
 
 def test_an_environment_that_was_not_made_by_an_id_has_no_spec() -> None:
-    from envs.routing import RoutingEnv
+    from agentsim_env.envs.routing import RoutingEnv
 
     assert RoutingEnv(**SHORT).spec is None

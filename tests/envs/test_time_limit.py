@@ -7,15 +7,15 @@ import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agentsim_env import SimulationError
-from envs.admission import AdmissionEnv
-from envs.decision_env import DecisionEnv, KindEnv
-from envs.eviction import EvictionEnv
-from envs.joint import JointEnv
-from envs.prefetch import PrefetchEnv
-from envs.questions import QUESTIONS
-from envs.retention import RetentionEnv
-from envs.routing import RoutingEnv
-from envs.scheduling import SchedulingEnv
+from agentsim_env.envs.admission import AdmissionEnv
+from agentsim_env.envs.decision_env import DecisionEnv, KindEnv
+from agentsim_env.envs.eviction import EvictionEnv
+from agentsim_env.envs.joint import JointEnv
+from agentsim_env.envs.prefetch import PrefetchEnv
+from agentsim_env.envs.questions import QUESTIONS
+from agentsim_env.envs.retention import RetentionEnv
+from agentsim_env.envs.routing import RoutingEnv
+from agentsim_env.envs.scheduling import SchedulingEnv
 from tests.small import small
 
 KINDS: tuple[type[KindEnv], ...] = (AdmissionEnv, EvictionEnv, PrefetchEnv, RetentionEnv, RoutingEnv, SchedulingEnv)

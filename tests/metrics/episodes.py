@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.decisions import ENDED
+from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile

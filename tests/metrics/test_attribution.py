@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.decisions import ENDED, TRUNCATED
+from agentsim_env.engine.core.decisions import ENDED, TRUNCATED
+from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.state import State
 from agentsim_env.metrics.attribution import Attribution, attributed_tokens
 from agentsim_env.workload import ChainTurn, ProgramBuilder, Programs
 from tests.metrics.episodes import engine

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from agentsim_env import Simulator, load_scenario
+from agentsim_env.envs.admission import AdmissionEnv
+from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.metrics.report import markdown
 from agentsim_env.workload import ChainTurn, ProgramBuilder
 from agentsim_env.workload.traces import read_trace
-from envs.admission import AdmissionEnv
-from envs.routing import RoutingEnv
 from tests.metrics.episodes import engine, run
 from tests.small import play
 

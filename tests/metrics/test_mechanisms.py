@@ -3,8 +3,8 @@
 import pytest
 
 from agentsim_env import Simulator, load_scenario
-from agentsim_env.engine.rules.mechanisms import DO_NOTHING, OF_KIND, OF_RULE, shown_by
-from agentsim_env.engine.rules.tables import RULES
+from agentsim_env.engine.mechanisms import DO_NOTHING, OF_KIND, OF_RULE, shown_by
+from agentsim_env.engine.tables import RULES
 from agentsim_env.metrics.mechanisms import INSTANCE_COUNTERS, counters, idle_rules
 from agentsim_env.metrics.report import notes
 from agentsim_env.scenario import Scenario

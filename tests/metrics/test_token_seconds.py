@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.decisions import ENDED
+from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.metrics import Records
 from agentsim_env.metrics.report import markdown

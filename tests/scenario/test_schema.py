@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from agentsim_env.engine import decisions
+from agentsim_env.engine.core import decisions
 from agentsim_env.scenario import ScenarioError, load_scenario
 from agentsim_env.scenario.arrivals import Diurnal
 from agentsim_env.scenario.rules import KINDS, Rules

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agentsim_env import Scenario, load_scenario
-from training.config import create_run
+from agentsim_env.training.config import create_run
 
 TINY = [
     "workload.arrivals={process: poisson, rate_per_s: 4.0}",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.checkpoint import latest_checkpoint, read_checkpoint
-from training.errors import TrainingError
-from training.train import run
+from agentsim_env.training.checkpoint import latest_checkpoint, read_checkpoint
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.train import run
 
 FILES = ("parameters.pt", "arrays.npz", "state.json")
 

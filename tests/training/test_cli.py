@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from agentsim_env.training.cli import app
 from tests.training.conftest import TINY
-from training.cli import app
 
 SETTINGS = [argument for change in TINY for argument in ("--set", change)]
 
@@ -108,26 +108,14 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path: Path, monkeypatch
 
 
 def test_unexpected_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.listings.print_rules", lambda console: 1 / 0)
+    monkeypatch.setattr("agentsim_env.training.listings.print_rules", lambda console: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         call("rules")
 
 
-def test_another_package_of_the_same_name(tmp_path: Path) -> None:
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "__init__.py").write_text("")
-    program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from training.cli import app; app(['evaluate', '--agents', 'random'])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "the package 'agents' in" in done.stderr
-
-
 def test_starts_without_heavy_imports() -> None:
     program = (
-        "import sys; from training.cli import app\n"
+        "import sys; from agentsim_env.training.cli import app\n"
         "heavy = {'torch', 'numba', 'pandas', 'matplotlib', 'gymnasium', 'scipy'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )
@@ -151,7 +139,7 @@ def test_simulate(tmp_path: Path) -> None:
 
 
 def test_replay_is_of_the_whole_trace(mooncake: Path, tmp_path: Path) -> None:
-    from training.simulate import simulate
+    from agentsim_env.training.simulate import simulate
 
     records = simulate("tool_chat", trace=mooncake)
     assert len(records.programs) == 20
@@ -277,11 +265,11 @@ def test_ctrl_c_says_what_is_kept(new_run: Callable[..., Path], monkeypatch: pyt
         raise KeyboardInterrupt
 
     folder = new_run()
-    monkeypatch.setattr("training.train.run", stop_before_a_checkpoint)
+    monkeypatch.setattr("agentsim_env.training.train.run", stop_before_a_checkpoint)
     code, _, err = call("train", "--resume", folder)
     assert code == 130
     assert err == f"agentsim: stopped: no checkpoint yet, begin anew with: agentsim train --resume {folder}\n"
-    monkeypatch.setattr("training.train.run", stop_after_one)
+    monkeypatch.setattr("agentsim_env.training.train.run", stop_after_one)
     err = call("train", "--resume", folder)[2]
     assert err == f"agentsim: stopped: the last checkpoint is kept, go on with: agentsim train --resume {folder}\n"
 
@@ -290,7 +278,7 @@ def test_an_early_end_of_a_file_of_ours_keeps_its_traceback(monkeypatch: pytest.
     def end(console: object) -> None:
         raise EOFError
 
-    monkeypatch.setattr("training.listings.print_rules", end)
+    monkeypatch.setattr("agentsim_env.training.listings.print_rules", end)
     with pytest.raises(RuntimeError, match="something was read to an early end"):
         call("rules")
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from agentsim_env import Scenario
-from training.config import create_run, extend, is_run, load_run
-from training.errors import TrainingError
-from training.files import new_folder
+from agentsim_env.training.config import create_run, extend, is_run, load_run
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.files import new_folder
 
 
 def test_folder_says_all_about_the_run(new_run: Callable[..., Path], tiny: Scenario) -> None:

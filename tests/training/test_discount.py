@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.discount import discounted
-from training.train import run
+from agentsim_env.training.discount import discounted
+from agentsim_env.training.train import run
 
 E = float(np.e)
 
@@ -48,7 +48,7 @@ def test_the_buffer_knows_how_long_decisions_took(
         seen.append(elapsed_s.copy())
         return discounted(rewards, elapsed_s, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("training.discount.discounted", spy)
+    monkeypatch.setattr("agentsim_env.training.discount.discounted", spy)
     run(new_run("maskable_ppo", hyper=["discount_s=20"]))
     assert seen
     assert all((elapsed_s >= 0.0).all() and elapsed_s.sum() > 0.0 for elapsed_s in seen)

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from agents import RuleAgent
-from agents.protocol import bind
 from agentsim_env import Scenario, Simulator, load_scenario
-from training.environments import make_environment
-from training.errors import TrainingError
-from training.evaluate import evaluate
-from training.metrics import METRICS
-from training.report import save
-from training.results import Results
-from training.rollouts import play, simulate
-from training.splits import TEST, workloads
-from training.tables import print_table
-from training.train import run
+from agentsim_env.agents import RuleAgent
+from agentsim_env.agents.protocol import bind
+from agentsim_env.training.environments import make_environment
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.evaluate import evaluate
+from agentsim_env.training.metrics import METRICS
+from agentsim_env.training.report import save
+from agentsim_env.training.results import Results
+from agentsim_env.training.rollouts import play, simulate
+from agentsim_env.training.splits import TEST, workloads
+from agentsim_env.training.tables import print_table
+from agentsim_env.training.train import run
 
 
 def first_allowed(features, info) -> int:

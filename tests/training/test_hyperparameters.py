@@ -1,9 +1,9 @@
 import pytest
 
-from agents.sb3 import ALGORITHMS
-from training.environments import ENVIRONMENTS
-from training.errors import TrainingError
-from training.hyperparameters import arguments, load_hyperparameters
+from agentsim_env.agents.sb3 import ALGORITHMS
+from agentsim_env.training.environments import ENVIRONMENTS
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.hyperparameters import arguments, load_hyperparameters
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

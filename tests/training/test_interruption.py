@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from agentsim_env import Scenario
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.evaluate import EvaluationStopped, evaluate
+from agentsim_env.training.journal import FILE, Journal
+from agentsim_env.training.report import save
+from agentsim_env.training.rollouts import Rollout
+from agentsim_env.training.workers import play_in_processes
 from tests.interrupts import hear_interrupts
 from tests.training.conftest import TINY
 from tests.training.slow_agent import killed
-from training.errors import TrainingError
-from training.evaluate import EvaluationStopped, evaluate
-from training.journal import FILE, Journal
-from training.report import save
-from training.rollouts import Rollout
-from training.workers import play_in_processes
 
 SEEDS = 8
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ class Evaluation:
         command += ["--seeds", str(SEEDS), "-j", str(jobs), "--out", str(self.out)]
         environment = os.environ | {"SLOW_AGENT_LOG": str(self.log), "SLOW_AGENT_S": str(seed_s)}
         process = subprocess.Popen(
-            [sys.executable, "-m", "training.cli", *command],
+            [sys.executable, "-m", "agentsim_env.training.cli", *command],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,

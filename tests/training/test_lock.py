@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from training.config import create_run, extend
-from training.errors import TrainingError
-from training.lock import locked
-from training.train import run
+from agentsim_env.training.config import create_run, extend
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.lock import locked
+from agentsim_env.training.train import run
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from training.lock import locked
+from agentsim_env.training.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

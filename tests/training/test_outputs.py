@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.outputs import file_for_results, folder_for_results
 from tests.training.conftest import TINY
 from tests.training.test_cli import call
-from training.errors import TrainingError
-from training.outputs import file_for_results, folder_for_results
 
 SETTINGS = [argument for change in TINY for argument in ("--set", change)]
 COMMANDS = {

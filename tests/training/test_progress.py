@@ -5,9 +5,9 @@ import io
 from rich.console import Console
 
 from agentsim_env import Simulator
+from agentsim_env.training.progress import EpisodeProgress, TrainingProgress
+from agentsim_env.training.validation import Validation
 from tests.small import small
-from training.progress import EpisodeProgress, TrainingProgress
-from training.validation import Validation
 
 
 def drawn(terminal: bool) -> str:

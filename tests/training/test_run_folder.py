@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agents import make_agent
-from agents.loading import split_agents
 from agentsim_env import load_scenario
+from agentsim_env.agents import make_agent
+from agentsim_env.agents.loading import split_agents
+from agentsim_env.training.config import MOST_ENVS, create_run, load_run
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.resuming import refuse_contradictions
+from agentsim_env.training.train import run
 from tests.training.conftest import TINY
-from training.config import MOST_ENVS, create_run, load_run
-from training.errors import TrainingError
-from training.resuming import refuse_contradictions
-from training.train import run
 
 CONFIG = {
     "num_hidden_layers": 32,

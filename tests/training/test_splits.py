@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from agentsim_env import Scenario
+from agentsim_env.training.environments import load
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.rollouts import workload_hash
+from agentsim_env.training.splits import TEST, TRAINING, VALIDATION, training_seed, workloads
 from agentsim_env.workload.traces import TraceError
-from training.environments import load
-from training.errors import TrainingError
-from training.rollouts import workload_hash
-from training.splits import TEST, TRAINING, VALIDATION, training_seed, workloads
 
 SPLITS = (TEST, VALIDATION, TRAINING)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from training.statistics import bootstrap, change, iqm, mean
+from agentsim_env.training.statistics import bootstrap, change, iqm, mean
 
 
 def test_iqm_is_the_mean_of_the_middle_half() -> None:

@@ -24,7 +24,7 @@ def simulate(tmp_path: Path) -> list[str]:
 
 def start(arguments: list[str], encoding: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "training.cli", *arguments],
+        [sys.executable, "-m", "agentsim_env.training.cli", *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"},
         stdout=subprocess.PIPE,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.trace_options import with_trace_options
 from tests.training.test_cli import call
-from training.errors import TrainingError
-from training.trace_options import with_trace_options
 
 Write = Callable[[list[dict[str, Any]]], Path]
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from agents import NumpyPolicy, make_agent
-from agents.sb3 import SB3Agent
-from training import supervision
-from training.checkpoint import latest_checkpoint
-from training.files import read_csv
-from training.train import run
+from agentsim_env.agents import NumpyPolicy, make_agent
+from agentsim_env.agents.sb3 import SB3Agent
+from agentsim_env.training import supervision
+from agentsim_env.training.checkpoint import latest_checkpoint
+from agentsim_env.training.files import read_csv
+from agentsim_env.training.train import run
 
 ALGORITHMS = ("ppo", "maskable_ppo", "a2c", "dqn")
 

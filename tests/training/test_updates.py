@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from training.config import extend, load_run
-from training.errors import TrainingWarning
-from training.train import run
+from agentsim_env.training.config import extend, load_run
+from agentsim_env.training.errors import TrainingWarning
+from agentsim_env.training.train import run
 
 LINEAR, CONSTANT = "learning_rate=lin_1e-3", "learning_rate=1e-3"
 ROLLOUT = 2 * 32

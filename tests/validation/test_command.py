@@ -3,8 +3,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from agentsim_env.training.cli import app
 from agentsim_env.validation.engine_description import load_engine
-from training.cli import app
 
 
 def call(*arguments: str | Path) -> tuple[int, str]:

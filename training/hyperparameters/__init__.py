@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from agentsim_env.scenario.errors import suggestion
-from training.errors import TrainingError
+from agentsim_env.training.errors import TrainingError
 
 _FOLDER = Path(__file__).parent
 _OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale", "sampled", "discount_s")
@@ -51,7 +51,7 @@ def arguments(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(algo: str, values: Mapping[str, Any]) -> None:
-    from agents.sb3 import algorithm_class
+    from agentsim_env.agents.sb3 import algorithm_class
 
     signature = inspect.signature(algorithm_class(algo).__init__).parameters
     ours = [name for name in _OURS if name != "discount_s" or algo in _ON_POLICY]
@@ -63,7 +63,7 @@ def _check(algo: str, values: Mapping[str, Any]) -> None:
 
 def _check_number(algo: str, name: str, value: Any) -> None:
     """Refuses a text where the algorithm's own default is a number, and a time that is none."""
-    from agents.sb3 import algorithm_class
+    from agentsim_env.agents.sb3 import algorithm_class
 
     if name == "discount_s" and not (isinstance(value, int | float) and value > 0):
         raise TrainingError(f"discount_s = {value!r}: must be a number of seconds above 0")

@@ -1,0 +1,1 @@
+"""Which programs may enter (`admit_program`): the mechanism, and its rules."""

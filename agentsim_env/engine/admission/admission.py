@@ -1,0 +1,106 @@
+"""Who comes in: programs that have arrived, and those that are held until somebody lets them in."""
+
+from agentsim_env.engine.admission.rules import CONCUR, MORI, THUNDER_AGENT, adapt_window, admit_by_rule, take_stock
+from agentsim_env.engine.core import events
+from agentsim_env.engine.core.component import NOTHING, NUMBER, component
+from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, HOLD, REJECT
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.lists import join_held, leave_arrived, leave_held
+from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.programs.orchestrator import hold, let_in, reject
+
+
+@component(NUMBER)
+def admissions(state):
+    """Admit, hold or reject the programs that are due.
+
+    Returns ADMIT_PROGRAM if someone outside has to decide first, or NONE when it is done.
+    """
+    world = state.world[0]
+    while True:
+        p = world.arrived_head
+        is_new = p != NONE
+        if not is_new:
+            p = world.held_head
+            if p == NONE or not world.ask_held:
+                world.ask_held = 0
+                return NONE
+        if world.answer == NONE and _is_open(state, p):
+            _put(state, p)
+            return ADMIT_PROGRAM
+        answer = world.answer if world.answer != NONE else rule_for_program(state, p)
+        world.answer = NONE
+        _carry_out(state, p, is_new, answer)
+
+
+@compiled
+def _is_open(state, p):
+    return (state.world[0].open_kinds >> ADMIT_PROGRAM) & 1 and p >= state.world[0].warmup
+
+
+@compiled
+def _put(state, p):
+    """Ask someone outside; nobody can be held while nothing else is in the cluster."""
+    world = state.world[0]
+    world.asked = ADMIT_PROGRAM
+    world.asked_program = p
+    world.asked_slot = world.asked_instance = NONE
+    world.n_candidates = 0
+    state.option[ADMIT] = state.option[REJECT] = 1
+    state.option[HOLD] = world.n_admitted > 0
+
+
+@compiled
+def rule_for_program(state, p):
+    """The answer of the scenario's rule."""
+    answer = admit_by_rule(state, state.rule[ADMIT_PROGRAM], p)
+    return ADMIT if answer == HOLD and state.world[0].n_admitted == 0 else answer
+
+
+@compiled
+def _carry_out(state, p, is_new, answer):
+    world = state.world[0]
+    if answer == HOLD:
+        if is_new:
+            leave_arrived(state)
+            hold(state, p)
+            join_held(state, p)
+            arm_tick(state)
+        else:
+            world.ask_held = 0
+        return
+    if is_new:
+        leave_arrived(state)
+    else:
+        leave_held(state)
+    if answer == ADMIT:
+        let_in(state, p)
+        arm_tick(state)
+    else:
+        reject(state, p)
+
+
+@compiled
+def arm_tick(state):
+    """Tick as long as programs are held, or the rule wants ticks and programs are in the cluster."""
+    world = state.world[0]
+    wanted = world.n_held > 0 or (world.admission_ticks and world.n_admitted > 0)
+    if wanted and not world.tick_armed:
+        world.tick_armed = 1
+        events.push(state, world.now_s + world.admission_period_s, events.CONTROL_TICK, events.ADMISSION_TICK)
+
+
+@component(NOTHING)
+def tick(state):
+    """The rule takes stock, those held are asked for again."""
+    world = state.world[0]
+    world.tick_armed = 0
+    rule = state.rule[ADMIT_PROGRAM]
+    if rule == CONCUR:
+        adapt_window(state)
+    elif rule in (THUNDER_AGENT, MORI):
+        take_stock(state, rule == MORI)
+    world.ask_held = 1
+    # Where nothing else is left to happen, no tick will change that.
+    if events.more_to_come(state):
+        arm_tick(state)

@@ -1,0 +1,1 @@
+"""What everything stands on: the state, the clock, lists, compilation."""

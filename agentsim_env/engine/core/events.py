@@ -1,0 +1,154 @@
+"""The clock: a heap of events by (time, kind, id), and a heap of the instances with an iteration in flight.
+
+Instances have a heap of their own because a cut run ends earlier than announced: their place is updated, no void
+event stays behind.
+"""
+
+import numpy as np
+
+from agentsim_env.engine.core.component import NOTHING, NUMBER, SECONDS, component
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import NONE
+
+(
+    INSTANCE_DOWN,
+    INSTANCE_UP,
+    PROGRAM_ARRIVAL,
+    TOOL_END,
+    TOOL_RETRY,
+    EDGE_DONE,
+    TURN_READY,
+    CONTROL_TICK,
+    TRANSFER_END,
+    PIN_EXPIRY,
+    ITERATION_END,
+) = range(11)
+
+VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK = range(5)  # ids of CONTROL_TICK
+
+
+@component(NOTHING, SECONDS, NUMBER, NUMBER)
+def push(state, time_s, kind, number):
+    """Schedule an event of `kind` for object `number`."""
+    heap = state.event
+    world = state.world[0]
+    key = (np.int64(kind) << 32) | np.int64(number)
+    at = world.n_events
+    world.n_events += 1
+    while at > 0:
+        parent = (at - 1) >> 1
+        p = heap[parent]
+        if p.time_s < time_s or (p.time_s == time_s and p.key <= key):
+            break
+        heap[at].time_s, heap[at].key = p.time_s, p.key
+        at = parent
+    heap[at].time_s, heap[at].key = time_s, key
+
+
+@compiled
+def more_to_come(state):
+    """Whether anything is left to happen besides control ticks, of which there are a handful at most."""
+    world = state.world[0]
+    if world.plan_head != NONE or world.route_head != NONE or world.n_due > 0:
+        return True
+    if world.next_program < len(state.program):
+        return True
+    at = 0
+    while at < world.n_events and state.event[at].key >> 32 == CONTROL_TICK:
+        at += 1
+    return at < world.n_events
+
+
+@compiled
+def pop(state):
+    """Remove the first event; returns (kind, id)."""
+    heap = state.event
+    world = state.world[0]
+    first = heap[0].key
+    world.n_events -= 1
+    n = world.n_events
+    time_s, key = heap[n].time_s, heap[n].key
+    at = 0
+    child = 1
+    while child < n:
+        c = heap[child]
+        if child + 1 < n:
+            d = heap[child + 1]
+            if d.time_s < c.time_s or (d.time_s == c.time_s and d.key < c.key):
+                child += 1
+                c = d
+        if time_s < c.time_s or (time_s == c.time_s and key <= c.key):
+            break
+        heap[at].time_s, heap[at].key = c.time_s, c.key
+        at = child
+        child = 2 * at + 1
+    heap[at].time_s, heap[at].key = time_s, key
+    return first >> 32, first & 0xFFFFFFFF
+
+
+@compiled
+def _place(state, at, i, time_s):
+    state.due[at].time_s, state.due[at].instance = time_s, i
+    state.instance[i].due_at = at
+
+
+@compiled
+def _sift_up(state, at, i, time_s):
+    while at > 0:
+        above = state.due[(at - 1) >> 1]
+        if above.time_s < time_s or (above.time_s == time_s and above.instance < i):
+            break
+        _place(state, at, above.instance, above.time_s)
+        at = (at - 1) >> 1
+    _place(state, at, i, time_s)
+
+
+@compiled
+def _sift_down(state, at, i, time_s):
+    n = state.world[0].n_due
+    child = 2 * at + 1
+    while child < n:
+        below = state.due[child]
+        if child + 1 < n:
+            other = state.due[child + 1]
+            if other.time_s < below.time_s or (other.time_s == below.time_s and other.instance < below.instance):
+                child += 1
+                below = other
+        if time_s < below.time_s or (time_s == below.time_s and i < below.instance):
+            break
+        _place(state, at, below.instance, below.time_s)
+        at = child
+        child = 2 * at + 1
+    _place(state, at, i, time_s)
+
+
+@component(NOTHING, NUMBER, SECONDS)
+def set_due(state, i, time_s):
+    """The run of instance `i` ends at `time_s`; replaces an earlier announcement."""
+    instance = state.instance[i]
+    later = time_s > instance.due_s
+    instance.due_s = time_s
+    if instance.due_at < 0:
+        state.world[0].n_due += 1
+        _sift_up(state, state.world[0].n_due - 1, i, time_s)
+    elif later:
+        _sift_down(state, instance.due_at, i, time_s)
+    else:
+        _sift_up(state, instance.due_at, i, time_s)
+
+
+@component(NOTHING, NUMBER)
+def clear_due(state, i):
+    """Instance `i` has no iteration in flight any more."""
+    at = state.instance[i].due_at
+    if at < 0:
+        return
+    state.instance[i].due_at = -1
+    state.world[0].n_due -= 1
+    last = state.due[state.world[0].n_due]
+    if last.instance == i:
+        return
+    if last.time_s < state.due[at].time_s or (last.time_s == state.due[at].time_s and last.instance < i):
+        _sift_up(state, at, last.instance, last.time_s)
+    else:
+        _sift_down(state, at, last.instance, last.time_s)

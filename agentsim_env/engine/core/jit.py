@@ -1,0 +1,104 @@
+"""How the engine is compiled: decorators, and cache folders keyed by the sources."""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import config
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+
+from agentsim_env import cache
+from agentsim_env.compiled_code import CompiledCode
+
+settings: Any = config
+njit: Any = numba.njit
+
+COMPILED = not settings.DISABLE_JIT
+"""False when `NUMBA_DISABLE_JIT=1`: the engine then runs as plain Python, for a debugger or for coverage."""
+
+
+_ROOT = Path(__file__).resolve().parents[3]
+_COMPILED_SOURCES = ("agentsim_env/engine", "agentsim_env/envs", "agentsim_env/workload/programs.py")
+
+
+@functools.cache
+def _imported(path: Path) -> set[Path]:
+    """Sources of the engine and the environments that a source imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    found: set[Path] = set()
+    for name in names:
+        place = name.replace(".", "/")
+        if place.startswith(_COMPILED_SOURCES) or f"{place}.py" in _COMPILED_SOURCES:
+            found |= {_ROOT / f"{place}.py", _ROOT / place / "__init__.py"}
+    return {path for path in found if path.exists()}
+
+
+def _with_imports(paths: Iterable[Path]) -> list[Path]:
+    """Sources and all that they import, directly or not, sorted."""
+    found: set[Path] = set()
+    left = set(paths)
+    while left:
+        path = left.pop()
+        found.add(path)
+        left |= _imported(path) - found
+    return sorted(found)
+
+
+def _hash(paths: Iterable[Path]) -> str:
+    """Hash of sources; numba itself does not notice a change in a called file."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+CACHE_ROOT = cache.ROOT
+
+ENGINE_HASH = _hash(sorted((_ROOT / "agentsim_env" / "engine").rglob("*.py")))
+"""Changes with every source of the engine: what was measured with it is kept under this name."""
+
+
+def _code_of(function: Callable[..., Any]) -> CompiledCode:
+    """Where the code of a function is kept: under the hash of all sources that it is made of."""
+    path = Path(function.__code__.co_filename).resolve()
+    name = f"{path.parent.name}.{path.stem}-{_hash(_with_imports([path]))}"
+    return CompiledCode(function, CACHE_ROOT / "numba" / name)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile an engine function with numba, as part of whoever calls it.
+
+    No fastmath: bits must not depend on how the compiler feels. Division by zero follows numpy.
+    """
+    if not COMPILED:
+        return function
+    return njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)(function)
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that Python calls; it is cached on disk."""
+    if not COMPILED:
+        return function
+    dispatcher = njit(error_model="numpy", nogil=True)(function)
+    dispatcher._cache = _code_of(function)
+    return dispatcher
+
+
+def callback(signature: Any, function: Callable[..., Any]) -> Any:
+    """Compile a function that compiled code calls by its address; it is cached on disk."""
+    options = {"error_model": "numpy", "forceinline": True}
+    code: Any = CFunc(function, normalize_signature(signature), {}, options)
+    code._cache = _code_of(function)
+    code.compile()
+    return code

@@ -1,0 +1,1 @@
+"""Which idle KV goes when blocks are needed (`evict_kv`)."""

@@ -1,0 +1,1 @@
+"""How an instance forms its next iteration, by its mode."""

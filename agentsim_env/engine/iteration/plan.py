@@ -1,0 +1,101 @@
+"""Form the next iteration of an instance, and leap over those that look the same.
+
+`docs/semantics.md`, "One iteration of an instance" and "Runs", is the specification.
+"""
+
+from agentsim_env.engine.batch.decodes import decode_blocks
+from agentsim_env.engine.core import events
+from agentsim_env.engine.core.component import NUMBER, component
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import NONE, PREFILL_FIRST
+from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks
+from agentsim_env.engine.eviction.room import blocks_for_run
+from agentsim_env.engine.iteration.mixed import form_mixed
+from agentsim_env.engine.iteration.prefill_first import form_prefill_first
+from agentsim_env.engine.latency.iteration_time import run_end_s, time_run
+from agentsim_env.engine.residency.kv_time import charge
+
+
+@compiled
+def _leap(state, i):
+    """How many iterations the run may have before its composition changes."""
+    instance = state.instance[i]
+    s = instance.prefill_head
+    iterations = 1 << 30
+    if s != NONE:
+        slot = state.slot[s]
+        if slot.prefill_next != NONE or slot.computed + slot.chunk >= slot.target:
+            return 1
+        # A train: this prefill takes all that is left of the budget in each iteration until its last chunk.
+        instance.train_chunk = slot.chunk
+        iterations = 1 + (slot.target - 1 - slot.computed) // slot.chunk
+    if instance.n_decode > 0:
+        iterations = min(iterations, state.finish[i, 0].finish - instance.iteration + 1)
+    if iterations > 1:
+        iterations = _leap_within_memory(state, i, iterations)
+    return iterations
+
+
+@compiled
+def _run_blocks(state, i, iterations):
+    """Blocks that the run of instance `i` needs for `iterations` more iterations."""
+    blocks = decode_blocks(state, i, iterations)
+    chunk = state.instance[i].train_chunk
+    if chunk > 0:
+        size = state.world[0].block_size
+        computed = state.slot[state.instance[i].prefill_head].computed
+        blocks += ceil_blocks(computed + chunk * iterations, size) - ceil_blocks(computed, size)
+    return blocks
+
+
+@compiled
+def _leap_within_memory(state, i, iterations):
+    """The largest part of a run whose blocks are available; the first iteration has its blocks already."""
+    available = blocks_for_run(state, i)
+    if _run_blocks(state, i, iterations - 1) <= available:
+        return iterations
+    low, high = 0, iterations - 1  # more iterations: `low` fit, `high` do not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _run_blocks(state, i, middle) <= available:
+            low = middle
+        else:
+            high = middle
+    return 1 + low
+
+
+@compiled
+def _begin_run(state, i):
+    """The iteration is formed: leap over those that look the same, or be idle if it is empty."""
+    world = state.world[0]
+    instance = state.instance[i]
+    if instance.plan_tokens == 0:
+        instance.running = 0
+        events.clear_due(state, i)
+        return
+    instance.running = 1
+    instance.run_base_s = world.now_s + instance.owed_s
+    instance.owed_s = 0.0
+    instance.run_scheduled = 1
+    # After a preemption nobody was admitted: the next iteration may look different.
+    instance.train_chunk = 0
+    alone = instance.plan_preempted or instance.plan_loaded
+    instance.plan_loaded = 0
+    instance.run_length = time_run(state, i, 1 if alone else _leap(state, i))
+    instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
+    events.set_due(state, i, run_end_s(state, i, instance.run_length))
+
+
+@component(NUMBER, NUMBER)
+def plan(state, i):
+    """Form the next iteration of instance `i` and the run that it begins, or leave the instance idle.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE when it is done. Called again with
+    the answer, it goes on where it stopped.
+    """
+    charge(state, i)
+    asked = form_prefill_first(state, i) if state.instance[i].mode == PREFILL_FIRST else form_mixed(state, i)
+    if asked != NONE:
+        return asked
+    _begin_run(state, i)
+    return NONE

@@ -1,0 +1,1 @@
+"""The hardware latency model at run time: how long iterations and prefills take."""

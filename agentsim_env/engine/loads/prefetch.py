@@ -1,0 +1,118 @@
+"""Who is asked what to bring up ahead of its use (`prefetch_kv`), and what is done about the answers."""
+
+from agentsim_env.engine.batch.runs import cut, synchronise, wake
+from agentsim_env.engine.core.component import NUMBER, component
+from agentsim_env.engine.core.decisions import PREFETCH_KV
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.lists import first_ready, next_ready
+from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.loads.loads import begin_ahead, set_out
+from agentsim_env.engine.loads.rules import prefetch
+from agentsim_env.engine.scheduling.scheduling import ASKED
+from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks
+
+
+@compiled
+def subject_by_rule(state, i):
+    """The turn whose context the scenario's rule brings up to instance `i` next, or NONE."""
+    return prefetch(state, state.rule[PREFETCH_KV], i)
+
+
+@compiled
+def _offer(state, i, t, n):
+    """Make a turn candidate number `n`, if there is room and something to bring up; returns how many there are then."""
+    if n < len(state.candidate) and ahead_blocks(state, i, t) > 0:
+        state.candidate[n] = t
+        return n + 1
+    return n
+
+
+@compiled
+def _put(state, i):
+    """Fill the candidates: waiting turns in their order, then programs that act, the longest gap first.
+
+    Whoever the rule would take stands in the last place if they are too many. Returns whether anybody counts.
+    """
+    n = 0
+    s = first_ready(state, i)
+    while s != NONE:
+        n = n if state.slot[s].handed else _offer(state, i, state.slot[s].turn, n)
+        s = next_ready(state, s)
+    p = state.instance[i].acting_head
+    while p != NONE:
+        n = _offer(state, i, state.ahead[p].last_turn, n)
+        p = state.ahead[p].next_acting
+    state.world[0].n_candidates = n
+    t = subject_by_rule(state, i)
+    if t != NONE and _place_of(state, t) == NONE:
+        state.candidate[n - 1] = t
+    counted = 0
+    state.option[:] = 0
+    for k in range(n):
+        state.option[k] = 1
+        counted += state.turn[state.candidate[k]].program >= state.world[0].warmup
+    state.option[len(state.candidate)] = 1
+    return counted > 0
+
+
+@compiled
+def _place_of(state, t):
+    for k in range(state.world[0].n_candidates):
+        if state.candidate[k] == t:
+            return k
+    return NONE
+
+
+@compiled
+def default_subject(state):
+    """The rule's answer to the pending `prefetch_kv`."""
+    t = subject_by_rule(state, state.world[0].asked_instance)
+    return _place_of(state, t) if t != NONE else len(state.candidate)
+
+
+@compiled
+def _take_answer(state):
+    world = state.world[0]
+    k = world.answer
+    world.answer = NONE
+    return state.candidate[k] if k < len(state.candidate) else NONE
+
+
+@compiled
+def _subject(state, i):
+    """The turn whose context is to be brought up to instance `i`; NONE, or ASKED if someone outside has to say it."""
+    world = state.world[0]
+    if world.answer != NONE:
+        return _take_answer(state)
+    if (world.open_kinds >> PREFETCH_KV) & 1 and _put(state, i):
+        world.asked = PREFETCH_KV
+        world.asked_program = world.asked_slot = NONE
+        world.asked_instance = i
+        return ASKED
+    return subject_by_rule(state, i)
+
+
+@component(NUMBER, NUMBER)
+def bring_up(state, i):
+    """Bring up to instance `i` what rules or agents want.
+
+    Returns PREFETCH_KV or EVICT_KV if someone outside has to decide first, or NONE when it is done.
+    """
+    world = state.world[0]
+    while state.instance[i].up:
+        synchronise(state, i)
+        if state.instance[i].departing == NONE:
+            t = _subject(state, i)
+            if t == ASKED:
+                return PREFETCH_KV
+            if t == NONE:
+                break
+            begin_ahead(state, i, t)
+        asked = set_out(state, i)
+        if asked != NONE:
+            return asked
+        cut(state, i)
+    # What is serialized is there already.
+    if world.serialized and state.instance[i].up and state.instance[i].n_waiting > 0:
+        wake(state, i)
+    return NONE

@@ -1,0 +1,1 @@
+"""What becomes of the KV of a turn that has ended (`retain_kv`)."""

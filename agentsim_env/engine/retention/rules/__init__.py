@@ -1,0 +1,47 @@
+"""Rules that answer `retain_kv`: what becomes of the KV of a turn that has ended and whose program goes on.
+
+A rule gets the number of the turn and returns LEAVE, DROP, TO_DRAM, TO_CXL, or a pin: `pin_for(state, seconds)`. One
+function and one row each. A rule with a parameter `firm` that is not 0 has pins that give way to running turns only.
+What a pin has kept goes before all else when the pin has expired, but under a rule with `expired_first` of 0.
+"""
+
+from agentsim_env.engine.core.rule import Rule, dispatcher
+from agentsim_env.engine.retention.rules.by_tool import gate, saga_ttl, tool_ttl
+from agentsim_env.engine.retention.rules.continuum import continuum, continuum_released
+from agentsim_env.engine.retention.rules.offload import pensieve, tokencake
+from agentsim_env.engine.retention.rules.oracle import oracle_gap
+from agentsim_env.engine.retention.rules.plain import evict_always, leave, swap, ttl
+from agentsim_env.engine.retention.rules.waste import infercept
+
+RETAIN_RULES: dict[str, Rule] = {
+    "leave": Rule(leave),
+    "evict_always": Rule(evict_always),
+    "swap": Rule(swap),
+    "ttl": Rule(ttl, {"tau_s": 2.0, "firm": 0.0, "expired_first": 1.0}),
+    "continuum": Rule(continuum, {"first_gap_s": 1.0, "samples": 100.0, "firm": 1.0, "expired_first": 0.0}),
+    "continuum_released": Rule(continuum_released, {"tau_s": 2.0, "slow_s": 2.0, "firm": 1.0, "expired_first": 0.0}),
+    "saga_ttl": Rule(
+        saga_ttl,
+        {
+            "deviations": 1.6448536269514722,
+            "low_pressure": 0.7,
+            "high_pressure": 0.9,
+            "shrink": 0.5,
+            "most_s": 300.0,
+            "firm": 0.0,
+            "expired_first": 0.0,
+        },
+    ),
+    "tool_ttl": Rule(tool_ttl, {"quantile": 0.9, "firm": 0.0, "expired_first": 0.0}),
+    "gate": Rule(gate, {"tau_s": 2.0, "slow_s": 3.0, "firm": 0.0, "expired_first": 1.0}),
+    "infercept": Rule(
+        infercept, {"saturation_tokens": 0.0, "firm": 1.0, "expired_first": 1.0, "period_s": 0.1}, ticks=True
+    ),
+    "tokencake": Rule(tokencake, {"usage": 0.6, "window_ratio": 1.0}),
+    "pensieve": Rule(pensieve, {"low_water": 0.25}),
+    "oracle_gap": Rule(
+        oracle_gap, {"saturation_tokens": 0.0, "margin_s": 0.001, "firm": 0.0, "expired_first": 1.0}, oracle=True
+    ),
+}
+
+retain = dispatcher("retain_kv", RETAIN_RULES, __file__)

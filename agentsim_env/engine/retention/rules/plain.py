@@ -1,0 +1,31 @@
+"""Retention that asks for nothing but its parameters."""
+
+from agentsim_env.engine.core.decisions import DROP, LEAVE, RETAIN_KV, TO_CXL, TO_DRAM
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import DRAM
+from agentsim_env.engine.retention.rules.pinning import pin_for
+from agentsim_env.engine.tiers.stores import can_store
+
+
+@compiled
+def leave(state, t):
+    """What a turn leaves is ordinary cache (vLLM)."""
+    return LEAVE
+
+
+@compiled
+def evict_always(state, t):
+    """What a turn leaves and nobody else holds is given up at once (AgentServeSim's lower baseline)."""
+    return DROP
+
+
+@compiled
+def swap(state, t):
+    """What a turn leaves is moved to the first tier below; without one it is left (InferCept's swap, for every gap)."""
+    return TO_DRAM if can_store(state, state.turn_run[t].instance, DRAM) else TO_CXL
+
+
+@compiled
+def ttl(state, t):
+    """What a turn leaves is pinned for `tau_s`, the same for every tool."""
+    return pin_for(state, state.parameter[RETAIN_KV, 0])

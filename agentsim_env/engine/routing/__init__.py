@@ -1,0 +1,1 @@
+"""The session-aware router (`route_turn`), and work stealing."""

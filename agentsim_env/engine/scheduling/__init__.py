@@ -1,0 +1,1 @@
+"""Who joins the batch and who leaves it (`schedule_turn`, `preempt_turn`)."""

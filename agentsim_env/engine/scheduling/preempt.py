@@ -1,0 +1,96 @@
+"""Rules that answer `preempt_turn`: which running turn goes back to the queue when blocks are short.
+
+A rule gets the number of an instance and returns the slot of a running turn. Of equals the last admitted goes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.rule import Rule, dispatcher
+from agentsim_env.engine.core.state import DECODE, NONE
+
+
+def _lowest(key: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a rule of a key `(state, i, s) -> number`: the lowest of the batch, the last admitted of equals."""
+    key_of = compiled(key)
+
+    def rule(state, i):
+        best, least = NONE, 0.0
+        s = state.instance[i].running_tail
+        while s != NONE:
+            value = float(key_of(state, i, s))
+            if best == NONE or value < least:
+                best, least = s, value
+            s = state.slot[s].previous
+        return best
+
+    rule.__doc__, rule.__qualname__ = key.__doc__, key.__qualname__
+    return compiled(rule)
+
+
+@compiled
+def _generated(state, i, s):
+    """Output tokens that a running turn has so far."""
+    slot = state.slot[s]
+    if slot.state == DECODE:
+        return slot.generated + state.instance[i].iteration - slot.decode_from
+    return np.int64(slot.generated)
+
+
+@compiled
+def _context(state, i, s):
+    return state.turn[state.slot[s].turn].prompt_tokens + _generated(state, i, s)
+
+
+@compiled
+def last_admitted(state, i):
+    """The turn that was admitted to the batch last (vLLM)."""
+    return state.instance[i].running_tail
+
+
+@_lowest
+def smallest(state, i, s):
+    """The fewest tokens of prompt and output so far: the cheapest to compute again (AgentServeSim's evolved gate)."""
+    return _context(state, i, s)
+
+
+@_lowest
+def largest(state, i, s):
+    """The most tokens of prompt and output so far: one that makes the most room."""
+    return -_context(state, i, s)
+
+
+@_lowest
+def least_progress(state, i, s):
+    """The fewest generated tokens, of equals the longest prompt (SGLang's retraction)."""
+    return _generated(state, i, s) - state.turn[state.slot[s].turn].prompt_tokens / state.world[0].longest_context
+
+
+@_lowest
+def latest_program(state, i, s):
+    """A turn of the program that arrived last (the order in which Continuum gives up programs)."""
+    return -state.program_run[state.slot[s].program].arrived_s
+
+
+@_lowest
+def most_service(state, i, s):
+    """A turn of the program whose ended turns have had the most service (the last in the order of Autellix)."""
+    return -state.program_run[state.slot[s].program].service_s
+
+
+PREEMPT_RULES: dict[str, Rule] = {
+    "last_admitted": Rule(last_admitted),
+    "smallest": Rule(smallest),
+    "largest": Rule(largest),
+    "least_progress": Rule(least_progress),
+    "latest_program": Rule(latest_program),
+    "most_service": Rule(most_service),
+}
+
+LAST_ADMITTED = list(PREEMPT_RULES).index("last_admitted")
+"""The engine takes the tail of the batch without calling a rule."""
+
+preempt = dispatcher("preempt_turn", PREEMPT_RULES, __file__)

@@ -1,0 +1,53 @@
+"""Agent Fair Share between tenants (SAGA, HPDC'26)."""
+
+from agentsim_env.engine.core.decisions import SCHEDULE_TURN
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.lists import first_ready, next_ready
+from agentsim_env.engine.core.state import NONE
+
+
+@compiled
+def _remaining_s(state, p):
+    """Service that a program will still need: what programs have had in all, at least one more turn, on average."""
+    world = state.world[0]
+    if world.turns_ended == 0:
+        return 1.0
+    whole_s = world.done_service_s / world.n_done if world.n_done > 0 else 0.0
+    return max(whole_s - state.program_run[p].service_s, world.ended_service_s / world.turns_ended)
+
+
+@compiled
+def _add_urgencies(state, s):
+    """Add each turn of a list that begins with `s` to the urgency of its tenant."""
+    now_s = state.world[0].now_s
+    while s != NONE:
+        p = state.slot[s].program
+        slack_s = min(state.program[p].deadline_s - now_s, state.parameter[SCHEDULE_TURN, 1])
+        slack_s = max(slack_s, state.parameter[SCHEDULE_TURN, 0])
+        state.tenant[state.program[p].tenant].urgency += _remaining_s(state, p) / slack_s
+        s = state.slot[s].next
+
+
+@compiled
+def saga_fair(state, i):
+    """A turn of the tenant whose service is smallest for its share; within a tenant the earliest deadline.
+
+    The share of a tenant is proportional to the sum, over its turns that wait or run on the instance, of (service that
+    the program still needs) / max(least_slack_s, deadline - now). A program without a deadline counts with a slack of
+    `most_slack_s`. SAGA takes what is still needed from its execution graph; here it is the mean service of the
+    programs that are done minus what this one has had, but at least that of a mean turn.
+    """
+    for k in range(len(state.tenant)):
+        state.tenant[k].urgency = 0.0
+    _add_urgencies(state, state.instance[i].waiting_head)
+    _add_urgencies(state, state.instance[i].running_head)
+    best, least_s, earliest_s = NONE, 0.0, 0.0
+    s = first_ready(state, i)
+    while s != NONE:
+        program = state.program[state.slot[s].program]
+        tenant = state.tenant[program.tenant]
+        normal_s = tenant.service_s / tenant.urgency
+        if best == NONE or normal_s < least_s or (normal_s == least_s and program.deadline_s < earliest_s):
+            best, least_s, earliest_s = s, normal_s, program.deadline_s
+        s = next_ready(state, s)
+    return best

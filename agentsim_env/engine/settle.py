@@ -1,0 +1,74 @@
+"""What is decided at one moment, in which order, and what the rules would answer; docs/semantics.md has the order."""
+
+from agentsim_env.engine.admission.admission import admissions, rule_for_program
+from agentsim_env.engine.core.component import NUMBER, component
+from agentsim_env.engine.core.decisions import (
+    ADMIT_PROGRAM,
+    EVICT_KV,
+    PREEMPT_TURN,
+    PREFETCH_KV,
+    RETAIN_KV,
+    SCHEDULE_TURN,
+)
+from agentsim_env.engine.core.lists import leave_to_plan
+from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.eviction.victims import default_eviction
+from agentsim_env.engine.iteration.plan import plan
+from agentsim_env.engine.loads.prefetch import bring_up, default_subject
+from agentsim_env.engine.retention.retention import default_retention, retain_ended
+from agentsim_env.engine.routing.router import default_instance, route_next
+from agentsim_env.engine.scheduling.scheduling import default_turn, default_victim
+from agentsim_env.engine.tiers.prefetch_subjects import asked_ahead
+
+
+@component(NUMBER)
+def settle(state):
+    """Decide about the KV of ended turns, admit programs, form iterations and route turns, as far as they are due now.
+
+    Returns the kind of the decision that someone outside has to make first, or NONE.
+    """
+    world = state.world[0]
+    if world.n_ended > 0:
+        asked = retain_ended(state)
+        if asked != NONE:
+            return asked
+    if world.arrived_head != NONE or world.ask_held:
+        asked = admissions(state)
+        if asked != NONE:
+            return asked
+    while world.plan_head != NONE or world.route_head != NONE or world.prefetch_head != NONE:
+        if world.plan_head != NONE:
+            asked = plan(state, world.plan_head)
+            if asked != NONE:
+                return asked
+            leave_to_plan(state)
+            continue
+        if world.route_head == NONE:
+            asked = bring_up(state, world.prefetch_head)
+            if asked != NONE:
+                return asked
+            asked_ahead(state)
+            continue
+        asked = route_next(state)
+        if asked != NONE:
+            return asked
+    return NONE
+
+
+@component(NUMBER)
+def asked_rule(state):
+    """What the scenario's rule answers to the pending decision; asking changes nothing that matters."""
+    asked = state.world[0].asked
+    if asked == ADMIT_PROGRAM:
+        return rule_for_program(state, state.world[0].asked_program)
+    if asked == SCHEDULE_TURN:
+        return default_turn(state)
+    if asked == PREEMPT_TURN:
+        return default_victim(state)
+    if asked == RETAIN_KV:
+        return default_retention(state)
+    if asked == EVICT_KV:
+        return default_eviction(state)
+    if asked == PREFETCH_KV:
+        return default_subject(state)
+    return default_instance(state)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from agentsim_env.engine.core.decisions import KINDS, PAUSED, ROUTE_TURN
-from agentsim_env.engine.core.jit import COMPILED, entry
+from agentsim_env.engine.core.jit import COMPILED, entry, written_out
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
@@ -103,13 +103,8 @@ def question(
     observe: Callable[..., None],
     file: str,
 ) -> Question:
-    """A question, with what Python calls compiled around `observe`.
-
-    numba keeps no function in its cache that gets another one as an argument or closes over it, so both are written out
-    here, as if they stood in `file`, where `observe` stands.
-    """
-    scope: dict[str, Any] = {"observe": observe, "bind": bind, "play_on": play_on, "as_table": as_table}
-    scope["is_shown"] = is_shown
-    scope["__name__"] = __name__  # numba imports it when it loads the functions from its cache
-    exec(compile(_ENTRIES, file, "exec"), scope)
-    return Question(kind, features, count_answers, observe, entry(scope["observe_at"]), entry(scope["play_at"]))
+    """A question, with what Python calls compiled around `observe`; `file` is where `observe` stands."""
+    made = written_out(
+        _ENTRIES, file, observe=observe, bind=bind, play_on=play_on, as_table=as_table, is_shown=is_shown
+    )
+    return Question(kind, features, count_answers, observe, entry(made["observe_at"]), entry(made["play_at"]))

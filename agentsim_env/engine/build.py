@@ -396,7 +396,7 @@ class Blueprint:
         world["asked"] = world["asked_slot"] = world["asked_instance"] = world["answer"] = NONE
         world["last_routed"] = world["last_handed"] = NONE
         admission = self.parameters_of("admit_program")
-        world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].ticks
+        world["admission_ticks"] = TABLES["admit_program"][self.rule_of("admit_program")].tick is not None
         world["admission_period_s"] = admission.get("period_s", self.control_period_s)
         world["prefetch_period_s"] = self.parameters_of("prefetch_kv").get("period_s", self.control_period_s)
         world["window"] = admission.get("first_window", 0.0)
@@ -404,7 +404,7 @@ class Blueprint:
         retention = self.parameters_of("retain_kv")
         world["firm_pins"] = retention.get("firm", 0.0) != 0.0
         world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
-        world["retains_again"] = TABLES["retain_kv"][self.rule_of("retain_kv")].ticks
+        world["retains_again"] = TABLES["retain_kv"][self.rule_of("retain_kv")].asked_again
         world["retain_period_s"] = retention.get("period_s", self.control_period_s)
         world["n_pin_times"] = len(self.pin_grid_s)
         by_age = self.rule_of("evict_kv") == DEFAULT_RULES["evict_kv"] and "evict_kv" not in self.open_kinds

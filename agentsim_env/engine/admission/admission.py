@@ -1,6 +1,6 @@
 """Who comes in: programs that have arrived, and those that are held until somebody lets them in."""
 
-from agentsim_env.engine.admission.rules import CONCUR, MORI, THUNDER_AGENT, adapt_window, admit_by_rule, take_stock
+from agentsim_env.engine.admission.rules import admit_by_rule, tick_by_rule
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, HOLD, REJECT
@@ -95,11 +95,7 @@ def tick(state):
     """The rule takes stock, those held are asked for again."""
     world = state.world[0]
     world.tick_armed = 0
-    rule = state.rule[ADMIT_PROGRAM]
-    if rule == CONCUR:
-        adapt_window(state)
-    elif rule in (THUNDER_AGENT, MORI):
-        take_stock(state, rule == MORI)
+    tick_by_rule(state, state.rule[ADMIT_PROGRAM])
     world.ask_held = 1
     # Where nothing else is left to happen, no tick will change that.
     if events.more_to_come(state):

@@ -102,3 +102,22 @@ def callback(signature: Any, function: Callable[..., Any]) -> Any:
     code._cache = _code_of(function)
     code.compile()
     return code
+
+
+def written_out(text: str, file: str, **names: Any) -> dict[str, Callable[..., Any]]:
+    """Functions from a text that uses `names`, as if it stood in `file`.
+
+    numba keeps no function in its cache that gets another one as an argument or closes over it, and cannot index a
+    table of functions without giving up inlining: what is made of functions has to be written out.
+
+    Args:
+        text: Definitions of functions.
+        file: Where they count as written: what this file imports decides where their code is kept.
+        names: What the text calls.
+
+    Returns:
+        All names in it, those of the new functions too.
+    """
+    scope: dict[str, Any] = {**names, "__name__": __name__}  # numba imports it when it loads them from its cache
+    exec(compile(text, file, "exec"), scope)
+    return scope

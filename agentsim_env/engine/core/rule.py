@@ -1,47 +1,97 @@
-"""How a table of rules becomes one compiled function that calls the rule with a given number."""
+"""How a table of rules becomes compiled functions that call the rule with a given number."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from agentsim_env.engine.core.component import NUMBER, component
+from agentsim_env.engine.core.component import NOTHING, NUMBER, component
+from agentsim_env.engine.core.decisions import KINDS
+from agentsim_env.engine.core.jit import compiled, written_out
 
 
 class Rule(NamedTuple):
     """A row of a table of rules.
 
     Attributes:
-        answer: Compiled function `(state, subject) -> answer`.
-        parameters: Names and defaults of its parameters; the rule reads the k-th as `state.parameter[kind, k]`.
-        needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
-        steals: Idle instances take waiting turns from loaded ones while this rule routes.
-        ticks: A rule that looks again at what it has decided, every so often (its parameter `period_s`): one for
-            admission takes stock, one for retention is asked again about what it keeps pinned.
+        answer: Compiled function `(state, subject, ...) -> answer`. Its further arguments are the rule's parameters,
+            with their defaults.
+        of_mechanism: Names and defaults of parameters that the mechanism of the kind reads, and the rule need not.
+        tick: Compiled function `(state, ...)` that is called at every control tick, where the rule looks again at what
+            it has decided. Its further arguments are parameters of the rule, by their names; those that `answer` has
+            not have their defaults here.
+        asked_again: The rule is asked again at every control tick about what it has decided to keep.
+        shown_by: Counters of which one at least is above 0 when the rule has done what it is for; empty: those of its
+            kind (`Kind.shown_by`).
         oracle: The rule sees the future.
+        needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
         needs_paths: The longest path of service that leads to each turn must be kept (`State.path_s`).
         needs_future: The turns that will use a segment must be known (`engine/programs/future_uses.py`).
+        steals: Idle instances take waiting turns from loaded ones while this rule routes.
     """
 
     answer: Callable[..., Any]
-    parameters: Mapping[str, float] = {}
-    needs_tree: bool = False
-    steals: bool = False
-    ticks: bool = False
+    of_mechanism: Mapping[str, float] = {}
+    tick: Callable[..., Any] | None = None
+    asked_again: bool = False
+    shown_by: tuple[str, ...] = ()
     oracle: bool = False
+    needs_tree: bool = False
     needs_paths: bool = False
     needs_future: bool = False
+    steals: bool = False
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Names and defaults of all parameters, in the order in which `State.parameter` has them."""
+        found = {name: default for function in (self.answer, self.tick) for name, default in _defaults(function)}
+        return found | dict(self.of_mechanism)
+
+
+def made_of(key: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a rule that was made of a key: it has the name, the docstring and the parameters of the key."""
+    rule.__doc__, rule.__qualname__ = key.__doc__, key.__qualname__
+    made: Any = compiled(rule)
+    made.__wrapped__ = key  # where `inspect.signature` finds the parameters
+    return made
+
+
+def _defaults(function: Callable[..., Any] | None) -> list[tuple[str, float]]:
+    """The arguments of a function that have a default."""
+    arguments = inspect.signature(function).parameters.values() if function is not None else ()
+    return [(argument.name, argument.default) for argument in arguments if argument.default is not argument.empty]
 
 
 def dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
     """A component `(state, number, subject) -> answer` over the rows of the table of a decision kind, in their order.
 
-    numba cannot index a table of functions inside compiled code without giving up inlining and caching, so the chain of
-    comparisons is written out here from the table; `file` is where the table stands, for numba's cache.
+    It hands each rule its parameters; `file` is where the table stands, for numba's cache.
     """
-    scope: dict[str, Any] = {f"rule_{k}": row.answer for k, row in enumerate(table.values())}
-    scope["__name__"] = __name__  # numba imports it when it loads the function from its cache
-    lines = ["def dispatch(state, number, subject):"]
-    lines += [f"    if number == {k}: return rule_{k}(state, subject)" for k in range(len(table) - 1)]
-    lines += [f"    return rule_{len(table) - 1}(state, subject)"]
-    exec(compile("\n".join(lines), file, "exec"), scope)
-    scope["dispatch"].__qualname__ = f"dispatch_{kind}"
-    return component(NUMBER, NUMBER, NUMBER)(scope["dispatch"])
+    calls = [
+        f"return rule_{k}(state, subject{_values(kind, row, [name for name, _ in _defaults(row.answer)])})"
+        for k, row in enumerate(table.values())
+    ]
+    lines = [f"    if number == {k}: {call}" for k, call in enumerate(calls[:-1])]
+    text = "\n".join(["def dispatch(state, number, subject):", *lines, f"    {calls[-1]}"])
+    names = {f"rule_{k}": row.answer for k, row in enumerate(table.values())}
+    dispatch = written_out(text, file, **names)["dispatch"]
+    dispatch.__qualname__ = f"dispatch_{kind}"
+    return component(NUMBER, NUMBER, NUMBER)(dispatch)
+
+
+def tick_dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
+    """A component `(state, number)`: the tick of the rule with this number, if it has one; else as `dispatcher`."""
+    lines, names = [], {}
+    for k, row in enumerate(table.values()):
+        if row.tick is not None:
+            taken = list(inspect.signature(row.tick).parameters)[1:]
+            lines.append(f"    if number == {k}: tick_{k}(state{_values(kind, row, taken)})")
+            names[f"tick_{k}"] = row.tick
+    tick = written_out("\n".join(["def tick(state, number):", *lines, "    return"]), file, **names)["tick"]
+    tick.__qualname__ = f"tick_{kind}"
+    return component(NOTHING, NUMBER)(tick)
+
+
+def _values(kind: str, row: Rule, names: list[str]) -> str:
+    """The values of some parameters of a rule, as arguments in a text."""
+    columns = list(row.parameters)
+    return "".join(f", state.parameter[{KINDS.index(kind)}, {columns.index(name)}]" for name in names)

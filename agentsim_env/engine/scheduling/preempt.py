@@ -9,26 +9,25 @@ from typing import Any
 import numpy as np
 
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.rule import Rule, dispatcher
+from agentsim_env.engine.core.rule import Rule, dispatcher, made_of
 from agentsim_env.engine.core.state import DECODE, NONE
 
 
 def _lowest(key: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a rule of a key `(state, i, s) -> number`: the lowest of the batch, the last admitted of equals."""
+    """Make a rule of a key `(state, i, s, ...) -> number`: the lowest of the batch, the last admitted of equals."""
     key_of = compiled(key)
 
-    def rule(state, i):
+    def rule(state, i, *parameters):
         best, least = NONE, 0.0
         s = state.instance[i].running_tail
         while s != NONE:
-            value = float(key_of(state, i, s))
+            value = float(key_of(state, i, s, *parameters))
             if best == NONE or value < least:
                 best, least = s, value
             s = state.slot[s].previous
         return best
 
-    rule.__doc__, rule.__qualname__ = key.__doc__, key.__qualname__
-    return compiled(rule)
+    return made_of(key, rule)
 
 
 @compiled

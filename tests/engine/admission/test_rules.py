@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from agentsim_env.engine.admission.rules import adapt_window, take_stock
+from agentsim_env.engine.admission.rules import tick_by_rule
 from agentsim_env.engine.build import Blueprint
 from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, ENDED, HOLD, REJECT
 from agentsim_env.engine.core.state import ACTIVE, DONE, REJECTED
@@ -15,8 +15,12 @@ from agentsim_env.workload.programs import Programs
 from tests.engine.hand_made import bound, engine
 from tests.reference.building import WorkloadBuilder
 
-adapt = bound(adapt_window)
-stock = bound(take_stock)
+ticked = bound(tick_by_rule)
+
+
+def tick(core: Core) -> None:
+    """A control tick of the scenario's rule."""
+    ticked(core.state, int(core.state.rule[ADMIT_PROGRAM]))
 
 
 def alone(*shapes: tuple[float, int, int], after: Mapping[int, int] | None = None) -> Programs:
@@ -141,7 +145,7 @@ def window(used: int, hits: int, prefills: int, admitted: int = 8) -> float:
     state.world["tick_hits"], state.world["tick_tokens"] = 1000, 5000
     state.instance["hit_tokens"], state.instance["prefill_tokens"] = 1000 + hits, 4000 + prefills
     state.pool["used"] = used
-    adapt(state)
+    tick(core)
     return float(state.world["window"][0])
 
 
@@ -231,11 +235,11 @@ def paused(core: Core) -> list[int]:
 
 def test_thunder_agent_pauses_the_smallest_that_act_first() -> None:
     core = contexts("thunder_agent", 500, 300, 900, 200, 400)  # 2,300 tokens for 1,600
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [1, 3, 4]  # 200, 300 and 400 make 1,400 of it
     core = contexts("thunder_agent", 500, 300, 900, 200, 400)
     core.state.program_run["live"] = [0, 1, 0, 1, 0]
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [0, 4]  # 400 and 500
 
 
@@ -243,10 +247,10 @@ def test_thunder_agent_forgets_those_that_act_for_long() -> None:
     core = contexts("thunder_agent", 500, 300, 900, 200, 400, half_life_s=2.0)
     core.state.world["now_s"] = 10.0
     core.state.program_run["acting_since_s"] = [6.0, 10.0, 8.0, 10.0, 10.0]
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == []  # 125 + 300 + 450 + 200 + 400 = 1,475
     core.state.program_run["acting_since_s"][2] = 9.9  # 869 instead of 450
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [1, 3]
 
 
@@ -255,20 +259,20 @@ def test_thunder_agent_resumes_those_with_a_turn_first_and_the_smallest() -> Non
     core.state.program_run["paused"] = [0, 1, 1, 1, 0]
     core.state.program_run["live"] = [1, 0, 1, 0, 1]
     core.state.world["n_paused"] = 3
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [1, 3]  # 900 + 700 fills it
     core.state.program_run["context_tokens"][2] = 450
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [1]  # + 200, but not + 300
 
 
 def test_pausing_never_leaves_nobody() -> None:
     core = contexts("thunder_agent", 2000, 3000)
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [0]
     core.state.program_run["paused"] = 1
     core.state.world["n_paused"] = 2
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [1]
 
 
@@ -295,11 +299,11 @@ def behind_one_prompt(rule: str, *tokens: int, **parameters: float) -> Core:
 def test_a_shared_prompt_counts_with_each_in_parts_or_once(rule: str) -> None:
     """Contexts of 800, 900 and 1,000 tokens for 1,600; what is their own is 160, 260 and 360, and 640 are shared."""
     core = behind_one_prompt(rule, 800, 900, 1000)
-    stock(core.state, rule == "mori")
+    tick(core)
     assert len(paused(core)) == 2  # 2,700, then 1,900 or less, then one of them
     for attribution in (1.0, 2.0):
         core = behind_one_prompt(rule, 800, 900, 1000, attribution=attribution)
-        stock(core.state, rule == "mori")
+        tick(core)
         assert paused(core) == []  # 160 + 260 + 360 + 640 = 1,420
 
 
@@ -307,13 +311,13 @@ def test_a_shared_prompt_counts_with_each_in_parts_or_once(rule: str) -> None:
 def test_who_shares_no_more_frees_only_what_is_its_own(attribution: float) -> None:
     """Contexts of 900, 1,000 and 1,100 tokens are 260 + 360 + 460 + 640 = 1,720: the smallest is paused, 1,460 stay."""
     core = behind_one_prompt("thunder_agent", 900, 1000, 1100, attribution=attribution)
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [0]
     core.state.program_run["context_tokens"] = [800, 1000, 1100]
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == [0]  # with its 160 it would be 1,620
     core.state.program_run["context_tokens"] = [770, 1000, 1100]
-    stock(core.state, False)
+    tick(core)
     assert paused(core) == []  # 130 fit, 770 would not
 
 
@@ -323,7 +327,7 @@ def test_smallest_first_recomputes_least(seed: int) -> None:
     rng = np.random.default_rng(seed)
     tokens = (10 * rng.integers(5, 60, 9)).tolist()
     core = contexts("thunder_agent", *tokens, kv_blocks=int(sum(tokens) * 0.6) // 16)
-    stock(core.state, False)
+    tick(core)
     chosen = [tokens[p] for p in paused(core)]
     assert sum(tokens) - sum(chosen) <= core.state.pool["capacity"][0] * 16
     for n in range(1, 10):
@@ -339,17 +343,17 @@ def test_mori_pauses_the_most_idle_and_resumes_the_least() -> None:
     run_["acting_since_s"] = [10.0, 9.0, 10.0, 10.0]
     run_["acting_s"], run_["reasoning_s"] = [3.0, 0.0, 1.0, 0.0], [1.0, 1.0, 3.0, 5.0]
     # Idleness 3/4, 1/2 (the second that it acts), 1/4, 0; 2,000 tokens for 1,600.
-    stock(core.state, True)
+    tick(core)
     assert paused(core) == [0]
     run_["paused"] = 1
     core.state.world["n_paused"] = 4
-    stock(core.state, True)
+    tick(core)
     assert paused(core) == [0]
     run_["live"] = [0, 1, 0, 0]  # the call that is going on counts no more, and who has a turn leaves last
     run_["acting_s"][1] = 9.0
     run_["paused"] = 0
     core.state.world["n_paused"] = 0
-    stock(core.state, True)
+    tick(core)
     assert paused(core) == [0]
 
 

@@ -1,11 +1,9 @@
 """A window of programs that grows and shrinks with the cache (CONCUR, arXiv 2601.22705)."""
 
 from agentsim_env.engine.admission.rules.limits import must_queue, utilisation
-from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, HOLD
+from agentsim_env.engine.core.decisions import ADMIT, HOLD
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.residency.hits import all_hits
-
-PERIOD, FIRST, INCREASE, DECREASE, LOW_USE, HIGH_HIT, HIGH_USE, LOW_HIT = range(8)
 
 
 @compiled
@@ -24,7 +22,15 @@ def concur(state, p):
 
 
 @compiled
-def adapt_window(state):
+def adapt_window(
+    state,
+    increase=1.0,
+    decrease=0.7,
+    low_utilisation=0.85,
+    high_hit_rate=0.9,
+    high_utilisation=0.95,
+    low_hit_rate=0.8,
+):
     """A tick of `concur`."""
     world = state.world[0]
     use = utilisation(state)
@@ -35,9 +41,8 @@ def adapt_window(state):
     asked = tokens - world.tick_tokens
     hit_rate = (hits - world.tick_hits) / asked if asked > 0 else 1.0
     world.tick_hits, world.tick_tokens = hits, tokens
-    parameter = state.parameter[ADMIT_PROGRAM]
-    if use < parameter[LOW_USE] and hit_rate > parameter[HIGH_HIT]:
+    if use < low_utilisation and hit_rate > high_hit_rate:
         if world.n_admitted + 1 > world.window:
-            world.window += parameter[INCREASE]
-    elif use > parameter[HIGH_USE] and hit_rate < parameter[LOW_HIT]:
-        world.window = max(1.0, world.window * parameter[DECREASE])
+            world.window += increase
+    elif use > high_utilisation and hit_rate < low_hit_rate:
+        world.window = max(1.0, world.window * decrease)

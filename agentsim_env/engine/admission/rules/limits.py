@@ -1,7 +1,7 @@
 """Admission by a limit: of programs, of memory in use, of what still fits."""
 
 from agentsim_env.engine.batch.runs import synchronise
-from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, HOLD, REJECT
+from agentsim_env.engine.core.decisions import ADMIT, HOLD, REJECT
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.eviction.prefix_lookup import uncached_prompt_tokens
@@ -34,29 +34,29 @@ def admit(state, p):
 
 
 @compiled
-def max_programs(state, p):
+def max_programs(state, p, per_instance=16.0, most_held=1e9):
     """At most `per_instance` programs per instance that is up; one that finds `most_held` held is rejected."""
     up = 0
     for i in range(len(state.instance)):
         up += state.instance[i].up
-    if not must_queue(state, p) and state.world[0].n_admitted < state.parameter[ADMIT_PROGRAM, 0] * up:
+    if not must_queue(state, p) and state.world[0].n_admitted < per_instance * up:
         return ADMIT
     newcomer = state.program_run[p].busy == 0
-    if newcomer and state.world[0].n_held >= state.parameter[ADMIT_PROGRAM, 1]:
+    if newcomer and state.world[0].n_held >= most_held:
         return REJECT
     return HOLD
 
 
 @compiled
-def watermark(state, p):
+def watermark(state, p, utilisation_limit=0.9):
     """Hold while the share of the cluster's blocks in use is `utilisation_limit` or more."""
-    if must_queue(state, p) or utilisation(state) >= state.parameter[ADMIT_PROGRAM, 0]:
+    if must_queue(state, p) or utilisation(state) >= utilisation_limit:
         return HOLD
     return ADMIT
 
 
 @compiled
-def gate(state, p):
+def gate(state, p, utilisation_limit=0.9):
     """Hold while every instance is too full: above `utilisation_limit`, and less free or idle than the prompt needs.
 
     The evolved gate of AgentServeSim (arXiv 2606.09613v3), asked for a program and its first prompt instead of a turn.
@@ -68,7 +68,7 @@ def gate(state, p):
             continue
         synchronise(state, i)
         pool = state.pool[i]
-        if pool.used - pool.idle <= state.parameter[ADMIT_PROGRAM, 0] * pool.capacity:
+        if pool.used - pool.idle <= utilisation_limit * pool.capacity:
             return ADMIT
         tokens = uncached_prompt_tokens(state, i, state.program[p].first_turn)
         if tokens <= available_blocks(state, i) * state.world[0].block_size:

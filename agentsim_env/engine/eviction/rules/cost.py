@@ -1,6 +1,5 @@
 """Eviction by what it would cost to compute a record again: Pensieve, Marconi."""
 
-from agentsim_env.engine.core.decisions import EVICT_KV
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.eviction.rules.lowest import first_candidate, lowest, next_candidate
@@ -38,7 +37,7 @@ def _block_s(state, pool, r):
 
 
 @compiled
-def marconi(state, pool):
+def marconi(state, pool, alpha=1.0):
     """The lowest `recency + alpha x efficiency` (Marconi, MLSys'25): 1 / idle time and FLOPs saved per byte.
 
     Both are divided by the largest of the candidates. FLOPs per byte are the prefill time per block that the record
@@ -57,7 +56,7 @@ def marconi(state, pool):
     while r != NONE:
         value = least_s / max(idle_s(state, r), LEAST_IDLE_S)
         if most_s > 0.0:
-            value += state.parameter[EVICT_KV, 0] * (_block_s(state, pool, r) / most_s)
+            value += alpha * (_block_s(state, pool, r) / most_s)
         if best == NONE or value < least:
             best, least = r, value
         r = next_candidate(state, r)

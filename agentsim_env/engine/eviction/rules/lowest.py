@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.rule import made_of
 from agentsim_env.engine.core.state import NONE
 
 
@@ -27,18 +28,17 @@ def _candidate_from(state, r):
 
 
 def lowest(key: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a rule of a key `(state, pool, r) -> number`: the lowest goes, of equals the one released longest ago."""
+    """Make a rule of `(state, pool, r, ...) -> number`: the lowest goes, of equals the one released longest ago."""
     key_of = compiled(key)
 
-    def rule(state, pool):
+    def rule(state, pool, *parameters):
         best, least = NONE, 0.0
         r = first_candidate(state, pool)
         while r != NONE:
-            value = float(key_of(state, pool, r))
+            value = float(key_of(state, pool, r, *parameters))
             if best == NONE or value < least:
                 best, least = r, value
             r = next_candidate(state, r)
         return best
 
-    rule.__doc__, rule.__qualname__ = key.__doc__, key.__qualname__
-    return compiled(rule)
+    return made_of(key, rule)

@@ -13,10 +13,10 @@ from agentsim_env.engine.loads.rules.waiting import look_ahead, none, on_return
 PREFETCH_RULES: dict[str, Rule] = {
     "none": Rule(none),
     "on_return": Rule(on_return),
-    "look_ahead": Rule(look_ahead, {"share": 1.0}),
-    "predicted_return": Rule(predicted_return, {"margin_s": 0.0, "ema": 0.0, "period_s": 0.1}),
-    "saga_margin": Rule(saga_margin, {"margin_s": 0.1, "deviations": 0.0, "period_s": 0.1}),
-    "oracle_return": Rule(oracle_return, {"margin_s": 0.0, "period_s": 0.1}, oracle=True),
+    "look_ahead": Rule(look_ahead),
+    "predicted_return": Rule(predicted_return, {"period_s": 0.1}),
+    "saga_margin": Rule(saga_margin, {"period_s": 0.1}),
+    "oracle_return": Rule(oracle_return, {"period_s": 0.1}, oracle=True),
 }
 
 NO_PREFETCH = list(PREFETCH_RULES).index("none")

@@ -9,7 +9,7 @@ from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks
 
 
 @compiled
-def oracle_return(state, i):
+def oracle_return(state, i, margin_s=0.0):
     """Set out so that the context is there when the tool answers and the gateway has passed, `margin_s` (0) before.
 
     Queues at tool servers are not foreseen: they depend on what rules decide. Turns that wait come first.
@@ -21,7 +21,7 @@ def oracle_return(state, i):
         gap_s = next_answer_s(state, last)
         if gap_s >= 0.0:
             return_s = state.turn_run[last].end_s + gap_s + state.world[0].frontend_s
-            if is_due(state, i, last, return_s) and ahead_blocks(state, i, last) > 0:
+            if is_due(state, i, last, return_s, margin_s) and ahead_blocks(state, i, last) > 0:
                 return last
         p = state.ahead[p].next_acting
     return t

@@ -2,20 +2,17 @@
 
 import math
 
-from agentsim_env.engine.core.decisions import PREFETCH_KV
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.loads.rules.waiting import on_return
 from agentsim_env.engine.programs.history import everything, mean_gap_s, tool_of
 from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks, most_ahead_s
 
-MARGIN, KIND = range(2)
-
 
 @compiled
-def is_due(state, i, t, return_s):
+def is_due(state, i, t, return_s, margin_s):
     """Whether a context that is to be there at a time has to set out now, `margin_s` before the last moment."""
-    return state.world[0].now_s >= return_s - most_ahead_s(state, i, t) - state.parameter[PREFETCH_KV, MARGIN]
+    return state.world[0].now_s >= return_s - most_ahead_s(state, i, t) - margin_s
 
 
 @compiled
@@ -28,7 +25,7 @@ def _row(state, t):
 
 
 @compiled
-def predicted_return(state, i):
+def predicted_return(state, i, margin_s=0.0, ema=0.0):
     """Set out so that the context is there when the mean gap of the tool is over, `margin_s` (0) before.
 
     With `ema` (0) 1 it is the moving average. Turns that wait come first.
@@ -39,15 +36,16 @@ def predicted_return(state, i):
         last = state.ahead[p].last_turn
         row = _row(state, last)
         if row != NONE:
-            gap_s = state.gap[row].ema_s if state.parameter[PREFETCH_KV, KIND] > 0.0 else mean_gap_s(state, row)
-            if is_due(state, i, last, state.turn_run[last].end_s + gap_s) and ahead_blocks(state, i, last) > 0:
+            gap_s = state.gap[row].ema_s if ema > 0.0 else mean_gap_s(state, row)
+            return_s = state.turn_run[last].end_s + gap_s
+            if is_due(state, i, last, return_s, margin_s) and ahead_blocks(state, i, last) > 0:
                 return last
         p = state.ahead[p].next_acting
     return t
 
 
 @compiled
-def saga_margin(state, i):
+def saga_margin(state, i, margin_s=0.1, deviations=0.0):
     """Set out `margin_s` (0.1) before the last moment, by a quantile of the tool's log-normal gaps.
 
     SAGA (HPDC'26) times speculative prefetch by the predicted gap: `exp(mean + deviations * deviation)` of its
@@ -60,8 +58,9 @@ def saga_margin(state, i):
         row = _row(state, last)
         if row != NONE:
             gap = state.gap[row]
-            gap_s = math.exp(gap.log_mean + state.parameter[PREFETCH_KV, KIND] * math.sqrt(gap.log_variance))
-            if is_due(state, i, last, state.turn_run[last].end_s + gap_s) and ahead_blocks(state, i, last) > 0:
+            gap_s = math.exp(gap.log_mean + deviations * math.sqrt(gap.log_variance))
+            return_s = state.turn_run[last].end_s + gap_s
+            if is_due(state, i, last, return_s, margin_s) and ahead_blocks(state, i, last) > 0:
                 return last
         p = state.ahead[p].next_acting
     return t

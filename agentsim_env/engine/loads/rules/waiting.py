@@ -1,6 +1,5 @@
 """Prefetch for turns that have come back and wait."""
 
-from agentsim_env.engine.core.decisions import PREFETCH_KV
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE
@@ -33,7 +32,7 @@ def on_return(state, i):
 
 
 @compiled
-def look_ahead(state, i):
+def look_ahead(state, i, share=1.0):
     """So are those of the turns in a window of the queue, as many as have room in `share` (1) of HBM.
 
     CachedAttention (ATC'24): a window of `C / S` jobs, C being the memory that is fetched to and S the mean size of a
@@ -42,5 +41,5 @@ def look_ahead(state, i):
     instance = state.instance[i]
     if instance.queued_tokens == 0:
         return NONE
-    tokens = state.parameter[PREFETCH_KV, 0] * state.pool[i].capacity * state.world[0].block_size
+    tokens = share * state.pool[i].capacity * state.world[0].block_size
     return first_waiting(state, i, int(tokens * instance.n_waiting / instance.queued_tokens))

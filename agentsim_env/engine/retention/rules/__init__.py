@@ -17,31 +17,16 @@ RETAIN_RULES: dict[str, Rule] = {
     "leave": Rule(leave),
     "evict_always": Rule(evict_always),
     "swap": Rule(swap),
-    "ttl": Rule(ttl, {"tau_s": 2.0, "firm": 0.0, "expired_first": 1.0}),
-    "continuum": Rule(continuum, {"first_gap_s": 1.0, "samples": 100.0, "firm": 1.0, "expired_first": 0.0}),
-    "continuum_released": Rule(continuum_released, {"tau_s": 2.0, "slow_s": 2.0, "firm": 1.0, "expired_first": 0.0}),
-    "saga_ttl": Rule(
-        saga_ttl,
-        {
-            "deviations": 1.6448536269514722,
-            "low_pressure": 0.7,
-            "high_pressure": 0.9,
-            "shrink": 0.5,
-            "most_s": 300.0,
-            "firm": 0.0,
-            "expired_first": 0.0,
-        },
-    ),
-    "tool_ttl": Rule(tool_ttl, {"quantile": 0.9, "firm": 0.0, "expired_first": 0.0}),
-    "gate": Rule(gate, {"tau_s": 2.0, "slow_s": 3.0, "firm": 0.0, "expired_first": 1.0}),
-    "infercept": Rule(
-        infercept, {"saturation_tokens": 0.0, "firm": 1.0, "expired_first": 1.0, "period_s": 0.1}, ticks=True
-    ),
-    "tokencake": Rule(tokencake, {"usage": 0.6, "window_ratio": 1.0}),
-    "pensieve": Rule(pensieve, {"low_water": 0.25}),
-    "oracle_gap": Rule(
-        oracle_gap, {"saturation_tokens": 0.0, "margin_s": 0.001, "firm": 0.0, "expired_first": 1.0}, oracle=True
-    ),
+    "ttl": Rule(ttl, {"firm": 0.0, "expired_first": 1.0}),
+    "continuum": Rule(continuum, {"firm": 1.0, "expired_first": 0.0}),
+    "continuum_released": Rule(continuum_released, {"firm": 1.0, "expired_first": 0.0}),
+    "saga_ttl": Rule(saga_ttl, {"firm": 0.0, "expired_first": 0.0}),
+    "tool_ttl": Rule(tool_ttl, {"firm": 0.0, "expired_first": 0.0}),
+    "gate": Rule(gate, {"firm": 0.0, "expired_first": 1.0}),
+    "infercept": Rule(infercept, {"firm": 1.0, "expired_first": 1.0, "period_s": 0.1}, asked_again=True),
+    "tokencake": Rule(tokencake),
+    "pensieve": Rule(pensieve),
+    "oracle_gap": Rule(oracle_gap, {"firm": 0.0, "expired_first": 1.0}, oracle=True),
 }
 
 retain = dispatcher("retain_kv", RETAIN_RULES, __file__)

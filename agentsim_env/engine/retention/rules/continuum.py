@@ -2,7 +2,6 @@
 
 import math
 
-from agentsim_env.engine.core.decisions import RETAIN_KV
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.programs.history import everything, mean_wait_s, memoryfulness, share_within, tool_of
@@ -29,7 +28,7 @@ def _best_exponential_s(mean_s, benefit_s):
 
 
 @compiled
-def continuum(state, t):
+def continuum(state, t, first_gap_s=1.0, samples=100.0):
     """Pin for `argmax P(tau) (T eta + reload) - tau` over the past gaps of the tool and 0.
 
     P is the distribution of the tool's last 100 gaps; of all tools while it has had `samples` (100) or fewer;
@@ -40,10 +39,10 @@ def continuum(state, t):
     tool = tool_of(state, t)
     if tool == NONE:
         return pin_for(state, 0.0)
-    samples, row = state.parameter[RETAIN_KV, 1], everything(state)
+    row = everything(state)
     wait_s, reload_s = mean_wait_s(state), recompute_s(state, t)
     if state.gap[row].n < samples:
-        mean_s = state.gap[row].sum_s / state.gap[row].n if state.gap[row].n > 0 else state.parameter[RETAIN_KV, 0]
+        mean_s = state.gap[row].sum_s / state.gap[row].n if state.gap[row].n > 0 else first_gap_s
         return pin_for(state, _best_exponential_s(mean_s, wait_s + reload_s))
     if state.gap[tool].n > samples:
         row = tool
@@ -51,7 +50,7 @@ def continuum(state, t):
 
 
 @compiled
-def continuum_released(state, t):
+def continuum_released(state, t, tau_s=2.0, slow_s=2.0):
     """Pin for `tau_s` (2) if the mean gap of the tool is at most `slow_s` (2) or unknown, else leave.
 
     The code that Continuum's authors released (vllm-continuum), instead of the published rule.
@@ -60,5 +59,5 @@ def continuum_released(state, t):
     if tool == NONE:
         return pin_for(state, 0.0)
     gap = state.gap[tool]
-    slow = gap.n > 0 and gap.sum_s / gap.n > state.parameter[RETAIN_KV, 1]
-    return pin_for(state, 0.0 if slow else state.parameter[RETAIN_KV, 0])
+    slow = gap.n > 0 and gap.sum_s / gap.n > slow_s
+    return pin_for(state, 0.0 if slow else tau_s)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.core.decisions import LEAVE, RETAIN_KV, TO_DRAM
+from agentsim_env.engine.core.decisions import LEAVE, TO_DRAM
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE
@@ -10,8 +10,6 @@ from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, found, match
 from agentsim_env.engine.programs.history import everything, mean_gap_s, tool_of
 from agentsim_env.engine.residency.residency import available_blocks, deepest, free_blocks, holder_of, idle_on_path
 from agentsim_env.engine.retention.rules.cost import first_level, instance_of, round_trip_s, whole_blocks
-
-USAGE, WINDOW_RATIO = range(2)
 
 
 @compiled
@@ -37,7 +35,7 @@ def _somebody_fits(state, i, blocks):
 
 
 @compiled
-def tokencake(state, t):
+def tokencake(state, t, usage=0.6, window_ratio=1.0):
     """Move the context down if the tool is slow and somebody needs the room (TokenCake's gate, EuroSys'27).
 
     All of: a tier below has room for it; the predicted stall is longer than `window_ratio` times the way down and up;
@@ -49,12 +47,12 @@ def tokencake(state, t):
     blocks = whole_blocks(state, t)
     if level == NONE or available_blocks(state, state.tier[i, level].pool) < blocks:
         return LEAVE
-    if _stall_s(state, t) <= state.parameter[RETAIN_KV, WINDOW_RATIO] * round_trip_s(state, i, level, blocks):
+    if _stall_s(state, t) <= window_ratio * round_trip_s(state, i, level, blocks):
         return LEAVE
     r = holder_of(state, deepest(state, state.turn[t].segment, i), blocks)
     idle = idle_on_path(state, r)
     pool = state.pool[i]
-    if pool.used - pool.idle + idle < state.parameter[RETAIN_KV, USAGE] * pool.capacity:
+    if pool.used - pool.idle + idle < usage * pool.capacity:
         return LEAVE
     if not _somebody_fits(state, i, free_blocks(state, i) + idle):
         return LEAVE
@@ -62,7 +60,7 @@ def tokencake(state, t):
 
 
 @compiled
-def pensieve(state, t):
+def pensieve(state, t, low_water=0.25):
     """Move the context down while less than `low_water` (0.25) of the blocks are free (Pensieve, EuroSys'25).
 
     Pensieve swaps out ahead of time, the least valuable chunks first; as a turn ends there is but its own context to
@@ -70,6 +68,6 @@ def pensieve(state, t):
     """
     i = instance_of(state, t)
     level = first_level(state, i)
-    if level == NONE or free_blocks(state, i) >= state.parameter[RETAIN_KV, 0] * state.pool[i].capacity:
+    if level == NONE or free_blocks(state, i) >= low_water * state.pool[i].capacity:
         return LEAVE
     return np.int64(TO_DRAM + level)

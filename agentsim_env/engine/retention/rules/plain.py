@@ -1,6 +1,6 @@
 """Retention that asks for nothing but its parameters."""
 
-from agentsim_env.engine.core.decisions import DROP, LEAVE, RETAIN_KV, TO_CXL, TO_DRAM
+from agentsim_env.engine.core.decisions import DROP, LEAVE, TO_CXL, TO_DRAM
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import DRAM
 from agentsim_env.engine.retention.rules.pinning import pin_for
@@ -26,6 +26,6 @@ def swap(state, t):
 
 
 @compiled
-def ttl(state, t):
+def ttl(state, t, tau_s=2.0):
     """What a turn leaves is pinned for `tau_s`, the same for every tool."""
-    return pin_for(state, state.parameter[RETAIN_KV, 0])
+    return pin_for(state, tau_s)

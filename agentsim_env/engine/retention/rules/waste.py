@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.core.decisions import RETAIN_KV, TO_DRAM
+from agentsim_env.engine.core.decisions import TO_DRAM
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.latency.prefill_time import chunk_s
@@ -58,18 +58,18 @@ def running_tokens(state, i):
 
 
 @compiled
-def _saturation(state, i):
+def _saturation(state, i, saturation_tokens):
     """Tokens that fill an iteration up: `saturation_tokens`, at most the token budget, for which 0 stands."""
     most = np.int64(state.instance[i].max_tokens)
-    saturation = min(np.int64(state.parameter[RETAIN_KV, 0]), most)
+    saturation = min(np.int64(saturation_tokens), most)
     return saturation if saturation > 0 else most
 
 
 @compiled
-def discard_waste_of(state, t):
+def discard_waste_of(state, t, saturation_tokens):
     """The waste of computing again what turn `t` has left, on its instance as it is now."""
     i = instance_of(state, t)
-    saturation = _saturation(state, i)
+    saturation = _saturation(state, i, saturation_tokens)
     fixed_s, per_token_s = forward_line(state, i, saturation)
     in_flight = state.instance[i].n_decode
     tokens = context_tokens(state, t)
@@ -77,13 +77,13 @@ def discard_waste_of(state, t):
 
 
 @compiled
-def _has_budget(state, i, level):
+def _has_budget(state, i, level, saturation_tokens):
     """Whether what is on the link down and waits for it takes no longer than an iteration at the saturation point."""
-    return queued_s(state, i, level) <= chunk_s(state, i, _saturation(state, i), 0)
+    return queued_s(state, i, level) <= chunk_s(state, i, _saturation(state, i, saturation_tokens), 0)
 
 
 @compiled
-def infercept(state, t):
+def infercept(state, t, saturation_tokens=0.0):
     """Keep the context while that has wasted less (gap x tokens) than computing it again would; move it down if it can.
 
     The gap is taken to be the time since the call. InferCept decides at every iteration; this rule is asked as the turn
@@ -94,9 +94,9 @@ def infercept(state, t):
     i, tokens = instance_of(state, t), context_tokens(state, t)
     gap_s = state.world[0].now_s - state.turn_run[t].end_s
     level = first_level(state, i)
-    if gap_s > 0.0 and level != NONE and _has_budget(state, i, level):
+    if gap_s > 0.0 and level != NONE and _has_budget(state, i, level, saturation_tokens):
         return np.int64(TO_DRAM + level)
-    waste = discard_waste_of(state, t)
+    waste = discard_waste_of(state, t, saturation_tokens)
     if preserve_waste(tokens, gap_s) < waste:
         return pin_for(state, waste / tokens - gap_s)
     return give_up_first(state)

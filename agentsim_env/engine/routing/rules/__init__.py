@@ -25,23 +25,17 @@ ROUTE_RULES: dict[str, Rule] = {
     "least_loaded": Rule(least_loaded),
     "least_tokens": Rule(least_tokens),
     "power_of_two": Rule(power_of_two),
-    "weighted_load": Rule(weighted_load, {"waiting_weight": 4.0}),
+    "weighted_load": Rule(weighted_load),
     "llumnix": Rule(llumnix),
-    "session_affinity": Rule(session_affinity, {"capacity_limit": 64.0}),
-    "autellix": Rule(autellix, {"short_prompt_tokens": 2048.0}),
-    "saga": Rule(saga, {"affinity_limit": 0.8}, steals=True),
-    "cache_aware": Rule(
-        cache_aware,
-        {"cache_threshold": 0.5, "balance_abs_threshold": 32.0, "balance_rel_threshold": 1.5},
-        needs_tree=True,
-    ),
-    "dynamo": Rule(dynamo, {"overlap_score_weight": 1.0, "router_temperature": 0.0}),
-    "llm_d": Rule(
-        llm_d, {"prefix_weight": 2.0, "kv_utilization_weight": 1.0, "queue_weight": 1.0, "relative_prefix": 0.0}
-    ),
-    "preble": Rule(preble, {"rebalance_ratio": 1.5, "rebalance_after": 50.0}, needs_tree=True),
+    "session_affinity": Rule(session_affinity),
+    "autellix": Rule(autellix),
+    "saga": Rule(saga, steals=True),
+    "cache_aware": Rule(cache_aware, needs_tree=True),
+    "dynamo": Rule(dynamo),
+    "llm_d": Rule(llm_d),
+    "preble": Rule(preble, needs_tree=True),
     "mooncake": Rule(mooncake),
-    "lowest_estimated_latency": Rule(lowest_estimated_latency, {"others_weight": 1.0}),
+    "lowest_estimated_latency": Rule(lowest_estimated_latency),
     "oracle_least_work": Rule(oracle_least_work, oracle=True),
 }
 

@@ -15,7 +15,6 @@ from agentsim_env.engine.batch.look import (
     pending_prefill_tokens,
     turns,
 )
-from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.latency.prefill_time import prefill_s
 
@@ -76,7 +75,7 @@ def latency_s(state, s, i, output_tokens, shared_tokens):
 
 
 @compiled
-def lowest_estimated_latency(state, s):
+def lowest_estimated_latency(state, s, others_weight=1.0):
     """Lowest estimate of the turn's own latency plus `others_weight` times the delay that it causes to the turns there.
 
     Our own. Latency: the prefills that are pending, the wait for blocks, the prefill of what is not cached, each beside
@@ -90,5 +89,5 @@ def lowest_estimated_latency(state, s):
         if state.allowed[i]:
             shared_tokens = 0.5 * output_tokens * turns(state, i)
             own_s, delay_s = latency_s(state, s, i, output_tokens, shared_tokens)
-            state.score[i] = own_s + state.parameter[ROUTE_TURN, 0] * delay_s
+            state.score[i] = own_s + others_weight * delay_s
     return lowest_score(state)

@@ -14,7 +14,6 @@ from agentsim_env.engine.batch.look import (
     turns,
 )
 from agentsim_env.engine.core.chance import chance
-from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.routing.rules.loads import least_loaded
@@ -43,7 +42,7 @@ def _smallest_tree(state):
 
 
 @compiled
-def cache_aware(state, s):
+def cache_aware(state, s, cache_threshold=0.5, balance_abs_threshold=32.0, balance_rel_threshold=1.5):
     """Shortest queue if loads are imbalanced, else the longest match if it is long enough, else the smallest tree.
 
     SGLang router `cache_aware` (`sgl-router/src/policies/cache_aware.rs`). Imbalanced: max - min >
@@ -51,15 +50,14 @@ def cache_aware(state, s):
     `cache_threshold`, in the router's tree of the prompts that it sent, which never hears of evictions. Among instances
     with the same match SGLang takes the first of a hash map; here it is the lowest index.
     """
-    parameter = state.parameter[ROUTE_TURN]
     most, fewest = _spread(state)
-    if most - fewest > parameter[1] and most > parameter[2] * fewest:
+    if most - fewest > balance_abs_threshold and most > balance_rel_threshold * fewest:
         return least_loaded(state, s)
     find_sent(state, s)
     best = highest_score(state)
     prompt = state.turn[state.slot[s].turn].prompt_tokens
     matched = min(int(state.score[best]) * state.world[0].block_size, prompt)
-    if matched > parameter[0] * prompt:
+    if matched > cache_threshold * prompt:
         return best
     return _smallest_tree(state)
 
@@ -125,7 +123,7 @@ def _sample(state, temperature):
 
 
 @compiled
-def dynamo(state, s):
+def dynamo(state, s, overlap_score_weight=1.0, router_temperature=0.0):
     """Lowest `overlap_score_weight * prefill_blocks + decode_blocks` with the turn added.
 
     NVIDIA Dynamo's KV router. Prefill blocks: uncached tokens of all prefills that are pending on the instance, this
@@ -133,9 +131,9 @@ def dynamo(state, s):
     come from KV events. `router_temperature` 0 takes the lowest cost (the lower index on a tie); above, an instance is
     drawn by softmax over the costs scaled to [0, 1].
     """
-    _price(state, s, state.parameter[ROUTE_TURN, 0])
-    if state.parameter[ROUTE_TURN, 1] > 0.0:
-        return _sample(state, state.parameter[ROUTE_TURN, 1])
+    _price(state, s, overlap_score_weight)
+    if router_temperature > 0.0:
+        return _sample(state, router_temperature)
     return lowest_score(state)
 
 
@@ -159,7 +157,7 @@ def _scale_hits(state, s, relative):
 
 
 @compiled
-def llm_d(state, s):
+def llm_d(state, s, prefix_weight=2.0, kv_utilization_weight=1.0, queue_weight=1.0, relative_prefix=0.0):
     """Largest weighted sum of scores in [0, 1]: prefix, free KV, short queue. A tie is broken at random.
 
     llm-d inference scheduler with the scorers and weights of its precise-prefix example
@@ -168,9 +166,8 @@ def llm_d(state, s):
     (matched - min) / (max - min) over the instances with a match. KV: 1 - blocks in use / blocks. Queue:
     (max - waiting) / (max - min), 1 if all are equal.
     """
-    parameter = state.parameter[ROUTE_TURN]
     find_cached(state, s)
-    _scale_hits(state, s, parameter[3] > 0.0)
+    _scale_hits(state, s, relative_prefix > 0.0)
     most, fewest = 0, 1 << 30
     for i in range(len(state.allowed)):
         if state.allowed[i]:
@@ -179,7 +176,7 @@ def llm_d(state, s):
         if state.allowed[i]:
             free = 1.0 - held_blocks(state, i) / state.seen_pool[i].capacity
             short = (most - state.seen[i].n_waiting) / (most - fewest) if most > fewest else 1.0
-            state.score[i] = parameter[0] * state.score[i] + parameter[1] * free + parameter[2] * short
+            state.score[i] = prefix_weight * state.score[i] + kv_utilization_weight * free + queue_weight * short
     return _random_best(state)
 
 

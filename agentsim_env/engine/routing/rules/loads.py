@@ -4,7 +4,6 @@ import math
 
 from agentsim_env.engine.batch.look import freshen, turns
 from agentsim_env.engine.core.chance import chance
-from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 
@@ -90,7 +89,7 @@ def power_of_two(state, s):
 
 
 @compiled
-def weighted_load(state, s):
+def weighted_load(state, s, waiting_weight=4.0):
     """Smallest (weight * waiting + running) / max_num_seqs, looking first behind where the last turn went.
 
     vLLM's data-parallel balancing as AgentServeSim has it (`LOAD`, its default): waiting turns count four times.
@@ -101,7 +100,7 @@ def weighted_load(state, s):
         i = (_last_sent(state, s) + 1 + k) % n
         if state.allowed[i]:
             seen = state.seen[i]
-            load = (state.parameter[ROUTE_TURN, 0] * seen.n_waiting + seen.n_running) / seen.max_num_seqs
+            load = (waiting_weight * seen.n_waiting + seen.n_running) / seen.max_num_seqs
             if best == NONE or load < least:
                 best, least = i, load
     return best

@@ -2,7 +2,6 @@
 
 from agentsim_env.engine.batch.forecast import decode_step_s
 from agentsim_env.engine.batch.look import find_sent, freshen, highest_score, mean_output_tokens, turns
-from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.latency.recently_sent import recent_prefill_s
@@ -44,7 +43,7 @@ def _owner(state, matched_blocks, output_tokens):
 
 
 @compiled
-def preble(state, s):
+def preble(state, s, rebalance_ratio=1.5, rebalance_after=50.0):
     """If less of the prompt is unmatched than matched, exploit: an owner of the match. Else explore: the least load.
 
     Preble (ICLR'25), `multi_node/global_scheduler_with_time.py`. The match is in the router's own tree of what it sent
@@ -64,7 +63,7 @@ def preble(state, s):
     if state.turn[state.slot[s].turn].prompt_tokens - matched_tokens >= matched_tokens:
         return low
     owner = _owner(state, matched_blocks, output_tokens)
-    settled = state.world[0].routed >= state.parameter[ROUTE_TURN, 1] * len(state.allowed)
-    if settled and owner == high and most_s > state.parameter[ROUTE_TURN, 0] * least_s:
+    settled = state.world[0].routed >= rebalance_after * len(state.allowed)
+    if settled and owner == high and most_s > rebalance_ratio * least_s:
         return low
     return owner

@@ -1,7 +1,6 @@
 """Routing by program: a turn goes where its program's context is, within limits."""
 
 from agentsim_env.engine.batch.look import cached_tokens, find_cached, freshen, turns
-from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.routing.rules.loads import least_loaded
@@ -9,10 +8,10 @@ from agentsim_env.engine.routing.saga_load import load
 
 
 @compiled
-def session_affinity(state, s):
+def session_affinity(state, s, capacity_limit=64.0):
     """The program's home while it has fewer turns than `capacity_limit`, else the least loaded (AgentServeSim)."""
     home = state.program_run[state.slot[s].program].home
-    if home != NONE and state.allowed[home] and turns(state, home) < state.parameter[ROUTE_TURN, 0]:
+    if home != NONE and state.allowed[home] and turns(state, home) < capacity_limit:
         return home
     return least_loaded(state, s)
 
@@ -28,14 +27,13 @@ def _first_long_home(state, s, short_tokens):
 
 
 @compiled
-def autellix(state, s):
+def autellix(state, s, short_prompt_tokens=2048.0):
     """A short prompt goes to the fewest turns, a long one to where the program's first long prompt went.
 
     Autellix (NSDI'26), load balancer; `short_prompt_tokens` is its 2,048. AgentServeSim's port homes a program as here.
     """
-    short_tokens = state.parameter[ROUTE_TURN, 0]
-    if state.turn[state.slot[s].turn].prompt_tokens > short_tokens:
-        home = _first_long_home(state, s, short_tokens)
+    if state.turn[state.slot[s].turn].prompt_tokens > short_prompt_tokens:
+        home = _first_long_home(state, s, short_prompt_tokens)
         if home != NONE and state.allowed[home]:
             return home
     return least_loaded(state, s)
@@ -56,7 +54,7 @@ def _caches_session(state, s, home):
 
 
 @compiled
-def saga(state, s):
+def saga(state, s, affinity_limit=0.8):
     """The home while it caches the session and its load is below `affinity_limit`, else the least load.
 
     SAGA (HPDC'26) section 5.2; instances without a queue steal waiting turns, see `rules/steal.py`. A session counts as
@@ -65,12 +63,7 @@ def saga(state, s):
     """
     freshen(state)
     home = state.program_run[state.slot[s].program].home
-    if (
-        home != NONE
-        and state.allowed[home]
-        and load(state, home) < state.parameter[ROUTE_TURN, 0]
-        and _caches_session(state, s, home)
-    ):
+    if home != NONE and state.allowed[home] and load(state, home) < affinity_limit and _caches_session(state, s, home):
         return home
     best, least = NONE, 0.0
     for i in range(len(state.allowed)):

@@ -19,12 +19,10 @@ SCHEDULE_RULES: dict[str, Rule] = {
     "least_uncached": Rule(least_uncached),
     "plas": Rule(plas),
     "atlas": Rule(atlas, needs_paths=True),
-    "autellix_mlfq": Rule(
-        autellix_mlfq, {"queues": 4.0, "first_quantum_s": 1.0, "quantum_growth": 2.0, "starvation_ratio": 5.0}
-    ),
-    "saga_fair": Rule(saga_fair, {"least_slack_s": 1.0, "most_slack_s": 600.0}),
+    "autellix_mlfq": Rule(autellix_mlfq),
+    "saga_fair": Rule(saga_fair),
     "continuum": Rule(continuum),
-    "gate": Rule(gate, {"utilisation_limit": 0.9, "most_tokens": 10_000.0}),
+    "gate": Rule(gate),
     "oracle_srpt": Rule(oracle_srpt, oracle=True),
 }
 

@@ -1,6 +1,5 @@
 """Least attained service of programs (Autellix, NSDI'26, section 4)."""
 
-from agentsim_env.engine.core.decisions import SCHEDULE_TURN
 from agentsim_env.engine.scheduling.rules.lowest import lowest
 
 
@@ -20,7 +19,7 @@ def atlas(state, i, s):
 
 
 @lowest
-def autellix_mlfq(state, i, s):
+def autellix_mlfq(state, i, s, queues=4.0, first_quantum_s=1.0, quantum_growth=2.0, starvation_ratio=5.0):
     """PLAS in `queues` queues with quanta q, q g, q g^2 ...: a program moves down when it has used up its quanta.
 
     It is back in the first queue while its wait is `starvation_ratio` times its service (anti-starvation, W / T >=
@@ -31,13 +30,13 @@ def autellix_mlfq(state, i, s):
     slot = state.slot[s]
     run = state.program_run[slot.program]
     waited_s = run.wait_s + state.world[0].now_s - state.turn_run[slot.turn].ready_s
-    if waited_s >= state.parameter[SCHEDULE_TURN, 3] * run.service_s:
+    if waited_s >= starvation_ratio * run.service_s:
         return 0
-    quantum_s = state.parameter[SCHEDULE_TURN, 1]
+    quantum_s = first_quantum_s
     spent_s = quantum_s
     level = 0
-    while level < state.parameter[SCHEDULE_TURN, 0] - 1 and run.service_s >= spent_s:
-        quantum_s *= state.parameter[SCHEDULE_TURN, 2]
+    while level < queues - 1 and run.service_s >= spent_s:
+        quantum_s *= quantum_growth
         spent_s += quantum_s
         level += 1
     return level

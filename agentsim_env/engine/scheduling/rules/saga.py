@@ -1,6 +1,5 @@
 """Agent Fair Share between tenants (SAGA, HPDC'26)."""
 
-from agentsim_env.engine.core.decisions import SCHEDULE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE
@@ -17,19 +16,19 @@ def _remaining_s(state, p):
 
 
 @compiled
-def _add_urgencies(state, s):
+def _add_urgencies(state, s, least_slack_s, most_slack_s):
     """Add each turn of a list that begins with `s` to the urgency of its tenant."""
     now_s = state.world[0].now_s
     while s != NONE:
         p = state.slot[s].program
-        slack_s = min(state.program[p].deadline_s - now_s, state.parameter[SCHEDULE_TURN, 1])
-        slack_s = max(slack_s, state.parameter[SCHEDULE_TURN, 0])
+        slack_s = min(state.program[p].deadline_s - now_s, most_slack_s)
+        slack_s = max(slack_s, least_slack_s)
         state.tenant[state.program[p].tenant].urgency += _remaining_s(state, p) / slack_s
         s = state.slot[s].next
 
 
 @compiled
-def saga_fair(state, i):
+def saga_fair(state, i, least_slack_s=1.0, most_slack_s=600.0):
     """A turn of the tenant whose service is smallest for its share; within a tenant the earliest deadline.
 
     The share of a tenant is proportional to the sum, over its turns that wait or run on the instance, of (service that
@@ -39,8 +38,8 @@ def saga_fair(state, i):
     """
     for k in range(len(state.tenant)):
         state.tenant[k].urgency = 0.0
-    _add_urgencies(state, state.instance[i].waiting_head)
-    _add_urgencies(state, state.instance[i].running_head)
+    _add_urgencies(state, state.instance[i].waiting_head, least_slack_s, most_slack_s)
+    _add_urgencies(state, state.instance[i].running_head, least_slack_s, most_slack_s)
     best, least_s, earliest_s = NONE, 0.0, 0.0
     s = first_ready(state, i)
     while s != NONE:

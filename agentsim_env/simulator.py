@@ -7,21 +7,7 @@ import numpy as np
 
 from agentsim_env.actions import ActionError, whole_number
 from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.core.decisions import (
-    ENDED,
-    EVICT_KV,
-    KINDS,
-    MORE_ANSWERS,
-    OPEN_KINDS,
-    PAUSED,
-    PIN,
-    PREFETCH_KV,
-    RETAIN_KV,
-    ROUTE_TURN,
-    STUCK,
-    TARGETS,
-    TRUNCATED,
-)
+from agentsim_env.engine.core.decisions import DECISIONS, ENDED, KINDS, PAUSED, STUCK, TRUNCATED, Kind
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.limits import longest_context_tokens
@@ -135,8 +121,8 @@ class Simulator:
         if isinstance(agent_kinds, str):
             raise ScenarioError(f"agent_kinds: {agent_kinds!r} is a text: give a list, as in [{agent_kinds!r}]")
         for kind in agent_kinds:
-            if kind not in OPEN_KINDS:
-                raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(OPEN_KINDS)}")
+            if kind not in KINDS:
+                raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(KINDS)}")
         wasted = self.scenario.reward.terms.get("wasted_token_seconds", 0.0)
         self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds), token_seconds or wasted > 0.0)
         self._planned_s = max(
@@ -262,25 +248,21 @@ class Simulator:
             left = f"{programs_left(self.state)} programs to go"
             raise SimulationError(f"the clock has come to its end at {LONGEST_S:g} s, with {left}")
 
+    @property
+    def _kind(self) -> Kind:
+        """The kind of the pending decision."""
+        return DECISIONS[KINDS[self.asked]]
+
     def _mask(self) -> np.ndarray:
         """Legal answers to the pending decision."""
-        kind = KINDS[self.asked]
-        if kind == "route_turn":
-            return np.array(self.state.allowed, bool)
-        if kind == "admit_program":
-            return np.array(self.state.option[:3], bool)
-        if kind == "retain_kv":
-            return np.array(self.state.option[: PIN + len(self.state.pin_grid_s)], bool)
-        if kind == "evict_kv":
-            return np.array(self.state.option[: TARGETS * len(self.state.candidate)], bool)
-        n = len(self.state.candidate) + MORE_ANSWERS.get(kind, 0)
-        return np.array(self.state.option[:n], bool)
+        legal = getattr(self.state, self._kind.mask)
+        return np.array(legal[: self._kind.answers(self.blueprint)], bool)
 
     def _decision(self) -> Decision:
         world, state = self.state.world[0], self.state
         slot = int(world["asked_slot"])
         turn = NONE if slot == NONE else int(state.slot["turn"][slot])
-        if self.asked == RETAIN_KV:
+        if self._kind.about == "ended_turn":
             turn = int(state.ended[world["next_ended"]])
         return Decision(
             kind=KINDS[self.asked],
@@ -296,12 +278,12 @@ class Simulator:
     def _candidates(self) -> np.ndarray:
         """Turns or segments that the pending decision is about to choose from."""
         state = self.state
-        if self.asked == ROUTE_TURN:
-            return np.zeros(0, "i4")
-        candidates = state.candidate[: state.world["n_candidates"][0]]
-        if self.asked == PREFETCH_KV:
-            return candidates.copy()
-        return state.resident["segment"][candidates] if self.asked == EVICT_KV else state.slot["turn"][candidates]
+        rows = state.candidate[: state.world["n_candidates"][0]]
+        if self._kind.candidates == "slot":
+            return state.slot["turn"][rows]
+        if self._kind.candidates == "resident":
+            return state.resident["segment"][rows]
+        return rows.copy()
 
     @property
     def truncated(self) -> bool:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from agentsim_env.engine.build import DEFAULT_RULES, STEAL_PERIOD_S, Blueprint
+from agentsim_env.engine.build import STEAL_PERIOD_S, Blueprint
+from agentsim_env.engine.core.decisions import DECISIONS
 from agentsim_env.engine.tables import TABLES
 from agentsim_env.limits import MOST_TICKS
 from agentsim_env.scenario import ScenarioError
@@ -40,12 +41,11 @@ def tick_periods(blueprint: Blueprint) -> dict[str, float]:
         periods["cluster.view_delay_s"] = blueprint.view_period_s
     if TABLES["route_turn"][blueprint.rule_of("route_turn")].steals:
         periods[f"the period of rules.route_turn {blueprint.rule_of('route_turn')}"] = STEAL_PERIOD_S
-    for kind in ("admit_program", "retain_kv", "prefetch_kv"):
-        rule = blueprint.rule_of(kind)
+    for kind, row in DECISIONS.items():
         own = blueprint.parameters_of(kind).get("period_s")
         if own is not None:
             periods[f"rules.rule_params.{kind}.period_s"] = own
-        elif kind != "retain_kv" and (rule != DEFAULT_RULES[kind] or kind in blueprint.open_kinds):
+        elif row.control_ticks and (blueprint.rule_of(kind) != row.default or kind in blueprint.open_kinds):
             periods["decisions.control_period_s"] = blueprint.control_period_s
     return periods
 

@@ -150,5 +150,5 @@ def _observe_cluster(state, row, at):
     row[at + 14] = squash(world.done_service_s / max(1, world.n_done), 60.0)
 
 
-ADMIT_PROGRAM = question("admit_program", FEATURES, lambda _: N_ANSWERS, observe, __file__)
+ADMIT_PROGRAM = question("admit_program", FEATURES, observe, __file__)
 """Admit, hold, reject."""

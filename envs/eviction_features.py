@@ -116,5 +116,5 @@ def _observe_owner(state, i, p, row):
     row[RETURN] = return_s
 
 
-EVICT_KV = question("evict_kv", FEATURES, lambda simulator: TARGETS * simulator.blueprint.candidates, observe, __file__)
+EVICT_KV = question("evict_kv", FEATURES, observe, __file__)
 """One answer a candidate and place that it could go to."""

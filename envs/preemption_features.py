@@ -73,5 +73,5 @@ def _observe_turn(state, i, s, row):
     row[11] = squash(prefill_s(state, i, context, 0), 0.3)
 
 
-PREEMPT_TURN = question("preempt_turn", FEATURES, lambda simulator: simulator.blueprint.candidates, observe, __file__)
+PREEMPT_TURN = question("preempt_turn", FEATURES, observe, __file__)
 """One answer a candidate."""

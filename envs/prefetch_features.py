@@ -90,5 +90,5 @@ def _observe_subject(state, i, t, row):
     row[17] = min(1.0, max(0, missing - free_blocks(state, i)) / state.pool[i].capacity)
 
 
-PREFETCH_KV = question("prefetch_kv", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, __file__)
+PREFETCH_KV = question("prefetch_kv", FEATURES, observe, __file__)
 """One answer a candidate, and one to bring up nothing."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.core.decisions import KINDS, PAUSED, ROUTE_TURN
+from agentsim_env.engine.core.decisions import DECISIONS, KINDS, PAUSED
 from agentsim_env.engine.core.jit import COMPILED, entry, written_out
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import State
@@ -21,7 +21,6 @@ class Question(NamedTuple):
     Attributes:
         kind: Kind of decision.
         features: Names of the columns. Features of different kinds that have the same name mean the same.
-        count_answers: How many answers such a decision has on a simulator's cluster.
         observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
             is pending. At the time limit none is: what is about its turn, its program or a candidate is 0 then.
         observe_at: The same for a call from Python, `(handle of the state, table)`.
@@ -30,7 +29,6 @@ class Question(NamedTuple):
 
     kind: str
     features: tuple[str, ...]
-    count_answers: Callable[[Simulator], int]
     observe: Callable[..., None]
     observe_at: Callable[[np.ndarray, np.ndarray], None]
     play_at: Callable[..., tuple[int, float, float]]
@@ -40,9 +38,13 @@ class Question(NamedTuple):
         """Number of the kind."""
         return KINDS.index(self.kind)
 
+    def count_answers(self, simulator: Simulator) -> int:
+        """How many answers such a decision has on a simulator's cluster, legal ones and others."""
+        return DECISIONS[self.kind].answers(simulator.blueprint)
+
     def mask(self, state: State, n: int) -> np.ndarray:
         """Which of the `n` answers are legal, `uint8 [n]`: a view."""
-        return state.allowed if self.kind == KINDS[ROUTE_TURN] else state.option[:n]
+        return getattr(state, DECISIONS[self.kind].mask)[:n]
 
     def fill(self, core: Core, table: np.ndarray) -> None:
         """Fill the table for the decision that is pending."""
@@ -99,7 +101,6 @@ def play_at(table, books, action, seen, legal):
 def question(
     kind: str,
     features: tuple[str, ...],
-    count_answers: Callable[[Simulator], int],
     observe: Callable[..., None],
     file: str,
 ) -> Question:
@@ -107,4 +108,4 @@ def question(
     made = written_out(
         _ENTRIES, file, observe=observe, bind=bind, play_on=play_on, as_table=as_table, is_shown=is_shown
     )
-    return Question(kind, features, count_answers, observe, entry(made["observe_at"]), entry(made["play_at"]))
+    return Question(kind, features, observe, entry(made["observe_at"]), entry(made["play_at"]))

@@ -132,7 +132,5 @@ def _observe_program(state, t, i, out, at):
     out[at + 8] = squash(mean_wait_s(state), 10.0)
 
 
-RETAIN_KV = question(
-    "retain_kv", FEATURES, lambda simulator: PIN + len(simulator.blueprint.pin_grid_s), observe, __file__
-)
+RETAIN_KV = question("retain_kv", FEATURES, observe, __file__)
 """Leave, drop, to DRAM, to CXL, and a pin for each time of the grid."""

@@ -137,5 +137,5 @@ def _observe_instances(state, home, tokens, most, moved, out):
         row[AT_CLUSTER + 1] = locked / n
 
 
-ROUTE_TURN = question("route_turn", FEATURES, lambda simulator: len(simulator.engines), observe, __file__)
+ROUTE_TURN = question("route_turn", FEATURES, observe, __file__)
 """One answer an instance."""

@@ -114,7 +114,5 @@ def _observe_turn(state, i, s, uncached, row):
     row[17] = squash(ceil_blocks(uncached, size) / max(1, available_blocks(state, i)), 1.0)
 
 
-SCHEDULE_TURN = question(
-    "schedule_turn", FEATURES, lambda simulator: simulator.blueprint.candidates + 1, observe, __file__
-)
+SCHEDULE_TURN = question("schedule_turn", FEATURES, observe, __file__)
 """One answer a candidate, and one to hold all of them back."""

@@ -273,10 +273,6 @@ def test_rules_replace_the_scenarios() -> None:
         ({"rules": {"route_turns": "round_robin"}}, "route_turns"),
         ({"agent_kinds": "route_turn"}, r"agent_kinds: 'route_turn' is a text: give a list, as in \['route_turn'\]"),
         ({"agent_kinds": ("route_turns",)}, "'route_turns' is not open to agents; open are: admit_program, route_turn"),
-        (
-            {"agent_kinds": ("set_prefill_budget",)},
-            "'set_prefill_budget' is not open to agents; open are: admit_program, route_turn",
-        ),
         ({"scenario": "coding_agent"}, "coding_agents"),
     ],
 )

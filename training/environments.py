@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from agentsim_env import registration
 from agentsim_env.agents.rule import SCENARIO_RULES
-from agentsim_env.engine.core.decisions import OPEN_KINDS
+from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -30,15 +31,16 @@ class Environment(NamedTuple):
         return getattr(scenario.rules, self.kinds[0]) if len(self.kinds) == 1 else SCENARIO_RULES
 
 
+def _kinds_of(identifier: str) -> tuple[str, ...]:
+    """The kind that has this environment; one that is no kind's own puts all of them."""
+    return tuple(kind for kind, row in DECISIONS.items() if row.environment == identifier) or KINDS
+
+
 ENVIRONMENTS: Mapping[str, Environment] = {
-    "routing": Environment("AgentSim/Routing-v0", ("route_turn",)),
-    "admission": Environment("AgentSim/Admission-v0", ("admit_program",)),
-    "scheduling": Environment("AgentSim/Scheduling-v0", ("schedule_turn",)),
-    "retention": Environment("AgentSim/Retention-v0", ("retain_kv",)),
-    "eviction": Environment("AgentSim/Eviction-v0", ("evict_kv",)),
-    "prefetch": Environment("AgentSim/Prefetch-v0", ("prefetch_kv",)),
-    "joint": Environment("AgentSim/Joint-v0", OPEN_KINDS),
+    identifier.removeprefix("AgentSim/").partition("-v")[0].lower(): Environment(identifier, _kinds_of(identifier))
+    for identifier in registration.ENVIRONMENTS
 }
+"""By what stands between `AgentSim/` and the version in their ids."""
 
 
 def find_environment(name: str) -> Environment:

@@ -15,5 +15,5 @@
 * `loads`: what comes up again, for a turn that waits or ahead of its use, and the rules for that
 
 `build` makes a state of programs and a blueprint, `loop` runs it, `settle` orders the decisions of a moment, `entry` is
-what Python calls; `tables` lists the rules, `mechanisms` what shows that one of them has done something.
+what Python calls; `tables` lists the rules of every kind of decision.
 """

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from agentsim_env.engine.core import events
-from agentsim_env.engine.core.decisions import KINDS, TARGETS
+from agentsim_env.engine.core.decisions import DECISIONS, KINDS, TARGETS
 from agentsim_env.engine.core.jit import COMPILED
 from agentsim_env.engine.core.state import (
     AHEAD_RUN,
@@ -236,7 +236,7 @@ class Blueprint:
 
     def rule_of(self, kind: str) -> str:
         """Name of the rule that answers a kind of decision."""
-        return self.rules.get(kind, DEFAULT_RULES[kind])
+        return self.rules.get(kind, DECISIONS[kind].default)
 
     def _rule_number(self, kind: str) -> int:
         return RULES[kind].index(self.rule_of(kind))
@@ -252,9 +252,8 @@ class Blueprint:
     def _parameter_rows(self) -> np.ndarray:
         rows = np.zeros((len(KINDS), MOST_PARAMETERS))
         for k, kind in enumerate(KINDS):
-            if kind in TABLES:
-                values = self.parameters_of(kind)
-                rows[k, : len(values)] = list(values.values())
+            values = self.parameters_of(kind)
+            rows[k, : len(values)] = list(values.values())
         return rows
 
     def state(self, programs: Programs, faults: np.ndarray | Faults | None = None, seed: int = 0) -> State:
@@ -299,7 +298,7 @@ class Blueprint:
         world["keep_tree"] = route.needs_tree
         world["has_links"] = len(link) > 0
         world["serialized"] = self.serialized
-        is_asked = self.rule_of("prefetch_kv") != DEFAULT_RULES["prefetch_kv"] or "prefetch_kv" in self.open_kinds
+        is_asked = self.rule_of("prefetch_kv") != DECISIONS["prefetch_kv"].default or "prefetch_kv" in self.open_kinds
         world["prefetches"] = bool(self.tiers) and is_asked
         world["write_policy"] = self.write_policy if self.tiers else NO_COPIES
         world["n_events"] = len(events_at)
@@ -400,14 +399,14 @@ class Blueprint:
         world["admission_period_s"] = admission.get("period_s", self.control_period_s)
         world["prefetch_period_s"] = self.parameters_of("prefetch_kv").get("period_s", self.control_period_s)
         world["window"] = admission.get("first_window", 0.0)
-        world["retains"] = self.rule_of("retain_kv") != DEFAULT_RULES["retain_kv"] or "retain_kv" in self.open_kinds
+        world["retains"] = self.rule_of("retain_kv") != DECISIONS["retain_kv"].default or "retain_kv" in self.open_kinds
         retention = self.parameters_of("retain_kv")
         world["firm_pins"] = retention.get("firm", 0.0) != 0.0
         world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
         world["retains_again"] = TABLES["retain_kv"][self.rule_of("retain_kv")].asked_again
         world["retain_period_s"] = retention.get("period_s", self.control_period_s)
         world["n_pin_times"] = len(self.pin_grid_s)
-        by_age = self.rule_of("evict_kv") == DEFAULT_RULES["evict_kv"] and "evict_kv" not in self.open_kinds
+        by_age = self.rule_of("evict_kv") == DECISIONS["evict_kv"].default and "evict_kv" not in self.open_kinds
         moves = any(np.any(np.asarray(tier.down_bytes_per_s) > 0) for tier in self.tiers)
         writes_back = moves and self.write_policy == WRITE_BACK
         world["timed_eviction"] = not by_age or self.whole_objects or writes_back
@@ -519,19 +518,6 @@ OTHER_ANSWERS = 32
 
 STEAL_PERIOD_S = 0.1
 """How often idle instances look for work to steal (SAGA observes each 0.1 s)."""
-
-DEFAULT_RULES: dict[str, str] = {
-    "admit_program": "admit",
-    "route_turn": "least_loaded",
-    "schedule_turn": "fcfs",
-    "retain_kv": "leave",
-    "evict_kv": "lru",
-    "preempt_turn": "last_admitted",
-    "prefetch_kv": "none",
-    "set_prefill_budget": "static",
-}
-"""The rule of each decision kind where a scenario names none."""
-
 
 _LARGE_BYTES = 1 << 20
 

@@ -1,16 +1,13 @@
 """What is decided at one moment, in which order, and what the rules would answer; docs/semantics.md has the order."""
 
-from agentsim_env.engine.admission.admission import admissions, rule_for_program
+from collections.abc import Callable
+from typing import Any
+
+from agentsim_env.engine.admission.admission import admissions, default_admission
 from agentsim_env.engine.core.component import NUMBER, component
-from agentsim_env.engine.core.decisions import (
-    ADMIT_PROGRAM,
-    EVICT_KV,
-    PREEMPT_TURN,
-    PREFETCH_KV,
-    RETAIN_KV,
-    SCHEDULE_TURN,
-)
+from agentsim_env.engine.core.decisions import KINDS
 from agentsim_env.engine.core.lists import leave_to_plan
+from agentsim_env.engine.core.rule import choice
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.eviction.victims import default_eviction
 from agentsim_env.engine.iteration.plan import plan
@@ -55,20 +52,21 @@ def settle(state):
     return NONE
 
 
+DEFAULT_ANSWERS: dict[str, Callable[..., Any]] = {
+    "admit_program": default_admission,
+    "route_turn": default_instance,
+    "schedule_turn": default_turn,
+    "retain_kv": default_retention,
+    "evict_kv": default_eviction,
+    "preempt_turn": default_victim,
+    "prefetch_kv": default_subject,
+}
+"""What the scenario's rule answers to the pending decision, by its kind; asking changes nothing that matters."""
+
+_default_answer = choice([DEFAULT_ANSWERS[kind] for kind in KINDS], __file__)
+
+
 @component(NUMBER)
 def asked_rule(state):
-    """What the scenario's rule answers to the pending decision; asking changes nothing that matters."""
-    asked = state.world[0].asked
-    if asked == ADMIT_PROGRAM:
-        return rule_for_program(state, state.world[0].asked_program)
-    if asked == SCHEDULE_TURN:
-        return default_turn(state)
-    if asked == PREEMPT_TURN:
-        return default_victim(state)
-    if asked == RETAIN_KV:
-        return default_retention(state)
-    if asked == EVICT_KV:
-        return default_eviction(state)
-    if asked == PREFETCH_KV:
-        return default_subject(state)
-    return default_instance(state)
+    """What the scenario's rule answers to the pending decision."""
+    return _default_answer(state, state.world[0].asked)

@@ -1,39 +1,27 @@
-"""The tables of all rules, by kind of decision."""
+"""The rules of every kind of decision, found from the rows of the kinds."""
 
-from agentsim_env.engine.admission.rules import ADMIT_RULES
+from pkgutil import resolve_name
+
+from agentsim_env.engine.core.decisions import DECISIONS
 from agentsim_env.engine.core.rule import Rule
-from agentsim_env.engine.eviction.rules import EVICT_RULES
-from agentsim_env.engine.loads.rules import PREFETCH_RULES
-from agentsim_env.engine.retention.rules import RETAIN_RULES
-from agentsim_env.engine.routing.rules import ROUTE_RULES
-from agentsim_env.engine.scheduling.preempt import PREEMPT_RULES
-from agentsim_env.engine.scheduling.rules import SCHEDULE_RULES
 
-TABLES: dict[str, dict[str, Rule]] = {
-    "admit_program": ADMIT_RULES,
-    "route_turn": ROUTE_RULES,
-    "schedule_turn": SCHEDULE_RULES,
-    "retain_kv": RETAIN_RULES,
-    "evict_kv": EVICT_RULES,
-    "preempt_turn": PREEMPT_RULES,
-    "prefetch_kv": PREFETCH_RULES,
-}
-"""The rules of each decision kind that has more than one."""
+TABLES: dict[str, dict[str, Rule]] = {kind: resolve_name(row.rules) for kind, row in DECISIONS.items()}
+"""The rules of each decision kind by name."""
 
-RULES: dict[str, tuple[str, ...]] = {
-    "admit_program": tuple(ADMIT_RULES),
-    "route_turn": tuple(ROUTE_RULES),
-    "schedule_turn": tuple(SCHEDULE_RULES),
-    "retain_kv": tuple(RETAIN_RULES),
-    "evict_kv": tuple(EVICT_RULES),
-    "preempt_turn": tuple(PREEMPT_RULES),
-    "prefetch_kv": tuple(PREFETCH_RULES),
-    "set_prefill_budget": ("static",),
-}
+RULES: dict[str, tuple[str, ...]] = {kind: tuple(table) for kind, table in TABLES.items()}
 """Names of the rules of each decision kind."""
 
 RULE_PARAMS: dict[str, dict[str, dict[str, float]]] = {
-    kind: {name: dict(TABLES[kind][name].parameters) if kind in TABLES else {} for name in names}
-    for kind, names in RULES.items()
+    kind: {name: row.parameters for name, row in table.items()} for kind, table in TABLES.items()
 }
 """Parameters of each rule with their defaults."""
+
+
+def shown_by(kind: str, rule: str) -> tuple[str, ...]:
+    """Counters of which one at least is above 0 if the rule's mechanism has fired; none for a rule without one.
+
+    A run in which none of them has moved is a run without the rule: its report says so.
+    """
+    if rule == DECISIONS[kind].default:
+        return ()
+    return TABLES[kind][rule].shown_by or DECISIONS[kind].shown_by

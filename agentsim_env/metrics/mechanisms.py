@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from agentsim_env.engine.mechanisms import shown_by
+from agentsim_env.engine.tables import shown_by
 
 if TYPE_CHECKING:
     from agentsim_env.metrics.records import Records

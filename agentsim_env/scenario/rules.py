@@ -1,22 +1,13 @@
 """The rule that answers each kind of decision, unless an agent does."""
 
-from pydantic import Field, ValidationInfo, field_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from agentsim_env.limits import LARGEST, LONGEST_S, SHORTEST_PERIOD_S, SMALLEST
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.base import Part, Text
 from agentsim_env.scenario.problems import not_allowed, not_known
-
-KINDS = (
-    "admit_program",
-    "route_turn",
-    "schedule_turn",
-    "retain_kv",
-    "evict_kv",
-    "preempt_turn",
-    "prefetch_kv",
-    "set_prefill_budget",
-)
 
 PARAMETER_RANGES: dict[str, tuple[float, float, str]] = {
     "period_s": (SHORTEST_PERIOD_S, LONGEST_S, "seconds until the rule is asked again; an iteration takes as long"),
@@ -33,43 +24,43 @@ PARAMETER_RANGE = (0.0, LARGEST, "sums of larger numbers lose what is added")
 """The same for all others."""
 
 
+def _known(rule: str, info: ValidationInfo) -> str:
+    allowed = registries.rules(str(info.field_name))
+    if rule not in allowed:
+        raise not_known("rule", rule, allowed)
+    return rule
+
+
+RuleName = Annotated[Text, AfterValidator(_known)]
+"""A rule for the kind of decision that the field is named for."""
+
+
 class Rules(Part):
     """One rule for each kind of decision, by name, and their parameters."""
 
-    admit_program: Text = "admit"
+    admit_program: RuleName = "admit"
     """A program arrives, or is held and could start: admit, hold or reject it."""
 
-    route_turn: Text = "least_loaded"
+    route_turn: RuleName = "least_loaded"
     """A turn is ready: on which instance it runs."""
 
-    schedule_turn: Text = "fcfs"
+    schedule_turn: RuleName = "fcfs"
     """An instance could take one more turn into its batch: which one."""
 
-    retain_kv: Text = "leave"
+    retain_kv: RuleName = "leave"
     """A turn ends and a gap follows: what becomes of its KV."""
 
-    evict_kv: Text = "lru"
+    evict_kv: RuleName = "lru"
     """Blocks are needed: which idle KV goes."""
 
-    preempt_turn: Text = "last_admitted"
+    preempt_turn: RuleName = "last_admitted"
     """A running turn cannot grow and nothing idle is left: which running turn goes back to the queue."""
 
-    prefetch_kv: Text = "none"
+    prefetch_kv: RuleName = "none"
     """Something could be moved up ahead of its use: what, if anything."""
-
-    set_prefill_budget: Text = "static"
-    """A control tick of an instance: how prefills and decodes share it."""
 
     rule_params: dict[str, dict[str, float]] = Field(default={})
     """Parameters of the rules, by kind of decision; what is not given keeps the rule's default."""
-
-    @field_validator(*KINDS)
-    @classmethod
-    def _rule_exists(cls, rule: str, info: ValidationInfo) -> str:
-        allowed = registries.rules(str(info.field_name))
-        if rule not in allowed:
-            raise not_known("rule", rule, allowed)
-        return rule
 
     @field_validator("rule_params")
     @classmethod
@@ -100,3 +91,7 @@ def _check_params(kind: str, rule: str, params: dict[str, float]) -> None:
         least, most, reason = PARAMETER_RANGES.get(name, PARAMETER_RANGE)
         if not least <= value <= most:
             raise not_allowed(f"must be from {least:g} to {most:g}: {reason}", value, [kind, name])
+
+
+KINDS: tuple[str, ...] = tuple(name for name in Rules.model_fields if name != "rule_params")
+"""The kinds of decision."""

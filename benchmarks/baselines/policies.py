@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from agentsim_env.engine.tables import RULES, TABLES
+from agentsim_env.engine.core.decisions import DECISIONS
+from agentsim_env.engine.tables import TABLES
 from agentsim_env.scenario import Scenario, bundles, load_scenario
 from agentsim_env.scenario.bundle import STOCK, bundle_of
 
-KINDS = ("admit_program", "schedule_turn", "retain_kv", "evict_kv", "preempt_turn", "prefetch_kv")
+KINDS = tuple(kind for kind in DECISIONS if kind != "route_turn")
 """Kinds whose rules are policies by themselves. Routers have a page of their own."""
 
 
@@ -39,10 +40,9 @@ def policies() -> list[Policy]:
     found = [Policy(name, "bundle", name, {}, False) for name in listed]
     stock = load_scenario("coding_agents", {"rules.bundle": STOCK}).rules
     for kind in KINDS:
-        for rule in RULES[kind]:
+        for rule, row in TABLES[kind].items():
             single = stock.model_copy(update={kind: rule})
             # What a bundle has already, stock among them, is not run twice.
             if bundle_of(single) is None:
-                oracle = kind in TABLES and TABLES[kind][rule].oracle
-                found.append(Policy(f"{kind}: {rule}", kind, STOCK, {kind: rule}, oracle))
+                found.append(Policy(f"{kind}: {rule}", kind, STOCK, {kind: rule}, row.oracle))
     return found

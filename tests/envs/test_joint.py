@@ -10,7 +10,7 @@ import pytest
 from agentsim_env import Scenario, Simulator
 from agentsim_env.agents import RuleAgent, candidates_of
 from agentsim_env.agents.protocol import bind
-from agentsim_env.engine.core.decisions import OPEN_KINDS
+from agentsim_env.engine.core.decisions import KINDS
 from agentsim_env.envs.admission import AdmissionEnv
 from agentsim_env.envs.decision_env import DecisionEnv, KindEnv
 from agentsim_env.envs.eviction import EvictionEnv
@@ -42,7 +42,7 @@ def same_times(one: Simulator, other: Simulator) -> bool:
 
 
 def test_every_open_kind_is_there() -> None:
-    assert set(QUESTIONS) == set(OPEN_KINDS)
+    assert set(QUESTIONS) == set(KINDS)
     assert JointEnv(tight()).kinds == tuple(QUESTIONS)
     assert {single.question.kind for single in SINGLE} <= set(QUESTIONS)
 
@@ -88,7 +88,7 @@ def test_of_one_kind_it_is_that_kinds_environment(single: type[KindEnv]) -> None
 
 
 def test_the_simulator_with_the_same_decisions_leaves_the_same_records() -> None:
-    simulator = Simulator(tight(), agent_kinds=OPEN_KINDS)
+    simulator = Simulator(tight(), agent_kinds=KINDS)
     simulator.reset(seed=6)
     actions = answer_at_random(simulator, np.random.default_rng(0))
     env = JointEnv(tight())
@@ -100,7 +100,7 @@ def test_the_simulator_with_the_same_decisions_leaves_the_same_records() -> None
         _, reward, *_, info = env.step(action)
         rewards.append(reward)
     assert "decision_kind" not in info
-    assert kinds == set(OPEN_KINDS)
+    assert kinds == set(KINDS)
     assert env.simulator.records().content_hash() == simulator.records().content_hash()
     assert np.sum(rewards) == pytest.approx(episode_return(simulator), abs=1e-9)
 

@@ -8,7 +8,7 @@ import pytest
 
 from agentsim_env import Simulator
 from agentsim_env.actions import ActionError
-from agentsim_env.engine.core.decisions import OPEN_KINDS
+from agentsim_env.engine.core.decisions import KINDS
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.joint import JointEnv
 from agentsim_env.envs.rewards import episode_return
@@ -82,7 +82,7 @@ def test_it_is_the_joint_environment(agents: str) -> None:
 
 def test_agents_are_kinds_or_instances() -> None:
     assert make("kinds").possible_agents == [kind for kind in JointEnv(small("tight")).kinds]
-    assert set(make("kinds").possible_agents) == set(OPEN_KINDS)
+    assert set(make("kinds").possible_agents) == set(KINDS)
     assert make("instances").possible_agents == ["gateway", "instance_0", "instance_1"]
     with pytest.raises(ValueError, match="must be 'kinds' or 'instances'"):
         make("turns")
@@ -109,7 +109,7 @@ def test_actions_outside_the_space_raise() -> None:
 def test_seeds_are_the_joint_environments() -> None:
     parallel = make("kinds")
     parallel.reset(seed=4)
-    simulator = Simulator(small("tight", TIGHT), agent_kinds=OPEN_KINDS)
+    simulator = Simulator(small("tight", TIGHT), agent_kinds=KINDS)
     simulator.reset(4)
     assert np.array_equal(parallel.joint.simulator.programs.program, simulator.programs.program)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from agentsim_env import Simulator, load_scenario
-from agentsim_env.engine.mechanisms import DO_NOTHING, OF_KIND, OF_RULE, shown_by
-from agentsim_env.engine.tables import RULES
+from agentsim_env.engine.core.decisions import DECISIONS
+from agentsim_env.engine.tables import RULES, shown_by
 from agentsim_env.metrics.mechanisms import INSTANCE_COUNTERS, counters, idle_rules
 from agentsim_env.metrics.report import notes
 from agentsim_env.scenario import Scenario
@@ -31,14 +31,13 @@ def run(scenario: Scenario, rules: dict[str, str]) -> Simulator:
 
 
 def test_every_rule_of_these_kinds_has_something_to_show() -> None:
-    for kind in OF_KIND:
+    for kind, row in DECISIONS.items():
         for rule in RULES[kind]:
-            assert (kind, rule) in DO_NOTHING or shown_by(kind, rule)
+            assert kind == "route_turn" or bool(shown_by(kind, rule)) == (rule != row.default)
 
 
-def test_only_rules_and_counters_that_exist_are_named() -> None:
-    assert all(rule in RULES[kind] for kind, rule in [*DO_NOTHING, *OF_RULE])
-    named = {name for shown in [*OF_KIND.values(), *OF_RULE.values()] for name in shown}
+def test_only_counters_that_exist_are_named() -> None:
+    named = {name for kind in RULES for rule in RULES[kind] for name in shown_by(kind, rule)}
     assert named <= {"holds", "pauses", "programs_rejected", *INSTANCE_COUNTERS}
 
 

@@ -18,7 +18,6 @@ RULES = {
     "evict_kv": ("lru",),
     "preempt_turn": ("last_admitted",),
     "prefetch_kv": ("none",),
-    "set_prefill_budget": ("static",),
 }
 RULE_PARAMS = {"route_turn": {"session_affinity": {"threshold": 0.8}}}
 

@@ -2,6 +2,7 @@
 
 from agentsim_env.engine.admission.rules import admit_by_rule, tick_by_rule
 from agentsim_env.engine.core import events
+from agentsim_env.engine.core.asking import ask, is_counted, is_open, take_answer
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, HOLD, REJECT
 from agentsim_env.engine.core.jit import compiled
@@ -25,29 +26,21 @@ def admissions(state):
             if p == NONE or not world.ask_held:
                 world.ask_held = 0
                 return NONE
-        if world.answer == NONE and _is_open(state, p):
+        answer = take_answer(state)
+        if answer == NONE and is_open(state, ADMIT_PROGRAM) and is_counted(state, p):
             _put(state, p)
             return ADMIT_PROGRAM
-        answer = world.answer if world.answer != NONE else rule_for_program(state, p)
-        world.answer = NONE
+        if answer == NONE:
+            answer = rule_for_program(state, p)
         _carry_out(state, p, is_new, answer)
-
-
-@compiled
-def _is_open(state, p):
-    return (state.world[0].open_kinds >> ADMIT_PROGRAM) & 1 and p >= state.world[0].warmup
 
 
 @compiled
 def _put(state, p):
     """Ask someone outside; nobody can be held while nothing else is in the cluster."""
-    world = state.world[0]
-    world.asked = ADMIT_PROGRAM
-    world.asked_program = p
-    world.asked_slot = world.asked_instance = NONE
-    world.n_candidates = 0
+    ask(state, ADMIT_PROGRAM, p, NONE, NONE)
     state.option[ADMIT] = state.option[REJECT] = 1
-    state.option[HOLD] = world.n_admitted > 0
+    state.option[HOLD] = state.world[0].n_admitted > 0
 
 
 @compiled
@@ -55,6 +48,12 @@ def rule_for_program(state, p):
     """The answer of the scenario's rule."""
     answer = admit_by_rule(state, state.rule[ADMIT_PROGRAM], p)
     return ADMIT if answer == HOLD and state.world[0].n_admitted == 0 else answer
+
+
+@compiled
+def default_admission(state):
+    """The rule's answer to the pending `admit_program`."""
+    return rule_for_program(state, state.world[0].asked_program)
 
 
 @compiled

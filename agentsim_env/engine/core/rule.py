@@ -1,7 +1,7 @@
 """How a table of rules becomes compiled functions that call the rule with a given number."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
@@ -66,32 +66,41 @@ def dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[...,
 
     It hands each rule its parameters; `file` is where the table stands, for numba's cache.
     """
-    calls = [
-        f"return rule_{k}(state, subject{_values(kind, row, [name for name, _ in _defaults(row.answer)])})"
-        for k, row in enumerate(table.values())
-    ]
-    lines = [f"    if number == {k}: {call}" for k, call in enumerate(calls[:-1])]
-    text = "\n".join(["def dispatch(state, number, subject):", *lines, f"    {calls[-1]}"])
-    names = {f"rule_{k}": row.answer for k, row in enumerate(table.values())}
-    dispatch = written_out(text, file, **names)["dispatch"]
+    calls = [(row.answer, "state, subject" + _values(kind, row, row.answer)) for row in table.values()]
+    dispatch = _choice("state, number, subject", calls, file)
     dispatch.__qualname__ = f"dispatch_{kind}"
     return component(NUMBER, NUMBER, NUMBER)(dispatch)
 
 
 def tick_dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
-    """A component `(state, number)`: the tick of the rule with this number, if it has one; else as `dispatcher`."""
-    lines, names = [], {}
-    for k, row in enumerate(table.values()):
-        if row.tick is not None:
-            taken = list(inspect.signature(row.tick).parameters)[1:]
-            lines.append(f"    if number == {k}: tick_{k}(state{_values(kind, row, taken)})")
-            names[f"tick_{k}"] = row.tick
-    tick = written_out("\n".join(["def tick(state, number):", *lines, "    return"]), file, **names)["tick"]
+    """A component `(state, number)`: the tick of each rule, nothing for one without; otherwise as `dispatcher`."""
+    ticks = [(row.tick or _no_tick, row) for row in table.values()]
+    calls = [(tick, "state" + _values(kind, row, tick)) for tick, row in ticks]
+    tick = _choice("state, number", calls, file)
     tick.__qualname__ = f"tick_{kind}"
     return component(NOTHING, NUMBER)(tick)
 
 
-def _values(kind: str, row: Rule, names: list[str]) -> str:
-    """The values of some parameters of a rule, as arguments in a text."""
-    columns = list(row.parameters)
-    return "".join(f", state.parameter[{KINDS.index(kind)}, {columns.index(name)}]" for name in names)
+def choice(functions: Sequence[Callable[..., Any]], file: str) -> Callable[..., Any]:
+    """A compiled function `(state, number)` that returns what the function `(state)` in this place does."""
+    return compiled(_choice("state, number", [(function, "state") for function in functions], file))
+
+
+@compiled
+def _no_tick(state):
+    """What a rule does that takes no stock."""
+
+
+def _choice(arguments: str, calls: Sequence[tuple[Callable[..., Any], str]], file: str) -> Callable[..., Any]:
+    """A function of `arguments` that makes the call with a `number`: a function, and what it is given."""
+    lines = [f"    if number == {k}: return function_{k}({given})" for k, (_, given) in enumerate(calls[:-1])]
+    last = f"    return function_{len(calls) - 1}({calls[-1][1]})"
+    names = {f"function_{k}": function for k, (function, _) in enumerate(calls)}
+    return written_out("\n".join([f"def choose({arguments}):", *lines, last]), file, **names)["choose"]
+
+
+def _values(kind: str, row: Rule, function: Callable[..., Any]) -> str:
+    """The values of the parameters of a rule that a function takes, as arguments in a text."""
+    columns = {name: column for column, name in enumerate(row.parameters)}
+    taken = [columns[name] for name in inspect.signature(function).parameters if name in columns]
+    return "".join(f", state.parameter[{KINDS.index(kind)}, {column}]" for column in taken)

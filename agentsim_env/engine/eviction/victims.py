@@ -4,6 +4,17 @@ Where it matters when the victims are chosen, room is made before the blocks of 
 only as far as free blocks reach. For plain LRU it does not matter: see `reclaim.make_room`.
 """
 
+from agentsim_env.engine.core.asking import (
+    ask_among,
+    clear_candidates,
+    has_room,
+    include,
+    is_counted,
+    is_open,
+    offer,
+    place_of,
+    take_answer,
+)
 from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.decisions import DOWN_TO_CXL, DOWN_TO_DRAM, DROP_KV, EVICT_KV, TARGETS
 from agentsim_env.engine.core.jit import compiled
@@ -28,10 +39,9 @@ def free_up(state, i, blocks):
         if r != NONE:
             take(state, i, r, short)
         elif world.answer != NONE:
-            answer = world.answer
-            world.answer = NONE
+            answer = take_answer(state)
             send_down(state, i, state.candidate[answer // TARGETS], short, answer % TARGETS - DOWN_TO_DRAM)
-        elif (world.open_kinds >> EVICT_KV) & 1 and _put(state, i):
+        elif is_open(state, EVICT_KV) and _put(state, i):
             return EVICT_KV
         else:
             take(state, i, victim_by_rule(state, i), short)
@@ -41,29 +51,22 @@ def free_up(state, i, blocks):
 @compiled
 def _find_candidates(state, i):
     """List the idle records that may go, the one released longest ago first, the rule's choice among them."""
-    n, most = 0, len(state.candidate)
-    chosen = victim_by_rule(state, i)
-    found = False
+    clear_candidates(state)
     r = state.pool[i].oldest
-    while r != NONE and n < most:
+    while r != NONE and has_room(state):
         if state.resident[r].children == 0:
-            state.candidate[n] = r
-            found = found or r == chosen
-            n += 1
+            offer(state, r)
         r = state.resident[r].newer
-    if not found:
-        state.candidate[most - 1] = chosen
-    state.world[0].n_candidates = n
+    include(state, victim_by_rule(state, i))
 
 
 @compiled
 def _put(state, i):
     """Whether someone outside is to choose what goes on instance `i`: a place among the candidates, and where to."""
-    world = state.world[0]
     _find_candidates(state, i)
-    n, counted = world.n_candidates, 0
+    n, counted = state.world[0].n_candidates, 0
     for k in range(n):
-        counted += 1 if state.resident[state.candidate[k]].program >= world.warmup else 0
+        counted += is_counted(state, state.resident[state.candidate[k]].program)
     to_dram, to_cxl = can_store(state, i, DRAM), can_store(state, i, CXL)
     if counted == 0 or (n < 2 and not to_dram and not to_cxl):
         return False
@@ -72,9 +75,7 @@ def _put(state, i):
         state.option[TARGETS * k + DROP_KV] = 1
         state.option[TARGETS * k + DOWN_TO_DRAM] = to_dram
         state.option[TARGETS * k + DOWN_TO_CXL] = to_cxl
-    world.asked = EVICT_KV
-    world.asked_program = world.asked_slot = NONE
-    world.asked_instance = i
+    ask_among(state, EVICT_KV, i)
     return True
 
 
@@ -82,14 +83,10 @@ def _put(state, i):
 def default_eviction(state):
     """The rule's answer to the pending `evict_kv`; where it sends what it takes is the scenario's write policy."""
     i = state.world[0].asked_instance
-    chosen = victim_by_rule(state, i)
     target = DROP_KV
     if state.world[0].write_policy == WRITE_BACK:
         if can_store(state, i, DRAM):
             target = DOWN_TO_DRAM
         elif can_store(state, i, CXL):
             target = DOWN_TO_CXL
-    for k in range(state.world[0].n_candidates):
-        if state.candidate[k] == chosen:
-            return TARGETS * k + target
-    return NONE
+    return TARGETS * place_of(state, victim_by_rule(state, i)) + target

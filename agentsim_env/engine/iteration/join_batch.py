@@ -2,6 +2,7 @@
 
 from agentsim_env.engine.batch.handover import let_go
 from agentsim_env.engine.batch.prefill_chunk import chunk_blocks, first_chunk, joins_now, take_chunk
+from agentsim_env.engine.core.asking import ASKED
 from agentsim_env.engine.core.decisions import SCHEDULE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, join_prefills, join_running, leave_waiting
@@ -12,7 +13,7 @@ from agentsim_env.engine.loads.loads import begin_load, set_out
 from agentsim_env.engine.residency.hits import begin_stay, count_hit
 from agentsim_env.engine.residency.pins import use_pins
 from agentsim_env.engine.residency.residency import lock
-from agentsim_env.engine.scheduling.scheduling import ASKED, next_turn
+from agentsim_env.engine.scheduling.scheduling import next_turn
 from agentsim_env.engine.tiers.prefetch_subjects import use_ahead
 
 

@@ -3,13 +3,14 @@
 from agentsim_env.engine.batch.decodes import next_decode_blocks
 from agentsim_env.engine.batch.leave_batch import preempt
 from agentsim_env.engine.batch.prefill_chunk import chunk_blocks, jump, next_chunk, take_chunk
+from agentsim_env.engine.core.asking import ASKED
 from agentsim_env.engine.core.decisions import PREEMPT_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.eviction.prefix_lookup import found, matched
 from agentsim_env.engine.eviction.room import blocks_for_running, make_room
 from agentsim_env.engine.eviction.victims import free_up
-from agentsim_env.engine.scheduling.scheduling import ASKED, victim
+from agentsim_env.engine.scheduling.scheduling import victim
 
 
 @compiled

@@ -1,6 +1,18 @@
 """Who is asked what to bring up ahead of its use (`prefetch_kv`), and what is done about the answers."""
 
 from agentsim_env.engine.batch.runs import cut, synchronise, wake
+from agentsim_env.engine.core.asking import (
+    ASKED,
+    ask_among,
+    clear_candidates,
+    has_room,
+    include,
+    is_counted,
+    is_open,
+    offer,
+    place_of,
+    take_answer,
+)
 from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.decisions import PREFETCH_KV
 from agentsim_env.engine.core.jit import compiled
@@ -8,7 +20,6 @@ from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.loads.loads import begin_ahead, set_out
 from agentsim_env.engine.loads.rules import prefetch
-from agentsim_env.engine.scheduling.scheduling import ASKED
 from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks
 
 
@@ -19,12 +30,10 @@ def subject_by_rule(state, i):
 
 
 @compiled
-def _offer(state, i, t, n):
-    """Make a turn candidate number `n`, if there is room and something to bring up; returns how many there are then."""
-    if n < len(state.candidate) and ahead_blocks(state, i, t) > 0:
-        state.candidate[n] = t
-        return n + 1
-    return n
+def _offer(state, i, t):
+    """Make a turn a candidate if there is something to bring up."""
+    if has_room(state) and ahead_blocks(state, i, t) > 0:
+        offer(state, t)
 
 
 @compiled
@@ -33,61 +42,41 @@ def _put(state, i):
 
     Whoever the rule would take stands in the last place if they are too many. Returns whether anybody counts.
     """
-    n = 0
+    clear_candidates(state)
     s = first_ready(state, i)
     while s != NONE:
-        n = n if state.slot[s].handed else _offer(state, i, state.slot[s].turn, n)
+        if not state.slot[s].handed:
+            _offer(state, i, state.slot[s].turn)
         s = next_ready(state, s)
     p = state.instance[i].acting_head
     while p != NONE:
-        n = _offer(state, i, state.ahead[p].last_turn, n)
+        _offer(state, i, state.ahead[p].last_turn)
         p = state.ahead[p].next_acting
-    state.world[0].n_candidates = n
-    t = subject_by_rule(state, i)
-    if t != NONE and _place_of(state, t) == NONE:
-        state.candidate[n - 1] = t
+    include(state, subject_by_rule(state, i))
     counted = 0
     state.option[:] = 0
-    for k in range(n):
+    for k in range(state.world[0].n_candidates):
         state.option[k] = 1
-        counted += state.turn[state.candidate[k]].program >= state.world[0].warmup
+        counted += is_counted(state, state.turn[state.candidate[k]].program)
     state.option[len(state.candidate)] = 1
     return counted > 0
-
-
-@compiled
-def _place_of(state, t):
-    for k in range(state.world[0].n_candidates):
-        if state.candidate[k] == t:
-            return k
-    return NONE
 
 
 @compiled
 def default_subject(state):
     """The rule's answer to the pending `prefetch_kv`."""
     t = subject_by_rule(state, state.world[0].asked_instance)
-    return _place_of(state, t) if t != NONE else len(state.candidate)
-
-
-@compiled
-def _take_answer(state):
-    world = state.world[0]
-    k = world.answer
-    world.answer = NONE
-    return state.candidate[k] if k < len(state.candidate) else NONE
+    return place_of(state, t) if t != NONE else len(state.candidate)
 
 
 @compiled
 def _subject(state, i):
     """The turn whose context is to be brought up to instance `i`; NONE, or ASKED if someone outside has to say it."""
-    world = state.world[0]
-    if world.answer != NONE:
-        return _take_answer(state)
-    if (world.open_kinds >> PREFETCH_KV) & 1 and _put(state, i):
-        world.asked = PREFETCH_KV
-        world.asked_program = world.asked_slot = NONE
-        world.asked_instance = i
+    answer = take_answer(state)
+    if answer != NONE:
+        return state.candidate[answer] if answer < len(state.candidate) else NONE
+    if is_open(state, PREFETCH_KV) and _put(state, i):
+        ask_among(state, PREFETCH_KV, i)
         return ASKED
     return subject_by_rule(state, i)
 

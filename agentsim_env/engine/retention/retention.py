@@ -2,6 +2,7 @@
 
 from agentsim_env.engine.batch.runs import cut, synchronise, wake
 from agentsim_env.engine.core import events
+from agentsim_env.engine.core.asking import ask, is_counted, is_open, take_answer
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import DROP, LEAVE, PIN, RETAIN_KV, TO_CXL, TO_DRAM
 from agentsim_env.engine.core.jit import compiled
@@ -53,20 +54,16 @@ def retain_ended(state):
         t = ended_turn(state)
         r = left_by(state, t)
         if r != NONE:
-            if world.answer == NONE and _is_open(state, t):
+            answer = take_answer(state)
+            if answer == NONE and is_open(state, RETAIN_KV) and is_counted(state, state.turn[t].program):
                 _put(state, t)
                 return RETAIN_KV
-            answer = world.answer if world.answer != NONE else _by_rule(state, t)
-            world.answer = NONE
+            if answer == NONE:
+                answer = _by_rule(state, t)
             _carry_out(state, t, r, answer)
         world.next_ended += 1
     world.n_ended = world.next_ended = 0
     return NONE
-
-
-@compiled
-def _is_open(state, t):
-    return (state.world[0].open_kinds >> RETAIN_KV) & 1 and state.turn[t].program >= state.world[0].warmup
 
 
 @compiled
@@ -78,14 +75,9 @@ def _has_level(state, i, answer):
 @compiled
 def _put(state, t):
     """Ask someone outside about what turn `t` has left."""
-    world = state.world[0]
     i = state.turn_run[t].instance
-    world.asked = RETAIN_KV
-    world.asked_program = state.turn[t].program
-    world.asked_slot = NONE
-    world.asked_instance = i
-    world.n_candidates = 0
-    state.option[: PIN + world.n_pin_times] = 1
+    ask(state, RETAIN_KV, state.turn[t].program, NONE, i)
+    state.option[: PIN + state.world[0].n_pin_times] = 1
     state.option[TO_DRAM] = _has_level(state, i, TO_DRAM)
     state.option[TO_CXL] = _has_level(state, i, TO_CXL)
 

@@ -2,10 +2,9 @@
 
 from agentsim_env.engine.batch.leave_batch import expect
 from agentsim_env.engine.batch.runs import synchronise, wake
+from agentsim_env.engine.core.asking import ask, is_counted, is_open
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
-from agentsim_env.engine.core.decisions import (
-    ROUTE_TURN,
-)
+from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import join_waiting, leave_to_route, park
 from agentsim_env.engine.core.state import DECODE_MODE, NONE, WAITING
@@ -91,17 +90,14 @@ def route_next(state):
 
     Returns ROUTE_TURN if someone outside is asked where to, or NONE.
     """
-    world = state.world[0]
-    s = world.route_head
+    s = state.world[0].route_head
     n, last = _find_allowed(state, s)
     if n == 0:
         park(state, leave_to_route(state))
     elif n == 1:
         place(state, last)
-    elif (world.open_kinds >> ROUTE_TURN) & 1 and state.slot[s].program >= world.warmup:
-        world.asked = ROUTE_TURN
-        world.asked_slot = s
-        world.asked_instance = NONE
+    elif is_open(state, ROUTE_TURN) and is_counted(state, state.slot[s].program):
+        ask(state, ROUTE_TURN, NONE, s, NONE)
         return ROUTE_TURN
     else:
         place(state, by_rule(state, s))

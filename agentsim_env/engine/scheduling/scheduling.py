@@ -5,6 +5,18 @@ The scenario's rules answer inside the engine. Where a decision is open, someone
 """
 
 from agentsim_env.engine.batch.prefill_chunk import joins_now
+from agentsim_env.engine.core.asking import (
+    ASKED,
+    ask_among,
+    clear_candidates,
+    has_room,
+    include,
+    is_counted,
+    is_open,
+    offer,
+    place_of,
+    take_answer,
+)
 from agentsim_env.engine.core.decisions import PREEMPT_TURN, SCHEDULE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
@@ -12,65 +24,13 @@ from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.scheduling.preempt import LAST_ADMITTED, preempt
 from agentsim_env.engine.scheduling.rules import FCFS, schedule
 
-ASKED = -2
-"""Someone outside has to decide first."""
-
 
 @compiled
-def _is_open(state, kind):
-    return (state.world[0].open_kinds >> kind) & 1
-
-
-@compiled
-def _ask(state, i, kind, n):
-    """Put a decision about instance `i` with `n` candidates."""
-    world = state.world[0]
-    world.asked = kind
-    world.asked_program = world.asked_slot = NONE
-    world.asked_instance = i
-    world.n_candidates = n
-    return ASKED
-
-
-@compiled
-def _take_answer(state):
-    world = state.world[0]
-    answer = world.answer
-    world.answer = NONE
-    return answer
-
-
-@compiled
-def _offer(state, s, n):
-    """Make a slot candidate number `n`, if there is room; returns how many there are then."""
-    if n < len(state.candidate):
-        state.candidate[n] = s
-        return n + 1
-    return n
-
-
-@compiled
-def _place_of(state, s):
-    """Number of a candidate, or NONE."""
-    for k in range(state.world[0].n_candidates):
-        if state.candidate[k] == s:
-            return k
-    return NONE
-
-
-@compiled
-def _include(state, s):
-    """Whoever the rule takes stands in the last place if the candidates are too many to hold it otherwise."""
-    if s != NONE and _place_of(state, s) == NONE:
-        state.candidate[len(state.candidate) - 1] = s
-
-
-@compiled
-def _n_counted(state, n):
+def _n_counted(state):
     """How many of the candidates belong to counted programs."""
     counted = 0
-    for k in range(n):
-        counted += 1 if state.slot[state.candidate[k]].program >= state.world[0].warmup else 0
+    for k in range(state.world[0].n_candidates):
+        counted += is_counted(state, state.slot[state.candidate[k]].program)
     return counted
 
 
@@ -95,22 +55,21 @@ def _put_next_turn(state, i):
 
     Answers: a candidate that fits, or the number behind the last possible candidate to hold all back.
     """
-    n = 0
+    clear_candidates(state)
     s = first_ready(state, i)
-    while s != NONE and n < len(state.candidate):
-        n = _offer(state, s, n)
+    while s != NONE and has_room(state):
+        offer(state, s)
         s = next_ready(state, s)
-    state.world[0].n_candidates = n
     rule = turn_by_rule(state, i)
-    _include(state, rule)
-    if _n_counted(state, n) == 0:
+    include(state, rule)
+    if _n_counted(state) == 0:
         return False
     hold = len(state.candidate)
     state.option[: hold + 1] = 0
     # Where nothing runs, what is on its way up may leave no room for the turn that the rule takes.
     state.option[hold] = state.instance[i].n_running > 0 or (rule != NONE and not joins_now(state, i, rule))
     legal = state.option[hold]
-    for k in range(n):
+    for k in range(state.world[0].n_candidates):
         state.option[k] = joins_now(state, i, state.candidate[k])
         legal += state.option[k]
     return legal > 1
@@ -119,13 +78,14 @@ def _put_next_turn(state, i):
 @compiled
 def next_turn(state, i):
     """The waiting turn that is to join the batch of instance `i` next, NONE for none, or ASKED."""
-    if not _is_open(state, SCHEDULE_TURN):
+    if not is_open(state, SCHEDULE_TURN):
         return turn_by_rule(state, i)
-    answer = _take_answer(state)
+    answer = take_answer(state)
     if answer != NONE:
         return state.candidate[answer] if answer < len(state.candidate) else NONE
     if _put_next_turn(state, i):
-        return _ask(state, i, SCHEDULE_TURN, state.world[0].n_candidates)
+        ask_among(state, SCHEDULE_TURN, i)
+        return ASKED
     return turn_by_rule(state, i)
 
 
@@ -133,7 +93,7 @@ def next_turn(state, i):
 def default_turn(state):
     """The rule's answer to the pending `schedule_turn`; a turn that does not fit holds all others back."""
     s = turn_by_rule(state, state.world[0].asked_instance)
-    k = NONE if s == NONE else _place_of(state, s)
+    k = NONE if s == NONE else place_of(state, s)
     return k if k != NONE and state.option[k] else len(state.candidate)
 
 
@@ -151,14 +111,14 @@ def victim_by_rule(state, i):
 @compiled
 def _put_victim(state, i):
     """Whether someone outside is to choose who leaves the batch of instance `i`, the last admitted being the first."""
-    n = 0
+    clear_candidates(state)
     s = state.instance[i].running_tail
-    while s != NONE and n < len(state.candidate):
-        n = _offer(state, s, n)
+    while s != NONE and has_room(state):
+        offer(state, s)
         s = state.slot[s].previous
-    state.world[0].n_candidates = n
-    _include(state, victim_by_rule(state, i))
-    if n < 2 or _n_counted(state, n) == 0:
+    include(state, victim_by_rule(state, i))
+    n = state.world[0].n_candidates
+    if n < 2 or _n_counted(state) == 0:
         return False
     state.option[:] = 0
     state.option[:n] = 1
@@ -168,17 +128,18 @@ def _put_victim(state, i):
 @compiled
 def victim(state, i):
     """The running turn that leaves the batch of instance `i`, or ASKED."""
-    if not _is_open(state, PREEMPT_TURN):
+    if not is_open(state, PREEMPT_TURN):
         return victim_by_rule(state, i)
-    answer = _take_answer(state)
+    answer = take_answer(state)
     if answer != NONE:
         return state.candidate[answer]
     if _put_victim(state, i):
-        return _ask(state, i, PREEMPT_TURN, state.world[0].n_candidates)
+        ask_among(state, PREEMPT_TURN, i)
+        return ASKED
     return victim_by_rule(state, i)
 
 
 @compiled
 def default_victim(state):
     """The rule's answer to the pending `preempt_turn`."""
-    return _place_of(state, victim_by_rule(state, state.world[0].asked_instance))
+    return place_of(state, victim_by_rule(state, state.world[0].asked_instance))

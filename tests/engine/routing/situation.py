@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.state import ACTIVE, DECODE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.residency import directory
@@ -88,7 +89,7 @@ class Situation:
         self.core = Core(self.state)
         self.state.allowed[:] = 1
         world = self.state.world
-        world["asked_slot"] = 0
+        world["asked"], world["asked_slot"] = ROUTE_TURN, 0
         world["n_slots"] = N_PROGRAMS
         for s in range(N_PROGRAMS):
             self._slot(s, turn=TURNS_OF_ASKED - 1 + s, program=s)

@@ -11,10 +11,10 @@ from agentsim_env.engine.core.rule import Rule, dispatcher, tick_dispatcher
 
 ADMIT_RULES: dict[str, Rule] = {
     "admit": Rule(admit),
-    "max_programs": Rule(max_programs),
-    "watermark": Rule(watermark),
-    "gate": Rule(gate),
-    "concur": Rule(concur, {"period_s": 1.0, "first_window": 16.0}, tick=adapt_window),
+    "max_programs": Rule(max_programs, shown_by=("holds", "programs_rejected")),
+    "watermark": Rule(watermark, shown_by=("holds",)),
+    "gate": Rule(gate, shown_by=("holds",)),
+    "concur": Rule(concur, {"period_s": 1.0, "first_window": 16.0}, tick=adapt_window, shown_by=("holds",)),
     "thunder_agent": Rule(thunder_agent, {"period_s": 5.0}, tick=pause_smallest),
     "mori": Rule(mori, {"period_s": 5.0}, tick=pause_most_idle),
 }

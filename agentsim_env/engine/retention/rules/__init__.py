@@ -15,17 +15,17 @@ from agentsim_env.engine.retention.rules.waste import infercept
 
 RETAIN_RULES: dict[str, Rule] = {
     "leave": Rule(leave),
-    "evict_always": Rule(evict_always),
-    "swap": Rule(swap),
-    "ttl": Rule(ttl, {"firm": 0.0, "expired_first": 1.0}),
+    "evict_always": Rule(evict_always, shown_by=("dropped_blocks",)),
+    "swap": Rule(swap, shown_by=("demoted_blocks",)),
+    "ttl": Rule(ttl, {"firm": 0.0, "expired_first": 1.0}, shown_by=("pins_made",)),
     "continuum": Rule(continuum, {"firm": 1.0, "expired_first": 0.0}),
     "continuum_released": Rule(continuum_released, {"firm": 1.0, "expired_first": 0.0}),
     "saga_ttl": Rule(saga_ttl, {"firm": 0.0, "expired_first": 0.0}),
     "tool_ttl": Rule(tool_ttl, {"firm": 0.0, "expired_first": 0.0}),
     "gate": Rule(gate, {"firm": 0.0, "expired_first": 1.0}),
     "infercept": Rule(infercept, {"firm": 1.0, "expired_first": 1.0, "period_s": 0.1}, asked_again=True),
-    "tokencake": Rule(tokencake),
-    "pensieve": Rule(pensieve),
+    "tokencake": Rule(tokencake, shown_by=("demoted_blocks",)),
+    "pensieve": Rule(pensieve, shown_by=("demoted_blocks",)),
     "oracle_gap": Rule(oracle_gap, {"firm": 0.0, "expired_first": 1.0}, oracle=True),
 }
 

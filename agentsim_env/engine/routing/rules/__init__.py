@@ -29,7 +29,7 @@ ROUTE_RULES: dict[str, Rule] = {
     "llumnix": Rule(llumnix),
     "session_affinity": Rule(session_affinity),
     "autellix": Rule(autellix),
-    "saga": Rule(saga, steals=True),
+    "saga": Rule(saga, steals=True, shown_by=("steals",)),
     "cache_aware": Rule(cache_aware, needs_tree=True),
     "dynamo": Rule(dynamo),
     "llm_d": Rule(llm_d),

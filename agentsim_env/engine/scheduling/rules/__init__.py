@@ -22,7 +22,7 @@ SCHEDULE_RULES: dict[str, Rule] = {
     "autellix_mlfq": Rule(autellix_mlfq),
     "saga_fair": Rule(saga_fair),
     "continuum": Rule(continuum),
-    "gate": Rule(gate),
+    "gate": Rule(gate, shown_by=("held_back",)),
     "oracle_srpt": Rule(oracle_srpt, oracle=True),
 }
 

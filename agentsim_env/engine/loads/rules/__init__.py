@@ -19,7 +19,4 @@ PREFETCH_RULES: dict[str, Rule] = {
     "oracle_return": Rule(oracle_return, {"period_s": 0.1}, oracle=True),
 }
 
-NO_PREFETCH = list(PREFETCH_RULES).index("none")
-"""Nobody is asked."""
-
 prefetch = dispatcher("prefetch_kv", PREFETCH_RULES, __file__)

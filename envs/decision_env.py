@@ -88,7 +88,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         """Answers that a decision has, legal ones and others."""
 
     @abstractmethod
-    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+    def _answer(self, core: Core, action: int) -> tuple[int, float, float]:
         """Answer the pending decision, if there is one, and run on.
 
         `_seen` is then a fresh observation of the next decision or of the time limit, if there is one, and `_legal` a
@@ -120,7 +120,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, self._price_per_s)
         self._core = simulator.core
         simulator.asked = PAUSED
-        asked, _, self._time_s = self._play(self._core, 0)
+        asked, _, self._time_s = self._answer(self._core, 0)
         self._last_s = self._time_s
         self._books["paid"] = 0.0  # what led up to the first decision is charged with it
         if asked < 0:
@@ -142,7 +142,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         if core is None or core is not self._core:
             raise SimulationError(self._why_not())
         simulator.asked = PAUSED  # so it stays if the step is interrupted
-        asked, reward, time_s = self._play(core, chosen)
+        asked, reward, time_s = self._answer(core, chosen)
         simulator.note(asked)
         self._last_s, self._time_s = self._time_s, time_s
         if asked >= 0:
@@ -254,9 +254,9 @@ class KindEnv(DecisionEnv):
     def _count_actions(self) -> int:
         return self.question.count_answers(self.simulator)
 
-    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+    def _answer(self, core: Core, action: int) -> tuple[int, float, float]:
         self._seen, self._legal = np.empty(self._size, FLOAT), np.empty(self._n, BYTE)
-        return self.question.play(core, self._books, action, self._seen, self._legal)
+        return self.question.step(core, self._books, action, self._seen, self._legal)
 
     def _look(self, asked: int) -> np.ndarray:
         table = np.empty(self.candidate_shape, np.float32)

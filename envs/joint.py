@@ -10,8 +10,8 @@ from agentsim_env.engine.core.decisions import KINDS, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.envs.decision_env import DecisionEnv
 from agentsim_env.envs.errors import EnvError
-from agentsim_env.envs.play import FORBIDDEN, play
 from agentsim_env.envs.questions import QUESTIONS
+from agentsim_env.envs.step import FORBIDDEN, step_core
 from agentsim_env.scenario import Scenario
 
 
@@ -142,15 +142,15 @@ class JointEnv(DecisionEnv):
     def _count_actions(self) -> int:
         return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
 
-    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+    def _answer(self, core: Core, action: int) -> tuple[int, float, float]:
         if action > 0 and action >= len(self.table()):
             action = FORBIDDEN
-        played = play(core, self._books, action)
-        asked = played[0]
+        result = step_core(core, self._books, action)
+        asked = result[0]
         if asked >= 0 or (asked == TRUNCATED and self._books["kind"][0] >= 0):
             self._seen = self._look(asked)
         self._legal = self._mask().view(np.int8) if asked >= 0 else np.ones(self._n, np.int8)
-        return played
+        return result
 
     def _look(self, asked: int) -> np.ndarray:
         kind = self.decision_kind

@@ -11,7 +11,7 @@ from agentsim_env.engine.core.jit import COMPILED, entry
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
-from agentsim_env.envs.play import as_table, is_shown, play_on
+from agentsim_env.envs.step import as_table, is_shown, step_and_mask
 from agentsim_env.simulator import Simulator
 
 
@@ -25,7 +25,7 @@ class Question(NamedTuple):
         observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
             is pending. At the time limit none is: what is about its turn, its program or a candidate is 0 then.
         observe_at: The same for a call from Python, `(handle of the state, table)`.
-        play_at: The next step for a call from Python, `(handle of the state, books, action, seen, legal)`; see `play`.
+        step_at: The next step for a call from Python, `(handle of the state, books, action, seen, legal)`; see `step`.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Question(NamedTuple):
     count_answers: Callable[[Simulator], int]
     observe: Callable[..., None]
     observe_at: Callable[[np.ndarray, np.ndarray], None]
-    play_at: Callable[..., tuple[int, float, float]]
+    step_at: Callable[..., tuple[int, float, float]]
 
     @property
     def number(self) -> int:
@@ -51,7 +51,7 @@ class Question(NamedTuple):
         else:
             self.observe(core.state, table)
 
-    def play(
+    def step(
         self, core: Core, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
     ) -> tuple[int, float, float]:
         """Answer the pending decision, run to the next, and show it, where all are of this kind.
@@ -67,17 +67,17 @@ class Question(NamedTuple):
         Returns:
             What `advance` returns, the reward, and the simulated time.
         """
-        once: Callable[..., tuple[int, float, float]] = self.play_at if COMPILED else self._play_uncompiled
+        once: Callable[..., tuple[int, float, float]] = self.step_at if COMPILED else self._step_uncompiled
         where = core.handle if COMPILED else core.state
         result = once(where, books, action, seen, legal)
         if result[0] == PAUSED:
             return core.after_pause(partial(once, where, books, 0, seen, legal))
         return result
 
-    def _play_uncompiled(
+    def _step_uncompiled(
         self, state: State, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
     ) -> tuple[int, float, float]:
-        asked, reward, now_s = play_on(state, books.view(np.recarray), action, legal)
+        asked, reward, now_s = step_and_mask(state, books.view(np.recarray), action, legal)
         if is_shown(asked):
             self.observe(state, as_table(seen, legal))
         return asked, reward, now_s
@@ -87,9 +87,9 @@ _ENTRIES = """
 def observe_at(table, out):
     observe(bind(table), out)
 
-def play_at(table, books, action, seen, legal):
+def step_at(table, books, action, seen, legal):
     state = bind(table)
-    asked, reward, now_s = play_on(state, books, action, legal)
+    asked, reward, now_s = step_and_mask(state, books, action, legal)
     if is_shown(asked):
         observe(state, as_table(seen, legal))
     return asked, reward, now_s
@@ -108,8 +108,8 @@ def question(
     numba keeps no function in its cache that gets another one as an argument or closes over it, so both are written out
     here, as if they stood in `file`, where `observe` stands.
     """
-    scope: dict[str, Any] = {"observe": observe, "bind": bind, "play_on": play_on, "as_table": as_table}
+    scope: dict[str, Any] = {"observe": observe, "bind": bind, "step_and_mask": step_and_mask, "as_table": as_table}
     scope["is_shown"] = is_shown
     scope["__name__"] = __name__  # numba imports it when it loads the functions from its cache
     exec(compile(_ENTRIES, file, "exec"), scope)
-    return Question(kind, features, count_answers, observe, entry(scope["observe_at"]), entry(scope["play_at"]))
+    return Question(kind, features, count_answers, observe, entry(scope["observe_at"]), entry(scope["step_at"]))

@@ -10,6 +10,7 @@ from agentsim_env.engine.core.decisions import KINDS, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.envs.decision_env import DecisionEnv
 from agentsim_env.envs.errors import EnvError
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.questions import QUESTIONS
 from agentsim_env.envs.step import FORBIDDEN, step_core
 from agentsim_env.scenario import Scenario
@@ -110,7 +111,7 @@ class JointEnv(DecisionEnv):
     ) -> None:
         """See the class."""
         self.kinds = _chosen(kinds)
-        self.feature_names = joint_features(self.kinds)
+        self.features = joint_features(self.kinds)
         super().__init__(self.kinds, scenario, overrides, render_mode)
         rows, columns = self.candidate_shape
         self._tables: dict[str, np.ndarray] = {}
@@ -120,8 +121,8 @@ class JointEnv(DecisionEnv):
             question = QUESTIONS[kind]
             n = question.count_answers(self.simulator)
             self._tables[kind] = np.zeros((n, len(question.features)), np.float32)
-            self._columns[kind] = np.array([self.feature_names.index(name) for name in question.features])
-            self._flags[kind] = self.feature_names.index(f"asks_{kind}")
+            self._columns[kind] = np.array([self.features.index(name) for name in question.features.names])
+            self._flags[kind] = self.features.index(f"asks_{kind}")
         self._joint = np.zeros((rows, columns), np.float32)
 
     @property
@@ -183,8 +184,14 @@ def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(kind for kind in QUESTIONS if kind in kinds)
 
 
-def joint_features(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Columns of a table that holds decisions of several kinds."""
-    asks = (f"asks_{kind}" for kind in kinds)
-    union = (name for kind in kinds for name in QUESTIONS[kind].features)
-    return tuple(dict.fromkeys(("allowed", *asks, *union)))
+def joint_features(kinds: Sequence[str]) -> FeatureTable:
+    """Columns of a table that holds decisions of several kinds: the union of theirs, by name."""
+    features = FeatureTable()
+    features.flag("allowed", "the answer is legal")
+    for kind in kinds:
+        features.flag(f"asks_{kind}", f"the row is an answer to {kind}")
+    for kind in kinds:
+        for feature in QUESTIONS[kind].features:
+            if feature.name not in features.names:
+                features.add(feature)
+    return features

@@ -11,6 +11,7 @@ from agentsim_env.engine.core.jit import COMPILED, entry
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.step import as_table, is_shown, step_and_mask
 from agentsim_env.simulator import Simulator
 
@@ -20,7 +21,7 @@ class Question(NamedTuple):
 
     Attributes:
         kind: Kind of decision.
-        features: Names of the columns. Features of different kinds that have the same name mean the same.
+        features: The columns.
         count_answers: How many answers such a decision has on a simulator's cluster.
         observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
             is pending. At the time limit none is: what is about its turn, its program or a candidate is 0 then.
@@ -29,7 +30,7 @@ class Question(NamedTuple):
     """
 
     kind: str
-    features: tuple[str, ...]
+    features: FeatureTable
     count_answers: Callable[[Simulator], int]
     observe: Callable[..., None]
     observe_at: Callable[[np.ndarray, np.ndarray], None]
@@ -98,7 +99,7 @@ def step_at(table, books, action, seen, legal):
 
 def question(
     kind: str,
-    features: tuple[str, ...],
+    features: FeatureTable,
     count_answers: Callable[[Simulator], int],
     observe: Callable[..., None],
     file: str,

@@ -9,6 +9,7 @@ import numpy as np
 from agentsim_env.engine.core.decisions import KINDS, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.envs.decision_env import DecisionEnv
+from agentsim_env.envs.docstring import documented
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.questions import QUESTIONS
@@ -16,6 +17,7 @@ from agentsim_env.envs.step import FORBIDDEN, step_core
 from agentsim_env.scenario import Scenario
 
 
+@documented(QUESTIONS["preempt_turn"].features)
 class JointEnv(DecisionEnv):
     """Several kinds of decision in one environment.
 
@@ -40,44 +42,38 @@ class JointEnv(DecisionEnv):
     What a kind does not show is 0. A feature that several kinds have means the same in each, in the same scale; it
     stands where the first of them has it. `feature_names` lists the columns,
     `agentsim_env.envs.questions.QUESTIONS[kind].features` those that a kind fills. The pages of the kinds explain them.
-    `preempt_turn` has no environment of its own; its rows are the last K admitted turns of the batch:
 
-    | Feature | Meaning | Min | Max |
-    |---|---|---|---|
-    | is_turn, place | the row is a turn; its place over K, the last admitted being 0 | 0 | 1 |
-    | is_decoding | its prefill has ended | 0 | 1 |
-    | age_s, service_s, turns_done | as for scheduling | 0 | 1 |
-    | batch_s | time since it was first in a batch (10 s) | 0 | 1 |
-    | tokens_so_far | prompt and output so far (30,000) | 0 | 1 |
-    | generated_tokens | output so far (300) | 0 | 1 |
-    | context_share | tokens_so_far over what the instance can hold | 0 | 1 |
-    | recompute_s | time to compute all of it again (0.3 s) | 0 | 1 |
+    `preempt_turn` has no environment of its own. Its rows are the last K admitted turns of the batch, with these
+    features; the numbers are those of its own table, as `agentsim_env.envs.multi_agent` shows it.
+
+    {features}
 
     ## Action Space
 
-    `Discrete(rows)`: the row. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is
-    answered by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises
-    `ActionError`.
+    `Discrete(rows)`: the row.
+
+    {forbidden}
 
     ## Rewards
 
-    As in the environments of the kinds: by default minus the integral, since the last decision of any kind, of the
-    number of programs that are held, wait for or are served by the cluster, over (`reward.unit_s` x counted programs),
-    and a charge for programs that are rejected or fail. With the same decisions the return is the same as there.
+    {reward}
+
+    {discount}
+
+    With the same decisions the return is the same as in the environments of the kinds.
 
     ## Starting State
 
-    The first decision of one of the kinds with more than one legal answer for a counted program. `reset(seed=s)` draws
-    the workload of seed `s`; without a seed the environment draws a seed of at least 2^20. The workload does not depend
-    on the actions.
+    The first decision of one of the kinds with more than one legal answer for a counted program.
+
+    {seed}
 
     ## Episode End
 
-    1. Termination: all programs have ended.
-    2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is that
-       of the kind of the last decision, as its page says; no `asks_KIND` is 1.
+    {end}
 
-    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`, and no `decision_kind`.
+    The observation at the time limit is that of the kind of the last decision, as its page says; no `asks_KIND` is 1,
+    and `info` has no `decision_kind`.
 
     ## Arguments
 
@@ -85,15 +81,10 @@ class JointEnv(DecisionEnv):
     gymnasium.make("AgentSim/Joint-v0", kinds=("route_turn", "schedule_turn"))
     ```
 
-    | Parameter | Type | Default | Description |
-    |---|---|---|---|
-    | `scenario` | str, path, mapping or Scenario | `"coding_agents_pressed"` | what is simulated |
-    | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
-    | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
+    {arguments}
     | `kinds` | sequence of kinds or None | `None` | kinds of decision, in any order; None: all |
 
-    `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to
-    run instead of the drawn one.
+    {options}
 
     ## Version History
 

@@ -1,5 +1,6 @@
-"""Features are declared once: columns, scales and bounds follow from that."""
+"""Features are declared once: columns, scales, bounds and the tables of the pages follow from that."""
 
+import inspect
 import math
 from importlib import import_module
 from pathlib import Path
@@ -8,8 +9,13 @@ from types import ModuleType
 import pytest
 
 from agentsim_env import envs
+from agentsim_env.envs.docstring import documented
 from agentsim_env.envs.feature import Feature, FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT
+from agentsim_env.envs.routing import RoutingEnv
+from agentsim_env.registration import ENVIRONMENTS, page
+
+ROOT = Path(__file__).resolve().parents[2]
 
 DECLARING = [
     import_module(f"agentsim_env.envs.{path.stem}")
@@ -62,3 +68,36 @@ def test_the_constant_of_a_column_has_the_name_of_its_feature(module: ModuleType
     shared = INSTANCE_CONTEXT.names if hasattr(module, "INSTANCE_AT") else ()
     assert [name for name, column in constants.items() if column is None] == list(shared)
     assert all(column in (None, table.index(name)) for name, column in constants.items())
+
+
+def test_a_docstring_is_completed_line_by_line() -> None:
+    class Home(RoutingEnv):
+        """Home.
+
+        {features}
+
+        {arguments}
+        | `more` | int | `0` | a row of its own |
+
+        A line with {features} stays.
+        """
+
+    text = inspect.getdoc(documented(small_table())(Home)) or ""
+    assert "\n| 1 | uncached_tokens | to be computed | 4,000 | 0 | 1 |\n" in text
+    assert "\n| 2 | slack_s | time to the deadline | 60 s | -1 | 1 |\n" in text
+    assert '`"coding_agents"`' in text
+    assert "as a picture |\n| `more`" in text
+    assert "A line with {features} stays." in text
+
+
+def test_a_docstring_that_names_what_is_not_there_is_an_error() -> None:
+    class Wrong(RoutingEnv):
+        """{freatures}"""
+
+    with pytest.raises(KeyError, match="freatures"):
+        documented(small_table())(Wrong)
+
+
+def test_the_page_of_the_environments_is_that_of_the_docstrings() -> None:
+    assert (ROOT / "docs" / "environments.md").read_text(encoding="utf-8") == page(), "write it again: make docs"
+    assert all(f"# {identifier}\n" in page() for identifier in ENVIRONMENTS)

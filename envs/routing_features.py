@@ -133,4 +133,4 @@ def _observe_instances(state, home, tokens, most, moved, out):
 
 
 ROUTE_TURN = question("route_turn", FEATURES, lambda simulator: len(simulator.engines), observe, __file__)
-"""One answer per instance."""
+"""One answer an instance."""

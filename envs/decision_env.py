@@ -16,6 +16,7 @@ from agentsim_env.engine.entry import Core
 from agentsim_env.envs import rewards
 from agentsim_env.envs.episode import episode_metrics
 from agentsim_env.envs.errors import EnvError
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.options import checked_seed, given_programs
 from agentsim_env.envs.question import Question
 from agentsim_env.envs.rendering import ansi, rgb_array
@@ -39,12 +40,14 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
 
     Attributes:
         default_scenario: Scenario of an environment that is made without one.
-        feature_names: Columns of a row.
+        features: Columns of a row.
+        feature_names: Their names.
         candidate_shape: (actions, features): how to fold an observation.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
     default_scenario: ClassVar[str]
+    features: FeatureTable
     feature_names: tuple[str, ...]
     _spec: EnvSpec | None = None
     _core: Core | None = None
@@ -66,9 +69,10 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
             scenario = load_scenario(self.default_scenario if scenario is None else scenario, overrides)
         self.scenario = scenario
         self.simulator = Simulator(scenario, agent_kinds=tuple(kinds))
-        self.candidate_shape: tuple[int, int] = (self._count_actions(), len(self.feature_names))
+        self.feature_names = self.features.names
+        self.candidate_shape: tuple[int, int] = (self._count_actions(), len(self.features))
         self._n, n_features = self.candidate_shape
-        self.observation_space = spaces.Box(-1.0, 1.0, (self._n * n_features,), np.float32)
+        self.observation_space = spaces.Box(*self.features.bounds, (self._n * n_features,), np.float32)
         self.action_space = spaces.Discrete(self._n)
         self._price_per_s = sum(engine.price_per_hour for engine in self.simulator.engines) / 3600.0
         self._books = rewards.open_books(scenario.reward)
@@ -88,7 +92,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         """Answers that a decision has, legal ones and others."""
 
     @abstractmethod
-    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+    def _answer(self, core: Core, action: int) -> tuple[int, float, float]:
         """Answer the pending decision, if there is one, and run on.
 
         `_seen` is then a fresh observation of the next decision or of the time limit, if there is one, and `_legal` a
@@ -120,7 +124,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, self._price_per_s)
         self._core = simulator.core
         simulator.asked = PAUSED
-        asked, _, self._time_s = self._play(self._core, 0)
+        asked, _, self._time_s = self._answer(self._core, 0)
         self._last_s = self._time_s
         self._books["paid"] = 0.0  # what led up to the first decision is charged with it
         if asked < 0:
@@ -142,7 +146,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         if core is None or core is not self._core:
             raise SimulationError(self._why_not())
         simulator.asked = PAUSED  # so it stays if the step is interrupted
-        asked, reward, time_s = self._play(core, chosen)
+        asked, reward, time_s = self._answer(core, chosen)
         simulator.note(asked)
         self._last_s, self._time_s = self._time_s, time_s
         if asked >= 0:
@@ -247,16 +251,16 @@ class KindEnv(DecisionEnv):
         render_mode: str | None = None,
     ) -> None:
         """See the class."""
-        self.feature_names = self.question.features
+        self.features = self.question.features
         super().__init__((self.question.kind,), scenario, overrides, render_mode)
         self._size = self._n * len(self.feature_names)
 
     def _count_actions(self) -> int:
         return self.question.count_answers(self.simulator)
 
-    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+    def _answer(self, core: Core, action: int) -> tuple[int, float, float]:
         self._seen, self._legal = np.empty(self._size, FLOAT), np.empty(self._n, BYTE)
-        return self.question.play(core, self._books, action, self._seen, self._legal)
+        return self.question.step(core, self._books, action, self._seen, self._legal)
 
     def _look(self, asked: int) -> np.ndarray:
         table = np.empty(self.candidate_shape, np.float32)

@@ -4,6 +4,7 @@ from agentsim_env.engine.core.decisions import DOWN_TO_CXL, DOWN_TO_DRAM, DROP_K
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, NONE
 from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.memory_below import blocks_below
 from agentsim_env.envs.program_context import expected_return_s
@@ -11,38 +12,41 @@ from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import signed, squash
 from agentsim_env.envs.scheduling_features import expected_remaining_s
 
-RECORD_FEATURES: tuple[str, ...] = (
-    "allowed",
-    "is_drop",
-    "is_to_dram",
-    "is_to_cxl",
-    "is_record",
-    "place",
-    "idle_s",
-    "uses",
-    "held_share",
-    "depth_tokens",
-    "prefill_s",
-    "below_share",
-    "owner_goes_on",
-    "owner_acts",
-    "owner_waits",
-    "owner_is_elsewhere",
-    "acting_s",
-    "return_s",
-    "remaining_s",
-    "turns_done",
-    "idle_rank",
-    "return_rank",
-    "prefill_rank",
+FEATURES = FeatureTable()
+
+# Of one place that an idle piece of cache could go to.
+ALLOWED = FEATURES.flag("allowed", "the answer is legal")
+IS_DROP = FEATURES.flag("is_drop", "the row's answer is to drop it")
+IS_TO_DRAM = FEATURES.flag("is_to_dram", "to move it to DRAM")
+IS_TO_CXL = FEATURES.flag("is_to_cxl", "to move it to CXL")
+
+# Of the piece and its owner, the program that used it last: the same in the three rows of a piece.
+RECORD_AT = len(FEATURES)
+IS_RECORD = FEATURES.flag("is_record", "the row is a candidate")
+PLACE = FEATURES.share("place", "its place over K, 0 being released longest ago")
+IDLE_S = FEATURES.amount("idle_s", "time since it was released", 10.0, "s")
+USES = FEATURES.amount("uses", "stays of turns in a batch that used it", 4.0)
+HELD_SHARE = FEATURES.share("held_share", "its blocks over the memory of the instance")
+DEPTH_TOKENS = FEATURES.amount("depth_tokens", "tokens of the context that stand before it", 30000.0)
+PREFILL_S = FEATURES.amount("prefill_s", "time to compute it alone, behind these", 0.3, "s")
+BELOW_SHARE = FEATURES.share("below_share", "share of it that a tier below has")
+OWNER_GOES_ON = FEATURES.flag("owner_goes_on", "its owner has not ended")
+OWNER_ACTS = FEATURES.flag("owner_acts", "it has no turn in the cluster")
+OWNER_WAITS = FEATURES.flag("owner_waits", "it has one")
+OWNER_IS_ELSEWHERE = FEATURES.flag("owner_is_elsewhere", "its last turn went to another instance")
+ACTING_S = FEATURES.amount("acting_s", "since when it has had none", 10.0, "s")
+RETURN_S = FEATURES.difference(
+    "return_s", "time to its next turn by the mean gap of its tool, below 0 when late", 5.0, "s"
 )
-"""Features of an idle record and of the program that used it last, for one place that it could go to."""
+REMAINING_S = FEATURES.amount("remaining_s", "service to expect of it, by the means of those that are done", 30.0, "s")
+TURNS_DONE = FEATURES.amount("turns_done", "turns of it that have ended", 10.0)
+IDLE_RANK = FEATURES.amount("idle_rank", "idle_s below the longest of the candidates", 10.0, "s")
+RETURN_RANK = FEATURES.amount("return_rank", "return_s below the latest of the candidates", 10.0, "s")
+PREFILL_RANK = FEATURES.amount("prefill_rank", "prefill_s above the least of the candidates", 0.3, "s")
 
-FEATURES: tuple[str, ...] = RECORD_FEATURES + INSTANCE_CONTEXT
+INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
-N_RECORD_FEATURES = len(RECORD_FEATURES)
-
-IDLE, RETURN, PREFILL = 20, 21, 22
+SCALE = FEATURES.scales
 
 
 @compiled
@@ -51,29 +55,29 @@ def observe(state, out):
     world = state.world[0]
     i = world.asked_instance
     n_most = TARGETS * len(state.candidate)
-    out[:, :N_RECORD_FEATURES] = 0.0
+    out[:, :INSTANCE_AT] = 0.0
     longest_s, latest_s, least_s = 0.0, -1e30, 1e30
     for k in range(world.n_candidates):
         row = out[TARGETS * k]
         _observe_record(state, i, state.candidate[k], row)
-        row[5] = k / len(state.candidate)
-        longest_s = max(longest_s, row[IDLE])
-        latest_s = max(latest_s, row[RETURN])
-        least_s = min(least_s, row[PREFILL])
+        row[PLACE] = k / len(state.candidate)
+        longest_s = max(longest_s, row[IDLE_RANK])
+        latest_s = max(latest_s, row[RETURN_RANK])
+        least_s = min(least_s, row[PREFILL_RANK])
     for k in range(world.n_candidates):
         first = out[TARGETS * k]
-        first[IDLE] = squash(longest_s - first[IDLE], 10.0)
-        first[RETURN] = squash(latest_s - first[RETURN], 10.0)
-        first[PREFILL] = squash(first[PREFILL] - least_s, 0.3)
+        first[IDLE_RANK] = squash(longest_s - first[IDLE_RANK], SCALE[IDLE_RANK])
+        first[RETURN_RANK] = squash(latest_s - first[RETURN_RANK], SCALE[RETURN_RANK])
+        first[PREFILL_RANK] = squash(first[PREFILL_RANK] - least_s, SCALE[PREFILL_RANK])
         for target in range(TARGETS):
             row = out[TARGETS * k + target]
-            row[4:N_RECORD_FEATURES] = first[4:N_RECORD_FEATURES]
-            row[0] = state.option[TARGETS * k + target]
-            row[1] = target == DROP_KV
-            row[2] = target == DOWN_TO_DRAM
-            row[3] = target == DOWN_TO_CXL
-    observe_instance(state, i, out[0], N_RECORD_FEATURES)
-    repeat(out, n_most, N_RECORD_FEATURES)
+            row[RECORD_AT:INSTANCE_AT] = first[RECORD_AT:INSTANCE_AT]
+            row[ALLOWED] = state.option[TARGETS * k + target]
+            row[IS_DROP] = target == DROP_KV
+            row[IS_TO_DRAM] = target == DOWN_TO_DRAM
+            row[IS_TO_CXL] = target == DOWN_TO_CXL
+    observe_instance(state, i, out[0, INSTANCE_AT:])
+    repeat(out, n_most, INSTANCE_AT)
 
 
 @compiled
@@ -86,16 +90,16 @@ def _observe_record(state, i, r, row):
     idle_s = world.now_s - record.released_s
     again_s = prefill_s(state, i, record.blocks * size, segment.start_block * size)
     below = blocks_below(state, i, record.segment, segment.start_block)
-    row[4] = 1.0
-    row[6] = squash(idle_s, 10.0)
-    row[7] = squash(record.uses, 4.0)
-    row[8] = record.blocks / state.pool[i].capacity
-    row[9] = squash(segment.start_block * size, 30000.0)
-    row[10] = squash(again_s, 0.3)
-    row[11] = min(1.0, below / record.blocks)
-    row[IDLE] = idle_s
-    row[RETURN] = 0.0
-    row[PREFILL] = again_s
+    row[IS_RECORD] = 1.0
+    row[IDLE_S] = squash(idle_s, SCALE[IDLE_S])
+    row[USES] = squash(record.uses, SCALE[USES])
+    row[HELD_SHARE] = record.blocks / state.pool[i].capacity
+    row[DEPTH_TOKENS] = squash(segment.start_block * size, SCALE[DEPTH_TOKENS])
+    row[PREFILL_S] = squash(again_s, SCALE[PREFILL_S])
+    row[BELOW_SHARE] = min(1.0, below / record.blocks)
+    row[IDLE_RANK] = idle_s
+    row[RETURN_RANK] = 0.0
+    row[PREFILL_RANK] = again_s
     if record.program != NONE:
         _observe_owner(state, i, record.program, row)
 
@@ -105,15 +109,15 @@ def _observe_owner(state, i, p, row):
     world = state.world[0]
     run = state.program_run[p]
     return_s = expected_return_s(state, p)
-    row[12] = run.state == ACTIVE
-    row[13] = run.state == ACTIVE and run.live == 0
-    row[14] = run.state == ACTIVE and run.live > 0
-    row[15] = run.home != i
-    row[16] = squash(world.now_s - run.acting_since_s, 10.0) if row[13] > 0.0 else 0.0
-    row[17] = signed(return_s, 5.0)
-    row[18] = squash(expected_remaining_s(state, p), 30.0) if run.state == ACTIVE else 0.0
-    row[19] = squash(state.program[p].n_turns - run.turns_left, 10.0)
-    row[RETURN] = return_s
+    row[OWNER_GOES_ON] = run.state == ACTIVE
+    row[OWNER_ACTS] = run.state == ACTIVE and run.live == 0
+    row[OWNER_WAITS] = run.state == ACTIVE and run.live > 0
+    row[OWNER_IS_ELSEWHERE] = run.home != i
+    row[ACTING_S] = squash(world.now_s - run.acting_since_s, SCALE[ACTING_S]) if row[OWNER_ACTS] > 0.0 else 0.0
+    row[RETURN_S] = signed(return_s, SCALE[RETURN_S])
+    row[REMAINING_S] = squash(expected_remaining_s(state, p), SCALE[REMAINING_S]) if run.state == ACTIVE else 0.0
+    row[TURNS_DONE] = squash(state.program[p].n_turns - run.turns_left, SCALE[TURNS_DONE])
+    row[RETURN_RANK] = return_s
 
 
 EVICT_KV = question("evict_kv", FEATURES, observe, __file__)

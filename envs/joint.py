@@ -9,12 +9,15 @@ import numpy as np
 from agentsim_env.engine.core.decisions import KINDS, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.envs.decision_env import DecisionEnv
+from agentsim_env.envs.docstring import documented
 from agentsim_env.envs.errors import EnvError
-from agentsim_env.envs.play import FORBIDDEN, play
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.questions import QUESTIONS
+from agentsim_env.envs.step import FORBIDDEN, step_core
 from agentsim_env.scenario import Scenario
 
 
+@documented(QUESTIONS["preempt_turn"].features)
 class JointEnv(DecisionEnv):
     """Several kinds of decision in one environment.
 
@@ -39,44 +42,38 @@ class JointEnv(DecisionEnv):
     What a kind does not show is 0. A feature that several kinds have means the same in each, in the same scale; it
     stands where the first of them has it. `feature_names` lists the columns,
     `agentsim_env.envs.questions.QUESTIONS[kind].features` those that a kind fills. The pages of the kinds explain them.
-    `preempt_turn` has no environment of its own; its rows are the last K admitted turns of the batch:
 
-    | Feature | Meaning | Min | Max |
-    |---|---|---|---|
-    | is_turn, place | the row is a turn; its place over K, the last admitted being 0 | 0 | 1 |
-    | is_decoding | its prefill has ended | 0 | 1 |
-    | age_s, service_s, turns_done | as for scheduling | 0 | 1 |
-    | batch_s | time since it was first in a batch (10 s) | 0 | 1 |
-    | tokens_so_far | prompt and output so far (30,000) | 0 | 1 |
-    | generated_tokens | output so far (300) | 0 | 1 |
-    | context_share | tokens_so_far over what the instance can hold | 0 | 1 |
-    | recompute_s | time to compute all of it again (0.3 s) | 0 | 1 |
+    `preempt_turn` has no environment of its own. Its rows are the last K admitted turns of the batch, with these
+    features; the numbers are those of its own table, as `agentsim_env.envs.multi_agent` shows it.
+
+    {features}
 
     ## Action Space
 
-    `Discrete(rows)`: the row. `action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is
-    answered by the scenario's own rule and counted in `info["refused_actions"]`; one outside the space raises
-    `ActionError`.
+    `Discrete(rows)`: the row.
+
+    {forbidden}
 
     ## Rewards
 
-    As in the environments of the kinds: by default minus the integral, since the last decision of any kind, of the
-    number of programs that are held, wait for or are served by the cluster, over (`reward.unit_s` x counted programs),
-    and a charge for programs that are rejected or fail. With the same decisions the return is the same as there.
+    {reward}
+
+    {discount}
+
+    With the same decisions the return is the same as in the environments of the kinds.
 
     ## Starting State
 
-    The first decision of one of the kinds with more than one legal answer for a counted program. `reset(seed=s)` draws
-    the workload of seed `s`; without a seed the environment draws a seed of at least 2^20. The workload does not depend
-    on the actions.
+    The first decision of one of the kinds with more than one legal answer for a counted program.
+
+    {seed}
 
     ## Episode End
 
-    1. Termination: all programs have ended.
-    2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment: it is that
-       of the kind of the last decision, as its page says; no `asks_KIND` is 1.
+    {end}
 
-    At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`, and no `decision_kind`.
+    The observation at the time limit is that of the kind of the last decision, as its page says; no `asks_KIND` is 1,
+    and `info` has no `decision_kind`.
 
     ## Arguments
 
@@ -84,15 +81,10 @@ class JointEnv(DecisionEnv):
     gymnasium.make("AgentSim/Joint-v0", kinds=("route_turn", "schedule_turn"))
     ```
 
-    | Parameter | Type | Default | Description |
-    |---|---|---|---|
-    | `scenario` | str, path, mapping or Scenario | `"coding_agents_pressed"` | what is simulated |
-    | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
-    | `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
+    {arguments}
     | `kinds` | sequence of kinds or None | `None` | kinds of decision, in any order; None: all |
 
-    `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to
-    run instead of the drawn one.
+    {options}
 
     ## Version History
 
@@ -110,7 +102,7 @@ class JointEnv(DecisionEnv):
     ) -> None:
         """See the class."""
         self.kinds = _chosen(kinds)
-        self.feature_names = joint_features(self.kinds)
+        self.features = joint_features(self.kinds)
         super().__init__(self.kinds, scenario, overrides, render_mode)
         rows, columns = self.candidate_shape
         self._tables: dict[str, np.ndarray] = {}
@@ -120,8 +112,8 @@ class JointEnv(DecisionEnv):
             question = QUESTIONS[kind]
             n = question.count_answers(self.simulator)
             self._tables[kind] = np.zeros((n, len(question.features)), np.float32)
-            self._columns[kind] = np.array([self.feature_names.index(name) for name in question.features])
-            self._flags[kind] = self.feature_names.index(f"asks_{kind}")
+            self._columns[kind] = np.array([self.features.index(name) for name in question.features.names])
+            self._flags[kind] = self.features.index(f"asks_{kind}")
         self._joint = np.zeros((rows, columns), np.float32)
 
     @property
@@ -142,15 +134,15 @@ class JointEnv(DecisionEnv):
     def _count_actions(self) -> int:
         return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
 
-    def _play(self, core: Core, action: int) -> tuple[int, float, float]:
+    def _answer(self, core: Core, action: int) -> tuple[int, float, float]:
         if action > 0 and action >= len(self.table()):
             action = FORBIDDEN
-        played = play(core, self._books, action)
-        asked = played[0]
+        result = step_core(core, self._books, action)
+        asked = result[0]
         if asked >= 0 or (asked == TRUNCATED and self._books["kind"][0] >= 0):
             self._seen = self._look(asked)
         self._legal = self._mask().view(np.int8) if asked >= 0 else np.ones(self._n, np.int8)
-        return played
+        return result
 
     def _look(self, asked: int) -> np.ndarray:
         kind = self.decision_kind
@@ -183,8 +175,14 @@ def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(kind for kind in QUESTIONS if kind in kinds)
 
 
-def joint_features(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Columns of a table that holds decisions of several kinds."""
-    asks = (f"asks_{kind}" for kind in kinds)
-    union = (name for kind in kinds for name in QUESTIONS[kind].features)
-    return tuple(dict.fromkeys(("allowed", *asks, *union)))
+def joint_features(kinds: Sequence[str]) -> FeatureTable:
+    """Columns of a table that holds decisions of several kinds: the union of theirs, by name."""
+    features = FeatureTable()
+    features.flag("allowed", "the answer is legal")
+    for kind in kinds:
+        features.flag(f"asks_{kind}", f"the row is an answer to {kind}")
+    for kind in kinds:
+        for feature in QUESTIONS[kind].features:
+            if feature.name not in features.names:
+                features.add(feature)
+    return features

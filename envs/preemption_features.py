@@ -5,29 +5,30 @@ import numpy as np
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import DECODE
 from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import squash
 
-TURN_FEATURES: tuple[str, ...] = (
-    "allowed",
-    "is_turn",
-    "place",
-    "is_decoding",
-    "age_s",
-    "service_s",
-    "batch_s",
-    "turns_done",
-    "tokens_so_far",
-    "generated_tokens",
-    "context_share",
-    "recompute_s",
-)
-"""Features of a running turn."""
+FEATURES = FeatureTable()
 
-FEATURES: tuple[str, ...] = TURN_FEATURES + INSTANCE_CONTEXT
+# Of a running turn.
+ALLOWED = FEATURES.flag("allowed", "the answer is legal")
+IS_TURN = FEATURES.flag("is_turn", "the row is a turn")
+PLACE = FEATURES.share("place", "its place over K, the last admitted being 0")
+IS_DECODING = FEATURES.flag("is_decoding", "its prefill has ended")
+AGE_S = FEATURES.amount("age_s", "time since the program arrived", 60.0, "s")
+SERVICE_S = FEATURES.amount("service_s", "execution time of the program's turns so far", 30.0, "s")
+BATCH_S = FEATURES.amount("batch_s", "time since it was first in a batch", 10.0, "s")
+TURNS_DONE = FEATURES.amount("turns_done", "number of the turn in its program", 10.0)
+TOKENS_SO_FAR = FEATURES.amount("tokens_so_far", "prompt and output so far", 30000.0)
+GENERATED_TOKENS = FEATURES.amount("generated_tokens", "output so far", 300.0)
+CONTEXT_SHARE = FEATURES.share("context_share", "tokens_so_far over what the instance can hold")
+RECOMPUTE_S = FEATURES.amount("recompute_s", "time to compute all of it again", 0.3, "s")
 
-N_TURN_FEATURES = len(TURN_FEATURES)
+INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
+
+SCALE = FEATURES.scales
 
 
 @compiled
@@ -36,13 +37,13 @@ def observe(state, out):
     world = state.world[0]
     i = world.asked_instance
     k_most = len(state.candidate)
-    out[:, :N_TURN_FEATURES] = 0.0
+    out[:, :INSTANCE_AT] = 0.0
     for k in range(world.n_candidates):
         _observe_turn(state, i, state.candidate[k], out[k])
-        out[k, 0] = state.option[k]
-        out[k, 2] = k / k_most
-    observe_instance(state, i, out[0], N_TURN_FEATURES)
-    repeat(out, k_most, N_TURN_FEATURES)
+        out[k, ALLOWED] = state.option[k]
+        out[k, PLACE] = k / k_most
+    observe_instance(state, i, out[0, INSTANCE_AT:])
+    repeat(out, k_most, INSTANCE_AT)
 
 
 @compiled
@@ -61,16 +62,16 @@ def _observe_turn(state, i, s, row):
     generated = _generated_tokens(state, i, s)
     context = state.turn[slot.turn].prompt_tokens + generated
     capacity = state.pool[i].capacity * world.block_size
-    row[1] = 1.0
-    row[3] = slot.state == DECODE
-    row[4] = squash(world.now_s - run.arrived_s, 60.0)
-    row[5] = squash(run.service_s, 30.0)
-    row[6] = squash(world.now_s - state.turn_run[slot.turn].scheduled_s, 10.0)
-    row[7] = squash(slot.turn - state.program[slot.program].first_turn, 10.0)
-    row[8] = squash(context, 30000.0)
-    row[9] = squash(generated, 300.0)
-    row[10] = min(1.0, context / capacity)
-    row[11] = squash(prefill_s(state, i, context, 0), 0.3)
+    row[IS_TURN] = 1.0
+    row[IS_DECODING] = slot.state == DECODE
+    row[AGE_S] = squash(world.now_s - run.arrived_s, SCALE[AGE_S])
+    row[SERVICE_S] = squash(run.service_s, SCALE[SERVICE_S])
+    row[BATCH_S] = squash(world.now_s - state.turn_run[slot.turn].scheduled_s, SCALE[BATCH_S])
+    row[TURNS_DONE] = squash(slot.turn - state.program[slot.program].first_turn, SCALE[TURNS_DONE])
+    row[TOKENS_SO_FAR] = squash(context, SCALE[TOKENS_SO_FAR])
+    row[GENERATED_TOKENS] = squash(generated, SCALE[GENERATED_TOKENS])
+    row[CONTEXT_SHARE] = min(1.0, context / capacity)
+    row[RECOMPUTE_S] = squash(prefill_s(state, i, context, 0), SCALE[RECOMPUTE_S])
 
 
 PREEMPT_TURN = question("preempt_turn", FEATURES, observe, __file__)

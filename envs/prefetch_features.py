@@ -4,6 +4,7 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.latency.prefill_time import prefill_s
 from agentsim_env.engine.residency.residency import available_blocks, depth_blocks, free_blocks
 from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks, context_blocks, held_ahead
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.memory_below import link_queue, move_s, nearest
 from agentsim_env.envs.program_context import expected_return_s
@@ -11,33 +12,38 @@ from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import signed, squash
 from agentsim_env.envs.scheduling_features import expected_remaining_s
 
-SUBJECT_FEATURES: tuple[str, ...] = (
-    "allowed",
-    "is_none",
-    "is_turn",
-    "is_acting",
-    "place",
-    "wait_s",
-    "acting_s",
-    "return_s",
-    "return_above_move_s",
-    "age_s",
-    "remaining_s",
-    "turns_done",
-    "held_share",
-    "missing_tokens",
-    "move_s",
-    "prefill_s",
-    "blocks_ratio",
-    "evicted_share",
+FEATURES = FeatureTable()
+
+# Of a context that could be brought up, and of its program.
+ALLOWED = FEATURES.flag("allowed", "the answer is legal")
+IS_NONE = FEATURES.flag("is_none", "the row's answer is to bring up nothing")
+IS_TURN = FEATURES.flag("is_turn", "the row is a waiting turn")
+IS_ACTING = FEATURES.flag("is_acting", "the row is a program that acts")
+PLACE = FEATURES.share("place", "its place over K")
+WAIT_S = FEATURES.amount("wait_s", "time since the turn became ready", 10.0, "s")
+ACTING_S = FEATURES.amount("acting_s", "since when the program acts", 10.0, "s")
+RETURN_S = FEATURES.difference(
+    "return_s", "time to its next turn by the mean gap of its tool, below 0 when late", 5.0, "s"
 )
-"""Features of a context that could be brought up, and of its program."""
+RETURN_ABOVE_MOVE_S = FEATURES.difference("return_above_move_s", "that above move_s", 1.0, "s")
+AGE_S = FEATURES.amount("age_s", "time since the program arrived", 60.0, "s")
+REMAINING_S = FEATURES.amount("remaining_s", "service to expect of it, by the means of those that are done", 30.0, "s")
+TURNS_DONE = FEATURES.amount("turns_done", "turns of it that have ended", 10.0)
+HELD_SHARE = FEATURES.share("held_share", "share of the context that the instance holds")
+MISSING_TOKENS = FEATURES.amount("missing_tokens", "what can be brought up", 30000.0)
+MOVE_S = FEATURES.amount("move_s", "time that this takes on the link", 0.3, "s")
+PREFILL_S = FEATURES.amount("prefill_s", "time to compute it alone instead", 0.3, "s")
+BLOCKS_RATIO = FEATURES.amount("blocks_ratio", "its blocks over those that are free or idle", 1.0)
+EVICTED_SHARE = FEATURES.share("evicted_share", "blocks that would have to go for it over the memory of the instance")
 
-LINK_FEATURES: tuple[str, ...] = ("link_is_busy", "link_queue")
+# Of the link, the same in each row.
+LINK_AT = len(FEATURES)
+LINK_IS_BUSY = FEATURES.flag("link_is_busy", "something is on the link")
+LINK_QUEUE = FEATURES.amount("link_queue", "transfers that wait for it", 4.0)
 
-FEATURES: tuple[str, ...] = SUBJECT_FEATURES + LINK_FEATURES + INSTANCE_CONTEXT
+INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
-N_SUBJECT_FEATURES = len(SUBJECT_FEATURES)
+SCALE = FEATURES.scales
 
 
 @compiled
@@ -46,18 +52,18 @@ def observe(state, out):
     world = state.world[0]
     i = world.asked_instance
     k_most = len(state.candidate)
-    out[:, :N_SUBJECT_FEATURES] = 0.0
+    out[:, :LINK_AT] = 0.0
     for k in range(world.n_candidates):
         _observe_subject(state, i, state.candidate[k], out[k])
-        out[k, 0] = state.option[k]
-        out[k, 4] = k / k_most
-    out[k_most, 0] = state.option[k_most]
-    out[k_most, 1] = 1.0
+        out[k, ALLOWED] = state.option[k]
+        out[k, PLACE] = k / k_most
+    out[k_most, ALLOWED] = state.option[k_most]
+    out[k_most, IS_NONE] = 1.0
     link = state.link[state.tier[i, nearest(state, i)].up]
-    out[0, N_SUBJECT_FEATURES] = link.current >= 0
-    out[0, N_SUBJECT_FEATURES + 1] = squash(link_queue(state, link), 4.0)
-    observe_instance(state, i, out[0], N_SUBJECT_FEATURES + len(LINK_FEATURES))
-    repeat(out, k_most + 1, N_SUBJECT_FEATURES)
+    out[0, LINK_IS_BUSY] = link.current >= 0
+    out[0, LINK_QUEUE] = squash(link_queue(state, link), SCALE[LINK_QUEUE])
+    observe_instance(state, i, out[0, INSTANCE_AT:])
+    repeat(out, k_most + 1, LINK_AT)
 
 
 @compiled
@@ -73,21 +79,21 @@ def _observe_subject(state, i, t, row):
     held = min(depth_blocks(state, held_ahead(state, i, t)), context_blocks(state, t))
     way_s = move_s(state, i, nearest(state, i), missing)
     return_s = 0.0 if waits else expected_return_s(state, p)
-    row[2] = waits
-    row[3] = not waits
-    row[5] = squash(world.now_s - turn_run.ready_s, 10.0) if waits else 0.0
-    row[6] = 0.0 if waits else squash(world.now_s - run.acting_since_s, 10.0)
-    row[7] = signed(return_s, 5.0)
-    row[8] = signed(return_s - way_s, 1.0)
-    row[9] = squash(world.now_s - run.arrived_s, 60.0)
-    row[10] = squash(expected_remaining_s(state, p), 30.0)
-    row[11] = squash(state.program[p].n_turns - run.turns_left, 10.0)
-    row[12] = held / max(1, context_blocks(state, t))
-    row[13] = squash(missing * size, 30000.0)
-    row[14] = squash(way_s, 0.3)
-    row[15] = squash(prefill_s(state, i, missing * size, held * size), 0.3)
-    row[16] = squash(missing / max(1, available_blocks(state, i)), 1.0)
-    row[17] = min(1.0, max(0, missing - free_blocks(state, i)) / state.pool[i].capacity)
+    row[IS_TURN] = waits
+    row[IS_ACTING] = not waits
+    row[WAIT_S] = squash(world.now_s - turn_run.ready_s, SCALE[WAIT_S]) if waits else 0.0
+    row[ACTING_S] = 0.0 if waits else squash(world.now_s - run.acting_since_s, SCALE[ACTING_S])
+    row[RETURN_S] = signed(return_s, SCALE[RETURN_S])
+    row[RETURN_ABOVE_MOVE_S] = signed(return_s - way_s, SCALE[RETURN_ABOVE_MOVE_S])
+    row[AGE_S] = squash(world.now_s - run.arrived_s, SCALE[AGE_S])
+    row[REMAINING_S] = squash(expected_remaining_s(state, p), SCALE[REMAINING_S])
+    row[TURNS_DONE] = squash(state.program[p].n_turns - run.turns_left, SCALE[TURNS_DONE])
+    row[HELD_SHARE] = held / max(1, context_blocks(state, t))
+    row[MISSING_TOKENS] = squash(missing * size, SCALE[MISSING_TOKENS])
+    row[MOVE_S] = squash(way_s, SCALE[MOVE_S])
+    row[PREFILL_S] = squash(prefill_s(state, i, missing * size, held * size), SCALE[PREFILL_S])
+    row[BLOCKS_RATIO] = squash(missing / max(1, available_blocks(state, i)), SCALE[BLOCKS_RATIO])
+    row[EVICTED_SHARE] = min(1.0, max(0, missing - free_blocks(state, i)) / state.pool[i].capacity)
 
 
 PREFETCH_KV = question("prefetch_kv", FEATURES, observe, __file__)

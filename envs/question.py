@@ -11,7 +11,8 @@ from agentsim_env.engine.core.jit import COMPILED, entry, written_out
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
-from agentsim_env.envs.play import as_table, is_shown, play_on
+from agentsim_env.envs.feature import FeatureTable
+from agentsim_env.envs.step import as_table, is_shown, step_and_mask
 from agentsim_env.simulator import Simulator
 
 
@@ -20,18 +21,18 @@ class Question(NamedTuple):
 
     Attributes:
         kind: Kind of decision.
-        features: Names of the columns. Features of different kinds that have the same name mean the same.
+        features: The columns.
         observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
             is pending. At the time limit none is: what is about its turn, its program or a candidate is 0 then.
         observe_at: The same for a call from Python, `(handle of the state, table)`.
-        play_at: The next step for a call from Python, `(handle of the state, books, action, seen, legal)`; see `play`.
+        step_at: The next step for a call from Python, `(handle of the state, books, action, seen, legal)`; see `step`.
     """
 
     kind: str
-    features: tuple[str, ...]
+    features: FeatureTable
     observe: Callable[..., None]
     observe_at: Callable[[np.ndarray, np.ndarray], None]
-    play_at: Callable[..., tuple[int, float, float]]
+    step_at: Callable[..., tuple[int, float, float]]
 
     @property
     def number(self) -> int:
@@ -53,7 +54,7 @@ class Question(NamedTuple):
         else:
             self.observe(core.state, table)
 
-    def play(
+    def step(
         self, core: Core, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
     ) -> tuple[int, float, float]:
         """Answer the pending decision, run to the next, and show it, where all are of this kind.
@@ -69,17 +70,17 @@ class Question(NamedTuple):
         Returns:
             What `advance` returns, the reward, and the simulated time.
         """
-        once: Callable[..., tuple[int, float, float]] = self.play_at if COMPILED else self._play_uncompiled
+        once: Callable[..., tuple[int, float, float]] = self.step_at if COMPILED else self._step_uncompiled
         where = core.handle if COMPILED else core.state
         result = once(where, books, action, seen, legal)
         if result[0] == PAUSED:
             return core.after_pause(partial(once, where, books, 0, seen, legal))
         return result
 
-    def _play_uncompiled(
+    def _step_uncompiled(
         self, state: State, books: np.ndarray, action: int, seen: np.ndarray, legal: np.ndarray
     ) -> tuple[int, float, float]:
-        asked, reward, now_s = play_on(state, books.view(np.recarray), action, legal)
+        asked, reward, now_s = step_and_mask(state, books.view(np.recarray), action, legal)
         if is_shown(asked):
             self.observe(state, as_table(seen, legal))
         return asked, reward, now_s
@@ -89,9 +90,9 @@ _ENTRIES = """
 def observe_at(table, out):
     observe(bind(table), out)
 
-def play_at(table, books, action, seen, legal):
+def step_at(table, books, action, seen, legal):
     state = bind(table)
-    asked, reward, now_s = play_on(state, books, action, legal)
+    asked, reward, now_s = step_and_mask(state, books, action, legal)
     if is_shown(asked):
         observe(state, as_table(seen, legal))
     return asked, reward, now_s
@@ -100,12 +101,12 @@ def play_at(table, books, action, seen, legal):
 
 def question(
     kind: str,
-    features: tuple[str, ...],
+    features: FeatureTable,
     observe: Callable[..., None],
     file: str,
 ) -> Question:
     """A question, with what Python calls compiled around `observe`; `file` is where `observe` stands."""
     made = written_out(
-        _ENTRIES, file, observe=observe, bind=bind, play_on=play_on, as_table=as_table, is_shown=is_shown
+        _ENTRIES, file, observe=observe, bind=bind, step_and_mask=step_and_mask, as_table=as_table, is_shown=is_shown
     )
-    return Question(kind, features, observe, entry(made["observe_at"]), entry(made["play_at"]))
+    return Question(kind, features, observe, entry(made["observe_at"]), entry(made["step_at"]))

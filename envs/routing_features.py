@@ -1,4 +1,4 @@
-"""What a router sees: one row an instance, the features of the turn repeated in each."""
+"""What a router sees: one row per instance, the features of the turn repeated in each."""
 
 from agentsim_env.engine.batch.forecast import decode_step_s
 from agentsim_env.engine.batch.look import find_seen, pending_prefill_tokens
@@ -7,56 +7,52 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.eviction.prefix_lookup import kept_blocks
 from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import signed, squash
 
-INSTANCE_FEATURES: tuple[str, ...] = (
-    "allowed",
-    "is_home",
-    "hit_share",
-    "uncached_tokens",
-    "prefill_s",
-    "waiting",
-    "running",
-    "pending_tokens",
-    "pending_s",
-    "context_tokens",
-    "locked_share",
-    "cached_share",
-    "decode_step_s",
-    "first_token_s",
-    "first_token_rank",
-    "turns_rank",
-)
-"""Features of an instance, for the turn that is to be routed."""
+FEATURES = FeatureTable()
 
-TURN_FEATURES: tuple[str, ...] = (
-    "prompt_tokens",
-    "new_tokens",
-    "turns_done",
-    "age_s",
-    "has_home",
-)
-"""Features of the turn and its program, the same in each row."""
+# Of an instance, for the turn that is to be routed.
+ALLOWED = FEATURES.flag("allowed", "the instance can take the turn")
+IS_HOME = FEATURES.flag("is_home", "it served the program's last turn")
+HIT_SHARE = FEATURES.share("hit_share", "share of the prompt that its KV cache holds")
+UNCACHED_TOKENS = FEATURES.amount("uncached_tokens", "prompt tokens that it would have to compute", 4000.0)
+PREFILL_S = FEATURES.amount("prefill_s", "time to compute them alone", 0.3, "s")
+WAITING = FEATURES.amount("waiting", "turns in its queue", 4.0)
+RUNNING = FEATURES.amount("running", "turns in its batch", 16.0)
+PENDING_TOKENS = FEATURES.amount("pending_tokens", "prefill tokens that its turns still need, as expected", 8000.0)
+PENDING_S = FEATURES.amount("pending_s", "time to compute them", 0.6, "s")
+CONTEXT_TOKENS = FEATURES.amount("context_tokens", "context of its waiting and running turns", 400000.0)
+LOCKED_SHARE = FEATURES.share("locked_share", "share of its KV blocks that are in use")
+CACHED_SHARE = FEATURES.share("cached_share", "share of its KV blocks that hold idle cache")
+DECODE_STEP_S = FEATURES.amount("decode_step_s", "time of a decode iteration with this turn in the batch", 0.02, "s")
+FIRST_TOKEN_S = FEATURES.amount("first_token_s", "pending_s + prefill_s", 0.6, "s")
+FIRST_TOKEN_RANK = FEATURES.difference("first_token_rank", "the same above the best allowed instance", 0.3, "s")
+TURNS_RANK = FEATURES.difference("turns_rank", "waiting + running above the least loaded allowed instance", 4.0)
 
-CLUSTER_FEATURES: tuple[str, ...] = ("cluster_turns", "cluster_locked_share")
-"""Features of the cluster, likewise."""
+# Of the turn and its program, the same in each row.
+TURN_AT = len(FEATURES)
+PROMPT_TOKENS = FEATURES.amount("prompt_tokens", "prompt of the turn", 30000.0)
+NEW_TOKENS = FEATURES.amount("new_tokens", "its tokens that no earlier turn brought", 2000.0)
+TURNS_DONE = FEATURES.amount("turns_done", "number of the turn in its program", 10.0)
+AGE_S = FEATURES.amount("age_s", "time since the program arrived", 60.0, "s")
+HAS_HOME = FEATURES.flag("has_home", "the program had a turn before")
 
-FEATURES: tuple[str, ...] = INSTANCE_FEATURES + TURN_FEATURES + CLUSTER_FEATURES
+# Of the cluster, likewise.
+CLUSTER_AT = len(FEATURES)
+CLUSTER_TURNS = FEATURES.amount("cluster_turns", "waiting and running turns per instance", 16.0)
+CLUSTER_LOCKED_SHARE = FEATURES.share("cluster_locked_share", "mean locked_share")
 
-N_INSTANCE_FEATURES = len(INSTANCE_FEATURES)
-AT_CLUSTER = N_INSTANCE_FEATURES + len(TURN_FEATURES)
+SCALE = FEATURES.scales
 
 
 @compiled
 def observe(state, out):
-    """Fill `out` [instances, features] for the turn that is to be routed, or with the instances alone.
-
-    Every value is in [-1, 1]. Tokens and times are squashed as x / (x + scale).
-    """
+    """Fill `out` [instances, features] for the turn that is to be routed, or with the instances alone."""
     world = state.world[0]
     s = world.asked_slot
-    out[:, N_INSTANCE_FEATURES:] = 0.0
+    out[:, TURN_AT:] = 0.0
     if world.view_period_s == 0.0:
         for i in range(len(state.instance)):
             synchronise(state, i)
@@ -69,7 +65,7 @@ def observe(state, out):
     _observe_instances(state, state.program_run[slot.program].home, slot.target, most, kept_blocks(state, s), out)
     _observe_turn(state, slot.turn, slot.program, out[0])
     for i in range(1, len(state.instance)):
-        out[i, N_INSTANCE_FEATURES:AT_CLUSTER] = out[0, N_INSTANCE_FEATURES:AT_CLUSTER]
+        out[i, TURN_AT:CLUSTER_AT] = out[0, TURN_AT:CLUSTER_AT]
 
 
 @compiled
@@ -77,12 +73,11 @@ def _observe_turn(state, t, p, row):
     """The turn that is to be routed and its program."""
     turn = state.turn[t]
     program = state.program_run[p]
-    at = N_INSTANCE_FEATURES
-    row[at] = squash(turn.prompt_tokens, 30000.0)
-    row[at + 1] = squash(turn.new_tokens, 2000.0)
-    row[at + 2] = squash(t - state.program[p].first_turn, 10.0)
-    row[at + 3] = squash(state.world[0].now_s - program.arrived_s, 60.0)
-    row[at + 4] = 1.0 if program.home != NONE else 0.0
+    row[PROMPT_TOKENS] = squash(turn.prompt_tokens, SCALE[PROMPT_TOKENS])
+    row[NEW_TOKENS] = squash(turn.new_tokens, SCALE[NEW_TOKENS])
+    row[TURNS_DONE] = squash(t - state.program[p].first_turn, SCALE[TURNS_DONE])
+    row[AGE_S] = squash(state.world[0].now_s - program.arrived_s, SCALE[AGE_S])
+    row[HAS_HOME] = 1.0 if program.home != NONE else 0.0
 
 
 @compiled
@@ -107,22 +102,22 @@ def _observe_instances(state, home, tokens, most, moved, out):
         n_turns = instance.n_waiting + instance.n_running
         pool = state.seen_pool[i]
         locked_share = 1.0 - (pool.capacity - pool.used + pool.idle) / pool.capacity
-        row[0] = state.allowed[i]
-        row[1] = 1.0 if home == i else 0.0
-        row[2] = cached / max(1, tokens)
-        row[3] = squash(uncached, 4000.0)
-        row[4] = squash(own_s, 0.3)
-        row[5] = squash(instance.n_waiting, 4.0)
-        row[6] = squash(instance.n_running, 16.0)
-        row[7] = squash(pending, 8000.0)
-        row[8] = squash(pending_s, 0.6)
-        row[9] = squash(instance.outstanding_tokens, 400000.0)
-        row[10] = locked_share
-        row[11] = pool.idle / pool.capacity
-        row[12] = squash(step_s, 0.02)
-        row[13] = own_s + pending_s
-        row[14] = own_s + pending_s
-        row[15] = n_turns
+        row[ALLOWED] = state.allowed[i]
+        row[IS_HOME] = 1.0 if home == i else 0.0
+        row[HIT_SHARE] = cached / max(1, tokens)
+        row[UNCACHED_TOKENS] = squash(uncached, SCALE[UNCACHED_TOKENS])
+        row[PREFILL_S] = squash(own_s, SCALE[PREFILL_S])
+        row[WAITING] = squash(instance.n_waiting, SCALE[WAITING])
+        row[RUNNING] = squash(instance.n_running, SCALE[RUNNING])
+        row[PENDING_TOKENS] = squash(pending, SCALE[PENDING_TOKENS])
+        row[PENDING_S] = squash(pending_s, SCALE[PENDING_S])
+        row[CONTEXT_TOKENS] = squash(instance.outstanding_tokens, SCALE[CONTEXT_TOKENS])
+        row[LOCKED_SHARE] = locked_share
+        row[CACHED_SHARE] = pool.idle / pool.capacity
+        row[DECODE_STEP_S] = squash(step_s, SCALE[DECODE_STEP_S])
+        row[FIRST_TOKEN_S] = own_s + pending_s
+        row[FIRST_TOKEN_RANK] = own_s + pending_s
+        row[TURNS_RANK] = n_turns
         if state.allowed[i] or not is_turn:
             soonest = min(soonest, own_s + pending_s)
             fewest = min(fewest, n_turns)
@@ -130,11 +125,11 @@ def _observe_instances(state, home, tokens, most, moved, out):
         locked += locked_share
     for i in range(n):
         row = out[i]
-        row[14] = signed(row[14] - soonest, 0.3)
-        row[13] = squash(row[13], 0.6)
-        row[15] = signed(row[15] - fewest, 4.0)
-        row[AT_CLUSTER] = squash(turns / n, 16.0)
-        row[AT_CLUSTER + 1] = locked / n
+        row[FIRST_TOKEN_RANK] = signed(row[FIRST_TOKEN_RANK] - soonest, SCALE[FIRST_TOKEN_RANK])
+        row[FIRST_TOKEN_S] = squash(row[FIRST_TOKEN_S], SCALE[FIRST_TOKEN_S])
+        row[TURNS_RANK] = signed(row[TURNS_RANK] - fewest, SCALE[TURNS_RANK])
+        row[CLUSTER_TURNS] = squash(turns / n, SCALE[CLUSTER_TURNS])
+        row[CLUSTER_LOCKED_SHARE] = locked / n
 
 
 ROUTE_TURN = question("route_turn", FEATURES, observe, __file__)

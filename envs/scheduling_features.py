@@ -4,40 +4,46 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, uncached_tokens
 from agentsim_env.engine.latency.prefill_time import prefill_s
 from agentsim_env.engine.residency.residency import available_blocks
+from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import signed, squash
 
-TURN_FEATURES: tuple[str, ...] = (
-    "allowed",
-    "is_hold",
-    "is_turn",
-    "place",
-    "was_preempted",
-    "wait_s",
-    "age_s",
-    "service_s",
-    "wait_ratio",
-    "remaining_s",
-    "slack_s",
-    "tenant_service_share",
-    "turns_done",
-    "prompt_tokens",
-    "uncached_tokens",
-    "hit_share",
-    "prefill_s",
-    "blocks_ratio",
-    "age_rank",
-    "service_rank",
-    "uncached_rank",
+FEATURES = FeatureTable()
+
+# Of a waiting turn, for the instance where it waits.
+ALLOWED = FEATURES.flag("allowed", "the answer is legal: the turn fits, or others run while all are held")
+IS_HOLD = FEATURES.flag("is_hold", "the row's answer is to hold all back")
+IS_TURN = FEATURES.flag("is_turn", "the row is a turn")
+PLACE = FEATURES.share("place", "place in the queue over K")
+WAS_PREEMPTED = FEATURES.flag("was_preempted", "it was in a batch before")
+WAIT_S = FEATURES.amount("wait_s", "time since it became ready", 10.0, "s")
+AGE_S = FEATURES.amount("age_s", "time since the program arrived", 60.0, "s")
+SERVICE_S = FEATURES.amount("service_s", "execution time of the program's turns so far", 30.0, "s")
+WAIT_RATIO = FEATURES.share("wait_ratio", "time that its turns have waited over that and service_s")
+REMAINING_S = FEATURES.amount(
+    "remaining_s", "service to expect of the program, by the means of those that are done", 30.0, "s"
 )
-"""Features of a waiting turn, for the instance where it waits."""
+SLACK_S = FEATURES.difference("slack_s", "time to the program's deadline; 1 without one", 60.0, "s")
+TENANT_SERVICE_SHARE = FEATURES.share("tenant_service_share", "share of all service that its tenant has had")
+TURNS_DONE = FEATURES.amount("turns_done", "number of the turn in its program", 10.0)
+PROMPT_TOKENS = FEATURES.amount("prompt_tokens", "its context, with what it generated before a preemption", 30000.0)
+UNCACHED_TOKENS = FEATURES.amount("uncached_tokens", "part of it to be computed as the cache is now", 4000.0)
+HIT_SHARE = FEATURES.share("hit_share", "share of it that is cached")
+PREFILL_S = FEATURES.amount("prefill_s", "time to compute the rest alone", 0.3, "s")
+BLOCKS_RATIO = FEATURES.amount("blocks_ratio", "blocks for the rest over those that are free or idle", 1.0)
+AGE_RANK = FEATURES.amount("age_rank", "age of the oldest candidate's program above this one's", 60.0, "s")
+SERVICE_RANK = FEATURES.amount("service_rank", "service_s above the least of the candidates", 10.0, "s")
+UNCACHED_RANK = FEATURES.amount("uncached_rank", "uncached_tokens above the fewest of the candidates", 4000.0)
 
-BATCH_FEATURES: tuple[str, ...] = ("budget_share", "more_waiting")
+# Of the batch, the same in each row.
+BATCH_AT = len(FEATURES)
+BUDGET_SHARE = FEATURES.share("budget_share", "share of the iteration's tokens that are left")
+MORE_WAITING = FEATURES.amount("more_waiting", "turns in the queue behind the candidates", 16.0)
 
-FEATURES: tuple[str, ...] = TURN_FEATURES + BATCH_FEATURES + INSTANCE_CONTEXT
+INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
-N_TURN_FEATURES = len(TURN_FEATURES)
+SCALE = FEATURES.scales
 
 
 @compiled
@@ -47,31 +53,31 @@ def observe(state, out):
     i = world.asked_instance
     instance = state.instance[i]
     k_most = len(state.candidate)
-    out[:, :N_TURN_FEATURES] = 0.0
+    out[:, :BATCH_AT] = 0.0
     oldest_s, least_s, fewest = 0.0, 1e30, 1e30
     for k in range(world.n_candidates):
         s = state.candidate[k]
         run = state.program_run[state.slot[s].program]
         uncached = uncached_tokens(state, i, s)
         _observe_turn(state, i, s, uncached, out[k])
-        out[k, 0] = state.option[k]
-        out[k, 3] = k / k_most
-        out[k, 18] = world.now_s - run.arrived_s
-        out[k, 19] = run.service_s
-        out[k, 20] = uncached
-        oldest_s = max(oldest_s, out[k, 18])
-        least_s = min(least_s, out[k, 19])
-        fewest = min(fewest, out[k, 20])
+        out[k, ALLOWED] = state.option[k]
+        out[k, PLACE] = k / k_most
+        out[k, AGE_RANK] = world.now_s - run.arrived_s
+        out[k, SERVICE_RANK] = run.service_s
+        out[k, UNCACHED_RANK] = uncached
+        oldest_s = max(oldest_s, out[k, AGE_RANK])
+        least_s = min(least_s, out[k, SERVICE_RANK])
+        fewest = min(fewest, out[k, UNCACHED_RANK])
     for k in range(world.n_candidates):
-        out[k, 18] = squash(oldest_s - out[k, 18], 60.0)
-        out[k, 19] = squash(out[k, 19] - least_s, 10.0)
-        out[k, 20] = squash(out[k, 20] - fewest, 4000.0)
-    out[k_most, 0] = state.option[k_most]
-    out[k_most, 1] = 1.0
-    out[0, N_TURN_FEATURES] = 1.0 - instance.plan_tokens / instance.max_tokens
-    out[0, N_TURN_FEATURES + 1] = squash(instance.n_waiting - world.n_candidates, 16.0)
-    observe_instance(state, i, out[0], N_TURN_FEATURES + len(BATCH_FEATURES))
-    repeat(out, k_most + 1, N_TURN_FEATURES)
+        out[k, AGE_RANK] = squash(oldest_s - out[k, AGE_RANK], SCALE[AGE_RANK])
+        out[k, SERVICE_RANK] = squash(out[k, SERVICE_RANK] - least_s, SCALE[SERVICE_RANK])
+        out[k, UNCACHED_RANK] = squash(out[k, UNCACHED_RANK] - fewest, SCALE[UNCACHED_RANK])
+    out[k_most, ALLOWED] = state.option[k_most]
+    out[k_most, IS_HOLD] = 1.0
+    out[0, BUDGET_SHARE] = 1.0 - instance.plan_tokens / instance.max_tokens
+    out[0, MORE_WAITING] = squash(instance.n_waiting - world.n_candidates, SCALE[MORE_WAITING])
+    observe_instance(state, i, out[0, INSTANCE_AT:])
+    repeat(out, k_most + 1, BATCH_AT)
 
 
 @compiled
@@ -97,21 +103,21 @@ def _observe_turn(state, i, s, uncached, row):
     waited_s = run.wait_s + wait_s
     cached = slot.target - uncached
     slack_s = program.deadline_s - world.now_s
-    row[2] = 1.0
-    row[4] = turn_run.preemptions > 0
-    row[5] = squash(wait_s, 10.0)
-    row[6] = squash(world.now_s - run.arrived_s, 60.0)
-    row[7] = squash(run.service_s, 30.0)
-    row[8] = waited_s / max(1e-9, waited_s + run.service_s)
-    row[9] = squash(expected_remaining_s(state, slot.program), 30.0)
-    row[10] = signed(slack_s, 60.0) if slack_s < 1e9 else 1.0
-    row[11] = state.tenant[program.tenant].service_s / max(1e-9, world.ended_service_s)
-    row[12] = squash(slot.turn - program.first_turn, 10.0)
-    row[13] = squash(slot.target, 30000.0)
-    row[14] = squash(uncached, 4000.0)
-    row[15] = cached / slot.target
-    row[16] = squash(prefill_s(state, i, uncached, cached), 0.3)
-    row[17] = squash(ceil_blocks(uncached, size) / max(1, available_blocks(state, i)), 1.0)
+    row[IS_TURN] = 1.0
+    row[WAS_PREEMPTED] = turn_run.preemptions > 0
+    row[WAIT_S] = squash(wait_s, SCALE[WAIT_S])
+    row[AGE_S] = squash(world.now_s - run.arrived_s, SCALE[AGE_S])
+    row[SERVICE_S] = squash(run.service_s, SCALE[SERVICE_S])
+    row[WAIT_RATIO] = waited_s / max(1e-9, waited_s + run.service_s)
+    row[REMAINING_S] = squash(expected_remaining_s(state, slot.program), SCALE[REMAINING_S])
+    row[SLACK_S] = signed(slack_s, SCALE[SLACK_S]) if slack_s < 1e9 else 1.0
+    row[TENANT_SERVICE_SHARE] = state.tenant[program.tenant].service_s / max(1e-9, world.ended_service_s)
+    row[TURNS_DONE] = squash(slot.turn - program.first_turn, SCALE[TURNS_DONE])
+    row[PROMPT_TOKENS] = squash(slot.target, SCALE[PROMPT_TOKENS])
+    row[UNCACHED_TOKENS] = squash(uncached, SCALE[UNCACHED_TOKENS])
+    row[HIT_SHARE] = cached / slot.target
+    row[PREFILL_S] = squash(prefill_s(state, i, uncached, cached), SCALE[PREFILL_S])
+    row[BLOCKS_RATIO] = squash(ceil_blocks(uncached, size) / max(1, available_blocks(state, i)), SCALE[BLOCKS_RATIO])
 
 
 SCHEDULE_TURN = question("schedule_turn", FEATURES, observe, __file__)

@@ -12,7 +12,7 @@ from agentsim_env import Scenario, Simulator, capacity, load_scenario
 from agentsim_env.load import LoadWarning
 from agentsim_env.metrics.report import markdown
 from agentsim_env.training.environments import load
-from agentsim_env.training.evaluate import Contest, evaluate, player
+from agentsim_env.training.evaluate import Contest, evaluate, make_player
 from agentsim_env.training.tables import markdown as table
 from agentsim_env.workload import prepare
 
@@ -133,7 +133,7 @@ def test_processes_of_an_evaluation_do_not_repeat_what_was_said() -> None:
     scenario = load_scenario("tool_chat", {KV: 8000, "episode": {"programs": 6, "warmup_programs": 1}})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert len(player(Contest("routing", scenario, ("random",)))(0)) == 1
+        assert len(make_player(Contest("routing", scenario, ("random",)))(0)) == 1
     assert caught == []
 
 

@@ -22,9 +22,9 @@ from agentsim_env.training.environments import find_environment, load, make_envi
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.journal import open_journal
 from agentsim_env.training.results import Results
-from agentsim_env.training.rollouts import Rollout, play, simulate
+from agentsim_env.training.rollouts import Rollout, roll_out, simulate
 from agentsim_env.training.splits import TEST, workloads
-from agentsim_env.training.workers import play_in_processes
+from agentsim_env.training.workers import run_in_processes
 
 
 class Contest(NamedTuple):
@@ -123,7 +123,7 @@ def evaluate(
 
     left = [seed for seed in seeds if seed not in played]
     try:
-        with closing(journal), closing(_play_all(contest, left, jobs, console)) as outcomes:
+        with closing(journal), closing(_outcomes(contest, left, jobs, console)) as outcomes:
             for seed, rollouts in outcomes:
                 played[seed] = rollouts
                 journal.add(seed, rollouts)
@@ -164,11 +164,11 @@ def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], 
     return next((agent.name for agent in made if isinstance(agent, RuleAgent) and agent.rule == default), names[0])
 
 
-def _play_all(
+def _outcomes(
     contest: Contest, seeds: Sequence[int], jobs: int, console: Console | None
 ) -> Generator[tuple[int, list[Rollout]]]:
     label = f"{_counted(len(contest.agents), 'agent')}, {_counted(len(seeds), 'seed')}"
-    with closing(_play_alone(contest, seeds) if jobs == 1 else _play_together(contest, seeds, jobs)) as outcomes:
+    with closing(_run_here(contest, seeds) if jobs == 1 else _run_in_workers(contest, seeds, jobs)) as outcomes:
         yield from track(outcomes, label, total=len(seeds), console=console, disable=console is None)
 
 
@@ -176,24 +176,24 @@ def _counted(n: int, what: str) -> str:
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
-def _play_alone(contest: Contest, seeds: Sequence[int]) -> Generator[tuple[int, list[Rollout]]]:
+def _run_here(contest: Contest, seeds: Sequence[int]) -> Generator[tuple[int, list[Rollout]]]:
     if seeds:
-        play_seed = Player(contest).play
+        rollouts = Player(contest).rollouts
         for seed in seeds:
-            yield seed, play_seed(seed)
+            yield seed, rollouts(seed)
 
 
-def _play_together(contest: Contest, seeds: Sequence[int], jobs: int) -> Generator[tuple[int, list[Rollout]]]:
+def _run_in_workers(contest: Contest, seeds: Sequence[int], jobs: int) -> Generator[tuple[int, list[Rollout]]]:
     # The first seed here: what is compiled or measured for it, the workers find in the cache.
-    yield from _play_alone(contest, seeds[:1])
-    yield from play_in_processes(player, contest, seeds[1:], jobs)
+    yield from _run_here(contest, seeds[:1])
+    yield from run_in_processes(make_player, contest, seeds[1:], jobs)
 
 
-def player(contest: Contest) -> Callable[[int], list[Rollout]]:
-    """What plays the seeds of a contest in a process of its own."""
+def make_player(contest: Contest) -> Callable[[int], list[Rollout]]:
+    """What runs the seeds of a contest in a process of its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AgentSimWarning)  # the first seed, in the parent, has said it
-        return Player(contest).play
+        return Player(contest).rollouts
 
 
 class Player:
@@ -219,7 +219,7 @@ class Player:
         bind(agent, self._env)
         return agent
 
-    def play(self, seed: int) -> list[Rollout]:
+    def rollouts(self, seed: int) -> list[Rollout]:
         """One episode of each agent, all with the same programs.
 
         Raises:
@@ -227,7 +227,9 @@ class Player:
         """
         programs = self._source.draw(seed)
         rollouts = [
-            simulate(agent, seed, programs) if isinstance(agent, Simulator) else play(agent, self._env, seed, programs)
+            simulate(agent, seed, programs)
+            if isinstance(agent, Simulator)
+            else roll_out(agent, self._env, seed, programs)
             for agent in self._agents
         ]
         if len({rollout.workload_hash for rollout in rollouts}) > 1:

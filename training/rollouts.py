@@ -34,7 +34,7 @@ class Rollout(NamedTuple):
     episode_return: float
 
 
-def play(agent: Agent, env: gymnasium.Env, seed: int, programs: "Programs") -> Rollout:
+def roll_out(agent: Agent, env: gymnasium.Env, seed: int, programs: "Programs") -> Rollout:
     """Runs an agent through an episode of an environment that it is bound to."""
     agent.reset(seed)
     observation, info = env.reset(seed=seed, options={"programs": programs})

@@ -1,4 +1,4 @@
-"""Processes that play seeds: they end with their parent, and one that is killed costs no result."""
+"""Processes that run seeds: they end with their parent, and one that is killed costs no result."""
 
 import ctypes
 import multiprocessing
@@ -19,13 +19,13 @@ _WATCH_S = 1.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def play_in_processes(
+def run_in_processes(
     make: Callable[[Any], Callable[[int], Any]], description: Any, seeds: Sequence[int], jobs: int
 ) -> Iterator[tuple[int, Any]]:
-    """Plays seeds in processes, and gives each result as it comes.
+    """Runs seeds in processes, and gives each result as it comes.
 
     Args:
-        make: Makes what plays a seed, once in each process, from the description; a function of a module.
+        make: Makes what runs a seed, once in each process, from the description; a function of a module.
         description: What is to be played; it is pickled.
         seeds: The seeds.
         jobs: Processes.
@@ -41,11 +41,11 @@ def play_in_processes(
         arguments = (make, description, os.getpid())
         pool = ProcessPoolExecutor(min(jobs, len(left)), context, initializer=_begin, initargs=arguments)
         try:
-            played = {pool.submit(_play, seed): seed for seed in left}
-            for future in as_completed(played):
+            seed_of = {pool.submit(_run, seed): seed for seed in left}
+            for future in as_completed(seed_of):
                 result = future.result()
-                left.remove(played[future])
-                yield played[future], result
+                left.remove(seed_of[future])
+                yield seed_of[future], result
         except BrokenProcessPool:
             losses += 1
             if losses > _MOST_LOSSES:
@@ -68,7 +68,7 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 
 _begun_with: tuple[Callable[[Any], Callable[[int], Any]], Any]
-_player: Callable[[int], Any] | None = None
+_run_seed: Callable[[int], Any] | None = None
 
 
 def _begin(make: Callable[[Any], Callable[[int], Any]], description: Any, parent: int) -> None:
@@ -79,12 +79,12 @@ def _begin(make: Callable[[Any], Callable[[int], Any]], description: Any, parent
     _begun_with = make, description
 
 
-def _play(seed: int) -> Any:
-    global _player
-    if _player is None:
+def _run(seed: int) -> Any:
+    global _run_seed
+    if _run_seed is None:
         make, description = _begun_with
-        _player = make(description)
-    return _player(seed)
+        _run_seed = make(description)
+    return _run_seed(seed)
 
 
 def _end_with(parent: int) -> None:

@@ -105,7 +105,7 @@ def test_without_a_tier_all_can_only_be_dropped(seen: list[Moment]) -> None:
 def test_three_rows_are_one_candidate() -> None:
     seen = watch(TIERED)
     flags = [FEATURES.index(f"is_{target}") for target in ("drop", "to_dram", "to_cxl")]
-    rest = [k for k, name in enumerate(FEATURES) if name != "allowed" and k not in flags]
+    rest = [k for k, name in enumerate(FEATURES.names) if name != "allowed" and k not in flags]
     below = 0
     for moment in seen:
         rows = moment.rows[: TARGETS * len(moment.records)].reshape(-1, TARGETS, len(FEATURES))

@@ -1,6 +1,5 @@
 """AgentSim/Joint-v0: the table that several kinds of decision share."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,18 +54,20 @@ def test_kinds_must_be_known(kinds: Sequence[str]) -> None:
 
 def test_columns_are_the_union() -> None:
     kinds = ("admit_program", "schedule_turn")
-    names = joint_features(kinds)
+    names = joint_features(kinds).names
     assert names[:3] == ("allowed", "asks_admit_program", "asks_schedule_turn")
     assert len(set(names)) == len(names)
-    assert set(names) == set(names[:3]).union(*(QUESTIONS[kind].features for kind in kinds))
+    assert set(names) == set(names[:3]).union(*(QUESTIONS[kind].features.names for kind in kinds))
 
 
 def test_what_has_one_name_has_one_scale() -> None:
-    scales: dict[str, set[str]] = {}
-    for single in SINGLE:
-        for name, meaning in re.findall(r"^\s*\| \d+ \| (\w+) \| (.*?) \| -?\d \| \d \|$", single.__doc__ or "", re.M):
-            scales.setdefault(name, set()).update(re.findall(r"\(([\d,.]+)(?: s)?\)", meaning) or [""])
-    assert {name: found for name, found in scales.items() if len(found) > 1} == {}
+    joint = {feature.name: feature for feature in joint_features(tuple(QUESTIONS))}
+    for question in QUESTIONS.values():
+        for feature in question.features:
+            same = joint[feature.name]
+            assert (feature.scale, feature.unit, feature.low, feature.high) == pytest.approx(
+                (same.scale, same.unit, same.low, same.high), nan_ok=True
+            ), f"{question.kind} {feature.name}"
 
 
 @pytest.mark.parametrize("single", SINGLE)

@@ -130,7 +130,7 @@ def test_the_joint_environment_shows_the_kind_of_the_last_decision() -> None:
     names = env.feature_names
     assert not rows[:, [i for i, name in enumerate(names) if name.startswith("asks_")]].any()
     table = env.table_of(env.decision_kind)
-    columns = [names.index(name) for name in QUESTIONS[env.decision_kind].features]
+    columns = [names.index(name) for name in QUESTIONS[env.decision_kind].features.names]
     assert np.array_equal(rows[: len(table), columns], table)
 
 

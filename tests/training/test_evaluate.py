@@ -18,7 +18,7 @@ from agentsim_env.training.evaluate import evaluate
 from agentsim_env.training.metrics import METRICS
 from agentsim_env.training.report import save
 from agentsim_env.training.results import Results
-from agentsim_env.training.rollouts import play, simulate
+from agentsim_env.training.rollouts import roll_out, simulate
 from agentsim_env.training.splits import TEST, workloads
 from agentsim_env.training.tables import print_table
 from agentsim_env.training.train import run
@@ -80,7 +80,7 @@ def test_rule_answers_alike_inside_and_outside_the_simulator(tiny: Scenario, rul
     env = make_environment("routing", scenario)
     agent = RuleAgent(rule)
     bind(agent, env)
-    outside = play(agent, env, 0, programs)
+    outside = roll_out(agent, env, 0, programs)
     assert outside.metrics == inside.metrics
     assert outside.decisions > 0
 

@@ -16,7 +16,7 @@ from agentsim_env.training.evaluate import EvaluationStopped, evaluate
 from agentsim_env.training.journal import FILE, Journal
 from agentsim_env.training.report import save
 from agentsim_env.training.rollouts import Rollout
-from agentsim_env.training.workers import play_in_processes
+from agentsim_env.training.workers import run_in_processes
 from tests.interrupts import hear_interrupts
 from tests.training.conftest import TINY
 from tests.training.slow_agent import killed
@@ -189,5 +189,5 @@ def test_a_journal_of_something_else_or_cut_is_not_believed(tiny: Scenario, tmp_
 
 def test_processes_that_are_always_killed_are_given_up(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(TrainingError, match="4 times a worker process was killed, perhaps for want of memory"):
-        list(play_in_processes(killed, None, [0, 1], 2))
+        list(run_in_processes(killed, None, [0, 1], 2))
     assert capsys.readouterr().err.count("its seeds are played again") == 3

@@ -1,4 +1,4 @@
-"""The compiled part of a step that all environments share: answer, run on, collect the reward, look."""
+"""The step that all environments share: answer, run on, collect the reward, look."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,13 +19,13 @@ FORBIDDEN = -1
 """An action that stands for no answer to the pending decision."""
 
 
-def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float, float]:
-    """Answer the pending decision, run to the next, and collect the reward.
+def step_core(core: Core, books: np.ndarray, action: int) -> tuple[int, float, float]:
+    """Answer the pending decision, run to the next, and collect the reward; what Python calls.
 
     Returns:
         What `advance` returns, the reward, and the simulated time.
     """
-    once: Callable[..., tuple[int, float, float]] = _play_compiled if COMPILED else _play_uncompiled
+    once: Callable[..., tuple[int, float, float]] = _step_entry if COMPILED else _step_uncompiled
     where = core.handle if COMPILED else core.state
     result = once(where, books, action)
     if result[0] == PAUSED:
@@ -33,22 +33,12 @@ def play(core: Core, books: np.ndarray, action: int) -> tuple[int, float, float]
     return result
 
 
-def _play_uncompiled(state: State, books: np.ndarray, action: int) -> tuple[int, float, float]:
-    return _play(state, books.view(np.recarray), action)
-
-
 @compiled
-def _is_legal(state, action):
-    if action == FORBIDDEN:
-        return False
-    if state.world[0].asked == ROUTE_TURN:
-        return state.allowed[action] != 0
-    return state.option[action] != 0
+def step_state(state, books, action):
+    """The step itself.
 
-
-@compiled
-def _play(state, books, action):
-    """A forbidden action is answered by the scenario's rule, and counted; a pause is paid for when it is over."""
+    A forbidden action is answered by the scenario's rule, and counted; a pause is paid for when it is over.
+    """
     if state.world[0].asked != NONE and not _is_legal(state, action):
         books[0].refused += 1
         action = asked_rule(state)
@@ -61,6 +51,24 @@ def _play(state, books, action):
     elif asked == TRUNCATED:
         _ask_nothing(state)
     return asked, reward, state.world[0].now_s
+
+
+@entry
+def _step_entry(table, books, action):
+    return step_state(bind(table), books, action)
+
+
+def _step_uncompiled(state: State, books: np.ndarray, action: int) -> tuple[int, float, float]:
+    return step_state(state, books.view(np.recarray), action)
+
+
+@compiled
+def _is_legal(state, action):
+    if action == FORBIDDEN:
+        return False
+    if state.world[0].asked == ROUTE_TURN:
+        return state.allowed[action] != 0
+    return state.option[action] != 0
 
 
 @compiled
@@ -79,9 +87,9 @@ def _ask_nothing(state):
 
 
 @compiled
-def play_on(state, books, action, legal):
-    """The same in compiled code; the mask of the decision that is asked goes to `legal`, all ones if none is."""
-    asked, reward, now_s = _play(state, books, action)
+def step_and_mask(state, books, action, legal):
+    """A step; the mask of the decision that is asked then goes to `legal`, all ones if none is."""
+    asked, reward, now_s = step_state(state, books, action)
     if asked >= 0:
         legal[:] = state.allowed if asked == ROUTE_TURN else state.option[: len(legal)]
     else:
@@ -99,8 +107,3 @@ def is_shown(asked):
 def as_table(seen, legal):
     """An observation as the table of a decision with so many answers."""
     return seen.reshape((len(legal), len(seen) // len(legal)))
-
-
-@entry
-def _play_compiled(table, books, action):
-    return _play(bind(table), books, action)

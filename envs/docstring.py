@@ -1,0 +1,90 @@
+"""What the docstrings of the environments have in common, written once; docs/environments.md is made of them."""
+
+import re
+import textwrap
+from collections.abc import Callable
+from math import isnan
+from typing import TypeVar
+
+from agentsim_env.envs.decision_env import DecisionEnv
+from agentsim_env.envs.feature import Feature, FeatureTable
+
+Environment = TypeVar("Environment", bound=DecisionEnv)
+
+SHARED: dict[str, str] = {
+    "forbidden": """\
+`action_masks()` and `info["action_mask"]` say which are allowed. A forbidden action is answered by the scenario's own
+rule and counted in `info["refused_actions"]`; one outside the space raises `ActionError`.""",
+    "reward": """\
+By default minus the integral, since the last decision, of the number of programs that are held, wait for or are
+served by the cluster, over (`reward.unit_s` x counted programs). A program that fails or is rejected is charged
+`reward.reject_penalty_s` once. The return of an episode is exactly minus the mean (JCT - gap time + charges) in that
+unit (Little's law; Park, NeurIPS 2019, has the same reward for its load balancer); with `reward.count_gaps`, minus the
+mean (JCT + charges). Other terms: `envs/rewards.py`.""",
+    "discount": """\
+Time between decisions varies, the discount is per decision: use a gamma near 1, or discount by simulated time
+(`discount_s` of `agentsim train`, see docs/training.md).""",
+    "seed": """\
+`reset(seed=s)` draws the workload of seed `s`; without a seed the environment draws a seed of at least 2^20. The
+workload does not depend on the actions.""",
+    "end": """\
+1. Termination: all programs have ended.
+2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment.
+
+At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_metrics`: `mean_jct_s`, `p95_jct_s`,
+`mean_ttft_s`, `hit_rate` and others.""",
+    "arguments": """\
+| Parameter | Type | Default | Description |
+|---|---|---|---|
+| `scenario` | str, path, mapping or Scenario | `"DEFAULT_SCENARIO"` | what is simulated |
+| `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
+| `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |""",
+    "options": """\
+`reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to run
+instead of the drawn one.""",
+}
+"""By name: what stands in the place of a line `{name}`."""
+
+
+def documented(features: FeatureTable) -> Callable[[type[Environment]], type[Environment]]:
+    """Completes the docstring of a class of environments, where `help` and docs/environments.md find it.
+
+    Args:
+        features: What the line `{features}` stands for: how they are squashed, and a table of them.
+
+    Returns:
+        A decorator that puts this and the texts of `SHARED` in the place of the lines that name them.
+
+    Raises:
+        KeyError: A line names nothing that is there; of the decorator.
+    """
+
+    def complete(environment: type[Environment]) -> type[Environment]:
+        texts = {**SHARED, "features": f"{SQUASHED}\n\n{_table(features)}"}
+        texts["arguments"] = texts["arguments"].replace("DEFAULT_SCENARIO", environment.default_scenario)
+        if environment.__doc__ is not None:  # None under `python -OO`
+            environment.__doc__ = re.sub(
+                r"^( *)\{(\w+)\}$",
+                lambda line: textwrap.indent(texts[line[2]], line[1]),
+                environment.__doc__,
+                flags=re.MULTILINE,
+            )
+        return environment
+
+    return complete
+
+
+SQUASHED = """\
+A feature with a scale is an amount without a bound, squashed as `x / (x + scale)`, or as `x / (|x| + scale)` where it
+can be negative: at the scale it is 1/2."""
+
+
+def _table(features: FeatureTable) -> str:
+    """Features as a table in Markdown."""
+    rows = [_row(column, feature) for column, feature in enumerate(features)]
+    return "\n".join(["| Num | Feature | Meaning | Scale | Min | Max |", "|---|---|---|---|---|---|", *rows])
+
+
+def _row(column: int, feature: Feature) -> str:
+    scale = "" if isnan(feature.scale) else f"{feature.scale:,g} {feature.unit}".strip()
+    return f"| {column} | {feature.name} | {feature.meaning} | {scale} | {feature.low:g} | {feature.high:g} |"

@@ -121,4 +121,4 @@ def _observe_owner(state, i, p, row):
 
 
 EVICT_KV = question("evict_kv", FEATURES, observe, __file__)
-"""One answer a candidate and place that it could go to."""
+"""One answer per candidate and place that it could go to."""

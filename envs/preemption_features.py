@@ -75,4 +75,4 @@ def _observe_turn(state, i, s, row):
 
 
 PREEMPT_TURN = question("preempt_turn", FEATURES, observe, __file__)
-"""One answer a candidate."""
+"""One answer per candidate."""

@@ -97,4 +97,4 @@ def _observe_subject(state, i, t, row):
 
 
 PREFETCH_KV = question("prefetch_kv", FEATURES, observe, __file__)
-"""One answer a candidate, and one to bring up nothing."""
+"""One answer per candidate, and one to bring up nothing."""

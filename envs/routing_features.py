@@ -133,4 +133,4 @@ def _observe_instances(state, home, tokens, most, moved, out):
 
 
 ROUTE_TURN = question("route_turn", FEATURES, observe, __file__)
-"""One answer an instance."""
+"""One answer per instance."""

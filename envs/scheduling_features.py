@@ -121,4 +121,4 @@ def _observe_turn(state, i, s, uncached, row):
 
 
 SCHEDULE_TURN = question("schedule_turn", FEATURES, observe, __file__)
-"""One answer a candidate, and one to hold all of them back."""
+"""One answer per candidate, and one to hold all of them back."""

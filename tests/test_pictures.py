@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(params=["concepts"])
+@pytest.fixture(params=["architecture", "concepts"])
 def drawing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A script that draws a picture."""
     monkeypatch.syspath_prepend(ROOT / "docs")

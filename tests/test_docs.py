@@ -9,6 +9,7 @@ import pytest
 
 from agentsim_env import load_scenario
 from agentsim_env.engine.tables import RULE_PARAMS, RULES
+from agentsim_env.prose import wrapped
 from agentsim_env.training.cli import app
 from agentsim_env.training.evaluate import evaluate
 from agentsim_env.workload.streams import Streams
@@ -99,6 +100,12 @@ def anchors(page: Path) -> set[str]:
     """What a link to a section of a page may be, as GitHub makes it of the headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*sorted(DOCS.glob("*.md")), ROOT / "README.md"], ids=lambda page: page.stem)
+def test_prose_is_wrapped(page: Path) -> None:
+    text = page.read_text()
+    assert wrapped(text) == text
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)

@@ -57,7 +57,7 @@ def draw_compiled_step(sheet: Drawing) -> None:
     """The part of a step that compiled code does besides the simulation."""
     sheet.box(14, 120, 872, 88, "One call into compiled code")
     for x, width, name, where in (
-        (32, 200, "is the action legal?", "envs/play.py"),
+        (32, 200, "is the action legal?", "if not, the rule answers"),
         (264, 160, "advance", "engine/loop.py"),
         (456, 170, "collect", "envs/rewards.py"),
         (658, 212, "observe", "envs/routing_features.py, ..."),

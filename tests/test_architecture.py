@@ -23,8 +23,8 @@ ROWS = re.findall(r"^\| .+ \| `(engine/\S+\.py)` \| (`.+`) \|$", PAGE, re.MULTIL
 
 
 def is_there(path: str) -> bool:
-    """Whether a path of the page leads somewhere; those of the engine are shortened."""
-    return (ROOT / path).exists() or (ROOT / "agentsim_env" / path).exists()
+    """Whether a path of the page leads somewhere; those of the engine are shortened, and modules may be packages."""
+    return any((ROOT / start / f"{path}{end}").exists() for start in ("", "agentsim_env") for end in ("", ".py"))
 
 
 @pytest.mark.parametrize("path", [name for name in QUOTED if re.fullmatch(r"[a-z_]+/[a-z_/]*(\.py)?", name)])

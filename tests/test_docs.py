@@ -102,6 +102,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@pytest.mark.parametrize("folder", ["agentsim_env", "envs", "agents", "training", "benchmarks", "tests"])
+def test_paths_in_docstrings_lead_somewhere(folder: str) -> None:
+    """Those of this repository: `engine/` stands for `agentsim_env/engine/`."""
+    for source in sorted((ROOT / folder).rglob("*.py")):
+        text = source.read_text()
+        for path in re.findall(r"`((?:agentsim_env|benchmarks|docs|engine|envs|tests)/[a-z0-9_/]+\.\w+)`", text):
+            assert (ROOT / path).exists() or (ROOT / "agentsim_env" / path).exists(), f"{source}: {path}"
+
+
 @pytest.mark.parametrize("page", [*sorted(DOCS.glob("*.md")), ROOT / "README.md"], ids=lambda page: page.stem)
 def test_prose_is_wrapped(page: Path) -> None:
     text = page.read_text()

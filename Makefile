@@ -40,9 +40,11 @@ check: lint type test  ## all that has to pass before a change is sent
 bench: install  ## print the benchmarks of speed
 	$(BIN)/python -m benchmarks.speed
 
-docs: install  ## write the generated pages
+docs: install  ## write the generated pages and pictures
 	$(BIN)/python -m agentsim_env.scenario.reference > docs/scenario.md
 	$(BIN)/python -m agentsim_env.registration > docs/environments.md
+	$(BIN)/python docs/architecture.py
+	$(BIN)/python docs/concepts.py
 
 clean:  ## remove the environment and what tools leave behind
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

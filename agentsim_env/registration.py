@@ -81,7 +81,7 @@ env.get_wrapper_attr("action_masks")()          # bool [actions]; also info["act
 env.get_wrapper_attr("candidate_shape")         # (actions, features)
 env.get_wrapper_attr("feature_names")
 vec_env.env_method("action_masks")              # Stable-Baselines3; what sb3_contrib's MaskablePPO calls
-agents.candidates_of(env)                       # shape and names, for networks that treat rows alike
+agentsim_env.agents.candidates_of(env)          # shape and names, for networks that treat rows alike
 ```
 
 Actions are whole numbers of Python or NumPy, also as arrays without a dimension. An array with one element, `1.7` and

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from agentsim_env import registration
 from agentsim_env.files import write_text
+from agentsim_env.prose import wrapped
 from agentsim_env.training.config import create_run, is_run, load_run
 from agentsim_env.training.environments import ENVIRONMENTS, find_environment
 from agentsim_env.training.evaluate import evaluate
@@ -79,7 +80,7 @@ def report(environment: str, results: Results, folder: Path, minutes: float) -> 
     ]
     ranking = sorted(costs, key=lambda agent: float(costs[agent].mean()))
     lines += [_row(results, agent, costs) for agent in _best_of_each_kind(ranking)]
-    return "\n".join(lines) + "\n"
+    return wrapped("\n".join(lines)) + "\n"
 
 
 def _best_of_each_kind(ranking: Sequence[str]) -> list[str]:

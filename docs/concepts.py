@@ -1,31 +1,24 @@
-"""Draws the picture of docs/concepts.md: `python docs/concepts.py` writes docs/concepts.svg.
+"""Draws the picture of docs/concepts.md: `python docs/concepts.py` writes docs/concepts.svg."""
 
-The same bytes on every run: letters are paths, and the file names neither a date nor a random identifier.
-"""
-
-import io
 from pathlib import Path
-from typing import Any
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from drawing import (
+    DECODE,
+    FREE,
+    IDLE,
+    IN_USE,
+    LINE,
+    PAPER,
+    PINNED,
+    PREFILL,
+    QUIET,
+    TOOL,
+    WAITING,
+    Drawing,
+    svg,
+)
 
 PICTURE = Path(__file__).with_suffix(".svg")
-WIDTH, HEIGHT = 900, 640
-"""Size in CSS pixels. Everything is drawn in these, y downwards."""
-
-PIXELS_PER_INCH = 96
-STYLE: dict[Any, Any] = {"font.family": "DejaVu Sans", "svg.fonttype": "path", "svg.hashsalt": "concepts"}
-
-INK, QUIET, LINE = "#1f2933", "#52606d", "#9aa5b1"
-PAPER, CARD = "#ffffff", "#f5f7fa"
-# Okabe and Ito's colours, which are told apart by everybody.
-WAITING, PREFILL, DECODE = "#cfe4f3", "#56b4e9", "#0072b2"
-TOOL, DECISION = "#009e73", "#ffc845"
-IN_USE, PINNED, IDLE, FREE = DECODE, "#cc79a7", "#b9d9c9", PAPER
 
 # What the blocks of HBM, DRAM and CXL are held for, left to right.
 HBM = [
@@ -34,58 +27,6 @@ HBM = [
 ]
 DRAM = [IDLE] * 13 + [FREE] * 2
 CXL = [IDLE] * 9 + [FREE] * 6
-
-
-def rounded(x: float, y: float, width: float, height: float, radius: float, **style: Any) -> FancyBboxPatch:
-    """A rectangle with round corners."""
-    return FancyBboxPatch((x, y), width, height, f"round,pad=0,rounding_size={radius}", **style)
-
-
-class Drawing:
-    """Boxes, arrows and labels on a sheet of paper."""
-
-    def __init__(self, axes: Axes) -> None:
-        self.axes = axes
-
-    def text(self, x: float, y: float, words: str, size: float = 12, align: str = "left", **style: Any) -> None:
-        """Words, `size` pixels high, centred on `y`."""
-        points = size * 72 / PIXELS_PER_INCH
-        self.axes.text(x, y, words, fontsize=points, ha=align, va="center", **{"color": INK, "zorder": 5} | style)
-
-    def box(self, x: float, y: float, width: float, height: float, title: str = "", fill: str = CARD) -> None:
-        """A part of the system, with its name in the upper left corner."""
-        self.axes.add_patch(rounded(x, y, width, height, radius=8, facecolor=fill, edgecolor=LINE))
-        self.text(x + 12, y + 17, title, 13.5, weight="bold")
-
-    def bar(self, x: float, y: float, width: float, height: float, fill: str) -> None:
-        """A block, a turn, or a stretch of time."""
-        self.axes.add_patch(Rectangle((x, y), width, height, facecolor=fill, edgecolor=PAPER, linewidth=1, zorder=3))
-        if fill in (FREE, WAITING):
-            edge = LINE if fill == FREE else PREFILL
-            self.axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=edge, linewidth=0.7, zorder=3))
-
-    def bars(
-        self, x: float, y: float, colours: list[str], width: float = 10, height: float = 16, gap: float = 2
-    ) -> None:
-        """Several of them in a row."""
-        for place, colour in enumerate(colours):
-            self.bar(x + place * (width + gap), y, width, height, colour)
-
-    def arrow(self, *corners: tuple[float, float], colour: str = QUIET, both: bool = False) -> None:
-        """A way through these corners, with its head at the last."""
-        line: dict[str, Any] = {"color": colour, "linewidth": 1.4, "zorder": 2}
-        self.axes.plot(*zip(*corners[:-1], strict=True), solid_capstyle="round", **line)
-        style = "<|-|>" if both else "-|>"
-        self.axes.add_patch(
-            FancyArrowPatch(*corners[-2:], arrowstyle=style, mutation_scale=11, shrinkA=0, shrinkB=0, **line)
-        )
-
-    def decision(self, x: float, y: float, kind: str) -> None:
-        """A point at which a kind of decision is asked, centred on `x` and `y`."""
-        width = 7.0 * len(kind) + 16
-        colours: dict[str, Any] = {"facecolor": DECISION, "edgecolor": INK, "linewidth": 0.9, "zorder": 4}
-        self.axes.add_patch(rounded(x - width / 2, y - 10, width, 20, radius=10, **colours))
-        self.text(x, y, kind, 11.5, "center", family="DejaVu Sans Mono")
 
 
 def draw_program(sheet: Drawing) -> None:
@@ -211,19 +152,7 @@ def draw_legend(sheet: Drawing) -> None:
 
 def draw() -> bytes:
     """The picture as an SVG file."""
-    with rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH / PIXELS_PER_INCH, HEIGHT / PIXELS_PER_INCH), facecolor="none")
-        FigureCanvasSVG(figure)
-        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
-        axes.set_axis_off()
-        sheet = Drawing(axes)
-        paper: dict[str, Any] = {"facecolor": PAPER, "edgecolor": "none", "zorder": 0}
-        axes.add_patch(rounded(2, 2, WIDTH - 4, HEIGHT - 4, radius=12, **paper))
-        for part in (draw_program, draw_gateway, draw_instance, draw_tiers, draw_tools, draw_legend):
-            part(sheet)
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
+    return svg(PICTURE.stem, 900, 640, (draw_program, draw_gateway, draw_instance, draw_tiers, draw_tools, draw_legend))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,17 @@ import pytest
 
 from agentsim_env import load_scenario
 from agentsim_env.engine.tables import RULE_PARAMS, RULES
+from agentsim_env.prose import wrapped
+from agentsim_env.training.cli import app
 from agentsim_env.training.evaluate import evaluate
 from agentsim_env.workload.streams import Streams
 from agentsim_env.workload.traces import TraceError
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.sniff import sniff
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+TEXTS = [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
 PAGES = {
@@ -79,10 +83,46 @@ def test_the_router_of_the_page_beats_the_default() -> None:
     assert results.comparisons["my_router"]["mean_jct_s"].change.estimate < -0.05
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_the_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for code in re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE):
+        exec(compile(code, "README.md", "exec"), {})
+    learned, own = capsys.readouterr().out.splitlines()
+    assert len(learned.split()) == 3
+    assert 0 < float(own) < float(learned.split()[0])
+
+
+def test_every_command_is_on_its_page() -> None:
+    commands = {str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands}
+    assert commands == set(re.findall(r"^agentsim (\w+)", (DOCS / "commands.md").read_text(), re.MULTILINE))
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link to a section of a page may be, as GitHub makes it of the headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("folder", ["agentsim_env", "envs", "agents", "training", "benchmarks", "tests"])
+def test_paths_in_docstrings_lead_somewhere(folder: str) -> None:
+    """Those of this repository: `engine/` stands for `agentsim_env/engine/`."""
+    for source in sorted((ROOT / folder).rglob("*.py")):
+        text = source.read_text()
+        for path in re.findall(r"`((?:agentsim_env|benchmarks|docs|engine|envs|tests)/[a-z0-9_/]+\.\w+)`", text):
+            assert (ROOT / path).exists() or (ROOT / "agentsim_env" / path).exists(), f"{source}: {path}"
+
+
+@pytest.mark.parametrize("page", [*sorted(DOCS.glob("*.md")), ROOT / "README.md"], ids=lambda page: page.stem)
+def test_prose_is_wrapped(page: Path) -> None:
+    text = page.read_text()
+    assert wrapped(text) == text
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
 def test_links_and_paths_lead_somewhere(page: Path) -> None:
     text = page.read_text()
-    for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
-        assert (page.parent / link).exists(), link
+    for link, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", text):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
     for path in re.findall(r"`((?:agentsim_env|envs|agents|training|tests|benchmarks)/[a-z0-9_./]+)`", text):
-        assert (DOCS.parent / path).exists(), path
+        assert (ROOT / path).exists(), path

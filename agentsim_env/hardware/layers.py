@@ -1,7 +1,7 @@
 """What a decoder layer is made of: how it mixes tokens (attention or a recurrent state) and what each token passes.
 
 Every part knows its weights, its matrix products on one of `tp` ranks, the KV that a token leaves in it, the state that
-a sequence keeps in it, and the arithmetic of attending to a token. Counts are exact but for norms and biases.
+a sequence keeps in it, and the arithmetic of attending to a token. Counts are exact except for norms and biases.
 """
 
 from dataclasses import dataclass

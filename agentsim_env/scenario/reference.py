@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agentsim_env import limits
+from agentsim_env.prose import wrapped
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.bundle import STOCK, bundles, find_bundle
 from agentsim_env.scenario.json_schema import file_schema, json_schema
@@ -76,7 +77,7 @@ def markdown() -> str:
     sections = [_INTRODUCTION, "\n".join(_library()), "\n".join(_bounds()), "## Fields\n"]
     sections.append(_section("Scenario", schema, parts))
     sections += [_section(name, parts[name], parts) for name in _in_order(schema)]
-    return "\n".join([*sections, "\n".join(_rule_parameters()), "\n".join(_bundles())])
+    return wrapped("\n".join([*sections, "\n".join(_rule_parameters()), "\n".join(_bundles())]))
 
 
 def _rule_parameters() -> Iterator[str]:

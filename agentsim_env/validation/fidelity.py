@@ -15,6 +15,7 @@ from agentsim_env.hardware.calibrate.steps import predict_s
 from agentsim_env.hardware.catalog import find_gpu, find_model
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.library import PROFILES, find_profile, load
+from agentsim_env.prose import wrapped
 from agentsim_env.validation.command import Validation
 from agentsim_env.validation.fidelity_runs import ReportedRun, errors, misses, reported_runs
 from agentsim_env.validation.picture import draw
@@ -76,7 +77,7 @@ def page(data: Path, picture: Path | None = None) -> str:
     parts += [_section(run, result) for run, result in replayed]
     parts += ["## Not replayed", NOT_REPLAYED, "## Profiles", _profiles(), "## Forward passes", _forward_passes()]
     parts += ["## Roofline", _roofline(data / "profiles"), "## KV capacity", _capacity()]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return wrapped("\n\n".join(part.strip() for part in parts)) + "\n"
 
 
 def _summary(replayed: list[tuple[ReportedRun, Validation]]) -> str:

@@ -12,7 +12,7 @@ from agentsim_env.validation.table import Row, columns, rows
 
 LAYOUTS = """\
   one row a request: arrival_s, in, out, first_token_s, last_token_s
-  one row an operating point: isl, osl, concurrency (or rate_rps and arrivals), and measured values such as ttft_ms,
+  one row per operating point: isl, osl, concurrency (or rate_rps and arrivals), and measured values such as ttft_ms,
     tpot_p99_ms, e2e_mean_s, out_tok_s
   in both, if present: gpu (or system, hardware), model, tp (or parallel), dtype (or precision), backend"""
 MOST_LISTED = 15

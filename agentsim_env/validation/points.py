@@ -1,4 +1,4 @@
-"""Reads files with one row an operating point, such as `silicon_closed_loop.csv` or `vllm_isl_sweep.csv`."""
+"""Reads files with one row per operating point, such as `silicon_closed_loop.csv` or `vllm_isl_sweep.csv`."""
 
 import re
 from collections.abc import Sequence

@@ -31,8 +31,8 @@ class Labels(NamedTuple):
     """Whose the programs are, and the names behind the indices.
 
     Attributes:
-        family: Index into `families`, one a program or one for all.
-        tenant: Index into `tenants`, one a program or one for all.
+        family: Index into `families`, one per program or one for all.
+        tenant: Index into `tenants`, one per program or one for all.
         tools: Tools that the edges of the shapes refer to.
         families: Names.
         tenants: Names.

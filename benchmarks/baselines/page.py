@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from agentsim_env import load_scenario
+from agentsim_env.prose import wrapped
 from agentsim_env.scenario.bundle import STOCK, find_bundle
 from benchmarks.baselines.results import Results
 from benchmarks.baselines.tables import COLUMNS, NEVER, table
@@ -61,7 +62,7 @@ def write_page(results: Results, page: Path, picture: str) -> None:
     names = [policy.name for policy in results.policies if policy.kind == "bundle"]
     parts.append("## Bundles\n")
     parts.append("\n".join(f"* **{name}**: {' '.join(find_bundle(name).description.split())}" for name in names) + "\n")
-    page.write_text("\n".join(parts), encoding="utf-8")
+    page.write_text(wrapped("\n".join(parts)), encoding="utf-8")
 
 
 def write_numbers(results: Results, path: Path) -> None:

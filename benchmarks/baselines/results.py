@@ -73,5 +73,5 @@ class Results:
         return found.excludes_zero and abs(found.estimate) > least
 
     def online(self) -> Iterator[Policy]:
-        """Policies that do not see the future, but for stock."""
+        """Policies that do not see the future, except stock."""
         return (policy for policy in self.policies if not policy.oracle and policy.name != STOCK)

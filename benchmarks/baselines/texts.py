@@ -36,10 +36,10 @@ def _ample(results: Results) -> str:
     best = min(results.change(AMPLE, policy.name).estimate for policy in others)
     shown = ", ".join(f"`{name}` ({100 * results.change(AMPLE, name).estimate:+.0f} %)" for name in apart)
     rest = f", and none gains more than {max(0.0, -100 * best):.1f} %."
-    rest += f" Those that lose drop, pin, hold back or spread what would have fitted: {shown}." if apart else ""
+    rest += f" The others drop, pin, hold back or spread contexts that would have fitted: {shown}." if apart else ""
     return (
         f"**Where memory is ample, everything ties.** On `{AMPLE}`, {len(others) - len(apart)} of {len(others)}"
-        f" policies are within 2 % of stock or not to be told from it{rest}"
+        f" policies are within 2 % of stock or cannot be told apart from it{rest}"
     )
 
 
@@ -78,14 +78,14 @@ def _released(results: Results) -> str:
     text = (
         f"**Continuum's pins as released {verdict}**: {percent(results, LARGE_MODEL, pins_alone)} on `{LARGE_MODEL}`,"
         " the queue being served in its order. AgentServeSim's arena (arXiv 2606.09613), which compares it as a rule of"
-        f" retention, has +19 %. Here {counted['pins_made']:,.0f} pins are made an episode, {counted['pins_used']:,.0f}"
-        f" used and {counted['pins_broken']:,.0f} broken: what they keep is not there for the turn that waits at the"
-        " head of the queue."
+        f" retention, has +19 %. Here {counted['pins_made']:,.0f} pins are made per episode,"
+        f" {counted['pins_used']:,.0f} used and {counted['pins_broken']:,.0f} broken: what they keep is not there for"
+        " the turn that waits at the head of the queue."
     )
     others = {"The order of its queue alone": "schedule_turn: continuum", "both together": RELEASED}
     measured = [f"{what} {percent(results, LARGE_MODEL, name)}" for what, name in others.items() if name in known]
     if measured:
-        text += f" {'; '.join(measured)}: pins pay where those come first for whom they were made."
+        text += f" {'; '.join(measured)}: pins pay where the turns that they were made for are served first."
     return text
 
 

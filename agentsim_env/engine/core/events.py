@@ -1,7 +1,7 @@
 """The clock: a heap of events by (time, kind, id), and a heap of the instances with an iteration in flight.
 
-Instances have a heap of their own because a cut run ends earlier than announced: their place is updated, no void
-event stays behind.
+Instances have a heap of their own because a run that is cut ends earlier than announced: its entry is moved, and no
+event is left behind that means nothing any more.
 """
 
 import numpy as np

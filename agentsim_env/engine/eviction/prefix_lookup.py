@@ -13,7 +13,7 @@ def ceil_blocks(tokens, block_size):
 
 @compiled
 def found(state, i, s):
-    """The record to which the cache holds a turn's target, or NONE; what lies behind the target is not the turn's."""
+    """The deepest record of a turn's path that instance `i` holds, as far as the turn's target goes, or NONE."""
     slot = state.slot[s]
     r = deepest(state, state.turn[slot.turn].segment, i)
     return holder_of(state, r, slot.target // state.world[0].block_size)
@@ -21,7 +21,7 @@ def found(state, i, s):
 
 @compiled
 def matched(state, s, r):
-    """Whole blocks of a turn's target that the path to record `r`, as `found` gives it, holds."""
+    """Whole blocks of a turn's target that are there down to record `r`, which `found` has returned."""
     return min(depth_blocks(state, r), state.slot[s].target // state.world[0].block_size)
 
 
@@ -33,14 +33,14 @@ def kept_blocks(state, s):
 
 @compiled
 def hit_tokens(state, s, match):
-    """Tokens of a turn's target that `match` blocks spare: one at least is computed, its logits are the next token."""
+    """Tokens of a turn's target that `match` blocks spare; at least one is computed: it yields the next token."""
     size = state.world[0].block_size
     return min(match, (state.slot[s].target - 1) // size) * size
 
 
 @compiled
 def uncached_prompt_tokens(state, i, t):
-    """Prompt tokens of a turn that is not there yet which instance `i` would have to prefill, as its cache is now."""
+    """Prompt tokens that instance `i` would have to prefill, as its cache is now, of a turn not in the cluster."""
     size = state.world[0].block_size
     turn = state.turn[t]
     blocks = depth_blocks(state, holder_of(state, deepest(state, turn.segment, i), turn.prompt_tokens // size))

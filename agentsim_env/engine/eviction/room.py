@@ -1,7 +1,7 @@
 """What gives way when an instance needs blocks.
 
 First what rules have given up, then idle records by the eviction rule, then pins, latest deadline first.
-Running turns come last, and not here: see `running`.
+Running turns come last, and not here: see `engine/iteration/running_turns.py`.
 """
 
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component

@@ -1,7 +1,7 @@
 """Which idle KV goes when an iteration needs blocks (`evict_kv`), by the rule or by someone outside.
 
 Where it matters when the victims are chosen, room is made before the blocks of an iteration are taken, and a run leaps
-only as far as free blocks reach. For plain LRU it does not matter: see `reclaim.make_room`.
+only as far as free blocks reach. For plain LRU it does not matter: see `make_room` in `engine/eviction/room.py`.
 """
 
 from agentsim_env.engine.core.asking import (

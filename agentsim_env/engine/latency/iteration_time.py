@@ -51,7 +51,7 @@ def prefill_lines(state, i):
 def time_run(state, i, iterations):
     """Set duration and growth of the run that instance `i` begins.
 
-    Returns how many of `iterations` stay on the same line.
+    Returns how many of `iterations` are timed by the same line of the latency formula.
     """
     instance = state.instance[i]
     profile = state.profile[instance.profile]

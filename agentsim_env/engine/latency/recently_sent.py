@@ -8,7 +8,8 @@ from agentsim_env.engine.latency.prefill_time import prefill_s
 WINDOW_S = 180.0
 """How long what was sent counts (Preble: a sliding window of 3 minutes).
 
-It fades exponentially instead of ending at once, so that no history has to be kept; at a steady rate both sum alike.
+It fades exponentially instead of ending at once, so that no history has to be kept; at a steady rate both give the same
+sum.
 """
 
 

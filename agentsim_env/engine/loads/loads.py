@@ -41,7 +41,7 @@ def _add(state, load, x):
 
 @compiled
 def _from_tier(state, i, level, leaf, at, most):
-    """A transfer from a tier that goes on with a path whose first `at` blocks are had, to `most` at most, or NONE."""
+    """A transfer from a tier of the blocks that follow the first `at` of a path, up to `most`; NONE if it has none."""
     tier = state.tier[i, level]
     if tier.pool == NONE or state.link[tier.up].bytes_per_s == 0.0 or not can_begin(state):
         return NONE
@@ -70,7 +70,7 @@ def _best_peer(state, i, leaf):
 
 @compiled
 def _from_peer(state, i, leaf, at, most):
-    """A transfer from the HBM of another instance, likewise; what it reads is locked there, and its run is cut."""
+    """The same from the HBM of another instance; what is read is locked there, and the run of that one is cut."""
     link = state.instance[i].peer_link
     if link == NONE or state.link[link].bytes_per_s == 0.0 or not can_begin(state):
         return NONE
@@ -90,7 +90,7 @@ def _from_peer(state, i, leaf, at, most):
 
 @compiled
 def _from_tiers(state, i, leaf, match, most):
-    """Transfers that bring the blocks from `match` to `most` of a path up, as far as the tiers go on; the leader."""
+    """A load of the blocks from `match` to `most` of a path, as far as the tiers have them without a gap, or NONE."""
     load = NONE
     at = match
     for level in range(DRAM, CXL + 1):
@@ -103,7 +103,7 @@ def _from_tiers(state, i, leaf, match, most):
 
 @compiled
 def _gather(state, i, leaf, match, most):
-    """Likewise, with what another instance adds."""
+    """The same, and of what follows them the blocks that another instance has."""
     load = _from_tiers(state, i, leaf, match, most)
     at = end_of_load(state, load) if load != NONE else match
     x = _from_peer(state, i, leaf, at, most) if at < most else NONE

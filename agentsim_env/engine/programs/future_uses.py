@@ -29,7 +29,7 @@ def uses_of(programs: Programs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def due_after(programs: Programs) -> np.ndarray:
-    """Time from the admission of its program after which each turn is ready, if turns get `NOMINAL_TOKEN_S` a token."""
+    """Time from a program's admission until each of its turns is ready, if a token takes `NOMINAL_TOKEN_S`."""
     edge, turn = programs.edge, programs.turn
     backoff_s = np.array([tool.backoff_s for tool in programs.tools] or [0.0])[edge["tool"]]
     gap_s = edge["gap_s"] * (edge["failures"] + 1) + backoff_s * (2.0 ** edge["failures"] - 1.0)

@@ -18,7 +18,7 @@ FAST_WEIGHT = 0.5
 """Weight of the last gap in the fast one (TokenCake, alpha = 0.5)."""
 
 LEAST_GAP_S = 0.001
-"""A shorter gap counts so much in logarithms."""
+"""Where logarithms are taken, a shorter gap counts as this long."""
 
 
 @compiled
@@ -81,7 +81,7 @@ def note_gap(state, e):
 
 @compiled
 def note_length(state, turns):
-    """A program of so many turns is done: one pair (turns had, turns to come) for each of its turns but the last."""
+    """A program of so many turns is done: one pair (turns had, turns to come) for each of its turns except the last."""
     world = state.world[0]
     pairs = turns - 1
     squares = pairs * turns * (2 * turns - 1) // 6

@@ -1,4 +1,4 @@
-"""Prefill tokens that turns look up in the cache and find there, by the stay in a batch in which they do."""
+"""Prefill tokens that turns look up in the cache and find there, in their first stay in a batch and in later ones."""
 
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import FIRST, MOVED, RETURNED
@@ -39,15 +39,15 @@ def count_hit(state, i, s, tokens):
 
 @compiled
 def all_hits(instance):
-    """Prefill tokens that an instance has found in its cache, or was seen to, whoever asked for them."""
+    """Prefill tokens that were found in the cache of an instance, in first stays and in later ones."""
     return instance.hit_tokens + instance.readmission_hit_tokens
 
 
 @compiled
 def recomputed_tokens(turn, run):
-    """Prefill tokens of a turn that its program had had before.
+    """Prefill tokens computed for a turn that its program had had before.
 
-    They are those of earlier turns that its first stay had to compute, and what it computed again in later ones.
+    These are tokens of earlier turns that its first stay had to compute, and what it computed again in later stays.
     """
     once = min(run.computed_tokens, turn.prompt_tokens - run.hit_tokens)
     return max(0, once - turn.new_tokens) + run.computed_tokens - once

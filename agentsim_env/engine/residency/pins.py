@@ -27,8 +27,8 @@ def _new_pin(state):
 def make_pin(state, t, i, r, seconds, again):
     """Pin record `r` of instance `i` and its ancestors for what follows turn `t`.
 
-    It takes the place of a pin that an earlier turn of the program left on the same leaf. Whoever is asked `again` ends
-    it: its deadline only orders it among the pins that give way.
+    It takes the place of a pin that an earlier turn of the program left on the same leaf. If the rule is asked `again`
+    about the pin, the rule ends it: the deadline only says when it is broken, compared with others.
     """
     run = state.program_run[state.turn[t].program]
     instance = state.instance[i]

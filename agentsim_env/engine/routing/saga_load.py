@@ -6,7 +6,7 @@ from agentsim_env.engine.core.jit import compiled
 
 @compiled
 def load(state, i):
-    """Share of instance `i` that its turns take, waiting ones included: of the batch or of the blocks, as is scarcer.
+    """Share of the batch or of the blocks of instance `i`, whichever is scarcer, that its turns take, waiting or not.
 
     SAGA compares a worker's utilisation with 0.8 and does not define it further. The batch alone (`max_num_seqs`) would
     say that an instance whose memory is full of long contexts is idle. Contexts that are pinned while tools run are no

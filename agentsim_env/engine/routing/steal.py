@@ -81,7 +81,7 @@ def _move(state, s, source, target):
 
 @component(NOTHING)
 def steal(state):
-    """One steal a tick: the first instance that may takes the head of a random victim's queue."""
+    """One steal per tick: the first instance that may takes the head of a random victim's queue."""
     for i in range(len(state.instance)):
         synchronise(state, i)
     for thief in range(len(state.instance)):

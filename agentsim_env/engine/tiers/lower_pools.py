@@ -1,4 +1,4 @@
-"""Pools below HBM: a record there has room for a run of blocks of its segment, wherever that begins.
+"""Pools below HBM: a record there has room for a stretch of blocks of its segment, wherever that begins.
 
 HBM gives up blocks from the tail of a context, so what a lower tier gets to keep is often the tail only, while the head
 is still above. A record stands alone, without parent or children, and is in one of two states: transfers are on their
@@ -18,7 +18,7 @@ from agentsim_env.engine.residency.residency import lock, new_record, remove, un
 
 @component(NUMBER, NUMBER, NUMBER, NUMBER)
 def reach(state, leaf, pool, first):
-    """How far a pool goes on with a path whose first `first` blocks are elsewhere; `first` if it does not."""
+    """The block up to which a pool has a path without a gap, from block `first` on; `first` if it lacks that one."""
     segment = leaf
     end_below = NONE
     while True:
@@ -80,7 +80,7 @@ def _is_apart(state, r, begin, end):
 
 @compiled
 def _joined(state, r, begin, end, locks):
-    """The run of blocks that record `r` is to have room for when those from `begin` to `end` are added.
+    """The stretch of blocks that record `r` is to have room for when those from `begin` to `end` are added.
 
     What lies apart from them is given up, unless the record has more than `locks` locks; then it stays as it is.
     """
@@ -135,7 +135,7 @@ def growth_blocks(state, leaf, pool, first, blocks):
 
 @compiled
 def _set_run(state, r, first, end):
-    """Give a locked record room for another run of blocks."""
+    """Give a locked record room for another stretch of blocks."""
     record = state.resident[r]
     state.pool[record.pool].used += end - first - record.blocks
     record.first = first

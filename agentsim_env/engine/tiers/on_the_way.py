@@ -9,7 +9,7 @@ from agentsim_env.engine.core.state import NONE
 
 @compiled
 def end_of_load(state, load):
-    """The blocks of its path that there are when a load has ended."""
+    """Blocks of its path that HBM has when a load has ended."""
     x = load
     while state.transfer[x].sibling != NONE:
         x = state.transfer[x].sibling

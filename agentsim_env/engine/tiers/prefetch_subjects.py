@@ -1,7 +1,7 @@
 """What could be brought up to an instance ahead of its use, for whom, and what became of it.
 
 A subject is a turn: one that waits, or the last one that has ended of a program that acts (none of its turns is in the
-cluster), whose context the next one is expected to go on with.
+cluster): the program's next turn is expected to begin with its context.
 """
 
 from agentsim_env.engine.core import events
@@ -24,7 +24,7 @@ def context_blocks(state, t):
 
 @compiled
 def held_ahead(state, i, t):
-    """The record to which HBM of instance `i` holds a subject's context."""
+    """The deepest record of a subject's context that HBM of instance `i` holds, or NONE."""
     return holder_of(state, deepest(state, state.turn[t].segment, i), context_blocks(state, t))
 
 
@@ -32,9 +32,9 @@ def held_ahead(state, i, t):
 def ahead_blocks(state, i, t):
     """Blocks of a subject's context that could be brought up to instance `i` now, from the tiers below it.
 
-    0 if there are none, if they do not find room in what is free or idle, if more of the context is on its way, or if
-    something of the program is or has come and has not been used: what does not stay until then would only push others
-    out when it comes again.
+    0 if there are none, if they do not find room in what is free or idle, if a load that brings more of the context is
+    on its way, or if something was brought up for the program before and is on its way or unused: what has not stayed
+    until its use would only push others out a second time.
     """
     ahead = state.ahead[state.turn[t].program]
     if ahead.prefetch != NONE or ahead.prefetched != NONE or not can_begin(state):
@@ -152,7 +152,7 @@ def ask_ahead(state, i):
 
 @compiled
 def asked_ahead(state):
-    """The first of them has been asked for."""
+    """The first instance of that list has been asked about."""
     world = state.world[0]
     instance = state.instance[world.prefetch_head]
     instance.to_prefetch = 0

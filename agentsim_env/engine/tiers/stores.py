@@ -1,4 +1,4 @@
-"""Copies that go down: of what turns leave, of what is given up, of what is to make room above.
+"""Copies that go down: of what turns leave, of what is evicted, and of what is to make room above.
 
 Room below is made when a copy begins; what finds none there is lost. A copy that is read from HBM locks its source
 until it has arrived. What is written back has left HBM already: it waits for its link in a staging buffer.
@@ -51,7 +51,7 @@ def _lose(state, pool, blocks):
 
 @compiled
 def _leave_hbm(state, i, r, blocks):
-    """Give up record `r` and its ancestors, as far as nobody uses them or more than the first `blocks` blocks."""
+    """Give up record `r` and its ancestors, as far as nobody uses them and they lie in the first `blocks` blocks."""
     while r != NONE and state.resident[r].children == 0:
         if state.resident[r].locks > 0 or state.resident[r].pins > 0:
             return
@@ -128,7 +128,7 @@ def _writer(copy: Callable[..., Any]) -> Callable[..., Any]:
         begin = end - blocks
         q = find(state, record.segment, target)
         if q != NONE and record.first <= state.resident[q].first + state.resident[q].blocks < begin:
-            begin = state.resident[q].first + state.resident[q].blocks  # what lies between goes with it
+            begin = state.resident[q].first + state.resident[q].blocks  # what lies between is sent, too
         missing = missing_blocks(state, record.segment, target, start + begin, start + end)
         if missing == 0:
             return

@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from agentsim_env.prose import wrapped
 from agentsim_env.workload.families import FAMILIES, Family
 from agentsim_env.workload.families.parameters import ToolKind
 
@@ -13,7 +14,7 @@ def table(name: str, family: Family) -> str:
     lines = [f"### {name}", "", " ".join(words), ""]
     lines += ["| parameter | default | meaning and source |", "|---|---|---|"]
     lines += [f"| {key} | {_default(field)} | {_text(field)} |" for key, field in family.params.model_fields.items()]
-    return "\n".join(lines)
+    return wrapped("\n".join(lines))
 
 
 def _text(field: FieldInfo) -> str:

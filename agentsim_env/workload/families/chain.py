@@ -174,7 +174,7 @@ def draw_turns(params: ChainParams, n_turns: np.ndarray, first_row: np.ndarray |
     Args:
         params: Parameters of the family.
         n_turns: Turns of each program.
-        first_row: Row of `params.append_table` that the first message comes from, one for all or one a program.
+        first_row: Row of `params.append_table` that the first message comes from, one for all or one per program.
         streams: Random streams.
     """
     ends = n_turns.cumsum()

@@ -69,7 +69,7 @@ def advice(names: Sequence[str], layouts: Sequence[tuple[str, tuple[str, ...]]])
     missing = [name for name in best[1] if name.lower() not in own]
     spare = [name for name in names if name.lower() not in best[1]]
     if not missing and any(name not in names for name in best[1]):
-        return f"it is {best[0]} but for capitals; allowed: {', '.join(best[1])}"
+        return f"it is {best[0]} except for capitals; allowed: {', '.join(best[1])}"
     hints = (f"{name} (here {like}?)" if (like := closest(name, spare)) else name for name in missing)
     return f"it is nearest to {best[0]}, which also needs {', '.join(hints)}" if missing else ""
 

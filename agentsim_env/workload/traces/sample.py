@@ -57,7 +57,7 @@ class TraceSampler:
         Args:
             n_programs: Programs in the episode.
             rng: Source of randomness.
-            arrivals: Arrivals to use instead, seconds, ascending, one a program.
+            arrivals: Arrivals to use instead, seconds, ascending, one per program.
             window: Only programs that arrived from the first to before the second of these times, in seconds.
 
         Returns:

@@ -25,7 +25,7 @@ from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhe
         ({"chatid": 1, "parent_chat_id": 2, "timestamp": 0, "output_length": 5}, "bailian, which also needs chat_id"),
         (
             {"Timestamp": 0, "Input_Length": 5, "output_length": 5},
-            "it is mooncake but for capitals; allowed: timestamp, input_length, output_length",
+            "it is mooncake except for capitals; allowed: timestamp, input_length, output_length",
         ),
         ("TIMESTAMP,ContextToken,GeneratedTokens", "azure, which also needs contexttokens (here contexttoken?)"),
         (

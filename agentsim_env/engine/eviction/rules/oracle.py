@@ -8,11 +8,11 @@ from agentsim_env.engine.programs.future_uses import next_use_s
 
 @compiled
 def oracle_belady(state, pool):
-    """The record that is used again last (Belady, 1966), never counting as last of all.
+    """The record whose next use is the latest (Belady, 1966); one that is never used again goes before all others.
 
     The next use of a record is that of the next turn whose prompt covers a block of its segment. A turn that waits is
     due since it was ready, one behind a gap when the tool answers, later ones behind the service in between, which is
-    not known and taken as 1/64 s an output token. Turns that were sent to another instance do not count.
+    not known and taken as 1/64 s per output token. Turns that were sent to another instance do not count.
     """
     best, furthest_s = NONE, 0.0
     r = first_candidate(state, pool)

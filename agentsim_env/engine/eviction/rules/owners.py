@@ -1,4 +1,4 @@
-"""Whose a record is, and what is known of what its program will do."""
+"""To which program a record belongs, and what is known of what that program will do."""
 
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, NONE
@@ -6,7 +6,7 @@ from agentsim_env.engine.core.state import ACTIVE, NONE
 
 @compiled
 def is_shared(state, r):
-    """Whether programs have met on a record (a system prompt): no single one decides whether it is used again."""
+    """Whether several programs have used a record (a system prompt): no single one decides about its next use."""
     return state.resident[r].program == NONE or state.resident[r].shared != 0
 
 
@@ -14,7 +14,8 @@ def is_shared(state, r):
 def goes_on(state, p):
     """Probability that a program has another turn.
 
-    0 after its end, 1 while one is in the cluster, else the share of all turns so far that were not the last of theirs.
+    0 after its end, 1 while one is in the cluster, else the share of all turns so far that were not the last of their
+    program.
     """
     run = state.program_run[p]
     if run.state != ACTIVE:

@@ -17,7 +17,7 @@ def _window(state, pool):
 
 @compiled
 def _mark_needed(state, i):
-    """Note on the records that waiting turns of instance `i` will hit the place of the first that needs them."""
+    """Note on each record that waiting turns of instance `i` will hit the place in the queue of the first of them."""
     world = state.world[0]
     world.marks += 1
     if state.instance[i].n_waiting == 0:
@@ -59,10 +59,10 @@ def cached_attention(state, pool):
 
 @lowest
 def continuum_order(state, pool, r):
-    """A record of the program that arrived last: those that came first keep theirs.
+    """A record of the program that arrived last, so that those that came first keep theirs.
 
-    So does Continuum's guard against deadlock give up pins. Programs that have ended go before all, what programs share
-    goes behind all.
+    Continuum's guard against deadlock gives up pins in this order. What programs that have ended have left goes before
+    all else, what several programs have used goes last.
     """
     if is_shared(state, r):
         return float("inf")

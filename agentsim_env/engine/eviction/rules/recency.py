@@ -12,7 +12,7 @@ def lru(state, pool):
 
 @lowest
 def lfu(state, pool, r):
-    """The record that the fewest turns have used since it is there (SGLang's `lfu`)."""
+    """The record that the fewest turns have used since it came into HBM (SGLang's `lfu`)."""
     return state.resident[r].uses
 
 

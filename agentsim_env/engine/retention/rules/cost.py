@@ -56,7 +56,7 @@ def round_trip_s(state, i, level, blocks):
 
 @compiled
 def queued_s(state, i, level):
-    """Time that what is on the link to a tier and waits for it takes, as if it began now."""
+    """Time that the link to a tier takes for what is on it, counted in full, and for what waits for it."""
     link = state.link[state.tier[i, level].down]
     if link.current == NONE:
         return 0.0

@@ -1,6 +1,7 @@
 """Rules that answer `route_turn`: an instance for a ready turn. One function and one row each; see docs/routers.md.
 
-A rule sees `state.allowed` (at least two instances are), the turn's slot `s`, and the cluster through `rules/look.py`.
+A rule sees `state.allowed` (at least two instances are), the turn's slot `s`, and the cluster through
+`engine/batch/look.py`.
 """
 
 from agentsim_env.engine.core.rule import Rule, dispatcher

@@ -57,9 +57,9 @@ def _caches_session(state, s, home):
 def saga(state, s, affinity_limit=0.8):
     """The home while it caches the session and its load is below `affinity_limit`, else the least load.
 
-    SAGA (HPDC'26) section 5.2; instances without a queue steal waiting turns, see `rules/steal.py`. A session counts as
-    cached where more of its context is than elsewhere: what instances share, they share with all sessions.
-    `rules/saga.py` says what load is.
+    SAGA (HPDC'26) section 5.2; instances without a queue steal waiting turns, see `engine/routing/steal.py`. A session
+    counts as cached where more of its context is than elsewhere: what instances share, they share with all sessions.
+    `engine/routing/saga_load.py` says what load is.
     """
     freshen(state)
     home = state.program_run[state.slot[s].program].home

@@ -28,7 +28,7 @@ def shortest_prompt(state, i, s):
 def least_uncached(state, i, s):
     """The turn with the fewest tokens to prefill, as the cache is now: shortest job first where prefills are the job.
 
-    SGLang's longest-prefix-match order sorts by the cached tokens instead; for agents, whose contexts grow by little a
-    turn, what is missing says more about the cost.
+    SGLang's longest-prefix-match order sorts by the cached tokens instead; for agents, whose contexts grow by little
+    per turn, what is missing says more about the cost.
     """
     return uncached_tokens(state, i, s)

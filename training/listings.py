@@ -19,14 +19,13 @@ def print_scenarios(console: Console) -> None:
 
 def print_rules(console: Console) -> None:
     """Prints the rules of each kind of decision with their parameters."""
-    from agentsim_env.engine.tables import RULE_PARAMS, RULES
+    from agentsim_env.engine.tables import RULE_PARAMS
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("decision", "rule", "parameters"):
         table.add_column(heading)
-    for kind, names in RULES.items():
-        for index, name in enumerate(names):
-            parameters = RULE_PARAMS.get(kind, {}).get(name, {})
+    for kind, rules in RULE_PARAMS.items():
+        for index, (name, parameters) in enumerate(rules.items()):
             shown = ", ".join(f"{key}={value:g}" for key, value in parameters.items())
             table.add_row(kind if index == 0 else "", name, shown)
     console.print(table)

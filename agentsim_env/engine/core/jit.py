@@ -14,7 +14,7 @@ from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
 from agentsim_env import cache
-from agentsim_env.compiled_code import CompiledCode
+from agentsim_env.engine.core.compiled_code import CompiledCode
 
 settings: Any = config
 njit: Any = numba.njit

@@ -110,7 +110,7 @@ def load(
 
 
 def _with_bundle(scenario: "Scenario", bundle: str) -> "Scenario":
-    from agentsim_env.capacity import with_rate
+    from agentsim_env.load import with_rate
     from agentsim_env.scenario import load_scenario
     from agentsim_env.scenario.bundle import find_bundle
 

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 from agentsim_env import Simulator
-from agentsim_env.simulator import programs_left
+from agentsim_env.assembly.stuck import programs_left
 from agentsim_env.training.validation import Validation
 
 

@@ -4,6 +4,7 @@ import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from agentsim_env.hardware.engines import Engine
     from agentsim_env.scenario.episode import Slo
+
+_VERSION = version("agentsim-env")
 
 TURNS = np.dtype(
     [
@@ -213,10 +216,8 @@ def versions() -> dict[str, str]:
     """Versions of what computes the records."""
     import numba
 
-    import agentsim_env
-
     return {
-        "agentsim_env": agentsim_env.__version__,
+        "agentsim_env": _VERSION,
         "numba": numba.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

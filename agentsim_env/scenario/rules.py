@@ -2,10 +2,10 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from agentsim_env.fields.base import Part, Text
+from agentsim_env.fields.problems import not_allowed, not_known
 from agentsim_env.limits import LARGEST, LONGEST_S, SHORTEST_PERIOD_S, SMALLEST
 from agentsim_env.scenario import registries
-from agentsim_env.scenario.base import Part, Text
-from agentsim_env.scenario.problems import not_allowed, not_known
 
 KINDS = (
     "admit_program",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agentsim_env.hardware import ModelWarning, find_gpu, find_model, find_profile, resolve
+from agentsim_env.assembly import resolve
+from agentsim_env.hardware import ModelWarning, find_gpu, find_model, find_profile
 from agentsim_env.hardware.library import measured_on, same_shape
 from agentsim_env.scenario.cluster import Cluster
 

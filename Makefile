@@ -28,9 +28,10 @@ format: install  ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lint: install  ## look for mistakes and style
+lint: install  ## look for mistakes, style, and imports against the plan
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 type: install  ## check the types
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -45,4 +46,4 @@ docs: install  ## write the generated pages
 	$(BIN)/python -m agentsim_env.registration > docs/environments.md
 
 clean:  ## remove the environment and what tools leave behind
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

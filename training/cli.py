@@ -300,12 +300,13 @@ def simulate(
     overrides = with_trace_options(
         overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
     )
+    from agentsim_env.metrics import save_records
     from agentsim_env.metrics.report import print_report
     from agentsim_env.training.simulate import simulate as run
 
     records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), bundle, seed)
     if out is not None:
-        records.save(out)
+        save_records(records, out)
     print_report(records)
     if out is not None:
         typer.echo(f"Records written to {out}")

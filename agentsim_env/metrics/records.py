@@ -5,7 +5,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from agentsim_env.hardware.engines import Engine
-    from agentsim_env.scenario.episode import Slo
 
 _VERSION = version("agentsim-env")
 
@@ -182,31 +180,6 @@ class Records:
         import pandas as pd
 
         return {name: pd.DataFrame(_columns(array)) for name, array in self._arrays().items()}
-
-    def save(self, folder: str | Path, slo: "Slo | None" = None) -> None:
-        """Write `turns.parquet`, `programs.parquet`, `instances.parquet` and, last, `summary.json`.
-
-        Each file replaces an older one at once. `summary.json` holds figures, metadata and the hash of the rows.
-
-        Args:
-            folder: Made if it does not exist; other files in it stay.
-            slo: Objectives of the figures; by default the ones in the metadata.
-        """
-        from agentsim_env.metrics.storage import save
-
-        save(self, Path(folder), slo)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "Records":
-        """Read what `save` wrote.
-
-        Raises:
-            FileNotFoundError: A file is missing.
-            ValueError: The rows are not those that `summary.json` was written with.
-        """
-        from agentsim_env.metrics.storage import load
-
-        return load(Path(folder))
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {"turns": self.turns, "programs": self.programs, "instances": self.instances}

@@ -98,7 +98,7 @@ class Simulator:
         token_seconds: Add up what KV blocks are held for: figures and columns in `_token_s`. It takes a sixth of the
             compiled loop's speed.
         agent_kinds: Kinds of decision that are answered from outside, through `next_decision` and `apply`.
-        source: Where workloads come from, instead of the scenario's own (see `agentsim_env.workload.prepare`).
+        source: Where workloads come from, instead of the scenario's own (see `agentsim_env.load.prepare`).
 
     Attributes:
         asked: Number of the kind of the pending decision; below 0 if none is: `NOT_BEGUN`, or how the episode ended.

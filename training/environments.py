@@ -59,8 +59,6 @@ def default_scenario(name: str) -> str:
     import gymnasium
     from gymnasium.envs.registration import load_env_creator
 
-    import agentsim_env  # noqa: F401  (registers the environments)
-
     entry_point = gymnasium.spec(find_environment(name).id).entry_point
     creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     return creator.default_scenario
@@ -69,8 +67,6 @@ def default_scenario(name: str) -> str:
 def make_environment(name: str, scenario: "Scenario") -> "gymnasium.Env":
     """Makes an environment for a scenario, without Gymnasium's checks of every step."""
     import gymnasium
-
-    import agentsim_env  # noqa: F401  (registers the environments)
 
     return gymnasium.make(find_environment(name).id, scenario=scenario, disable_env_checker=True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -59,7 +60,7 @@ class Assembly:
             return None
         return Faults(cluster.instances, self.blueprint.time_limit_s, np.random.default_rng([seed, 1]))
 
-    @property
+    @cached_property
     def _planned_s(self) -> float:
         """Latest time that the scenario gives for the start or the return of an instance."""
         return max(

@@ -28,9 +28,10 @@ format: install  ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lint: install  ## look for mistakes and style
+lint: install  ## look for mistakes, style, and imports against the plan
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 type: install  ## check the types
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -47,4 +48,4 @@ docs: install  ## write the generated pages and pictures
 	$(BIN)/python docs/concepts.py
 
 clean:  ## remove the environment and what tools leave behind
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,14 +1,16 @@
 """agentsim-env: a program-level simulator of LLM-agent serving, wrapped as Gymnasium environments."""
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from agentsim_env.registration import register_environments
 
 if TYPE_CHECKING:
+    from agentsim_env.assembly import SimulationError
     from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
-    from agentsim_env.simulator import Decision, SimulationError, Simulator
+    from agentsim_env.simulator import Decision, Simulator
 
-__version__ = "0.1.0"
+__version__ = version("agentsim-env")
 
 __all__ = [
     "Decision",
@@ -22,7 +24,7 @@ __all__ = [
 
 _HOMES = {
     "Decision": "agentsim_env.simulator",
-    "SimulationError": "agentsim_env.simulator",
+    "SimulationError": "agentsim_env.assembly",
     "Simulator": "agentsim_env.simulator",
     "Scenario": "agentsim_env.scenario",
     "ScenarioError": "agentsim_env.scenario",

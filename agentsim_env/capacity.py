@@ -11,16 +11,17 @@ import hashlib
 import json
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agentsim_env import cache
+from agentsim_env.assembly import SimulationError, assemble, engines_of, source_of, work_of
+from agentsim_env.assembly.recorded import Recorded, read_source
+from agentsim_env.assembly.stuck import check_goes_on
+from agentsim_env.assembly.unserved import find_unserved
 from agentsim_env.engine.core.jit import CACHE_ROOT, ENGINE_HASH
 from agentsim_env.engine.core.state import DONE
-
-if TYPE_CHECKING:
-    from agentsim_env.scenario import Scenario, ScenarioError
+from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 
 _SEED = 0
 _PROGRAMS_PER_USER = 6
@@ -30,7 +31,7 @@ _PATIENCE = 3
 _MOST_USERS_PER_INSTANCE = 4096
 
 
-def capacity_per_s(scenario: "Scenario") -> float:
+def capacity_per_s(scenario: Scenario) -> float:
     """Programs per second that the scenario can get done; measured once and kept in the user's cache, by content.
 
     Args:
@@ -52,17 +53,7 @@ def capacity_per_s(scenario: "Scenario") -> float:
     return capacity
 
 
-def with_rate(scenario: "Scenario") -> "Scenario":
-    """The scenario with its load spelled out as a rate: whatever its rules become, its programs arrive as before."""
-    from agentsim_env.scenario import load_scenario
-    from agentsim_env.workload import prepare
-
-    if getattr(scenario.workload.arrivals, "load", None) is None:
-        return scenario
-    return load_scenario(scenario, {"workload.arrivals.rate_per_s": prepare(scenario).rate_per_s})
-
-
-def capacity_curve(scenario: "Scenario") -> list[tuple[int, float]]:
+def capacity_curve(scenario: Scenario) -> list[tuple[int, float]]:
     """(programs in progress, programs done per second), until the rate has passed its top or all programs are begun.
 
     Raises:
@@ -85,7 +76,7 @@ def capacity_curve(scenario: "Scenario") -> list[tuple[int, float]]:
     return curve
 
 
-def completion_rate(scenario: "Scenario", users: int) -> float:
+def completion_rate(scenario: Scenario, users: int) -> float:
     """Programs done per second while `users` programs are in progress, start and end of the run left out.
 
     A trace with few programs has no time between start and end in which so many are in progress: its rate is that of
@@ -98,32 +89,25 @@ def completion_rate(scenario: "Scenario", users: int) -> float:
     Raises:
         ScenarioError: No program fits on an instance, or the run got stuck.
     """
-    from agentsim_env.scenario import load_scenario
-    from agentsim_env.simulator import SimulationError, Simulator
-    from agentsim_env.workload import prepare
-    from agentsim_env.workload.recorded import Recorded
-
-    def closed_loop(programs: int) -> "Scenario":
-        return load_scenario(
-            scenario,
-            {
-                "workload.arrivals": {"process": "closed_loop", "users": users, "think_time_s": 0.0},
-                "episode": {"programs": programs, "warmup_programs": 0, "time_limit_s": None},
-            },
-        )
-
+    work = work_of(scenario)
     n = max(_LEAST_PROGRAMS, _PROGRAMS_PER_USER * users)
-    source = prepare(closed_loop(n))
-    if isinstance(source.work, Recorded) and source.work.n_programs < n:
-        n = source.work.n_programs
-        source = prepare(closed_loop(n))
-    simulator = Simulator(closed_loop(n), source=source)
-    simulator.reset(_SEED)
+    if isinstance(work, Recorded):
+        n = min(n, work.n_programs)
+    closed_loop = load_scenario(
+        scenario,
+        {
+            "workload.arrivals": {"process": "closed_loop", "users": users, "think_time_s": 0.0},
+            "episode": {"programs": n, "warmup_programs": 0, "time_limit_s": None},
+        },
+    )
+    engines = engines_of(closed_loop)
+    find_unserved(closed_loop, engines, work.longest_contexts())
+    core = assemble(closed_loop, engines).begin(source_of(closed_loop, work).draw(_SEED), _SEED)
     try:
-        simulator.run()
+        check_goes_on(core.advance(), core.state, has_time_limit=False)
     except SimulationError as error:
         raise _no_capacity(scenario, f"with {users:,} of its programs in progress {error}") from error
-    return _done_per_s(simulator.state.program_run)
+    return _done_per_s(core.state.program_run)
 
 
 def _done_per_s(programs: np.ndarray) -> float:
@@ -141,10 +125,8 @@ def _done_per_s(programs: np.ndarray) -> float:
     return float(counted / within_s) if within_s > 0.0 else float("inf")
 
 
-def _most_users(scenario: "Scenario") -> int:
+def _most_users(scenario: Scenario) -> int:
     """Programs in progress at most: those of a trace, or so many that something else than the cluster is measured."""
-    from agentsim_env.workload.recorded import read_source
-
     workload = scenario.workload
     if workload.trace is None:
         return _MOST_USERS_PER_INSTANCE * scenario.cluster.n_instances
@@ -152,9 +134,7 @@ def _most_users(scenario: "Scenario") -> int:
     return len(trace.programs.program)
 
 
-def _no_capacity(scenario: "Scenario", why: str) -> "ScenarioError":
-    from agentsim_env.scenario import ScenarioError
-
+def _no_capacity(scenario: Scenario, why: str) -> ScenarioError:
     hint = "give workload.arrivals.rate_per_s in the place of load"
     return ScenarioError(f"{scenario.name}: there is no capacity to be a fraction of: {why}; {hint}")
 
@@ -168,10 +148,8 @@ def _known(path: Path) -> float | None:
     return capacity if isinstance(capacity, float) and isfinite(capacity) and capacity > 0.0 else None
 
 
-def _key(scenario: "Scenario") -> str:
+def _key(scenario: Scenario) -> str:
     """Content of what matters, of the hardware's profiles, and of the code that measures."""
-    from agentsim_env.scenario import load_scenario
-
     neutral = load_scenario(
         scenario,
         {
@@ -189,15 +167,14 @@ def _sources() -> str:
     """Hash of the code that draws programs, runs them and measures."""
     digest = hashlib.sha256(ENGINE_HASH.encode())
     here = Path(__file__)
-    for path in [here, *sorted((here.parent / "workload").rglob("*.py"))]:
+    folders = [here.parent / "assembly", here.parent / "workload"]
+    for path in [here, *(path for folder in folders for path in sorted(folder.rglob("*.py")))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _hardware(scenario: "Scenario") -> str:
+def _hardware(scenario: Scenario) -> str:
     """Hash of the latency and the KV capacity of each instance."""
-    from agentsim_env.unserved import engines_of
-
     digest = hashlib.sha256()
     for engine in engines_of(scenario):
         numbers = [value for name, value in vars(engine.profile).items() if isinstance(value, (float, np.ndarray))]

@@ -1,75 +1,97 @@
-"""What `load` means: a rate of arrivals, from the capacity of the scenario.
+"""The workload of a scenario, ready to be drawn from, and what `load` means: a rate of arrivals, from the capacity.
 
 The programs that the cluster can serve arrive at `load` times its capacity, the rate at which it gets programs done
 (`agentsim_env.capacity`). Those that fit on no instance come on top, in their share of the workload: they take little
 of what the cluster can do, and at a load of 1 it is as full as it would be without them.
 """
 
+import warnings
 from math import isclose
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from agentsim_env.assembly import Load, WorkloadSource, engines_of, source_of, work_of
+from agentsim_env.assembly.unserved import Unserved, UnservedWarning, find_unserved
+from agentsim_env.capacity import capacity_per_s
 from agentsim_env.errors import AgentSimError, AgentSimWarning
+from agentsim_env.scenario import Scenario, load_scenario
+from agentsim_env.scenario.arrivals import OpenLoop
 from agentsim_env.scenario.errors import shorten
-from agentsim_env.unserved import Unserved, find_unserved
-
-if TYPE_CHECKING:
-    from agentsim_env.scenario import Scenario
+from agentsim_env.workload import Programs
 
 _SAME = 0.01
 """Rates that differ by less than the search for a capacity tells apart are the same."""
+
+_KEPT_SOURCES = 16
 
 
 class LoadWarning(AgentSimWarning):
     """What was laid over a scenario changes the capacity, and so the rate that its load stands for."""
 
 
-class Load(NamedTuple):
-    """The rate that a load stands for.
+def prepare(
+    scenario: Scenario, *, rate_per_s: float | None = None, trace_part: tuple[float, float] = (0.0, 1.0)
+) -> WorkloadSource:
+    """Prepares the workload of a scenario; nothing is simulated unless it has a load and its capacity is not known.
 
-    Attributes:
-        load: Arrivals of programs that can be served, as a fraction of the capacity.
-        capacity_per_s: Programs that the cluster can get done per second.
-        rate_per_s: Mean arrivals of all programs per second.
-        filed_rate_per_s: What `rate_per_s` is in the scenario as it stands in its file; None if it is the same.
-        changed: Fields that were laid over the file and may be why it is not.
-    """
-
-    load: float
-    capacity_per_s: float
-    rate_per_s: float
-    filed_rate_per_s: float | None
-    changed: str
-
-    def describe(self) -> str:
-        """A sentence with both rates, and how to keep the one of the file; empty if they are the same."""
-        if self.filed_rate_per_s is None:
-            return ""
-        return (
-            f"load {self.load:g} means {self.rate_per_s:.4g} programs per second here and"
-            f" {self.filed_rate_per_s:.4g} in the scenario as it stands in its file: the capacity that it is a fraction"
-            f" of has changed with {self.changed}; to keep the rate, set"
-            f" workload.arrivals.rate_per_s={self.filed_rate_per_s:.6g}"
-        )
-
-
-def load_of(scenario: "Scenario", unserved: Unserved, tokens: np.ndarray) -> Load | None:
-    """The rate that a scenario's load stands for; None if it gives no load. Capacities that are not known are measured.
+    Warns where a load does not mean what it seems to: some programs fit on no instance (`UnservedWarning`), or
+    overrides have changed the capacity (`LoadWarning`).
 
     Args:
         scenario: The scenario.
+        rate_per_s: Mean rate of arrivals instead of the scenario's `rate_per_s` or `load`. The programs stay the same.
+        trace_part: Part of a trace to draw from, as fractions: `(0.0, 0.8)` to train, `(0.8, 1.0)` to test.
+
+    Raises:
+        ScenarioError: If a server is given for a tool that no program calls, or the part of the trace is empty; if no
+            program fits on an instance, or one does not and the scenario is strict; if it has a load and no capacity.
+        TraceError: If the trace cannot be read.
+        ValueError: If `rate_per_s` is given for arrivals without a rate.
+    """
+    work = work_of(scenario, trace_part)
+    tokens = work.longest_contexts()
+    unserved = find_unserved(scenario, engines_of(scenario), tokens)
+    load = _noted_load(scenario, unserved, tokens) if rate_per_s is None and _given(scenario) is not None else None
+    return source_of(scenario, work, rate_per_s=rate_per_s, unserved=unserved, load=load)
+
+
+def draw(scenario: Scenario, seed: int) -> Programs:
+    """The workload of `scenario` and `seed`.
+
+    Sources of the latest scenarios are kept. An environment that resets often is better off with `prepare`, which
+    spares it the hash of the scenario.
+    """
+    key = scenario.content_hash()
+    source = _sources.pop(key, None) or prepare(scenario)
+    _sources[key] = source
+    if len(_sources) > _KEPT_SOURCES:
+        del _sources[next(iter(_sources))]
+    return source.draw(seed)
+
+
+_sources: dict[str, WorkloadSource] = {}
+
+
+def with_rate(scenario: Scenario) -> Scenario:
+    """The scenario with its load spelled out as a rate: whatever its rules become, its programs arrive as before."""
+    if _given(scenario) is None:
+        return scenario
+    return load_scenario(scenario, {"workload.arrivals.rate_per_s": prepare(scenario).rate_per_s})
+
+
+def load_of(scenario: Scenario, unserved: Unserved, tokens: np.ndarray) -> Load:
+    """The rate that a scenario's load stands for. Capacities that are not known are measured.
+
+    Args:
+        scenario: A scenario that gives a load.
         unserved: What of its programs fits on no instance.
         tokens: Longest context of each program that was looked at.
 
     Raises:
         ScenarioError: The scenario has no capacity.
     """
-    from agentsim_env.capacity import capacity_per_s
-
-    load = getattr(scenario.workload.arrivals, "load", None)
-    if load is None:
-        return None
+    load = _given(scenario)
+    assert load is not None
     capacity = capacity_per_s(scenario)
     rate_per_s = load * capacity / unserved.share_served
     filed = scenario.as_filed
@@ -77,7 +99,8 @@ def load_of(scenario: "Scenario", unserved: Unserved, tokens: np.ndarray) -> Loa
     if filed is None:
         return found
     try:
-        filed_rate_per_s = load * capacity_per_s(filed) / find_unserved(filed, tokens).share_served
+        served = find_unserved(filed, engines_of(filed), tokens).share_served
+        filed_rate_per_s = load * capacity_per_s(filed) / served
     except AgentSimError:  # the file alone has no capacity: there is nothing to compare with
         return found
     if isclose(rate_per_s, filed_rate_per_s, rel_tol=_SAME):
@@ -85,7 +108,24 @@ def load_of(scenario: "Scenario", unserved: Unserved, tokens: np.ndarray) -> Loa
     return found._replace(filed_rate_per_s=filed_rate_per_s, changed=shorten(", ".join(_changed(filed, scenario))))
 
 
-def _changed(filed: "Scenario", scenario: "Scenario") -> list[str]:
+def _given(scenario: Scenario) -> float | None:
+    """The load that a scenario gives; None if it gives a rate, or its arrivals have none."""
+    arrivals = scenario.workload.arrivals
+    return arrivals.load if isinstance(arrivals, OpenLoop) else None
+
+
+def _noted_load(scenario: Scenario, unserved: Unserved, tokens: np.ndarray) -> Load:
+    """What the load of a scenario comes to, with warnings where that is not what it seems to be."""
+    if unserved.unserved:  # said before the capacity is measured
+        what = "they will fail, and arrive on top of those that load counts; workload.strict makes this an error"
+        warnings.warn(f"{scenario.name}: {unserved.describe()}; {what}", UnservedWarning, stacklevel=3)
+    load = load_of(scenario, unserved, tokens)
+    if load.filed_rate_per_s is not None:
+        warnings.warn(f"{scenario.name}: {load.describe()}", LoadWarning, stacklevel=3)
+    return load
+
+
+def _changed(filed: Scenario, scenario: Scenario) -> list[str]:
     """Fields of which a capacity may depend that differ between two scenarios with the same programs."""
     return [
         f"{name}.{field}"

@@ -6,29 +6,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.actions import ActionError, whole_number
-from agentsim_env.engine.build import Blueprint
-from agentsim_env.engine.core.decisions import DECISIONS, ENDED, KINDS, PAUSED, STUCK, TRUNCATED, Kind
+from agentsim_env.assembly import SimulationError, WorkloadSource, assemble, engines_of
+from agentsim_env.assembly.recorded import Recorded, described
+from agentsim_env.assembly.stuck import check_goes_on
+from agentsim_env.assembly.unserved import limit
+from agentsim_env.engine.core.decisions import DECISIONS, ENDED, KINDS, PAUSED, TRUNCATED, Kind
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.limits import longest_context_tokens
-from agentsim_env.errors import AgentSimError
 from agentsim_env.hardware import Engine
-from agentsim_env.limits import LONGEST_S
-from agentsim_env.lower_memory import lower_memory
+from agentsim_env.load import prepare
 from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
-from agentsim_env.scenario.registries import rule_parameters
-from agentsim_env.ticks import check_ticks
-from agentsim_env.unserved import engines_of, find_unserved, limit
-from agentsim_env.workload import Faults, Programs, WorkloadSource, prepare
-from agentsim_env.workload.faults import may_fail
-from agentsim_env.workload.programs import longest_contexts
-from agentsim_env.workload.recorded import Recorded, described
-
-
-class SimulationError(AgentSimError, RuntimeError):
-    """The simulation cannot go on, or was used out of turn."""
+from agentsim_env.workload import Faults, Programs
 
 
 class Decision(NamedTuple):
@@ -94,7 +85,7 @@ class Simulator:
         token_seconds: Add up what KV blocks are held for: figures and columns in `_token_s`. It takes a sixth of the
             compiled loop's speed.
         agent_kinds: Kinds of decision that are answered from outside, through `next_decision` and `apply`.
-        source: Where workloads come from, instead of the scenario's own (see `agentsim_env.workload.prepare`).
+        source: Where workloads come from, instead of the scenario's own (see `agentsim_env.load.prepare`).
 
     Attributes:
         asked: Number of the kind of the pending decision; below 0 if none is: `NOT_BEGUN`, or how the episode ended.
@@ -123,12 +114,8 @@ class Simulator:
         for kind in agent_kinds:
             if kind not in KINDS:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(KINDS)}")
-        wasted = self.scenario.reward.terms.get("wasted_token_seconds", 0.0)
-        self.blueprint = _blueprint(self.scenario, self.engines, tuple(agent_kinds), token_seconds or wasted > 0.0)
-        self._planned_s = max(
-            max([instance.start_s, *(failure.at_s + failure.down_s for failure in instance.failures)])
-            for instance in self.scenario.cluster.instances
-        )
+        self._assembly = assemble(self.scenario, self.engines, tuple(agent_kinds), token_seconds)
+        self.blueprint = self._assembly.blueprint
         self.seed = 0
         self._core: Core | None = None
         self.asked = NOT_BEGUN
@@ -147,20 +134,9 @@ class Simulator:
                 program fits on no instance.
         """
         programs = self.source.draw(seed) if programs is None else programs
-        faults = self._faults(seed)
-        check_ticks(self.blueprint, programs, self._planned_s)
-        state = self.blueprint.state(programs, faults, seed)
-        if self.scenario.workload.strict:
-            find_unserved(self.scenario, longest_contexts(programs))
-        self._core = Core(state, faults)
+        self._core = self._assembly.begin(programs, seed)
         self.seed, self.programs = seed, programs
         self.asked, self._decided = NOT_BEGUN, None
-
-    def _faults(self, seed: int) -> Faults | None:
-        cluster = self.scenario.cluster
-        if not may_fail(cluster):
-            return None
-        return Faults(cluster, self.blueprint.time_limit_s, np.random.default_rng([seed, 1]))
 
     @property
     def core(self) -> Core:
@@ -242,11 +218,7 @@ class Simulator:
             SimulationError: If the episode got stuck, or came to the end of time.
         """
         self.asked, self._decided = asked, None
-        if asked == STUCK:
-            raise SimulationError(stuck_message(self.state))
-        if asked == TRUNCATED and self.scenario.episode.time_limit_s is None:
-            left = f"{programs_left(self.state)} programs to go"
-            raise SimulationError(f"the clock has come to its end at {LONGEST_S:g} s, with {left}")
+        check_goes_on(asked, self.state, self.scenario.episode.time_limit_s is not None)
 
     @property
     def _kind(self) -> Kind:
@@ -346,20 +318,6 @@ class Simulator:
         }
 
 
-def stuck_message(state: State) -> str:
-    """Why nothing can happen any more."""
-    parked = int(state.world["parked_head"][0]) >= 0
-    reason = "turns wait for an instance that is never up again" if parked else "no event is left"
-    world = state.world[0]
-    return f"the simulation is stuck at {world['now_s']:.3f} s with {programs_left(state)} programs to go: {reason}"
-
-
-def programs_left(state: State) -> int:
-    """Programs that have not ended."""
-    world = state.world[0]
-    return len(state.program) - int(world["n_done"] + world["n_failed"] + world["n_rejected"])
-
-
 def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:
     """The scenario with other rules; parameters of a replaced rule do not apply to its successor."""
     kept = {kind: values for kind, values in scenario.rules.rule_params.items() if kind not in rules}
@@ -371,30 +329,3 @@ def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:
     changed = scenario.rules.by_kind() | dict(rules) | {"rule_params": kept | same}
     # Laid over the scenario, a mapping of parameters would be merged with the old one.
     return load_scenario(scenario.model_dump(mode="json", exclude_unset=True) | {"rules": changed})
-
-
-def _blueprint(
-    scenario: Scenario, engines: list[Engine], open_kinds: tuple[str, ...], token_seconds: bool
-) -> Blueprint:
-    inf = float("inf")
-    rules = scenario.rules
-    return Blueprint(
-        engines=engines,
-        block_size=scenario.cluster.block_size_tokens,
-        frontend_s=scenario.cluster.frontend_s,
-        view_period_s=scenario.cluster.view_delay_s,
-        tree_tokens=scenario.cluster.router_tree.capacity_tokens,
-        time_limit_s=scenario.episode.time_limit_s or LONGEST_S,
-        warmup=scenario.episode.warmup_programs,
-        rules=rules.by_kind(),
-        parameters={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
-        open_kinds=open_kinds,
-        control_period_s=scenario.decisions.control_period_s,
-        candidates=scenario.decisions.candidates,
-        pin_grid_s=scenario.decisions.pin_grid_s,
-        token_seconds=token_seconds,
-        slo_ttft_s=scenario.slo.ttft_s or inf,
-        slo_tpot_s=scenario.slo.tpot_s or inf,
-        **lower_memory(scenario, engines),
-        whole_objects=scenario.cluster.eviction == "objects",
-    )

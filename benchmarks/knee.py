@@ -12,8 +12,8 @@ import numpy as np
 
 from agentsim_env import Simulator, load_scenario
 from agentsim_env.capacity import capacity_per_s
+from agentsim_env.load import prepare
 from agentsim_env.scenario import Scenario, bundles
-from agentsim_env.workload import prepare
 
 LOADS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
 RULES = ("least_loaded", "round_robin", "session_affinity", "lowest_estimated_latency")

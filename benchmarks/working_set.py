@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env import Simulator, load_scenario
+from agentsim_env.load import prepare
 from agentsim_env.metrics import Records
 from agentsim_env.scenario import Scenario
 from agentsim_env.scenario.bundle import STOCK
-from agentsim_env.workload import Programs, prepare
+from agentsim_env.workload import Programs
 
 UNLIMITED_BLOCKS = 1 << 22
 SHARED = -2

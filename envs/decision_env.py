@@ -11,6 +11,8 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from agentsim_env.actions import numbered
+from agentsim_env.assembly import SimulationError
+from agentsim_env.assembly.stuck import stuck_message
 from agentsim_env.engine.core.decisions import ENDED, PAUSED, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
 from agentsim_env.envs import rewards
@@ -23,7 +25,7 @@ from agentsim_env.envs.rendering import ansi, rgb_array
 from agentsim_env.envs.snapshot import Snapshot
 from agentsim_env.envs.spec import plain_spec
 from agentsim_env.scenario import Scenario, load_scenario
-from agentsim_env.simulator import NOT_BEGUN, SimulationError, Simulator, stuck_message
+from agentsim_env.simulator import NOT_BEGUN, Simulator
 
 LEAST_DRAWN_SEED = 1 << 20
 """Workload seeds that an environment draws itself start here, so that small seeds stay free for evaluation."""

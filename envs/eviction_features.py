@@ -4,13 +4,13 @@ from agentsim_env.engine.core.decisions import DOWN_TO_CXL, DOWN_TO_DRAM, DROP_K
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, NONE
 from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.engine.programs.history import expected_remaining_s
 from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.memory_below import blocks_below
 from agentsim_env.envs.program_context import expected_return_s
 from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import signed, squash
-from agentsim_env.envs.scheduling_features import expected_remaining_s
 
 FEATURES = FeatureTable()
 

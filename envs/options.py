@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentsim_env.actions import whole_number
+from agentsim_env.assembly import WorkloadSource
 from agentsim_env.envs.errors import EnvError
-from agentsim_env.workload import Programs, WorkloadSource
+from agentsim_env.workload import Programs
 
 OPTIONS = ("programs", "window")
 

@@ -1,7 +1,6 @@
 """What decides which running turn goes back to the queue when blocks are short."""
 
-import numpy as np
-
+from agentsim_env.engine.batch.decodes import generated_tokens
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import DECODE
 from agentsim_env.engine.latency.prefill_time import prefill_s
@@ -47,19 +46,11 @@ def observe(state, out):
 
 
 @compiled
-def _generated_tokens(state, i, s):
-    slot = state.slot[s]
-    if slot.state == DECODE:
-        return slot.generated + state.instance[i].iteration - slot.decode_from
-    return np.int64(slot.generated)
-
-
-@compiled
 def _observe_turn(state, i, s, row):
     world = state.world[0]
     slot = state.slot[s]
     run = state.program_run[slot.program]
-    generated = _generated_tokens(state, i, s)
+    generated = generated_tokens(state, i, s)
     context = state.turn[slot.turn].prompt_tokens + generated
     capacity = state.pool[i].capacity * world.block_size
     row[IS_TURN] = 1.0

@@ -1,7 +1,9 @@
 """What decides what is brought up ahead of its use: who comes back when, what is missing, what the link carries."""
 
 from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.engine.programs.history import expected_remaining_s
 from agentsim_env.engine.residency.residency import available_blocks, depth_blocks, free_blocks
 from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks, context_blocks, held_ahead
 from agentsim_env.envs.feature import FeatureTable
@@ -10,7 +12,6 @@ from agentsim_env.envs.memory_below import link_queue, move_s, nearest
 from agentsim_env.envs.program_context import expected_return_s
 from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import signed, squash
-from agentsim_env.envs.scheduling_features import expected_remaining_s
 
 FEATURES = FeatureTable()
 
@@ -74,7 +75,7 @@ def _observe_subject(state, i, t, row):
     p = state.turn[t].program
     run = state.program_run[p]
     size = world.block_size
-    waits = turn_run.end_s != turn_run.end_s
+    waits = not has_happened(turn_run.end_s)
     missing = ahead_blocks(state, i, t)
     held = min(depth_blocks(state, held_ahead(state, i, t)), context_blocks(state, t))
     way_s = move_s(state, i, nearest(state, i), missing)

@@ -4,7 +4,7 @@ from agentsim_env.engine.core.decisions import DROP, LEAVE, PIN, TO_CXL, TO_DRAM
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import CXL, DRAM, NONE
 from agentsim_env.engine.latency.prefill_time import prefill_s
-from agentsim_env.engine.programs.history import mean_wait_s, share_within
+from agentsim_env.engine.programs.history import expected_remaining_s, mean_wait_s, share_within
 from agentsim_env.engine.residency.residency import unlocked_on_path
 from agentsim_env.engine.retention.retention import ended_turn, left_blocks, left_by
 from agentsim_env.engine.tiers.stores import can_store
@@ -14,7 +14,6 @@ from agentsim_env.envs.memory_below import move_s
 from agentsim_env.envs.program_context import gap_deviation, gap_row
 from agentsim_env.envs.question import question
 from agentsim_env.envs.scales import signed, squash
-from agentsim_env.envs.scheduling_features import expected_remaining_s
 
 FEATURES = FeatureTable()
 

@@ -3,6 +3,7 @@
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, uncached_tokens
 from agentsim_env.engine.latency.prefill_time import prefill_s
+from agentsim_env.engine.programs.history import expected_remaining_s
 from agentsim_env.engine.residency.residency import available_blocks
 from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
@@ -78,16 +79,6 @@ def observe(state, out):
     out[0, MORE_WAITING] = squash(instance.n_waiting - world.n_candidates, SCALE[MORE_WAITING])
     observe_instance(state, i, out[0, INSTANCE_AT:])
     repeat(out, k_most + 1, BATCH_AT)
-
-
-@compiled
-def expected_remaining_s(state, p):
-    """Service that a program will still need, on average: that of a whole one less its own, at least a mean turn's."""
-    world = state.world[0]
-    if world.turns_ended == 0:
-        return 1.0
-    whole_s = world.done_service_s / world.n_done if world.n_done > 0 else 0.0
-    return max(whole_s - state.program_run[p].service_s, world.ended_service_s / world.turns_ended)
 
 
 @compiled

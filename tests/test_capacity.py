@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from agentsim_env import Scenario, ScenarioError, Simulator, capacity, hardware, load_scenario
-from agentsim_env.capacity import capacity_curve, capacity_per_s, completion_rate, with_rate
+from agentsim_env.assembly import engines
+from agentsim_env.capacity import capacity_curve, capacity_per_s, completion_rate
+from agentsim_env.load import prepare, with_rate
 from agentsim_env.scenario.cluster import Cluster
-from agentsim_env.workload import prepare
 from tests.small import small
 
 
@@ -52,12 +53,12 @@ def test_a_profile_that_changes_is_measured_again(
     measured: list[Scenario], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capacity_per_s(quick())
-    resolve = hardware.resolve
+    resolve = engines.resolve
 
     def slower(cluster: Cluster) -> list[hardware.Engine]:
         return [replace(engine, profile=engine.profile.replace(overhead_s=1.0)) for engine in resolve(cluster)]
 
-    monkeypatch.setattr(hardware, "resolve", slower)
+    monkeypatch.setattr(engines, "resolve", slower)
     capacity_per_s(quick())
     assert len(measured) == 2
     assert len(list(cache.iterdir())) == 2

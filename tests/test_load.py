@@ -9,12 +9,11 @@ import gymnasium
 import pytest
 
 from agentsim_env import Scenario, Simulator, capacity, load_scenario
-from agentsim_env.load import LoadWarning
+from agentsim_env.load import LoadWarning, prepare
 from agentsim_env.metrics.report import markdown
 from agentsim_env.training.environments import load
 from agentsim_env.training.evaluate import Contest, evaluate, make_player
 from agentsim_env.training.tables import markdown as table
-from agentsim_env.workload import prepare
 
 KV = "cluster.instances.0.kv_blocks"
 

@@ -126,6 +126,7 @@ simulator = Simulator(load_scenario("tool_chat", overrides))
 simulator.reset(seed=0)
 simulator.run()
 simulator.summary()
-print(*[name for name in ("torch", "stable_baselines3", "pandas", "matplotlib", "envs") if name in sys.modules])
+learning = ("torch", "stable_baselines3", "pandas", "matplotlib", "agentsim_env.envs")
+print(*[name for name in learning if name in sys.modules])
 """
     assert python(code).strip() == ""

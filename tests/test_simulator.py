@@ -8,8 +8,9 @@ import pytest
 
 from agentsim_env import Decision, ScenarioError, SimulationError, Simulator
 from agentsim_env.hardware import Profile
+from agentsim_env.load import prepare
 from agentsim_env.metrics import Records
-from agentsim_env.workload import InvalidProgramsError, Programs, prepare
+from agentsim_env.workload import InvalidProgramsError, Programs
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Tool
 from tests.reference.building import WorkloadBuilder
 from tests.small import SMALL, answer_at_random, small

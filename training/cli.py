@@ -300,12 +300,13 @@ def simulate(
     overrides = with_trace_options(
         overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
     )
+    from agentsim_env.metrics import save_records
     from agentsim_env.metrics.report import print_report
     from agentsim_env.training.simulate import simulate as run
 
     records = run(scenario, overrides or (), trace, skip_bad_lines, rule or (), bundle, seed)
     if out is not None:
-        records.save(out)
+        save_records(records, out)
     print_report(records)
     if out is not None:
         typer.echo(f"Records written to {out}")
@@ -385,11 +386,11 @@ def schema() -> None:
 
 def _describe_workload(scenario: Any) -> None:
     """Says what was read, skipped and cut of the trace of a scenario, if it has one, and what fits on no instance."""
-    from agentsim_env.workload import prepare
+    from agentsim_env.load import prepare
 
     workload, source = scenario.workload, prepare(scenario)
     if workload.trace is not None:
-        from agentsim_env.workload.recorded import described, read_source
+        from agentsim_env.assembly.recorded import described, read_source
 
         report = read_source(workload.trace, scenario.cluster.block_size_tokens, workload.reuse_generated).report
         typer.echo(described(workload, report))

@@ -116,7 +116,7 @@ def create_run(
         checkpoint_every=_at_least(1, "checkpoint_every", checkpoint_every or max(1, steps // 20)),
         scenario_hash=loaded.content_hash(),
     )
-    warn_if_nothing_changes(config)
+    warn_if_nothing_changes(algo, values, steps, config.n_envs)
     # Whatever is wrong with the programs or their rate is said before there is a folder.
     for split in (TRAINING, VALIDATION) if loaded.workload.trace is not None else (TRAINING,):
         workloads(loaded, split)
@@ -192,7 +192,7 @@ def extend(folder: Path, steps: int) -> None:
             raise TrainingError(f"--steps {steps}: the run in {folder} has learned from {done} decisions already")
         extended = replace(config, steps=_at_least(1, "steps", steps))
         if steps > config.steps:
-            warn_if_nothing_changes(extended, done)
+            warn_if_nothing_changes(config.algo, config.hyperparameters, steps, config.n_envs, done)
         save_config(folder, extended)
 
 

@@ -61,8 +61,6 @@ def default_scenario(name: str) -> str:
     import gymnasium
     from gymnasium.envs.registration import load_env_creator
 
-    import agentsim_env  # noqa: F401  (registers the environments)
-
     entry_point = gymnasium.spec(find_environment(name).id).entry_point
     creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     return creator.default_scenario
@@ -71,8 +69,6 @@ def default_scenario(name: str) -> str:
 def make_environment(name: str, scenario: "Scenario") -> "gymnasium.Env":
     """Makes an environment for a scenario, without Gymnasium's checks of every step."""
     import gymnasium
-
-    import agentsim_env  # noqa: F401  (registers the environments)
 
     return gymnasium.make(find_environment(name).id, scenario=scenario, disable_env_checker=True)
 
@@ -112,7 +108,7 @@ def load(
 
 
 def _with_bundle(scenario: "Scenario", bundle: str) -> "Scenario":
-    from agentsim_env.capacity import with_rate
+    from agentsim_env.load import with_rate
     from agentsim_env.scenario import load_scenario
     from agentsim_env.scenario.bundle import find_bundle
 

@@ -1,5 +1,6 @@
 """The metrics of an evaluation: which of the simulator's scalars are shown, and which direction is better."""
 
+from math import isnan
 from typing import NamedTuple
 
 
@@ -29,7 +30,7 @@ class Metric(NamedTuple):
 
     def show(self, value: float) -> str:
         """The value as text, in the unit of the heading."""
-        return "-" if value != value else f"{self.scale * value:,.{self.digits}f}"
+        return "-" if isnan(value) else f"{self.scale * value:,.{self.digits}f}"
 
 
 JCT = Metric("mean_jct_s", "mean JCT", "s", digits=1)

@@ -8,11 +8,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 from agentsim_env import Simulator
-from agentsim_env.simulator import programs_left
+from agentsim_env.assembly.stuck import programs_left
 from agentsim_env.training.validation import Validation
 
 
-class TrainingProgress:
+class _Bar:
+    """A bar that is drawn as long as a block lasts."""
+
+    _bar: Progress
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+class TrainingProgress(_Bar):
     """Shows decisions made, the time left, and how the last validation compares with the scenario's rule.
 
     At the end the time that it took stands in the place of the time left.
@@ -40,15 +55,6 @@ class TrainingProgress:
         )
         self._task = self._bar.add_task(f"cost: {self._reference}", total=steps, completed=done)
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
     def advance(self, decisions: int) -> None:
         """Shows how far the training is."""
         self._bar.update(self._task, completed=decisions)
@@ -60,7 +66,7 @@ class TrainingProgress:
         self._bar.update(self._task, description=f"cost: {cost_s:.1f} s ({change:+.1f} %), {self._reference}")
 
 
-class EpisodeProgress:
+class EpisodeProgress(_Bar):
     """Shows how many programs of an episode have ended, while `Simulator.run` calls it between two slices of time.
 
     Args:
@@ -82,15 +88,6 @@ class EpisodeProgress:
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("", total=len(simulator.programs.program))
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def __call__(self) -> None:
         """Shows how far the episode is."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from agentsim_env import Scenario, Simulator, load_scenario
+from agentsim_env.assembly.recorded import read_source
+from agentsim_env.load import prepare
 from agentsim_env.scenario.bundle import find_bundle
 from agentsim_env.scenario.errors import suggestion
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.progress import EpisodeProgress
-from agentsim_env.workload import prepare
-from agentsim_env.workload.recorded import read_source
 
 if TYPE_CHECKING:
     from agentsim_env.metrics import Records

@@ -12,8 +12,8 @@ import numpy as np
 from agentsim_env.training.errors import TrainingError
 
 if TYPE_CHECKING:
+    from agentsim_env.assembly import WorkloadSource
     from agentsim_env.scenario import Scenario
-    from agentsim_env.workload import WorkloadSource
 
 
 class Split(NamedTuple):
@@ -68,8 +68,8 @@ def workloads(scenario: "Scenario", split: Split) -> "WorkloadSource":
     Raises:
         TrainingError: The split's part of the trace holds fewer programs than an episode.
     """
+    from agentsim_env.load import prepare
     from agentsim_env.scenario.errors import TooFewProgramsError
-    from agentsim_env.workload import prepare
 
     if scenario.workload.trace is None:
         return prepare(scenario)

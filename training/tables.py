@@ -1,6 +1,7 @@
 """Results as a table on the terminal and in Markdown."""
 
 from collections.abc import Sequence
+from math import isnan
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -85,9 +86,9 @@ def caption(results: Results) -> str:
 
 def percent(change: Interval) -> str:
     """A relative change with its interval."""
-    if change.estimate != change.estimate:
+    if isnan(change.estimate):
         return "-"
-    if change.low != change.low:
+    if isnan(change.low):
         return f"{100 * change.estimate:+.1f} %"
     return f"{100 * change.estimate:+.1f} % [{100 * change.low:+.1f}, {100 * change.high:+.1f}]"
 
@@ -108,7 +109,7 @@ def _wins(results: Results, jct: Comparison) -> str:
 
 
 def _interval(interval: Interval) -> str:
-    if interval.low != interval.low:
+    if isnan(interval.low):
         return JCT.show(interval.estimate)
     return f"{JCT.show(interval.estimate)} [{JCT.show(interval.low)}, {JCT.show(interval.high)}]"
 

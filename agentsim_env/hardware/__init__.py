@@ -1,11 +1,8 @@
-"""Hardware: GPUs, models, iteration latency and KV capacity of a serving engine.
-
-`resolve(cluster)` turns the instances that a scenario names into engines with every number filled in.
-"""
+"""Hardware: GPUs, models, iteration latency and KV capacity of a serving engine."""
 
 from agentsim_env.hardware.catalog import find_gpu, find_model, gpus, models
 from agentsim_env.hardware.dtypes import UnknownHardwareError
-from agentsim_env.hardware.engines import Engine, resolve
+from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.huggingface import ModelWarning
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.library import find_profile, load, save
@@ -24,7 +21,6 @@ __all__ = [
     "kv_blocks",
     "load",
     "models",
-    "resolve",
     "roofline",
     "save",
 ]

@@ -4,7 +4,7 @@ import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from agentsim_env.hardware.engines import Engine
-    from agentsim_env.scenario.episode import Slo
+
+_VERSION = version("agentsim-env")
 
 TURNS = np.dtype(
     [
@@ -180,31 +181,6 @@ class Records:
 
         return {name: pd.DataFrame(_columns(array)) for name, array in self._arrays().items()}
 
-    def save(self, folder: str | Path, slo: "Slo | None" = None) -> None:
-        """Write `turns.parquet`, `programs.parquet`, `instances.parquet` and, last, `summary.json`.
-
-        Each file replaces an older one at once. `summary.json` holds figures, metadata and the hash of the rows.
-
-        Args:
-            folder: Made if it does not exist; other files in it stay.
-            slo: Objectives of the figures; by default the ones in the metadata.
-        """
-        from agentsim_env.metrics.storage import save
-
-        save(self, Path(folder), slo)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "Records":
-        """Read what `save` wrote.
-
-        Raises:
-            FileNotFoundError: A file is missing.
-            ValueError: The rows are not those that `summary.json` was written with.
-        """
-        from agentsim_env.metrics.storage import load
-
-        return load(Path(folder))
-
     def _arrays(self) -> dict[str, np.ndarray]:
         return {"turns": self.turns, "programs": self.programs, "instances": self.instances}
 
@@ -213,10 +189,8 @@ def versions() -> dict[str, str]:
     """Versions of what computes the records."""
     import numba
 
-    import agentsim_env
-
     return {
-        "agentsim_env": agentsim_env.__version__,
+        "agentsim_env": _VERSION,
         "numba": numba.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from agentsim_env.files import replacing, write_text
 from agentsim_env.metrics.objectives import objectives_of
 from agentsim_env.metrics.records import INSTANCES, PROGRAMS, TURNS, Records, with_names
 from agentsim_env.metrics.summary import summarise
-
-if TYPE_CHECKING:
-    from agentsim_env.scenario.episode import Slo
+from agentsim_env.scenario.episode import Slo
 
 
 class RecordsError(AgentSimError, ValueError):
@@ -29,11 +27,20 @@ LAYOUTS = {
 """Numeric columns and names of each file."""
 
 
-def save(records: Records, folder: Path, slo: "Slo | None" = None) -> None:
-    """See `Records.save`."""
+def save_records(records: Records, folder: str | Path, slo: Slo | None = None) -> None:
+    """Write `turns.parquet`, `programs.parquet`, `instances.parquet` and, last, `summary.json`.
+
+    Each file replaces an older one at once. `summary.json` holds figures, metadata and the hash of the rows.
+
+    Args:
+        records: What a simulation has recorded.
+        folder: Made if it does not exist; other files in it stay.
+        slo: Objectives of the figures; by default the ones in the metadata.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in LAYOUTS:
         rows = getattr(records, name)
@@ -51,8 +58,14 @@ def save(records: Records, folder: Path, slo: "Slo | None" = None) -> None:
     write_text(folder / "summary.json", text)
 
 
-def load(folder: Path) -> Records:
-    """See `Records.load`."""
+def load_records(folder: str | Path) -> Records:
+    """Read what `save_records` wrote.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        RecordsError: The rows are not those that `summary.json` was written with, or a file is not what it should be.
+    """
+    folder = Path(folder)
     content = _read_summary(folder / "summary.json")
     arrays = {name: _read(folder / f"{name}.parquet", *layout) for name, layout in LAYOUTS.items()}
     records = Records(**arrays, now_s=content["now_s"], metadata=content["metadata"])

@@ -181,7 +181,7 @@ def _resources(records: "Records") -> dict[str, float]:
     figures = {"cost_usd": float(instances["cost_usd"].sum())}
     for kind in TOKEN_SECONDS:
         token_s = float(instances[f"{kind}_token_s"].sum())
-        if token_s == token_s:
+        if not np.isnan(token_s):
             figures[f"{kind}_token_s"] = token_s
     if (up_s := float(instances["up_s"].sum())) > 0.0:
         figures["utilisation"] = float(instances["busy_s"].sum()) / up_s

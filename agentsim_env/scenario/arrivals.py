@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from agentsim_env.scenario.base import (
+from agentsim_env.fields.base import (
     Part,
     PositiveAmount,
     PositiveSeconds,
@@ -15,7 +15,7 @@ from agentsim_env.scenario.base import (
     Seconds,
     Variation,
 )
-from agentsim_env.scenario.problems import not_allowed
+from agentsim_env.fields.problems import not_allowed
 
 
 class OpenLoop(Part):

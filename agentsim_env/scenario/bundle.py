@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import Part, Text
+from agentsim_env.fields.base import Part, Text
 from agentsim_env.scenario.errors import ScenarioError, suggestion
 from agentsim_env.scenario.rules import KINDS, Rules
 from agentsim_env.scenario.strict_yaml import parse

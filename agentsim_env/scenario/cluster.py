@@ -5,9 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from agentsim_env.limits import MOST_INSTANCES, MOST_PLACES, SHORTEST_PERIOD_S
-from agentsim_env.scenario import registries
-from agentsim_env.scenario.base import (
+from agentsim_env.fields.base import (
     Amount,
     Bandwidth,
     BatchedTokens,
@@ -25,7 +23,9 @@ from agentsim_env.scenario.base import (
     Text,
     TimeBetweenFailures,
 )
-from agentsim_env.scenario.problems import not_allowed, not_known
+from agentsim_env.fields.problems import not_allowed, not_known
+from agentsim_env.limits import MOST_INSTANCES, MOST_PLACES, SHORTEST_PERIOD_S
+from agentsim_env.scenario import registries
 
 SIMULATED_MODES = ("mixed", "prefill_first", "prefill", "decode")
 

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from agentsim_env.scenario.base import (
+from agentsim_env.fields.base import (
     Candidates,
     Part,
     Period,
@@ -13,7 +13,7 @@ from agentsim_env.scenario.base import (
     Programs,
     WholeNumber,
 )
-from agentsim_env.scenario.problems import not_allowed
+from agentsim_env.fields.problems import not_allowed
 
 
 class Episode(Part):

@@ -9,12 +9,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from agentsim_env.fields.base import Because
+from agentsim_env.fields.problems import NOT_KNOWN
 from agentsim_env.scenario import registries
 from agentsim_env.scenario.arrivals import Arrivals
-from agentsim_env.scenario.base import Because
 from agentsim_env.scenario.errors import shorten, suggestion
 from agentsim_env.scenario.layers import DISCRIMINATOR, Layer, child
-from agentsim_env.scenario.problems import NOT_KNOWN
 from agentsim_env.scenario.schema import Scenario
 
 MOST_PROBLEMS = 20

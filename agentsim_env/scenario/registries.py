@@ -1,24 +1,26 @@
 """The tables of names that a scenario may use, looked up when one is validated.
 
 The schema knows no rule, workload family, trace format, GPU or model by name: each is declared where it is
-implemented, in one table. The imports are inside the functions because those packages import the schema.
+implemented, in one table. That of the rules is imported when it is looked at: it takes the compiler with it, which
+whoever only wants a name or a type of this package does not need.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from agentsim_env.hardware import find_gpu, find_model, tensor_parallel
+from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
+from agentsim_env.workload.families import FAMILIES
+from agentsim_env.workload.traces import FORMATS
+
 
 def families() -> Mapping[str, Any]:
     """Workload families by name; each has a model of its parameters, `params`, that knows its `tool_names`."""
-    from agentsim_env.workload.families import FAMILIES
-
     return FAMILIES
 
 
 def trace_formats() -> Collection[str]:
     """Names of the trace formats that can be read."""
-    from agentsim_env.workload.traces import FORMATS
-
     return tuple(FORMATS)
 
 
@@ -38,46 +40,33 @@ def rule_parameters(kind: str, rule: str) -> Mapping[str, float]:
 
 def known_gpu(name: str) -> str:
     """Returns a name that the hardware catalogue knows; it raises a ValueError that lists them for any other."""
-    from agentsim_env.hardware import find_gpu
-
     find_gpu(name)
     return name
 
 
 def known_model(name: str) -> str:
     """Returns a name that the hardware catalogue knows; it raises a ValueError that lists them for any other."""
-    from agentsim_env.hardware import find_model
-
     find_model(name)
     return name
 
 
 def undivided(model: str, tp: int) -> str | None:
     """What tensor parallelism of `tp` does not divide in a model, with the sizes that would work; `None` if nothing."""
-    from agentsim_env.hardware import find_model
-    from agentsim_env.hardware.tensor_parallel import undivided as reason
-
-    return reason(find_model(model), tp)
+    return tensor_parallel.undivided(find_model(model), tp)
 
 
 def longest_context_tokens(model: str) -> int:
     """The longest context that a model is made for."""
-    from agentsim_env.hardware import find_model
-
     return find_model(model).max_context_tokens
 
 
 def known_weight_dtype(name: str) -> str:
     """Returns a number format that weights can have; the hardware catalogue raises a ValueError for any other."""
-    from agentsim_env.hardware.dtypes import weight_dtype
-
     weight_dtype(name)
     return name
 
 
 def known_kv_dtype(name: str) -> str:
     """Returns a number format that KV can have; the hardware catalogue raises a ValueError for any other."""
-    from agentsim_env.hardware.dtypes import kv_dtype
-
     kv_dtype(name)
     return name

@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from agentsim_env.scenario.base import Amount, Flag, Part, Scale, Seconds
-from agentsim_env.scenario.problems import not_allowed
+from agentsim_env.fields.base import Amount, Flag, Part, Scale, Seconds
+from agentsim_env.fields.problems import not_allowed
 
 Term = Literal[
     "time_in_system",

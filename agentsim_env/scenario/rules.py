@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from agentsim_env.fields.base import Part, Text
+from agentsim_env.fields.problems import not_allowed, not_known
 from agentsim_env.limits import LARGEST, LONGEST_S, SHORTEST_PERIOD_S, SMALLEST
 from agentsim_env.scenario import registries
-from agentsim_env.scenario.base import Part, Text
-from agentsim_env.scenario.problems import not_allowed, not_known
 
 PARAMETER_RANGES: dict[str, tuple[float, float, str]] = {
     "period_s": (SHORTEST_PERIOD_S, LONGEST_S, "seconds until the rule is asked again; an iteration takes as long"),

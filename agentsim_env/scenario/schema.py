@@ -6,12 +6,12 @@ from typing import ClassVar, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from agentsim_env.fields.base import Line, Part
+from agentsim_env.fields.problems import not_allowed
 from agentsim_env.scenario.arrivals import FixedTimes
-from agentsim_env.scenario.base import Line, Part
 from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.scenario.episode import Decisions, Episode, Slo
 from agentsim_env.scenario.model_file import model_file
-from agentsim_env.scenario.problems import not_allowed
 from agentsim_env.scenario.reward import Reward
 from agentsim_env.scenario.rules import Rules
 from agentsim_env.scenario.trace_digest import trace_digest

@@ -6,10 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from agentsim_env.limits import LONGEST_S
-from agentsim_env.scenario import registries
-from agentsim_env.scenario.arrivals import Arrivals, TraceTimes
-from agentsim_env.scenario.base import (
+from agentsim_env.fields.base import (
     Flag,
     Line,
     Part,
@@ -21,8 +18,11 @@ from agentsim_env.scenario.base import (
     Text,
     WholeNumber,
 )
+from agentsim_env.fields.problems import not_allowed, not_known
+from agentsim_env.limits import LONGEST_S
+from agentsim_env.scenario import registries
+from agentsim_env.scenario.arrivals import Arrivals, TraceTimes
 from agentsim_env.scenario.errors import MissingTraceError
-from agentsim_env.scenario.problems import not_allowed, not_known
 
 
 class MixEntry(Part):

@@ -1,7 +1,6 @@
 """Workloads: families of synthetic programs, recorded ones, their arrivals, and the arrays that both become."""
 
 from agentsim_env.workload.builder import ChainTurn, ProgramBuilder
-from agentsim_env.workload.draw import WorkloadSource, draw, prepare
 from agentsim_env.workload.faults import FAULT, Faults, draw_faults
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
 from agentsim_env.workload.validation import InvalidProgramsError, validate
@@ -18,9 +17,6 @@ __all__ = [
     "ProgramBuilder",
     "Programs",
     "Tool",
-    "WorkloadSource",
-    "draw",
     "draw_faults",
-    "prepare",
     "validate",
 ]

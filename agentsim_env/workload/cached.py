@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from agentsim_env.scenario.base import Part
+from agentsim_env.fields.base import Part
 
 
 class CachedPart(Part):

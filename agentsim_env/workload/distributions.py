@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from agentsim_env.scenario.base import Amount, LogDeviation, LogMean, PositiveAmount
-from agentsim_env.scenario.problems import not_allowed
+from agentsim_env.fields.base import Amount, LogDeviation, LogMean, PositiveAmount
+from agentsim_env.fields.problems import not_allowed
 from agentsim_env.workload import curves
 from agentsim_env.workload.cached import CachedPart
 from agentsim_env.workload.curves import Curve

@@ -1,12 +1,10 @@
 """Failures of instances, drawn as far as an episode comes."""
 
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from agentsim_env.scenario.cluster import Cluster, Instance
 
 FAULT = np.dtype(
     [
@@ -16,6 +14,49 @@ FAULT = np.dtype(
     ],
     align=True,
 )
+
+
+class Failure(Protocol):
+    """A planned outage (`agentsim_env.scenario.cluster.Failure`)."""
+
+    @property
+    def at_s(self) -> float:
+        """When it begins."""
+        ...
+
+    @property
+    def down_s(self) -> float:
+        """How long it takes."""
+        ...
+
+
+class Group(Protocol):
+    """Instances of a cluster that fail alike (`agentsim_env.scenario.cluster.Instance`)."""
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        ...
+
+    @property
+    def start_s(self) -> float:
+        """When they can serve."""
+        ...
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """Planned outages."""
+        ...
+
+    @property
+    def mtbf_s(self) -> float | None:
+        """Mean time from a return to the next failure; None if they do not fail at random."""
+        ...
+
+    @property
+    def mttr_s(self) -> float | None:
+        """Mean time from such a failure to the return."""
+        ...
 
 
 class _Outage(NamedTuple):
@@ -30,15 +71,15 @@ class Faults:
     their own, so that neither how many are asked for nor another instance changes what is drawn for one.
 
     Args:
-        cluster: The cluster; its instances fail at fixed times, at random (`mtbf_s`, `mttr_s`) or never.
+        groups: The instances of the cluster; they fail at fixed times, at random (`mtbf_s`, `mttr_s`) or never.
         horizon_s: Failures at this time and later are left out; their returns may be later.
         rng: Generator that those of the instances are spawned from.
     """
 
-    def __init__(self, cluster: "Cluster", horizon_s: float, rng: np.random.Generator) -> None:
+    def __init__(self, groups: Sequence[Group], horizon_s: float, rng: np.random.Generator) -> None:
         self._horizon_s = horizon_s
-        self._groups = [group for group in cluster.instances for _ in range(group.count)]
-        self._planned = [outages for group in cluster.instances for outages in [_planned(group)] * group.count]
+        self._groups = [group for group in groups for _ in range(group.count)]
+        self._planned = [outages for group in groups for outages in [_planned(group)] * group.count]
         self._rngs = rng.spawn(len(self._groups))
         self._outages = [0] * len(self._groups)
         self._drawn: list[tuple[float, int, int]] = []
@@ -78,10 +119,10 @@ class Faults:
         return planned[self._outages[i]] if self._outages[i] < len(planned) else None
 
 
-def _planned(instance: "Instance") -> list[_Outage]:
+def _planned(group: Group) -> list[_Outage]:
     """Planned outages in order; those that touch are one, as an instance that is down cannot fail."""
     outages: list[_Outage] = []
-    for failure in instance.failures:
+    for failure in group.failures:
         begin_s, end_s = failure.at_s, failure.at_s + failure.down_s
         if outages and begin_s <= outages[-1].return_s:
             begin_s = outages.pop().failure_s
@@ -89,20 +130,20 @@ def _planned(instance: "Instance") -> list[_Outage]:
     return outages
 
 
-def may_fail(cluster: "Cluster") -> bool:
+def may_fail(groups: Sequence[Group]) -> bool:
     """Whether any instance of a cluster fails, as far as its scenario says."""
-    return any(group.failures or group.mtbf_s is not None for group in cluster.instances)
+    return any(group.failures or group.mtbf_s is not None for group in groups)
 
 
-def draw_faults(cluster: "Cluster", horizon_s: float, rng: np.random.Generator) -> np.ndarray:
+def draw_faults(groups: Sequence[Group], horizon_s: float, rng: np.random.Generator) -> np.ndarray:
     """All faults of a cluster up to a time, as a `FAULT` array; see `Faults`.
 
     Raises:
         ValueError: If failures are random and `horizon_s` is not finite.
     """
-    if not np.isfinite(horizon_s) and any(group.mtbf_s is not None for group in cluster.instances):
+    if not np.isfinite(horizon_s) and any(group.mtbf_s is not None for group in groups):
         raise ValueError("horizon_s: must be finite where an instance has an mtbf_s")
-    faults, n = Faults(cluster, horizon_s, rng), 1024
+    faults, n = Faults(groups, horizon_s, rng), 1024
     while len(drawn := faults.part(0, n)) == n:
         n *= 2
     return drawn

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import agentsim_env
 from agentsim_env import Simulator, load_scenario
-from agentsim_env.capacity import with_rate
+from agentsim_env.assembly import WorkloadSource
 from agentsim_env.engine.core.jit import CACHE_ROOT, ENGINE_HASH
+from agentsim_env.load import prepare, with_rate
 from agentsim_env.metrics import summarise
 from agentsim_env.metrics.mechanisms import idle_rules
 from agentsim_env.scenario import Scenario
-from agentsim_env.workload import WorkloadSource, prepare
 from benchmarks.baselines.policies import Policy
 
 Figures = dict[str, Any]

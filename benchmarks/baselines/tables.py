@@ -1,6 +1,7 @@
 """The tables of the page, one a scenario."""
 
 from collections.abc import Callable
+from math import isnan
 from typing import NamedTuple
 
 from agentsim_env.scenario.bundle import STOCK
@@ -43,7 +44,7 @@ def _row(results: Results, scenario: str, policy: Policy) -> str:
     cells = [label(results, scenario, policy), change]
     for column in COLUMNS:
         value = results.mean(scenario, policy.name, column.metric)
-        cells.append("-" if value != value else column.show(value))
+        cells.append("-" if isnan(value) else column.show(value))
     return _line(cells)
 
 

@@ -1,5 +1,7 @@
 """What the numbers say, in sentences made from them."""
 
+from math import isnan
+
 from benchmarks.baselines.policies import Policy
 from benchmarks.baselines.results import Results
 
@@ -14,7 +16,7 @@ GATES = ("thunderagent", "mori", "concur")
 def percent(results: Results, scenario: str, policy: str) -> str:
     """A change of mean JCT with its interval."""
     found = results.change(scenario, policy)
-    if found.low != found.low:
+    if isnan(found.low):
         return f"{100 * found.estimate:+.0f} %"
     return f"{100 * found.estimate:+.0f} % [{100 * found.low:+.0f}, {100 * found.high:+.0f}]"
 

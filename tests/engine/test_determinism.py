@@ -242,7 +242,7 @@ def test_faults_that_are_given_as_they_are_needed_are_those_that_were_known_from
     simulator.run()
     assert simulator.state.world["faults"][0] > 2 * FAULTS_AT_ONCE
     whole = failing_often()
-    faults = draw_faults(whole.scenario.cluster, simulator.now + 10.0, np.random.default_rng([5, 1]))
+    faults = draw_faults(whole.scenario.cluster.instances, simulator.now + 10.0, np.random.default_rng([5, 1]))
     core = Core(whole.blueprint.state(whole.programs, faults, 5))
     assert core.advance() == ENDED
     for name in ("turn_run", "program_run", "instance"):

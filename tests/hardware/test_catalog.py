@@ -9,16 +9,7 @@ from agentsim_env.hardware import UnknownHardwareError, find_gpu, find_model, gp
 from agentsim_env.hardware.catalog import _plain
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.roofline import efficiencies
-
-LLAMA_3_1_8B = {
-    "num_hidden_layers": 32,
-    "hidden_size": 4096,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 14336,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-}
+from tests.llama import LLAMA_3_1_8B
 
 
 @pytest.mark.parametrize("name", ["RTX PRO 6000", "RTXPRO6000", "rtx-pro-6000", "RTX6000"])

@@ -6,20 +6,13 @@ from typing import Any
 
 import pytest
 
-from agentsim_env.hardware import ModelWarning, find_gpu, find_model, find_profile, resolve
+from agentsim_env.assembly import resolve
+from agentsim_env.hardware import ModelWarning, find_gpu, find_model, find_profile
 from agentsim_env.hardware.library import measured_on, same_shape
 from agentsim_env.scenario.cluster import Cluster
+from tests.llama import LLAMA_3_1_8B
 
-LLAMA: dict[str, Any] = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 14336,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-    "num_hidden_layers": 32,
-}
+LLAMA: dict[str, Any] = {"model_type": "llama", **LLAMA_3_1_8B}
 
 
 def written(folder: Path, name: str, **changes: Any) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from agentsim_env.hardware import UnknownHardwareError, find_model, models, resolve
+from agentsim_env.assembly import resolve
+from agentsim_env.hardware import UnknownHardwareError, find_model, models
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario import ScenarioError, load_scenario
 from agentsim_env.scenario.cluster import Cluster

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from agentsim_env.hardware import resolve
+from agentsim_env.assembly import resolve
+from agentsim_env.load import prepare
 from agentsim_env.metrics import Records
 from agentsim_env.metrics.ideal import ideal_s
 from agentsim_env.scenario import load_scenario
-from agentsim_env.workload import ChainTurn, ProgramBuilder, Programs, Tool, prepare
+from agentsim_env.workload import ChainTurn, ProgramBuilder, Programs, Tool
 from tests.engine.random_scenarios import KNOBS, Knobs, build, knobs_of
 from tests.metrics.episodes import PLAIN, chains, engine, run, run_random
 

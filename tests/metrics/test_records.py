@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agentsim_env.metrics import Records, summarise
+from agentsim_env.metrics import Records, load_records, save_records, summarise
 from agentsim_env.metrics.records import INSTANCES, PROGRAMS, TURNS
 from agentsim_env.scenario.episode import Slo
 from agentsim_env.workload import ChainTurn, ProgramBuilder
@@ -90,7 +90,7 @@ def test_frames(records: Records) -> None:
 
 def test_save_and_load(records: Records, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "one"
-    records.save(folder, Slo(ttft_s=2.0))
+    save_records(records, folder, Slo(ttft_s=2.0))
     assert sorted(path.name for path in folder.iterdir()) == [
         "instances.parquet",
         "programs.parquet",
@@ -101,7 +101,7 @@ def test_save_and_load(records: Records, tmp_path: Path) -> None:
     assert content["summary"] == summarise(records, Slo(ttft_s=2.0))
     assert content["slo"] == {"ttft_s": 2.0}
     assert content["content_hash"] == records.content_hash()
-    loaded = Records.load(folder)
+    loaded = load_records(folder)
     assert loaded.content_hash() == records.content_hash()
     assert loaded.turns.dtype == records.turns.dtype
     assert loaded.metadata == records.metadata
@@ -111,22 +111,22 @@ def test_save_and_load(records: Records, tmp_path: Path) -> None:
 def test_unfinished_episodes_can_be_saved(tmp_path: Path) -> None:
     records = run(chains(), [engine()], time_limit_s=1.0)
     assert np.isnan(records.programs["end_s"]).any()
-    records.save(tmp_path)
-    assert Records.load(tmp_path).content_hash() == records.content_hash()
+    save_records(records, tmp_path)
+    assert load_records(tmp_path).content_hash() == records.content_hash()
 
 
 def test_other_files_stay_and_a_mixture_is_noticed(records: Records, tmp_path: Path) -> None:
     (tmp_path / "model.zip").write_text("mine")
-    records.save(tmp_path)
+    save_records(records, tmp_path)
     assert (tmp_path / "model.zip").read_text() == "mine"
-    run(chains(n=3), [engine()]).save(tmp_path / "other")
+    save_records(run(chains(n=3), [engine()]), tmp_path / "other")
     (tmp_path / "other" / "turns.parquet").replace(tmp_path / "turns.parquet")
     with pytest.raises(ValueError, match=r"not those that summary\.json was written with"):
-        Records.load(tmp_path)
+        load_records(tmp_path)
 
 
 def test_a_strange_parquet_file_is_an_error(records: Records, tmp_path: Path) -> None:
-    records.save(tmp_path)
+    save_records(records, tmp_path)
     (tmp_path / "turns.parquet").write_bytes((tmp_path / "programs.parquet").read_bytes())
     with pytest.raises(ValueError, match=r"turns\.parquet: columns are"):
-        Records.load(tmp_path)
+        load_records(tmp_path)

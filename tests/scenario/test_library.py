@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import yaml
 
+from agentsim_env.load import prepare
 from agentsim_env.scenario import DEFAULT, library, load_scenario
 from agentsim_env.scenario import loader as loader_module
-from agentsim_env.workload import prepare
 
 pytestmark = pytest.mark.usefixtures("real_names")
 

@@ -1,12 +1,12 @@
 import json
 import pickle
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
 from agentsim_env import Simulator
 from agentsim_env.scenario import Scenario, ScenarioError, library, load_scenario
+from tests.llama import LLAMA_3_1_8B
 
 
 def refuse(source: object) -> str:
@@ -221,21 +221,11 @@ def test_trace_paths_are_relative_to_their_file(small: Path, tmp_path: Path) -> 
 
 
 class TestModelsByPath:
-    CONFIG: ClassVar[dict[str, int]] = {
-        "num_hidden_layers": 32,
-        "hidden_size": 4096,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "intermediate_size": 14336,
-        "vocab_size": 128256,
-        "max_position_embeddings": 131072,
-    }
-
     @pytest.fixture
     def config(self, small: Path) -> Path:
         path = small.parent / "models" / "mine" / "config.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(self.CONFIG))
+        path.write_text(json.dumps(LLAMA_3_1_8B))
         return path
 
     def test_are_relative_to_their_file(
@@ -259,7 +249,7 @@ class TestModelsByPath:
         copy.parent.mkdir(parents=True)
         copy.write_bytes(config.read_bytes())
         assert load_scenario(small, {"cluster.model": str(copy)}).content_hash() == first.content_hash()
-        copy.write_text(json.dumps(self.CONFIG | {"num_hidden_layers": 16}))
+        copy.write_text(json.dumps(LLAMA_3_1_8B | {"num_hidden_layers": 16}))
         assert load_scenario(small, {"cluster.model": str(copy)}).content_hash() != first.content_hash()
 
 

@@ -14,17 +14,8 @@ from agentsim_env.training.config import MOST_ENVS, create_run, load_run
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.resuming import refuse_contradictions
 from agentsim_env.training.train import run
+from tests.llama import LLAMA_3_1_8B
 from tests.training.conftest import TINY
-
-CONFIG = {
-    "num_hidden_layers": 32,
-    "hidden_size": 4096,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 14336,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-}
 
 
 @pytest.fixture
@@ -32,7 +23,7 @@ def with_own_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run whose scenario names its model by a relative path, which leads nowhere any more."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "mine" / "config.json").write_text(json.dumps(LLAMA_3_1_8B))
     small = ["n_steps=32", "batch_size=32", "width=16"]
     changes = [*TINY, "cluster.model=mine/config.json"]
     arguments = {"steps": 128, "envs": 2, "validation_episodes": 1, "hyper": small, "out": "run"}
@@ -60,7 +51,7 @@ def test_also_when_its_folder_moves(with_own_model: Path) -> None:
 
 def test_a_model_that_has_changed_is_another_scenario(with_own_model: Path) -> None:
     copy = with_own_model / "model" / "mine" / "config.json"
-    copy.write_text(json.dumps(CONFIG | {"num_hidden_layers": 16}))
+    copy.write_text(json.dumps(LLAMA_3_1_8B | {"num_hidden_layers": 16}))
     with pytest.raises(TrainingError, match="not the scenario that the run began with"):
         load_run(with_own_model)
 

@@ -5,11 +5,11 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from agentsim_env.assembly import WorkloadSource
+from agentsim_env.assembly.mix import Mix
+from agentsim_env.assembly.tool_servers import ToolServers
 from agentsim_env.workload import arrivals
-from agentsim_env.workload.draw import WorkloadSource
 from agentsim_env.workload.families import FAMILIES
-from agentsim_env.workload.mix import Mix
-from agentsim_env.workload.tool_servers import ToolServers
 
 
 def defaults(family: str) -> Any:

@@ -6,7 +6,10 @@ from agentsim_env.workload import FAULT, Faults, draw_faults
 
 
 def cluster(*instances):
-    return Cluster.model_validate({"model": "Llama-3.1-8B", "instances": [{"gpu": "H100", **i} for i in instances]})
+    """The instances of a cluster."""
+    return Cluster.model_validate(
+        {"model": "Llama-3.1-8B", "instances": [{"gpu": "H100", **i} for i in instances]}
+    ).instances
 
 
 def test_fixed_failures_of_every_instance_of_a_group():

@@ -3,6 +3,8 @@
 The finish heap of an instance has its decodes by (finish iteration, admission).
 """
 
+import numpy as np
+
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import DECODE, NONE
 
@@ -105,6 +107,15 @@ def decoding(state, i):
 def next_decode_blocks(state, i):
     """New blocks that the decodes of instance `i` need in the next iteration."""
     return state.residue[i, (-state.instance[i].iteration) % state.world[0].block_size]
+
+
+@compiled
+def generated_tokens(state, i, s):
+    """Output tokens that a turn of instance `i` has so far, whether it waits, is prefilled or decodes."""
+    slot = state.slot[s]
+    if slot.state == DECODE:
+        return slot.generated + state.instance[i].iteration - slot.decode_from
+    return np.int64(slot.generated)
 
 
 @compiled

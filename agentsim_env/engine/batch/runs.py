@@ -13,6 +13,7 @@ from agentsim_env.engine.core.lists import (
     leave_prefills,
 )
 from agentsim_env.engine.core.state import NONE, PREFILL_MODE
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, found, matched
 from agentsim_env.engine.eviction.room import make_room
 from agentsim_env.engine.latency.iteration_time import iterations_begun, run_end_s
@@ -154,7 +155,7 @@ def next_ended(state, i):
         slot.generated += 1
         instance.decode_tokens += 1
         run = state.turn_run[slot.turn]
-        if run.first_token_s != run.first_token_s:
+        if not has_happened(run.first_token_s):
             run.first_token_s = state.world[0].now_s
         if slot.generated == state.turn[slot.turn].output_tokens or instance.mode == PREFILL_MODE:
             return s

@@ -14,7 +14,7 @@ from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
 from agentsim_env import cache
-from agentsim_env.compiled_code import CompiledCode
+from agentsim_env.engine.core.compiled_code import CompiledCode
 
 settings: Any = config
 njit: Any = numba.njit
@@ -41,31 +41,32 @@ def _imported(path: Path) -> set[Path]:
         place = name.replace(".", "/")
         if place.startswith(_COMPILED_SOURCES) or f"{place}.py" in _COMPILED_SOURCES:
             found |= {_ROOT / f"{place}.py", _ROOT / place / "__init__.py"}
-    return {path for path in found if path.exists()}
+    # In a checkout the environments lie behind a link.
+    return {path.resolve() for path in found if path.exists()}
 
 
-def _with_imports(paths: Iterable[Path]) -> list[Path]:
-    """Sources and all that they import, directly or not, sorted."""
+def _with_imports(paths: Iterable[Path]) -> set[Path]:
+    """Sources and all that they import, directly or not."""
     found: set[Path] = set()
     left = set(paths)
     while left:
         path = left.pop()
         found.add(path)
         left |= _imported(path) - found
-    return sorted(found)
+    return found
 
 
 def _hash(paths: Iterable[Path]) -> str:
-    """Hash of sources; numba itself does not notice a change in a called file."""
+    """Hash of sources, wherever they lie; numba itself does not notice a change in a called file."""
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for path in paths:
-        digest.update(path.read_bytes())
+    for name, source in sorted((path.name, path.read_bytes()) for path in paths):
+        digest.update(name.encode() + source)
     return digest.hexdigest()[:16]
 
 
 CACHE_ROOT = cache.ROOT
 
-ENGINE_HASH = _hash(sorted((_ROOT / "agentsim_env" / "engine").rglob("*.py")))
+ENGINE_HASH = _hash((_ROOT / "agentsim_env" / "engine").rglob("*.py"))
 """Changes with every source of the engine: what was measured with it is kept under this name."""
 
 

@@ -7,6 +7,7 @@ from agentsim_env.engine.core.decisions import SCHEDULE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, join_prefills, join_running, leave_waiting
 from agentsim_env.engine.core.state import NONE, PREFILL
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.eviction.prefix_lookup import fits, found, hit_tokens, matched
 from agentsim_env.engine.eviction.victims import free_up
 from agentsim_env.engine.loads.loads import begin_load, set_out
@@ -50,7 +51,7 @@ def _join(state, i, s, r, match, chunk):
     if state.world[0].prefetches:
         use_ahead(state, i, slot.program, match)
     run = state.turn_run[slot.turn]
-    if run.scheduled_s != run.scheduled_s:
+    if not has_happened(run.scheduled_s):
         run.scheduled_s = state.world[0].now_s
     slot.chunk = chunk
     instance.joining = s

@@ -4,6 +4,7 @@ import numpy as np
 
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, HELD, NONE, UNBORN
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.workload.programs import Programs
 
 NOMINAL_TOKEN_S = 1 / 64
@@ -52,8 +53,7 @@ def tool_s(state, e):
 @compiled
 def is_over(state, t):
     """Whether a turn will use nothing any more: it or its program has ended."""
-    over = state.turn_run[t].end_s == state.turn_run[t].end_s
-    return over or state.program_run[state.turn[t].program].state > ACTIVE
+    return has_happened(state.turn_run[t].end_s) or state.program_run[state.turn[t].program].state > ACTIVE
 
 
 @compiled
@@ -67,13 +67,13 @@ def due_s(state, t):
         return from_s + state.due_after_s[t]
     if run.state == HELD:
         return now_s + state.due_after_s[t]
-    if state.turn_run[t].ready_s == state.turn_run[t].ready_s:
+    if has_happened(state.turn_run[t].ready_s):
         return state.turn_run[t].ready_s
     before = t - 1
-    while state.turn_run[before].ready_s != state.turn_run[before].ready_s:
+    while not has_happened(state.turn_run[before].ready_s):
         before -= 1
     last = state.turn_run[before]
-    if last.end_s != last.end_s:
+    if not has_happened(last.end_s):
         return now_s + (state.due_after_s[t] - state.due_after_s[before])
     served_s = state.turn[before].output_tokens * NOMINAL_TOKEN_S
     return max(now_s, last.end_s + (state.due_after_s[t] - state.due_after_s[before] - served_s))

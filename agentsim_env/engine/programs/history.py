@@ -149,3 +149,13 @@ def share_within(state, row, gap_s):
     for k in range(n):
         within += state.last_gaps_s[row, k] <= gap_s
     return within / n if n > 0 else 0.0
+
+
+@compiled
+def expected_remaining_s(state, p):
+    """Service that a program will still need: what programs have had in all, at least one more turn, on average."""
+    world = state.world[0]
+    if world.turns_ended == 0:
+        return 1.0
+    whole_s = world.done_service_s / world.n_done if world.n_done > 0 else 0.0
+    return max(whole_s - state.program_run[p].service_s, world.ended_service_s / world.turns_ended)

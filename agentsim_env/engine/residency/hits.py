@@ -2,6 +2,7 @@
 
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import FIRST, MOVED, RETURNED
+from agentsim_env.engine.core.times import has_happened
 
 
 @compiled
@@ -9,7 +10,7 @@ def begin_stay(state, i, s):
     """A turn is about to join the batch of instance `i`: note which stay this is, and what it looks up."""
     slot = state.slot[s]
     run = state.turn_run[slot.turn]
-    if run.scheduled_s != run.scheduled_s:
+    if not has_happened(run.scheduled_s):
         slot.stay = FIRST
         state.instance[i].lookup_tokens += slot.target
     elif slot.handed:

@@ -7,6 +7,7 @@ from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import DROP, LEAVE, PIN, RETAIN_KV, TO_CXL, TO_DRAM
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, DECODE_MODE, NONE, PREFILL_MODE
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.residency.pins import end_pin, first_made, follows, make_pin, pin_of
 from agentsim_env.engine.residency.residency import deepest, drop_path, holder_of, put_first
 from agentsim_env.engine.retention.rules import retain
@@ -149,7 +150,7 @@ def _is_awaited(state, x):
     turn = state.turn[state.pin[x].turn]
     for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
         run = state.turn_run[state.edge[e].target]
-        if run.instance == state.pin[x].instance and run.scheduled_s != run.scheduled_s:
+        if run.instance == state.pin[x].instance and not has_happened(run.scheduled_s):
             return True
     return False
 
@@ -221,7 +222,7 @@ def _retain_again(state, i, x):
 def _may_come_to(state, t, i):
     """Whether turn `t` can still join a batch of instance `i`; one that is prefilled elsewhere may come to decode."""
     run = state.turn_run[t]
-    if run.end_s == run.end_s:
+    if has_happened(run.end_s):
         return False
     if run.instance == NONE or run.instance == i:
         return True

@@ -6,11 +6,10 @@ A rule gets the number of an instance and returns the slot of a running turn. Of
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from agentsim_env.engine.batch.decodes import generated_tokens
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.rule import Rule, dispatcher, made_of
-from agentsim_env.engine.core.state import DECODE, NONE
+from agentsim_env.engine.core.state import NONE
 
 
 def _lowest(key: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,17 +30,8 @@ def _lowest(key: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @compiled
-def _generated(state, i, s):
-    """Output tokens that a running turn has so far."""
-    slot = state.slot[s]
-    if slot.state == DECODE:
-        return slot.generated + state.instance[i].iteration - slot.decode_from
-    return np.int64(slot.generated)
-
-
-@compiled
 def _context(state, i, s):
-    return state.turn[state.slot[s].turn].prompt_tokens + _generated(state, i, s)
+    return state.turn[state.slot[s].turn].prompt_tokens + generated_tokens(state, i, s)
 
 
 @compiled
@@ -65,7 +55,7 @@ def largest(state, i, s):
 @_lowest
 def least_progress(state, i, s):
     """The fewest generated tokens, of equals the longest prompt (SGLang's retraction)."""
-    return _generated(state, i, s) - state.turn[state.slot[s].turn].prompt_tokens / state.world[0].longest_context
+    return generated_tokens(state, i, s) - state.turn[state.slot[s].turn].prompt_tokens / state.world[0].longest_context
 
 
 @_lowest

@@ -8,6 +8,7 @@ from agentsim_env.engine.core import events
 from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, CXL, DRAM, NONE
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.residency.residency import available_blocks, deepest, depth_blocks, holder_of, idle_on_path
 from agentsim_env.engine.tiers.links import can_begin
 from agentsim_env.engine.tiers.lower_pools import reach
@@ -18,7 +19,7 @@ from agentsim_env.engine.tiers.on_the_way import load_that_brings
 def context_blocks(state, t):
     """Whole blocks of a turn's context that are worth bringing up: its prompt, and its output if it has ended."""
     turn, run = state.turn[t], state.turn_run[t]
-    tokens = turn.prompt_tokens + (turn.output_tokens if run.end_s == run.end_s else 0)
+    tokens = turn.prompt_tokens + (turn.output_tokens if has_happened(run.end_s) else 0)
     return (tokens - 1) // state.world[0].block_size
 
 

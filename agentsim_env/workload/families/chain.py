@@ -6,9 +6,9 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from agentsim_env.fields.base import Probability
+from agentsim_env.fields.problems import not_allowed
 from agentsim_env.limits import MOST_TURNS_OF_A_PROGRAM
-from agentsim_env.scenario.base import Probability
-from agentsim_env.scenario.problems import not_allowed
 from agentsim_env.workload import curves
 from agentsim_env.workload.contexts import Contexts, grow_within
 from agentsim_env.workload.curves import Curve, CurveTable

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import Probability, Variants, WholeNumber
+from agentsim_env.fields.base import Probability, Variants, WholeNumber
 from agentsim_env.workload.curves import Curve, CurveTable
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families import tracelab

@@ -4,8 +4,8 @@ from functools import cached_property
 
 import numpy as np
 
+from agentsim_env.fields.base import Amount, ContextTokens, Part, PositiveAmount, Text, Variants, WholeNumber
 from agentsim_env.limits import MOST_TURNS
-from agentsim_env.scenario.base import Amount, ContextTokens, Part, PositiveAmount, Text, Variants, WholeNumber
 from agentsim_env.workload.cached import CachedPart
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.shapes import Forest

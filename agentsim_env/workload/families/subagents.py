@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from agentsim_env.scenario.base import WholeNumber
+from agentsim_env.fields.base import WholeNumber
 from agentsim_env.workload import curves
 from agentsim_env.workload.contexts import Contexts
 from agentsim_env.workload.curves import CurveTable

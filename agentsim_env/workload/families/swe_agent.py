@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agentsim_env.scenario.base import Variants, WholeNumber
+from agentsim_env.fields.base import Variants, WholeNumber
 from agentsim_env.workload.distributions import Distribution
 from agentsim_env.workload.families.chain import ChainParams, draw_chains
 from agentsim_env.workload.families.parameters import ToolKind

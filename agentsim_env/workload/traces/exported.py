@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.export import read_programs
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace, TraceReport
 from agentsim_env.workload.traces.sniff import Sample
@@ -17,8 +18,6 @@ def detect(sample: Sample) -> bool:
 
 def read(path: Path, options: ReadOptions) -> Trace:
     """Reads an exported workload as it is; only `block_size` is checked."""
-    from agentsim_env.workload.export import read_programs
-
     programs = read_programs(path, options.max_bytes)
     if programs.block_size != options.block_size:
         problem = f"is {programs.block_size}, and {options.block_size} was asked for; allowed: the same"

@@ -44,7 +44,7 @@ FORMATS = {
     for entry in (
         TraceFormat(
             "agentsim",
-            "JSONL or Parquet written by agentsim_env.workload.export",
+            "JSONL or Parquet written by agentsim_env.workload.traces.export",
             (("format", "version", "programs"),),
             exported.detect,
             exported.read,

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentsim_env.workload.export import write_programs
 from agentsim_env.workload.traces import FORMATS, Trace, TraceError, UnforeseenError, read_trace
+from agentsim_env.workload.traces.export import write_programs
 from agentsim_env.workload.validation import validate
 from tests.workload.traces.corpus import AGENTSIM, CSV_TRACES, JSON_TRACES, MOST_TOKENS, longest_context
 

@@ -1,19 +1,16 @@
 """Routing with knowledge of the future: what a perfect prediction of output lengths would bring."""
 
+from agentsim_env.engine.batch.decodes import generated_tokens
 from agentsim_env.engine.batch.look import find_cached, lowest_score
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import DECODE, NONE
+from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.routing.rules.estimated_latency import latency_s
 
 
 @compiled
 def _left(state, i, s):
     """Output tokens that a waiting or running turn of instance `i` has still to generate."""
-    slot = state.slot[s]
-    generated = slot.generated
-    if slot.state == DECODE:
-        generated += state.instance[i].iteration - slot.decode_from
-    return state.turn[slot.turn].output_tokens - generated
+    return state.turn[state.slot[s].turn].output_tokens - generated_tokens(state, i, s)
 
 
 @compiled

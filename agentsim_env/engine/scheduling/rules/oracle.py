@@ -1,5 +1,6 @@
 """Scheduling with knowledge of the future: what perfect predictions of lengths would bring."""
 
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.scheduling.rules.lowest import lowest
 
 
@@ -12,7 +13,6 @@ def oracle_srpt(state, i, s):
     program = state.program[state.slot[s].program]
     tokens = 0
     for t in range(program.first_turn, program.first_turn + program.n_turns):
-        ended = state.turn_run[t].end_s == state.turn_run[t].end_s
-        if not ended:
+        if not has_happened(state.turn_run[t].end_s):
             tokens += state.turn[t].new_tokens + state.turn[t].output_tokens
     return tokens

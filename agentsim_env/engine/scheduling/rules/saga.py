@@ -3,16 +3,7 @@
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE
-
-
-@compiled
-def _remaining_s(state, p):
-    """Service that a program will still need: what programs have had in all, at least one more turn, on average."""
-    world = state.world[0]
-    if world.turns_ended == 0:
-        return 1.0
-    whole_s = world.done_service_s / world.n_done if world.n_done > 0 else 0.0
-    return max(whole_s - state.program_run[p].service_s, world.ended_service_s / world.turns_ended)
+from agentsim_env.engine.programs.history import expected_remaining_s
 
 
 @compiled
@@ -23,7 +14,7 @@ def _add_urgencies(state, s, least_slack_s, most_slack_s):
         p = state.slot[s].program
         slack_s = min(state.program[p].deadline_s - now_s, most_slack_s)
         slack_s = max(slack_s, least_slack_s)
-        state.tenant[state.program[p].tenant].urgency += _remaining_s(state, p) / slack_s
+        state.tenant[state.program[p].tenant].urgency += expected_remaining_s(state, p) / slack_s
         s = state.slot[s].next
 
 

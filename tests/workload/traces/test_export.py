@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim_env.workload.export import SUFFIXES, read_programs, write_programs
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
 from agentsim_env.workload.traces import TraceError, UnforeseenError, read_trace
+from agentsim_env.workload.traces.export import SUFFIXES, read_programs, write_programs
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 
 

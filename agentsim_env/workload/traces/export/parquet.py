@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentsim_env.workload.export_layout import (
+from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
+from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.export.layout import (
     FORMAT,
     SEGMENT_FIELDS,
     Header,
@@ -14,8 +16,6 @@ from agentsim_env.workload.export_layout import (
     header_of,
     restore_segments,
 )
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
-from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.lines import parse
 from agentsim_env.workload.traces.opening import TraceFile
 

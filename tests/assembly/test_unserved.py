@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from agentsim_env import Scenario, ScenarioError, Simulator, capacity, load_scenario
+from agentsim_env.assembly import engines_of
+from agentsim_env.assembly.unserved import UnservedWarning, limit
+from agentsim_env.load import prepare
 from agentsim_env.scenario import library
 from agentsim_env.training.config import create_run
 from agentsim_env.training.evaluate import evaluate
 from agentsim_env.training.quickstart import quickstart
 from agentsim_env.training.simulate import simulate
-from agentsim_env.unserved import UnservedWarning, engines_of, limit
-from agentsim_env.workload import prepare
 from tests.small import small
 
 KV, LENGTH = "cluster.instances.0.kv_blocks", "cluster.instances.0.max_model_len_tokens"

@@ -1,5 +1,6 @@
 """The tiers below HBM of a scenario, as the engine wants them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from agentsim_env.engine.build import Peer, Tier
@@ -14,7 +15,7 @@ LEVELS = {"dram": DRAM, "cxl": CXL}
 POLICIES = {"none": NO_COPIES, "write_through": WRITE_THROUGH, "write_back": WRITE_BACK}
 
 
-def lower_memory(scenario: Scenario, engines: list[Engine]) -> dict[str, Any]:
+def lower_memory(scenario: Scenario, engines: Sequence[Engine]) -> dict[str, Any]:
     """What `Blueprint` has to know of the tiers of a scenario.
 
     Raises:
@@ -41,12 +42,12 @@ def lower_memory(scenario: Scenario, engines: list[Engine]) -> dict[str, Any]:
     }
 
 
-def _peer(link: described.PeerLink, engines: list[Engine]) -> Peer:
+def _peer(link: described.PeerLink, engines: Sequence[Engine]) -> Peer:
     gb_per_s = PEER_GB_PER_S if link.link_gb_per_s is None else link.link_gb_per_s
     return Peer([gb_per_s * 1e9 * engine.tp for engine in engines], link.latency_s, link.queue == "priority")
 
 
-def _bytes_per_token(scenario: Scenario, engines: list[Engine]) -> int:
+def _bytes_per_token(scenario: Scenario, engines: Sequence[Engine]) -> int:
     sizes = {engine.kv_bytes_per_token for engine in engines}
     if len(sizes) > 1:
         found = ", ".join(f"{size:,}" for size in sorted(sizes))
@@ -58,7 +59,7 @@ def _bytes_per_token(scenario: Scenario, engines: list[Engine]) -> int:
     return sizes.pop()
 
 
-def _tier(tier: described.Tier, engines: list[Engine], block_bytes: float) -> Tier:
+def _tier(tier: described.Tier, engines: Sequence[Engine], block_bytes: float) -> Tier:
     group = tier.instances_per_host or len(engines)
     rates = [_link_bytes_per_s(tier, engine) for engine in engines]
     from_above = LINK_EFFICIENCY * CXL_GB_PER_S if tier.host_link_gb_per_s is None else tier.host_link_gb_per_s

@@ -20,26 +20,27 @@ class Because(NamedTuple):
 
 
 _CLOCK = Because("in seconds; that is some 30 years, where the clock ends")
+_SUMS = Because("sums of larger numbers lose what is added")
+_COUNTS = Because("the engine counts in 32 bits")
+_TABLES = Because("the engine tabulates latencies by it")
+_ARRIVALS = Because("per second; a million users who all begin at once")
+_PEBIBYTE = Because("in GiB; that is a pebibyte")
 
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Field(min_length=1)]
 Line = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Probability = Annotated[float, Strict(), Field(ge=0, lt=1)]
 
-Amount = Annotated[
-    float, Strict(), Field(ge=0, le=limits.LARGEST), Because("sums of larger numbers lose what is added")
-]
-PositiveAmount = Annotated[
-    float, Strict(), Field(gt=0, le=limits.LARGEST), Because("sums of larger numbers lose what is added")
-]
+Amount = Annotated[float, Strict(), Field(ge=0, le=limits.LARGEST), _SUMS]
+PositiveAmount = Annotated[float, Strict(), Field(gt=0, le=limits.LARGEST), _SUMS]
 Scale = Annotated[
     float,
     Strict(),
     Field(ge=limits.SMALLEST, le=limits.LARGEST),
     Because("what is divided by it would be lost", "what is divided by it has to be a number"),
 ]
-WholeNumber = Annotated[int, Strict(), Field(ge=0, le=limits.MOST_COUNT), Because("the engine counts in 32 bits")]
-PositiveNumber = Annotated[int, Strict(), Field(ge=1, le=limits.MOST_COUNT), Because("the engine counts in 32 bits")]
+WholeNumber = Annotated[int, Strict(), Field(ge=0, le=limits.MOST_COUNT), _COUNTS]
+PositiveNumber = Annotated[int, Strict(), Field(ge=1, le=limits.MOST_COUNT), _COUNTS]
 
 Seconds = Annotated[float, Strict(), Field(ge=0, le=limits.LONGEST_S), _CLOCK]
 PositiveSeconds = Annotated[float, Strict(), Field(gt=0, le=limits.LONGEST_S), _CLOCK]
@@ -55,12 +56,8 @@ TimeBetweenFailures = Annotated[
     Field(ge=limits.SHORTEST_MTBF_S, le=limits.LONGEST_S),
     Because(_CLOCK.upper, "in seconds; an engine takes longer than that to start"),
 ]
-Rate = Annotated[
-    float, Strict(), Field(gt=0, le=limits.MOST_PER_S), Because("per second; a million users who all begin at once")
-]
-RateOrZero = Annotated[
-    float, Strict(), Field(ge=0, le=limits.MOST_PER_S), Because("per second; a million users who all begin at once")
-]
+Rate = Annotated[float, Strict(), Field(gt=0, le=limits.MOST_PER_S), _ARRIVALS]
+RateOrZero = Annotated[float, Strict(), Field(ge=0, le=limits.MOST_PER_S), _ARRIVALS]
 Variation = Annotated[
     float,
     Strict(),
@@ -85,12 +82,8 @@ Instances = Annotated[
     int, Strict(), Field(ge=1, le=limits.MOST_INSTANCES), Because("routers look at each of them for each turn")
 ]
 Gpus = Annotated[int, Strict(), Field(ge=1, le=limits.MOST_GPUS), Because("no instance has more GPUs")]
-BatchedTurns = Annotated[
-    int, Strict(), Field(ge=1, le=limits.MOST_SEQS), Because("the engine tabulates latencies by it")
-]
-BatchedTokens = Annotated[
-    int, Strict(), Field(ge=1, le=limits.MOST_BATCHED_TOKENS), Because("the engine tabulates latencies by it")
-]
+BatchedTurns = Annotated[int, Strict(), Field(ge=1, le=limits.MOST_SEQS), _TABLES]
+BatchedTokens = Annotated[int, Strict(), Field(ge=1, le=limits.MOST_BATCHED_TOKENS), _TABLES]
 ContextTokens = Annotated[
     int,
     Strict(),
@@ -112,8 +105,8 @@ Variants = Annotated[
 Retries = Annotated[
     int, Strict(), Field(ge=0, le=limits.MOST_RETRIES), Because("back-offs double with each, and end as no number")
 ]
-Gib = Annotated[float, Strict(), Field(ge=0, le=limits.MOST_GIB), Because("in GiB; that is a pebibyte")]
-PositiveGib = Annotated[float, Strict(), Field(gt=0, le=limits.MOST_GIB), Because("in GiB; that is a pebibyte")]
+Gib = Annotated[float, Strict(), Field(ge=0, le=limits.MOST_GIB), _PEBIBYTE]
+PositiveGib = Annotated[float, Strict(), Field(gt=0, le=limits.MOST_GIB), _PEBIBYTE]
 Bandwidth = Annotated[
     float, Strict(), Field(ge=0, le=limits.MOST_GB_PER_S), Because("in GB per second; that is a petabyte a second")
 ]

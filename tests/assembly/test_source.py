@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-import agentsim_env.capacity
+import agentsim_env.load
+from agentsim_env.assembly.recorded import Recorded
+from agentsim_env.load import draw, prepare
 from agentsim_env.scenario import ScenarioError, load_scenario
-from agentsim_env.workload import arrivals, draw, prepare, validate
-from agentsim_env.workload.recorded import Recorded
+from agentsim_env.workload import arrivals, validate
 from agentsim_env.workload.streams import Streams
 from agentsim_env.workload.traces import TraceError
 from tests.workload.sources import entry, source
@@ -18,7 +19,7 @@ from tests.workload.sources import entry, source
 DIGEST = """
 import hashlib
 from agentsim_env.scenario import ScenarioError, load_scenario
-from agentsim_env.workload import prepare
+from agentsim_env.load import prepare
 programs = prepare(load_scenario("agent_mix"), rate_per_s=1.0).draw(123)
 arrays = [getattr(programs, name).tobytes() for name in ("program", "turn", "edge", "segment")]
 print(hashlib.sha256(b"".join(arrays)).hexdigest())
@@ -133,7 +134,7 @@ def test_a_server_for_a_tool_that_nobody_calls_is_refused(trace):
 
 
 def test_load_is_a_fraction_of_the_capacity(monkeypatch):
-    monkeypatch.setattr(agentsim_env.capacity, "capacity_per_s", lambda scenario: 8.0)
+    monkeypatch.setattr(agentsim_env.load, "capacity_per_s", lambda scenario: 8.0)
     prepared = prepare(scenario("workload.arrivals={process: poisson, load: 0.5}", "episode.programs=20000"))
     assert prepared.rate_per_s == 4.0
     program = prepared.draw(0).program
@@ -155,7 +156,7 @@ def test_a_rate_at_which_the_clock_ends_first_is_refused(rate_per_s):
 
 
 def test_a_load_at_which_the_clock_ends_first_is_refused(monkeypatch):
-    monkeypatch.setattr(agentsim_env.capacity, "capacity_per_s", lambda scenario: 2.0)
+    monkeypatch.setattr(agentsim_env.load, "capacity_per_s", lambda scenario: 2.0)
     with pytest.raises(
         ScenarioError, match=r"workload\.arrivals\.load = 1e-09: must be at least 6\.4e-07: 128 programs"
     ):

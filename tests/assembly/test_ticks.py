@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agentsim_env import ScenarioError, Simulator
-from agentsim_env.ticks import tick_periods
+from agentsim_env.assembly.ticks import tick_periods
 from tests.small import small
 
 

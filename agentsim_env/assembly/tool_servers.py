@@ -1,15 +1,12 @@
 """How the tools of a workload are served, and which of their attempts fail."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agentsim_env.scenario.errors import ScenarioError
+from agentsim_env.scenario.workload import ToolServer
 from agentsim_env.workload.programs import Programs, Tool
-
-if TYPE_CHECKING:
-    from agentsim_env.scenario.workload import ToolServer
 
 
 class ToolServers:
@@ -23,7 +20,7 @@ class ToolServers:
         ScenarioError: If a server is given for a tool that no program calls.
     """
 
-    def __init__(self, servers: "Mapping[str, ToolServer]", tools: Sequence[Tool]) -> None:
+    def __init__(self, servers: Mapping[str, ToolServer], tools: Sequence[Tool]) -> None:
         names = [tool.name for tool in tools]
         unknown = [name for name in servers if name not in names]
         if unknown:

@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 
 from agentsim_env.files import replacing
-from agentsim_env.workload.export_json import read_jsonl, write_jsonl
-from agentsim_env.workload.export_parquet import read_parquet, write_parquet
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces.errors import TraceError
+from agentsim_env.workload.traces.export.jsonl import read_jsonl, write_jsonl
+from agentsim_env.workload.traces.export.parquet import read_parquet, write_parquet
 from agentsim_env.workload.traces.opening import trace_files
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 

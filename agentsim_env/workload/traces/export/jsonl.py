@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from agentsim_env.workload.export_layout import SEGMENT_FIELDS, Header, first_users, header_of, restore_segments
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
 from agentsim_env.workload.traces.errors import TraceError, shown
+from agentsim_env.workload.traces.export.layout import SEGMENT_FIELDS, Header, first_users, header_of, restore_segments
 from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.lines import parse
 from agentsim_env.workload.traces.opening import TraceFile

@@ -4,17 +4,15 @@ A program fails at the first turn whose context, prompt and output together, is 
 (`agentsim_env.engine.limits`). How many of a workload's programs have such a turn is known without a simulation.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from agentsim_env.engine.limits import held_tokens, longest_context_tokens
 from agentsim_env.errors import AgentSimWarning
-from agentsim_env.scenario.errors import ScenarioError
-
-if TYPE_CHECKING:
-    from agentsim_env.hardware import Engine
-    from agentsim_env.scenario import Scenario
+from agentsim_env.hardware import Engine
+from agentsim_env.scenario import Scenario, ScenarioError
 
 
 class UnservedWarning(AgentSimWarning):
@@ -53,31 +51,17 @@ class Unserved(NamedTuple):
         return f"no instance takes more than {self.limit}, and {who} more: {need} tokens, prompt and output together"
 
 
-def engines_of(scenario: "Scenario") -> "list[Engine]":
-    """The engines of a scenario's cluster.
-
-    Raises:
-        ScenarioError: Something of the hardware is not known, or a model does not fit its GPUs.
-    """
-    from agentsim_env.hardware import resolve
-
-    try:
-        return resolve(scenario.cluster)
-    except ValueError as error:
-        raise ScenarioError(f"{scenario.name}: {error}") from error
-
-
-def find_unserved(scenario: "Scenario", tokens: np.ndarray) -> Unserved:
+def find_unserved(scenario: Scenario, engines: Sequence[Engine], tokens: np.ndarray) -> Unserved:
     """Looks for programs that fit on no instance of a scenario.
 
     Args:
         scenario: The scenario.
+        engines: The engines of its cluster.
         tokens: Longest context of each program, at least one.
 
     Raises:
         ScenarioError: No program fits, or the scenario is strict and one does not.
     """
-    engines = engines_of(scenario)
     longest = longest_context_tokens(engines, scenario.cluster.block_size_tokens)
     unserved = int((tokens > longest).sum())
     found = Unserved(len(tokens), unserved, int(tokens.min()), int(tokens.max()), limit(scenario, engines))
@@ -88,7 +72,7 @@ def find_unserved(scenario: "Scenario", tokens: np.ndarray) -> Unserved:
     return found
 
 
-def limit(scenario: "Scenario", engines: "list[Engine]") -> str:
+def limit(scenario: Scenario, engines: Sequence[Engine]) -> str:
     """The longest context that an instance takes, with the field that sets it."""
     block_size = scenario.cluster.block_size_tokens
     longest = longest_context_tokens(engines, block_size)
@@ -97,13 +81,13 @@ def limit(scenario: "Scenario", engines: "list[Engine]") -> str:
     return f"{longest:,} tokens ({_what_sets(scenario, engines[number], _group(scenario, number))})"
 
 
-def _group(scenario: "Scenario", number: int) -> int:
+def _group(scenario: Scenario, number: int) -> int:
     """Place in `cluster.instances` of an instance of the cluster."""
     counts = [instance.count for instance in scenario.cluster.instances]
     return int(np.searchsorted(np.cumsum(counts), number, side="right"))
 
 
-def _what_sets(scenario: "Scenario", engine: "Engine", group: int) -> str:
+def _what_sets(scenario: Scenario, engine: Engine, group: int) -> str:
     field, given = f"cluster.instances.{group}", scenario.cluster.instances[group]
     if engine.kv_blocks * scenario.cluster.block_size_tokens < engine.max_model_len_tokens:
         blocks = f"{engine.kv_blocks:,} blocks of {scenario.cluster.block_size_tokens} tokens"

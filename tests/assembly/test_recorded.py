@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from agentsim_env import Simulator, load_scenario
+from agentsim_env.assembly.recorded import described, read_source
+from agentsim_env.load import prepare
 from agentsim_env.scenario import ScenarioError
 from agentsim_env.scenario.loader import library
 from agentsim_env.training.simulate import simulate
-from agentsim_env.workload import Programs, prepare
-from agentsim_env.workload.export import SUFFIXES, write_programs
-from agentsim_env.workload.recorded import described, read_source
+from agentsim_env.workload import Programs
+from agentsim_env.workload.traces.export import SUFFIXES, write_programs
 
 CLOSED = {"process": "closed_loop", "users": 3, "think_time_s": 1.0}
 FAILING = {"workload.tools": {"bash": {"failure_probability": 0.3, "max_retries": 2, "backoff_s": 0.1}}}

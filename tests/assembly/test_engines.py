@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from agentsim_env.hardware import UnknownHardwareError, resolve
+from agentsim_env.assembly import resolve
+from agentsim_env.hardware import UnknownHardwareError
 from agentsim_env.scenario.cluster import Cluster
 
 

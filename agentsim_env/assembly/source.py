@@ -1,32 +1,55 @@
-"""The workload of a scenario and a seed.
+"""Where the programs of a scenario come from.
 
-`prepare` does once what depends on the scenario alone; the `WorkloadSource` that it gives draws episodes. All random
-numbers of a workload come from the seed, in one stream a purpose (see `streams`).
+All random numbers of a workload come from the seed of an episode, in one stream a purpose (see `workload.streams`).
 """
 
-import warnings
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+from agentsim_env.assembly.mix import Mix
+from agentsim_env.assembly.recorded import Recorded
+from agentsim_env.assembly.tool_servers import ToolServers
+from agentsim_env.assembly.unserved import Unserved
 from agentsim_env.limits import LONGEST_ARRIVALS_S, LONGEST_S
+from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario import arrivals as schema
-from agentsim_env.scenario.errors import ScenarioError
-from agentsim_env.workload import arrivals
+from agentsim_env.workload import Programs, arrivals
 from agentsim_env.workload.arrivals import Times
 from agentsim_env.workload.heap import give_back
-from agentsim_env.workload.mix import Mix
-from agentsim_env.workload.programs import Programs
-from agentsim_env.workload.recorded import Recorded
 from agentsim_env.workload.streams import Streams
-from agentsim_env.workload.tool_servers import ToolServers
 
-if TYPE_CHECKING:
-    from agentsim_env.load import Load
-    from agentsim_env.scenario.schema import Scenario
-    from agentsim_env.unserved import Unserved
+Work = Mix | Recorded
+"""What draws programs: a mix of families, or a trace."""
 
-_KEPT_SOURCES = 16
+
+class Load(NamedTuple):
+    """The rate that a load stands for.
+
+    Attributes:
+        load: Arrivals of programs that can be served, as a fraction of the capacity.
+        capacity_per_s: Programs that the cluster can get done per second.
+        rate_per_s: Mean arrivals of all programs per second.
+        filed_rate_per_s: What `rate_per_s` is in the scenario as it stands in its file; None if it is the same.
+        changed: Fields that were laid over the file and may be why it is not.
+    """
+
+    load: float
+    capacity_per_s: float
+    rate_per_s: float
+    filed_rate_per_s: float | None
+    changed: str
+
+    def describe(self) -> str:
+        """A sentence with both rates, and how to keep the one of the file; empty if they are the same."""
+        if self.filed_rate_per_s is None:
+            return ""
+        return (
+            f"load {self.load:g} means {self.rate_per_s:.4g} programs per second here and"
+            f" {self.filed_rate_per_s:.4g} in the scenario as it stands in its file: the capacity that it is a fraction"
+            f" of has changed with {self.changed}; to keep the rate, set"
+            f" workload.arrivals.rate_per_s={self.filed_rate_per_s:.6g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -43,13 +66,13 @@ class WorkloadSource:
         load: What the load of the scenario comes to; None where it gives a rate or none, or another rate is asked for.
     """
 
-    work: Mix | Recorded
+    work: Work
     n_programs: int | None
     times: Times | None
     rate_per_s: float | None
     servers: ToolServers
-    unserved: "Unserved | None" = None
-    load: "Load | None" = None
+    unserved: Unserved | None = None
+    load: Load | None = None
 
     def notes(self) -> list[str]:
         """What has to be known of it: which programs fit nowhere, and whether load means another rate than it did."""
@@ -87,80 +110,57 @@ class WorkloadSource:
         return programs
 
 
-def prepare(
-    scenario: "Scenario", *, rate_per_s: float | None = None, trace_part: tuple[float, float] = (0.0, 1.0)
-) -> WorkloadSource:
-    """Prepares the workload of a scenario; nothing is simulated unless it has a load and its capacity is not known.
-
-    Warns where a load does not mean what it seems to: some programs fit on no instance (`UnservedWarning`), or
-    overrides have changed the capacity (`LoadWarning`).
+def work_of(scenario: Scenario, trace_part: tuple[float, float] = (0.0, 1.0)) -> Work:
+    """What the programs of a scenario are drawn from.
 
     Args:
         scenario: The scenario.
-        rate_per_s: Mean rate of arrivals instead of the scenario's `rate_per_s` or `load`. The programs stay the same.
         trace_part: Part of a trace to draw from, as fractions: `(0.0, 0.8)` to train, `(0.8, 1.0)` to test.
 
     Raises:
-        ScenarioError: If a server is given for a tool that no program calls, or the part of the trace is empty; if no
-            program fits on an instance, or one does not and the scenario is strict; if it has a load and no capacity.
-        TraceError: If the trace cannot be read.
-        ValueError: If `rate_per_s` is given for arrivals without a rate.
+        TraceError: The trace cannot be read.
+        ScenarioError: There is no program in the part of the trace, or programs of it wait for others.
     """
     workload, block_size = scenario.workload, scenario.cluster.block_size_tokens
-    given = workload.arrivals
-    n = scenario.episode.programs
+    if workload.trace is not None:
+        return Recorded(workload.trace, block_size, workload.reuse_generated, trace_part)
+    assert workload.mix is not None
+    return Mix(workload.mix, block_size, workload.reuse_generated)
+
+
+def source_of(
+    scenario: Scenario,
+    work: Work,
+    *,
+    rate_per_s: float | None = None,
+    unserved: Unserved | None = None,
+    load: Load | None = None,
+) -> WorkloadSource:
+    """What draws the episodes of a scenario.
+
+    Args:
+        scenario: The scenario.
+        work: What its programs are drawn from.
+        rate_per_s: Mean rate of arrivals instead of the scenario's `rate_per_s` or `load`. The programs stay the same.
+        unserved: What of its programs fits on no instance, if that is known.
+        load: What its load comes to, where it gives one and no other rate is asked for.
+
+    Raises:
+        ScenarioError: A server is given for a tool that no program calls, or the clock may come to its end before all
+            programs have arrived.
+        ValueError: `rate_per_s` is given for arrivals without a rate.
+    """
+    given, n = scenario.workload.arrivals, scenario.episode.programs
     if isinstance(given, schema.FixedTimes) and n is None:
         n = len(given.times_s)
-    if workload.trace is not None:
-        work = Recorded(workload.trace, block_size, workload.reuse_generated, trace_part)
-    else:
-        assert workload.mix is not None
-        work = Mix(workload.mix, block_size, workload.reuse_generated)
-    servers = ToolServers(workload.tools, work.tools)
-    unserved, load = _feasible(scenario, work, with_load=rate_per_s is None)
+    servers = ToolServers(scenario.workload.tools, work.tools)
     if rate_per_s is not None:
         rate_per_s = _checked_rate(given, rate_per_s)
     elif isinstance(given, schema.OpenLoop):
         rate_per_s = given.rate_per_s if load is None else load.rate_per_s
-    _check_span(
-        scenario.name, load, rate_per_s, work.n_programs if n is None and isinstance(work, Recorded) else n or 1
-    )
+    most = work.n_programs if n is None and isinstance(work, Recorded) else n or 1
+    _check_span(scenario.name, load, rate_per_s, most)
     return WorkloadSource(work, n, _times(given, rate_per_s), rate_per_s, servers, unserved, load)
-
-
-def draw(scenario: "Scenario", seed: int) -> Programs:
-    """The workload of `scenario` and `seed`.
-
-    Sources of the latest scenarios are kept. An environment that resets often is better off with `prepare`, which
-    spares it the hash of the scenario.
-    """
-    key = scenario.content_hash()
-    source = _sources.pop(key, None) or prepare(scenario)
-    _sources[key] = source
-    if len(_sources) > _KEPT_SOURCES:
-        del _sources[next(iter(_sources))]
-    return source.draw(seed)
-
-
-_sources: dict[str, WorkloadSource] = {}
-
-
-def _feasible(scenario: "Scenario", work: Mix | Recorded, with_load: bool) -> "tuple[Unserved, Load | None]":
-    """What of a scenario's work cannot be served, and the rate that its load stands for."""
-    from agentsim_env.load import LoadWarning, load_of
-    from agentsim_env.unserved import UnservedWarning, find_unserved
-
-    tokens = work.longest_contexts()
-    unserved = find_unserved(scenario, tokens)
-    if not with_load or getattr(scenario.workload.arrivals, "load", None) is None:
-        return unserved, None
-    if unserved.unserved:  # said before the capacity is measured
-        what = "they will fail, and arrive on top of those that load counts; workload.strict makes this an error"
-        warnings.warn(f"{scenario.name}: {unserved.describe()}; {what}", UnservedWarning, stacklevel=3)
-    load = load_of(scenario, unserved, tokens)
-    if load is not None and load.filed_rate_per_s is not None:
-        warnings.warn(f"{scenario.name}: {load.describe()}", LoadWarning, stacklevel=3)
-    return unserved, load
 
 
 def _checked_rate(given: schema.Arrivals, rate_per_s: float) -> float:
@@ -169,7 +169,7 @@ def _checked_rate(given: schema.Arrivals, rate_per_s: float) -> float:
     return rate_per_s
 
 
-def _check_span(name: str, load: "Load | None", rate_per_s: float | None, n: int) -> None:
+def _check_span(name: str, load: Load | None, rate_per_s: float | None, n: int) -> None:
     """Refuses a rate at which the clock may come to its end before all programs have arrived."""
     if rate_per_s is None or n <= rate_per_s * LONGEST_ARRIVALS_S:
         return

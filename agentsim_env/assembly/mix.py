@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.workload.arrivals import poisson
+from agentsim_env.scenario.workload import MixEntry
+from agentsim_env.workload.arrivals import Times, poisson
 from agentsim_env.workload.compile import Labels, compile_programs, share
 from agentsim_env.workload.families import FAMILIES
 from agentsim_env.workload.families.parameters import FamilyParams
 from agentsim_env.workload.programs import Programs, Tool, longest_contexts
 from agentsim_env.workload.shapes import Shapes, merge
 from agentsim_env.workload.streams import Streams
-
-if TYPE_CHECKING:
-    from agentsim_env.scenario.workload import MixEntry
-    from agentsim_env.workload.arrivals import Times
 
 _SAMPLE = 192
 
@@ -32,7 +28,7 @@ class Mix:
         reuse_generated: Whether what a turn has generated is cache for the next one.
     """
 
-    def __init__(self, entries: "Sequence[MixEntry]", block_size: int, reuse_generated: bool = True) -> None:
+    def __init__(self, entries: Sequence[MixEntry], block_size: int, reuse_generated: bool = True) -> None:
         self._draws = [FAMILIES[entry.family].draw for entry in entries]
         self._params = [_family_params(entry) for entry in entries]
         self._block_size = block_size
@@ -51,7 +47,7 @@ class Mix:
         self._family_of = np.array([self._families.index(entry.family) for entry in entries])
         self._tenant_of = np.array([self._tenants.index(entry.tenant) for entry in entries])
 
-    def programs(self, n: int, streams: Streams, times: "Times") -> Programs:
+    def programs(self, n: int, streams: Streams, times: Times) -> Programs:
         """Draws `n` programs that arrive at `times`."""
         if len(self._draws) == 1:
             entry, shapes = 0, self._part(0, n, streams)
@@ -77,6 +73,6 @@ class Mix:
         )
 
 
-def _family_params(entry: "MixEntry") -> FamilyParams:
+def _family_params(entry: MixEntry) -> FamilyParams:
     assert isinstance(entry.params, FamilyParams)
     return entry.params

@@ -3,19 +3,17 @@
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from agentsim_env.scenario.arrivals import TraceTimes
 from agentsim_env.scenario.errors import ScenarioError, TooFewProgramsError
+from agentsim_env.scenario.workload import TraceSource, Workload
+from agentsim_env.workload.arrivals import Times
 from agentsim_env.workload.programs import Programs, longest_contexts
 from agentsim_env.workload.streams import Streams
-
-if TYPE_CHECKING:
-    from agentsim_env.scenario.workload import TraceSource, Workload
-    from agentsim_env.workload.arrivals import Times
-    from agentsim_env.workload.traces import Trace, TraceReport
+from agentsim_env.workload.traces import Trace, TraceReport, TraceSampler, read_trace
 
 
 class Recorded:
@@ -38,11 +36,8 @@ class Recorded:
     """
 
     def __init__(
-        self, source: "TraceSource", block_size: int, reuse_generated: bool, part: tuple[float, float] = (0.0, 1.0)
+        self, source: TraceSource, block_size: int, reuse_generated: bool, part: tuple[float, float] = (0.0, 1.0)
     ) -> None:
-        # The readers are imported where they are needed: synthetic workloads do without them.
-        from agentsim_env.workload.traces import TraceSampler
-
         trace = read_source(source, block_size, reuse_generated)
         total = len(trace.programs.program)
         if round(part[0] * total) == round(part[1] * total):
@@ -61,7 +56,7 @@ class Recorded:
         self.report = trace.report
 
     def programs(
-        self, n: int | None, streams: Streams, times: "Times | None", window: tuple[float, float] | None = None
+        self, n: int | None, streams: Streams, times: Times | None, window: tuple[float, float] | None = None
     ) -> Programs:
         """Draws programs.
 
@@ -134,12 +129,12 @@ def _faster(programs: Programs, speedup: float) -> Programs:
     return programs
 
 
-def described(workload: "Workload", report: "TraceReport") -> str:
+def described(workload: Workload, report: TraceReport) -> str:
     """The report on the trace of a workload, with where the arrivals of its episodes come from."""
     return replace(report, arrivals=_origin(workload, report)).describe()
 
 
-def _origin(workload: "Workload", report: "TraceReport") -> str:
+def _origin(workload: Workload, report: TraceReport) -> str:
     process = workload.arrivals.process
     if not isinstance(workload.arrivals, TraceTimes):
         why = "since the trace records none" if report.span_s is None else "the trace's own times are not used"
@@ -152,7 +147,7 @@ def _origin(workload: "Workload", report: "TraceReport") -> str:
     return "the trace's own times" if speedup == 1.0 else f"the trace's own times, divided by {speedup:g}"
 
 
-def read_source(source: "TraceSource", block_size: int, reuse_generated: bool) -> "Trace":
+def read_source(source: TraceSource, block_size: int, reuse_generated: bool) -> Trace:
     """The trace of a scenario, whole, and the report on it; see `Recorded` for the arguments.
 
     Raises:
@@ -166,10 +161,8 @@ def read_source(source: "TraceSource", block_size: int, reuse_generated: bool) -
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, block_size: int, reuse_generated: bool, stamp: tuple[int, ...], **options: Any) -> "Trace":
+def _read(path: Path, block_size: int, reuse_generated: bool, stamp: tuple[int, ...], **options: Any) -> Trace:
     """A trace, read once for all environments of a process as long as `stamp` says that it is the same."""
-    from agentsim_env.workload.traces import read_trace
-
     return read_trace(path, block_size=block_size, reuse_generated=reuse_generated, **options)
 
 

@@ -1,0 +1,76 @@
+"""The serving engines of a scenario's cluster."""
+
+from agentsim_env.hardware import Engine, UnknownHardwareError, find_gpu, find_model, find_profile, kv_blocks
+from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
+from agentsim_env.hardware.engines import longest_context
+from agentsim_env.hardware.tensor_parallel import check_tp
+from agentsim_env.scenario import Scenario, ScenarioError
+from agentsim_env.scenario.cluster import Cluster, Instance
+
+
+def engines_of(scenario: Scenario) -> list[Engine]:
+    """The engines of a scenario's cluster; see `resolve`.
+
+    Raises:
+        ScenarioError: Something of the hardware is not known, or a model does not fit its GPUs.
+    """
+    try:
+        return resolve(scenario.cluster)
+    except ValueError as error:
+        raise ScenarioError(f"{scenario.name}: {error}") from error
+
+
+def resolve(cluster: Cluster) -> list[Engine]:
+    """The engines of `cluster`, one per instance, in the order of the scenario.
+
+    Raises:
+        UnknownHardwareError: If a GPU, model or number format is not known (the message lists those that are), or no
+            engine would start: the model does not fit its GPUs, `tp` does not divide its heads, or
+            `max_model_len_tokens` is more than it is made for.
+    """
+    engines: list[Engine] = []
+    for i, instance in enumerate(cluster.instances):
+        try:
+            engine = _engine(instance, cluster.model, cluster.block_size_tokens)
+        except UnknownHardwareError as error:
+            raise UnknownHardwareError(f"cluster.instances.{i}: {error}") from error
+        engines += [engine] * instance.count
+    return engines
+
+
+def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
+    gpu, model = find_gpu(instance.gpu), find_model(model_name)
+    weights, cache = model.served_dtype(weight_dtype(instance.dtype)), kv_dtype(instance.kv_dtype)
+    check_tp(model, instance.tp)
+    profile = find_profile(gpu, model, instance.tp, weights, cache)
+    blocks = instance.kv_blocks or kv_blocks(
+        gpu,
+        model,
+        instance.tp,
+        weights,
+        cache,
+        instance.gpu_memory_utilization,
+        instance.max_num_batched_tokens,
+        instance.max_num_seqs,
+        block_size,
+    )
+    price = gpu.price_per_hour if instance.price_per_hour is None else instance.price_per_hour
+    return Engine(
+        gpu=gpu.name,
+        model=model.name,
+        tp=instance.tp,
+        dtype=weights,
+        profile=profile,
+        kv_blocks=blocks,
+        max_num_seqs=instance.max_num_seqs,
+        max_num_batched_tokens=instance.max_num_batched_tokens,
+        max_model_len_tokens=longest_context(model, instance.max_model_len_tokens),
+        price_per_hour=price * instance.tp,
+        kv_bytes_per_token=model.kv_bytes_per_token(cache, instance.tp) * instance.tp,
+        estimated=profile.estimated,
+        start_s=instance.start_s,
+        failures=tuple((failure.at_s, failure.down_s) for failure in instance.failures),
+        mode=instance.mode,
+        kv_dtype=cache,
+        host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * instance.tp,
+    )

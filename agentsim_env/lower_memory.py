@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agentsim_env.engine.build import Peer, Tier
+from agentsim_env.engine.blueprint import Peer, Tier
 from agentsim_env.engine.core.state import CXL, DRAM, NO_COPIES, WRITE_BACK, WRITE_THROUGH
 from agentsim_env.hardware import Engine
 from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY, PEER_GB_PER_S

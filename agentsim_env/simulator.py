@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.actions import ActionError, whole_number
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import (
     ENDED,
     EVICT_KV,
@@ -163,7 +163,7 @@ class Simulator:
         programs = self.source.draw(seed) if programs is None else programs
         faults = self._faults(seed)
         check_ticks(self.blueprint, programs, self._planned_s)
-        state = self.blueprint.state(programs, faults, seed)
+        state = new_state(self.blueprint, programs, faults, seed)
         if self.scenario.workload.strict:
             find_unserved(self.scenario, longest_contexts(programs))
         self._core = Core(state, faults)

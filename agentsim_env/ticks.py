@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.build import DEFAULT_RULES, STEAL_PERIOD_S, Blueprint
-from agentsim_env.engine.tables import TABLES
+from agentsim_env.engine.blueprint import STEAL_PERIOD_S, Blueprint
 from agentsim_env.limits import MOST_TICKS
 from agentsim_env.scenario import ScenarioError
 from agentsim_env.workload import Programs
@@ -38,14 +37,13 @@ def tick_periods(blueprint: Blueprint) -> dict[str, float]:
     periods: dict[str, float] = {}
     if blueprint.view_period_s > 0:
         periods["cluster.view_delay_s"] = blueprint.view_period_s
-    if TABLES["route_turn"][blueprint.rule_of("route_turn")].steals:
+    if blueprint.row_of("route_turn").steals:
         periods[f"the period of rules.route_turn {blueprint.rule_of('route_turn')}"] = STEAL_PERIOD_S
     for kind in ("admit_program", "retain_kv", "prefetch_kv"):
-        rule = blueprint.rule_of(kind)
         own = blueprint.parameters_of(kind).get("period_s")
         if own is not None:
             periods[f"rules.rule_params.{kind}.period_s"] = own
-        elif kind != "retain_kv" and (rule != DEFAULT_RULES[kind] or kind in blueprint.open_kinds):
+        elif kind != "retain_kv" and blueprint.decides(kind):
             periods["decisions.control_period_s"] = blueprint.control_period_s
     return periods
 

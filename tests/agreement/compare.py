@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint, Peer, Tier
+from agentsim_env.engine.blueprint import Blueprint, Peer, Tier, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import (
     ACTIVE,
@@ -90,7 +90,7 @@ def core_of(scenario: Scenario) -> Core:
         token_seconds=True,
         view_period_s=scenario.view_delay_s,
     )
-    return Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
+    return Core(new_state(blueprint, scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
 
 
 def engine_records(scenario: Scenario) -> Records:

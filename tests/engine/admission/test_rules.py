@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.admission.rules import adapt_window, take_stock
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, ENDED, HOLD, REJECT
 from agentsim_env.engine.core.state import ACTIVE, DONE, REJECTED
 from agentsim_env.engine.entry import Core
@@ -35,7 +35,7 @@ def start(programs: Programs, rule: str, instances: int = 1, **parameters: float
         parameters={"admit_program": parameters},
         control_period_s=0.25,
     )
-    return Core(blueprint.state(programs))
+    return Core(new_state(blueprint, programs))
 
 
 def run(programs: Programs, rule: str, **parameters: float) -> Core:
@@ -181,7 +181,7 @@ def test_concur_lets_in_as_many_as_the_window() -> None:
 
 def test_answers_and_their_mask() -> None:
     blueprint = Blueprint([engine()], open_kinds=("admit_program",), rules={"admit_program": "max_programs"})
-    core = Core(blueprint.state(alone((0.0, 100, 10), (0.01, 100, 10), (0.02, 100, 10), (0.03, 100, 10))))
+    core = Core(new_state(blueprint, alone((0.0, 100, 10), (0.01, 100, 10), (0.02, 100, 10), (0.03, 100, 10))))
     assert core.advance() == ADMIT_PROGRAM
     assert core.state.option[:3].tolist() == [1, 0, 1]  # nobody is in
     assert core.default() == ADMIT
@@ -217,7 +217,7 @@ def contexts(rule: str, *tokens: int, kv_blocks: int = 100, **parameters: float)
         rules={"admit_program": rule},
         parameters={"admit_program": defaults | parameters},
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     run_ = core.state.program_run
     run_["state"] = ACTIVE
     run_["context_tokens"] = tokens
@@ -284,7 +284,7 @@ def behind_one_prompt(rule: str, *tokens: int, **parameters: float) -> Core:
         rules={"admit_program": rule},
         parameters={"admit_program": {"buffer_tokens": 0.0} | parameters},
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     core.state.program_run["state"] = ACTIVE
     core.state.program_run["context_tokens"] = tokens
     core.state.world["n_admitted"] = len(tokens)
@@ -365,7 +365,7 @@ def test_a_paused_program_waits_at_the_gateway() -> None:
         rules={"admit_program": "thunder_agent"},
         parameters={"admit_program": {"period_s": 0.07, "buffer_tokens": 0.0, "half_life_s": 100.0}},
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     assert core.advance() == ENDED
     assert (core.state.world["n_holds"][0], core.state.world["n_pauses"][0], core.state.world["n_paused"][0]) == (
         0,

@@ -5,7 +5,7 @@ On both simulators an iteration takes one second.
 
 import pytest
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
 from agentsim_env.engine.core.decisions import ENDED, EVICT_KV, TARGETS
 from agentsim_env.engine.core.state import DRAM as DRAM_LEVEL
 from agentsim_env.engine.entry import Core
@@ -83,7 +83,7 @@ def test_an_agent_chooses_what_gives_way_to_what_is_brought_up(prefetch: str) ->
         rules={"prefetch_kv": prefetch},
         open_kinds=("evict_kv",),
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     assert core.advance() == EVICT_KV
     assert (core.state.world["now_s"][0], candidates(core)) == (2.0, [a, b])
     assert core.advance(TARGETS * candidates(core).index(a)) == EVICT_KV

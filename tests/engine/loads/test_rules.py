@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
 from agentsim_env.engine.core.decisions import ENDED, KINDS
 from agentsim_env.engine.core.state import DRAM, State
 from agentsim_env.engine.entry import Core
@@ -26,7 +26,7 @@ def made(rule: str, programs: Programs, open_kinds: tuple[str, ...] = (), **para
         open_kinds=open_kinds,
         candidates=4,
     )
-    return Core(blueprint.state(programs))
+    return Core(new_state(blueprint, programs))
 
 
 def run(rule: str, programs: Programs, **parameters: float) -> State:

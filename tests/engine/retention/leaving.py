@@ -7,7 +7,7 @@ tokens, 20 blocks, which can wait.
 
 from collections.abc import Mapping, Sequence
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
 from agentsim_env.engine.core.decisions import PIN, RETAIN_KV, TO_CXL, TO_DRAM
 from agentsim_env.engine.core.state import ACTIVE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
@@ -73,7 +73,7 @@ class Leaving:
             rules={"retain_kv": rule},
             parameters={"retain_kv": parameters or {}},
         )
-        self.state: State = blueprint.state(work.build())
+        self.state: State = new_state(blueprint, work.build())
         Core(self.state)
         self.state.program_run["state"] = ACTIVE
         self.state.turn_run["instance"][0] = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.state import ACTIVE, DECODE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.residency import directory
@@ -84,7 +84,7 @@ class Situation:
             rules={"route_turn": rule},
             parameters={"route_turn": parameters or {}},
         )
-        self.state: State = blueprint.state(_programs(prompt_tokens, output_tokens), seed=seed)
+        self.state: State = new_state(blueprint, _programs(prompt_tokens, output_tokens), seed=seed)
         self.core = Core(self.state)
         self.state.allowed[:] = 1
         world = self.state.world

@@ -1,6 +1,6 @@
 """What goes down: copies, demotion, write-back through a staging buffer, and in which order links serve them."""
 
-from agentsim_env.engine.build import Tier
+from agentsim_env.engine.blueprint import Tier
 from agentsim_env.engine.core.state import CXL, DRAM, WRITE_BACK, State
 from agentsim_env.engine.loop import transfer_end
 from agentsim_env.engine.residency.residency import deepest, depth_blocks, publish

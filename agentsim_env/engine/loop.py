@@ -32,7 +32,6 @@ def _answer(state, action):
     world = state.world[0]
     asked = world.asked
     world.asked = NONE
-    world.decisions += 1
     if asked == ROUTE_TURN:
         place(state, action)
     else:

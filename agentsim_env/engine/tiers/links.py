@@ -22,8 +22,6 @@ def new_transfer(state, link, leaf, first, blocks, missing):
     else:
         world.free_transfer = state.transfer[x].next
     transfer = state.transfer[x]
-    transfer.sequence = world.transfers
-    world.transfers += 1
     transfer.link = link
     transfer.leaf = leaf
     transfer.first = first

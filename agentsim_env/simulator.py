@@ -400,8 +400,8 @@ def _blueprint(
         engines=engines,
         block_size=scenario.cluster.block_size_tokens,
         frontend_s=scenario.cluster.frontend_s,
-        view_period_s=scenario.cluster.view_delay_s,
-        tree_tokens=scenario.cluster.router_tree.capacity_tokens,
+        view_delay_s=scenario.cluster.view_delay_s,
+        router_tree_tokens=scenario.cluster.router_tree.capacity_tokens,
         time_limit_s=scenario.episode.time_limit_s or LONGEST_S,
         warmup=scenario.episode.warmup_programs,
         rules=rules.by_kind(),
@@ -414,5 +414,5 @@ def _blueprint(
         slo_ttft_s=scenario.slo.ttft_s or inf,
         slo_tpot_s=scenario.slo.tpot_s or inf,
         **lower_memory(scenario, engines),
-        whole_objects=scenario.cluster.eviction == "objects",
+        eviction=scenario.cluster.eviction,
     )

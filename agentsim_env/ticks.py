@@ -35,8 +35,8 @@ def check_ticks(blueprint: Blueprint, programs: Programs, planned_s: float) -> N
 def tick_periods(blueprint: Blueprint) -> dict[str, float]:
     """Seconds between the ticks of each kind that there is, by the field of the scenario that says so."""
     periods: dict[str, float] = {}
-    if blueprint.view_period_s > 0:
-        periods["cluster.view_delay_s"] = blueprint.view_period_s
+    if blueprint.view_delay_s > 0:
+        periods["cluster.view_delay_s"] = blueprint.view_delay_s
     if blueprint.row_of("route_turn").steals:
         periods[f"the period of rules.route_turn {blueprint.rule_of('route_turn')}"] = STEAL_PERIOD_S
     for kind in ("admit_program", "retain_kv", "prefetch_kv"):

@@ -68,7 +68,7 @@ def observe(state, out):
         out[k, 20] = squash(out[k, 20] - fewest, 4000.0)
     out[k_most, 0] = state.option[k_most]
     out[k_most, 1] = 1.0
-    out[0, N_TURN_FEATURES] = 1.0 - instance.plan_tokens / instance.max_tokens
+    out[0, N_TURN_FEATURES] = 1.0 - instance.plan_tokens / instance.max_num_batched_tokens
     out[0, N_TURN_FEATURES + 1] = squash(instance.n_waiting - world.n_candidates, 16.0)
     observe_instance(state, i, out[0], N_TURN_FEATURES + len(BATCH_FEATURES))
     repeat(out, k_most + 1, N_TURN_FEATURES)

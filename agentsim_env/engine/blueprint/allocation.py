@@ -82,7 +82,7 @@ def new_state(
         **_live(blueprint, programs, around, known),
         **_decisions(blueprint),
     }
-    return _with_views(arrays, delayed=blueprint.view_period_s > 0)
+    return _with_views(arrays, delayed=blueprint.view_delay_s > 0)
 
 
 def _check(blueprint: Blueprint, programs: Programs) -> None:

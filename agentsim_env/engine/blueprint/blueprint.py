@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, Protocol
 
 from agentsim_env.engine.blueprint.latency_rows import LatencyRows, latency_rows
 from agentsim_env.engine.core.rule import Rule
-from agentsim_env.engine.core.state import WRITE_THROUGH
 from agentsim_env.engine.limits import held_tokens
 from agentsim_env.engine.tables import TABLES
 
@@ -44,24 +43,24 @@ class Tier(NamedTuple):
     """A tier below HBM.
 
     Attributes:
-        level: `DRAM` or `CXL`, see `agentsim_env.engine.core.state`.
+        kind: `dram`, of a host, or `cxl`, a pool of memory.
         blocks: Capacity of each of its pools.
         pool_of: Pool of each instance, counted from 0: its host, or 0 for all.
         down_bytes_per_s: Bandwidth from an instance to it, one for all or one each.
         up_bytes_per_s: Bandwidth from it to an instance, likewise.
         latency_s: Of each transfer.
         from_above_bytes_per_s: Bandwidth from a pool of the tier above to it.
-        by_priority: Its links serve the most urgent first, not the first that came.
+        queue: Which transfer its links take next: `fifo`, or `priority`, the most urgent.
     """
 
-    level: int
+    kind: str
     blocks: int
     pool_of: Sequence[int]
     down_bytes_per_s: float | Sequence[float]
     up_bytes_per_s: float | Sequence[float]
     latency_s: float = 0.0
     from_above_bytes_per_s: float = 0.0
-    by_priority: bool = False
+    queue: str = "fifo"
 
 
 class Peer(NamedTuple):
@@ -70,24 +69,24 @@ class Peer(NamedTuple):
     Attributes:
         bytes_per_s: Bandwidth of the link over which an instance gets KV from others, one for all or one each.
         latency_s: Of each transfer.
-        by_priority: The links serve the most urgent first, not the first that came.
+        queue: Which transfer the links take next: `fifo`, or `priority`, the most urgent.
     """
 
     bytes_per_s: float | Sequence[float]
     latency_s: float = 0.0
-    by_priority: bool = False
+    queue: str = "fifo"
 
 
 @dataclass(frozen=True)
 class Blueprint:
-    """Everything of a simulation that does not depend on the workload.
+    """Everything of a simulation that does not depend on the workload; names are those of a scenario where it has one.
 
     Attributes:
         engines: One per instance; see `EngineLike`.
         block_size: Tokens in a KV block.
         frontend_s: Gateway delay of a turn.
-        view_period_s: Delay of the router's view of the instances; 0 is none.
-        tree_tokens: Tokens that the router remembers per instance, for rules that keep a tree.
+        view_delay_s: How often the router's view of the instances is refreshed; 0: it is always fresh.
+        router_tree_tokens: Tokens that the router remembers per instance, for rules that keep a tree.
         time_limit_s: Where episodes are truncated.
         warmup: Programs that are not counted and that the rules answer for.
         rules: Rule of each decision kind that is not left to its default.
@@ -100,18 +99,18 @@ class Blueprint:
         slo_ttft_s: Objective for the TTFT of a turn.
         slo_tpot_s: Objective for its mean time per output token after the first.
         tiers: Tiers below HBM, the upper one first.
-        write_policy: `NO_COPIES`, `WRITE_THROUGH` or `WRITE_BACK`, see `agentsim_env.engine.core.state`.
+        write_policy: When KV is copied to the tiers on its own: `none`, `write_through` or `write_back`.
         staging_bytes: Of each pool, for what is written back.
         peer: Links between instances, if there are any.
-        serialized: Transfers take effect at once, and their time is added to the next iteration.
-        whole_objects: Eviction gives up whole segments, not as many blocks as are short.
+        transfers: `overlap`: instances compute while KV is moved; `serialized`: their next iteration waits for it.
+        eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, a whole segment.
     """
 
     engines: Sequence[Any]
     block_size: int = 16
     frontend_s: float = 0.0
-    view_period_s: float = 0.0
-    tree_tokens: int = 67_108_864
+    view_delay_s: float = 0.0
+    router_tree_tokens: int = 67_108_864
     time_limit_s: float = float("inf")
     warmup: int = 0
     rules: Mapping[str, str] = field(default_factory=dict)
@@ -124,11 +123,11 @@ class Blueprint:
     slo_ttft_s: float = float("inf")
     slo_tpot_s: float = float("inf")
     tiers: Sequence[Tier] = ()
-    write_policy: int = WRITE_THROUGH
+    write_policy: str = "write_through"
     staging_bytes: float = 4 * 2**30
     peer: Peer | None = None
-    serialized: bool = False
-    whole_objects: bool = False
+    transfers: str = "overlap"
+    eviction: str = "blocks"
 
     def rule_of(self, kind: str) -> str:
         """Name of the rule that answers a kind of decision."""

@@ -38,7 +38,7 @@ def known_events(blueprint: Blueprint, faults: np.ndarray | Faults | None) -> Kn
     for fault in first:
         kind = events.INSTANCE_UP if fault["up"] else events.INSTANCE_DOWN
         known.append((float(fault["time_s"]), kind, int(fault["instance"])))
-    if blueprint.view_period_s > 0:
+    if blueprint.view_delay_s > 0:
         known.append((0.0, events.CONTROL_TICK, events.VIEW_TICK))
     if blueprint.row_of("route_turn").steals:
         known.append((STEAL_PERIOD_S, events.CONTROL_TICK, events.STEAL_TICK))

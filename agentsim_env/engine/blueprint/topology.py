@@ -11,7 +11,7 @@ import numpy as np
 
 from agentsim_env.engine.blueprint.blueprint import Blueprint, Peer, Tier
 from agentsim_env.engine.blueprint.reserved import reserved
-from agentsim_env.engine.core.state import CXL, INSTANCE, LINK, MODES, NONE, POOL, TIER
+from agentsim_env.engine.core.state import CXL, INSTANCE, LINK, MODES, NONE, POOL, QUEUES, TIER, TIER_KINDS
 from agentsim_env.engine.limits import taken_tokens
 
 
@@ -57,7 +57,7 @@ def _instances(blueprint: Blueprint) -> np.ndarray:
     rows["profile"] = blueprint.latency.profile_of
     rows["mode"] = [MODES.index(engine.mode) for engine in engines]
     rows["max_num_seqs"] = [engine.max_num_seqs for engine in engines]
-    rows["max_tokens"] = [engine.max_num_batched_tokens for engine in engines]
+    rows["max_num_batched_tokens"] = [engine.max_num_batched_tokens for engine in engines]
     rows["up"] = [engine.start_s <= 0 for engine in engines]
     rows["block_bytes"] = [engine.kv_bytes_per_token * blueprint.block_size for engine in engines]
     return rows
@@ -68,7 +68,7 @@ def _pools(blueprint: Blueprint, n_upper: int, below: Sequence[np.ndarray]) -> n
     pool = reserved(max([n_upper, *(int(pools.max()) + 1 for pools in below)]), POOL)
     pool["oldest"] = pool["newest"] = pool["last_first"] = NONE
     pool["capacity"][:n] = [engine.kv_blocks for engine in blueprint.engines]
-    pool["capacity"][n:n_upper] = blueprint.tree_tokens // blueprint.block_size
+    pool["capacity"][n:n_upper] = blueprint.router_tree_tokens // blueprint.block_size
     for tier, pools in zip(blueprint.tiers, below, strict=True):
         pool["capacity"][pools] = tier.blocks
     if blueprint.tiers:
@@ -88,10 +88,10 @@ def _ways(blueprint: Blueprint, below: Sequence[np.ndarray], n_pools: int) -> tu
         tier[name] = NONE
     links: list[np.ndarray] = []
     for given, pools in zip(blueprint.tiers, below, strict=True):
-        first = sum(map(len, links))
-        tier["pool"][:n, given.level] = pools
-        tier["down"][:n, given.level] = first + 2 * np.arange(n)
-        tier["up"][:n, given.level] = first + 2 * np.arange(n) + 1
+        first, level = sum(map(len, links)), TIER_KINDS.index(given.kind)
+        tier["pool"][:n, level] = pools
+        tier["down"][:n, level] = first + 2 * np.arange(n)
+        tier["up"][:n, level] = first + 2 * np.arange(n) + 1
         links.append(_links(blueprint, 2 * n, given))
         links[-1]["bytes_per_s"][0::2] = given.down_bytes_per_s
         links[-1]["bytes_per_s"][1::2] = given.up_bytes_per_s
@@ -113,5 +113,5 @@ def _links(blueprint: Blueprint, n: int, given: Tier | Peer) -> np.ndarray:
         links[name] = NONE
     links["latency_s"] = given.latency_s
     links["block_bytes"] = blueprint.block_bytes
-    links["by_priority"] = given.by_priority
+    links["queue"] = QUEUES.index(given.queue)
     return links

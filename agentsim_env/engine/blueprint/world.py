@@ -4,7 +4,7 @@ import numpy as np
 
 from agentsim_env.engine.blueprint.blueprint import Blueprint
 from agentsim_env.engine.core.decisions import KINDS
-from agentsim_env.engine.core.state import NO_COPIES, NONE, WORLD, WRITE_BACK
+from agentsim_env.engine.core.state import EVICTIONS, NO_COPIES, NONE, TRANSFERS, WORLD, WRITE_POLICIES
 from agentsim_env.engine.entry import FIRST_SLICE
 from agentsim_env.engine.limits import longest_context_tokens
 from agentsim_env.engine.residency.directory import FIRST_PLACES
@@ -26,7 +26,7 @@ def new_world(blueprint: Blueprint, programs: Programs, seed: int) -> np.ndarray
     world["last_follower"] = max(np.flatnonzero(programs.program["after"] != NONE), default=NONE)
     world["slo_ttft_s"], world["slo_tpot_s"] = blueprint.slo_ttft_s, blueprint.slo_tpot_s
     world["open_kinds"] = sum(1 << KINDS.index(kind) for kind in blueprint.open_kinds)
-    world["keep_books"] = blueprint.token_seconds
+    world["token_seconds"] = blueprint.token_seconds
     world["slice_events"] = FIRST_SLICE
     world["n_places"] = FIRST_PLACES
     return world
@@ -46,13 +46,13 @@ def _set_cluster(world: np.ndarray, blueprint: Blueprint) -> None:
     world["block_size"] = blueprint.block_size
     world["longest_context"] = longest_context_tokens(blueprint.engines, blueprint.block_size)
     world["frontend_s"] = blueprint.frontend_s
-    world["view_period_s"] = blueprint.view_period_s
-    world["serialized"] = blueprint.serialized
-    world["whole_objects"] = blueprint.whole_objects
-    world["write_policy"] = blueprint.write_policy if blueprint.tiers else NO_COPIES
+    world["view_delay_s"] = blueprint.view_delay_s
+    world["transfers"] = TRANSFERS.index(blueprint.transfers)
+    world["eviction"] = EVICTIONS.index(blueprint.eviction)
+    world["write_policy"] = WRITE_POLICIES.index(blueprint.write_policy) if blueprint.tiers else NO_COPIES
     moves = any(np.any(np.asarray(tier.down_bytes_per_s) > 0) for tier in blueprint.tiers)
-    writes_back = moves and blueprint.write_policy == WRITE_BACK
-    world["timed_eviction"] = blueprint.decides("evict_kv") or blueprint.whole_objects or writes_back
+    writes_back = moves and blueprint.write_policy == "write_back"
+    world["timed_eviction"] = blueprint.decides("evict_kv") or blueprint.eviction == "objects" or writes_back
 
 
 def _set_rules(world: np.ndarray, blueprint: Blueprint) -> None:

@@ -47,7 +47,7 @@ def run(
     parameters: Mapping[str, float] | None = None,
     n_instances: int = 1,
     until_s: float = float("inf"),
-    whole_objects: bool = False,
+    eviction: str = "blocks",
     **rules: str,
 ) -> State:
     """The state after the work, or at a time, on instances of so many blocks."""
@@ -56,7 +56,7 @@ def run(
         rules={"retain_kv": retain, **rules},
         parameters={"retain_kv": parameters or {}},
         time_limit_s=until_s,
-        whole_objects=whole_objects,
+        eviction=eviction,
     )
     core = Core(new_state(blueprint, work.build()))
     assert (core.advance() == ENDED) == np.isinf(until_s)

@@ -37,7 +37,7 @@ class Leaving:
         tools: The tools that the turn has called, by number.
         gap_s: How long each takes.
         failures: Failed attempts of each.
-        tier: Below HBM: its level, its blocks, and how many milliseconds a block takes to it and from it.
+        tier: Below HBM: its kind, its blocks, and how many milliseconds a block takes to it and from it.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Leaving:
         failures: int = 0,
         engine: Engine | None = None,
         frontend_s: float = 0.0,
-        tier: tuple[int, int, float] | None = None,
+        tier: tuple[str, int, float] | None = None,
     ) -> None:
         work = WorkloadBuilder((Tool("fast"), Tool("slow", backoff_s=0.5)))
         work.program(0.0)
@@ -62,9 +62,9 @@ class Leaving:
         other = work.turn(work.segment(30), 320, 1)
         tiers = []
         if tier is not None:
-            level, blocks, block_ms = tier
+            kind, blocks, block_ms = tier
             rate = BLOCK / (block_ms / 1000)  # a token takes a byte
-            tiers.append(Tier(level, blocks, [0], [rate], [rate], 0.0))
+            tiers.append(Tier(kind, blocks, [0], [rate], [rate], 0.0))
         blueprint = Blueprint(
             [engine or Engine()],
             tiers=tiers,

@@ -74,13 +74,13 @@ class Situation:
         output_tokens: int = 100,
         parameters: Mapping[str, float] | None = None,
         engine: Engine | None = None,
-        view_period_s: float = 0.0,
+        view_delay_s: float = 0.0,
         seed: int = 0,
     ) -> None:
         blueprint = Blueprint(
             [engine or Engine()] * instances,
             block_size=BLOCK,
-            view_period_s=view_period_s,
+            view_delay_s=view_delay_s,
             rules={"route_turn": rule},
             parameters={"route_turn": parameters or {}},
         )

@@ -75,7 +75,7 @@ def test_every_rule_completes_and_repeats_itself(programs: Programs, rule: str) 
 def test_rules_live_with_delayed_views_and_failures(programs: Programs, rule: str) -> None:
     faults = np.array([(5.0, 1, 0), (6.0, 2, 0), (9.0, 1, 1), (10.0, 2, 1)], FAULT)
     engine = Engine(kv_blocks=400, max_num_seqs=16, max_num_batched_tokens=256)
-    blueprint = Blueprint([engine] * 4, block_size=BLOCK, view_period_s=0.5, rules={"route_turn": rule})
+    blueprint = Blueprint([engine] * 4, block_size=BLOCK, view_delay_s=0.5, rules={"route_turn": rule})
     core = Core(new_state(blueprint, programs, faults))
     assert core.advance() == ENDED
     assert core.state.world["n_done"][0] == N_PROGRAMS

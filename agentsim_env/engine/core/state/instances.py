@@ -34,7 +34,7 @@ INSTANCE = on_lines(
         ("train_chunk", "i4"),  # the run carries one prefill that takes this many tokens each iteration; 0: none
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
-        ("max_tokens", "i4"),  # token budget of an iteration
+        ("max_num_batched_tokens", "i4"),  # token budget of an iteration
         ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
         ("joining", "i4"),  # waiting turn that is being taken into the batch, for which room is made; NONE for none
         ("longest", "i8"),  # largest of the decodes' (KV tokens - iteration count)

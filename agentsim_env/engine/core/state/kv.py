@@ -84,7 +84,7 @@ LINK = np.dtype(
         ("current", "i4"),  # transfer on it
         ("queue_head", "i4"),  # transfers that wait for it, in the order in which they are served
         ("queue_tail", "i4"),
-        ("by_priority", "i1"),  # the most urgent class goes first, within one the first that was asked for
+        ("queue", "i1"),  # FIFO or PRIORITY
     ],
     align=True,
 )

@@ -10,7 +10,7 @@ WORLD = np.dtype(
         ("frontend_s", "f8"),  # gateway delay between a turn's readiness and its routing
         ("prefetch_period_s", "f8"),  # time between the ticks of prefetching
         ("retain_period_s", "f8"),  # time between the ticks at which what is pinned is looked at again
-        ("view_period_s", "f8"),  # the router's view of the instances is refreshed so often; 0: always fresh
+        ("view_delay_s", "f8"),  # the router's view of the instances is refreshed so often; 0: always fresh
         ("steal_period_s", "f8"),  # idle instances look for work to steal so often; 0: never
         ("area_at_s", "f8"),  # the two areas are integrated up to this time
         ("area_busy", "f8"),  # program-seconds in which a counted program was busy
@@ -98,11 +98,11 @@ WORLD = np.dtype(
         ("retains_again", "i1"),  # the rule is asked again about what it keeps pinned
         ("retain_armed", "i1"),  # a tick is due at which that happens
         ("timed_eviction", "i1"),  # it matters when victims are chosen: not by age alone, or copies are made of them
-        ("whole_objects", "i1"),  # eviction gives up whole records
+        ("eviction", "i1"),  # BLOCKS or OBJECTS
         ("has_links", "i1"),  # KV can be moved between pools
         ("prefetches", "i1"),  # somebody is asked what to bring up ahead of its use
         ("prefetch_armed", "i1"),  # a tick is due at which that happens
-        ("serialized", "i1"),  # transfers take effect at once, and their time is added to the next iteration
+        ("transfers", "i1"),  # OVERLAP or SERIALIZED
         ("write_policy", "i1"),  # NO_COPIES, WRITE_THROUGH or WRITE_BACK
         ("paused_head", "i4"),  # turns of paused programs, at the gateway
         ("paused_tail", "i4"),
@@ -113,7 +113,7 @@ WORLD = np.dtype(
         ("ask_held", "i1"),  # something has changed since the first held program was held
         ("tick_armed", "i1"),  # an admission tick is due
         ("admission_ticks", "i1"),  # the admission rule wants ticks
-        ("keep_books", "i1"),  # block-seconds are added up
+        ("token_seconds", "i1"),  # block-seconds are added up
         ("keep_tree", "i1"),  # the router remembers what it sent where (approximate prefix tree)
         # At the end, as the loop reads what stands at the beginning at every event, and is slower if that is moved.
         ("faults_until_s", "f8"),  # `event` holds all faults before this time; inf if there are no others

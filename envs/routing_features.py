@@ -53,7 +53,7 @@ def observe(state, out):
     world = state.world[0]
     s = world.asked_slot
     out[:, TURN_AT:] = 0.0
-    if world.view_period_s == 0.0:
+    if world.view_delay_s == 0.0:
         for i in range(len(state.instance)):
             synchronise(state, i)
     if s == NONE:

@@ -75,7 +75,7 @@ def observe(state, out):
         out[k, UNCACHED_RANK] = squash(out[k, UNCACHED_RANK] - fewest, SCALE[UNCACHED_RANK])
     out[k_most, ALLOWED] = state.option[k_most]
     out[k_most, IS_HOLD] = 1.0
-    out[0, BUDGET_SHARE] = 1.0 - instance.plan_tokens / instance.max_tokens
+    out[0, BUDGET_SHARE] = 1.0 - instance.plan_tokens / instance.max_num_batched_tokens
     out[0, MORE_WAITING] = squash(instance.n_waiting - world.n_candidates, SCALE[MORE_WAITING])
     observe_instance(state, i, out[0, INSTANCE_AT:])
     repeat(out, k_most + 1, BATCH_AT)

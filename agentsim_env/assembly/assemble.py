@@ -9,7 +9,7 @@ import numpy as np
 from agentsim_env.assembly.lower_memory import lower_memory
 from agentsim_env.assembly.ticks import check_ticks
 from agentsim_env.assembly.unserved import find_unserved
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import KINDS
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware import Engine
@@ -49,7 +49,7 @@ class Assembly:
         """
         faults = self._faults(seed)
         check_ticks(self.blueprint, programs, self._planned_s)
-        state = self.blueprint.state(programs, faults, seed)
+        state = new_state(self.blueprint, programs, faults, seed)
         if self.scenario.workload.strict:
             find_unserved(self.scenario, self.engines, longest_contexts(programs))
         return Core(state, faults)
@@ -89,8 +89,8 @@ def assemble(
         engines=engines,
         block_size=cluster.block_size_tokens,
         frontend_s=cluster.frontend_s,
-        view_period_s=cluster.view_delay_s,
-        tree_tokens=cluster.router_tree.capacity_tokens,
+        view_delay_s=cluster.view_delay_s,
+        router_tree_tokens=cluster.router_tree.capacity_tokens,
         time_limit_s=scenario.episode.time_limit_s or LONGEST_S,
         warmup=scenario.episode.warmup_programs,
         rules=rules.by_kind(),
@@ -103,6 +103,6 @@ def assemble(
         slo_ttft_s=slo.ttft_s or never_s,
         slo_tpot_s=slo.tpot_s or never_s,
         **lower_memory(scenario, engines),
-        whole_objects=cluster.eviction == "objects",
+        eviction=cluster.eviction,
     )
     return Assembly(scenario, engines, blueprint)

@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from agentsim_env.engine.build import Peer, Tier
-from agentsim_env.engine.core.state import CXL, DRAM, NO_COPIES, WRITE_BACK, WRITE_THROUGH
+from agentsim_env.engine.blueprint import Peer, Tier
 from agentsim_env.hardware import Engine
 from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY, PEER_GB_PER_S
 from agentsim_env.limits import MOST_COUNT
 from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario import cluster as described
-
-LEVELS = {"dram": DRAM, "cxl": CXL}
-POLICIES = {"none": NO_COPIES, "write_through": WRITE_THROUGH, "write_back": WRITE_BACK}
 
 
 def lower_memory(scenario: Scenario, engines: Sequence[Engine]) -> dict[str, Any]:
@@ -35,16 +31,16 @@ def lower_memory(scenario: Scenario, engines: Sequence[Engine]) -> dict[str, Any
             )
     return {
         "tiers": [_tier(tier, engines, block_bytes) for tier in cluster.tiers],
-        "write_policy": POLICIES[cluster.write_policy],
+        "write_policy": cluster.write_policy,
         "staging_bytes": cluster.staging_gib * 2**30,
         "peer": None if cluster.peer_link is None else _peer(cluster.peer_link, engines),
-        "serialized": cluster.transfers == "serialized",
+        "transfers": cluster.transfers,
     }
 
 
 def _peer(link: described.PeerLink, engines: Sequence[Engine]) -> Peer:
     gb_per_s = PEER_GB_PER_S if link.link_gb_per_s is None else link.link_gb_per_s
-    return Peer([gb_per_s * 1e9 * engine.tp for engine in engines], link.latency_s, link.queue == "priority")
+    return Peer([gb_per_s * 1e9 * engine.tp for engine in engines], link.latency_s, link.queue)
 
 
 def _bytes_per_token(scenario: Scenario, engines: Sequence[Engine]) -> int:
@@ -64,14 +60,14 @@ def _tier(tier: described.Tier, engines: Sequence[Engine], block_bytes: float) -
     rates = [_link_bytes_per_s(tier, engine) for engine in engines]
     from_above = LINK_EFFICIENCY * CXL_GB_PER_S if tier.host_link_gb_per_s is None else tier.host_link_gb_per_s
     return Tier(
-        level=LEVELS[tier.kind],
+        kind=tier.kind,
         blocks=int(tier.capacity_gib * 2**30 // block_bytes),
         pool_of=[i // group for i in range(len(engines))],
         down_bytes_per_s=[down for down, _ in rates],
         up_bytes_per_s=[up for _, up in rates],
         latency_s=tier.latency_s,
         from_above_bytes_per_s=from_above * 1e9,
-        by_priority=tier.queue == "priority",
+        queue=tier.queue,
     )
 
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from agentsim_env.engine.build import STEAL_PERIOD_S, Blueprint
+from agentsim_env.engine.blueprint import STEAL_PERIOD_S, Blueprint
 from agentsim_env.engine.core.decisions import DECISIONS
-from agentsim_env.engine.tables import TABLES
 from agentsim_env.limits import MOST_TICKS
 from agentsim_env.scenario import ScenarioError
 from agentsim_env.workload import Programs
@@ -37,15 +36,15 @@ def check_ticks(blueprint: Blueprint, programs: Programs, planned_s: float) -> N
 def tick_periods(blueprint: Blueprint) -> dict[str, float]:
     """Seconds between the ticks of each kind that there is, by the field of the scenario that says so."""
     periods: dict[str, float] = {}
-    if blueprint.view_period_s > 0:
-        periods["cluster.view_delay_s"] = blueprint.view_period_s
-    if TABLES["route_turn"][blueprint.rule_of("route_turn")].steals:
+    if blueprint.view_delay_s > 0:
+        periods["cluster.view_delay_s"] = blueprint.view_delay_s
+    if blueprint.row_of("route_turn").steals:
         periods[f"the period of rules.route_turn {blueprint.rule_of('route_turn')}"] = STEAL_PERIOD_S
     for kind, row in DECISIONS.items():
         own = blueprint.parameters_of(kind).get("period_s")
         if own is not None:
             periods[f"rules.rule_params.{kind}.period_s"] = own
-        elif row.control_ticks and (blueprint.rule_of(kind) != row.default or kind in blueprint.open_kinds):
+        elif row.control_ticks and blueprint.decides(kind):
             periods["decisions.control_period_s"] = blueprint.control_period_s
     return periods
 

@@ -12,7 +12,7 @@ from agentsim_env.engine.core.component import link
 from agentsim_env.engine.core.decisions import PAUSED
 from agentsim_env.engine.core.jit import COMPILED, entry
 from agentsim_env.engine.core.pointer import bind
-from agentsim_env.engine.core.state import SEEN, State, handle
+from agentsim_env.engine.core.state import LAYOUT, SEEN, State, handle
 from agentsim_env.engine.residency import kv_time
 from agentsim_env.engine.settle import asked_rule
 from agentsim_env.workload.faults import Faults
@@ -64,26 +64,6 @@ def block_seconds(state: State) -> np.ndarray:
     else:
         kv_time.totals(state, out)
     return out
-
-
-FIXED = frozenset(
-    {
-        "program",
-        "prefix",
-        "turn",
-        "edge",
-        "segment",
-        "profile",
-        "by_tokens",
-        "by_seqs",
-        "rule",
-        "parameter",
-        "due_after_s",
-        "use_first",
-        "use_turn",
-    }
-)
-"""Arrays of the state that no simulation changes; snapshots share them."""
 
 
 class Core:
@@ -187,7 +167,7 @@ class Core:
 
     def snapshot(self) -> State:
         """A copy of everything that changes."""
-        copies = {name: array.copy() for name, array in self.state._asdict().items() if name not in FIXED}
+        copies = {name: getattr(self.state, name).copy() for name, layout in LAYOUT.items() if not layout.fixed}
         if self.state.seen is self.state.instance:
             copies |= {seen: copies[name] for seen, name in SEEN.items()}
         return self.state._replace(**copies)

@@ -32,7 +32,6 @@ def _answer(state, action):
     world = state.world[0]
     asked = world.asked
     world.asked = NONE
-    world.decisions += 1
     if asked == ROUTE_TURN:
         place(state, action)
     else:
@@ -167,7 +166,7 @@ def _control_tick(state, number):
     world = state.world[0]
     if number == events.VIEW_TICK:
         refresh_view(state)
-        _tick_again(state, world.view_period_s, number)
+        _tick_again(state, world.view_delay_s, number)
     elif number == events.ADMISSION_TICK:
         tick(state)
     elif number == events.PREFETCH_TICK:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from agentsim_env.engine.core.state import MODES
+from agentsim_env.engine.latency.interpolation import table_at
 from agentsim_env.engine.limits import held_tokens
 
 if TYPE_CHECKING:
@@ -144,19 +145,6 @@ def step_bounds(profile: Any, max_tokens: int, max_seqs: int) -> StepBounds:
             profile.serial_mixed_s,
         ),
     )
-
-
-def table_at(points: np.ndarray, knots: Any, values: Any) -> np.ndarray:
-    """A table of a profile at many points.
-
-    Linear between knots, constant below the first, the last two extended beyond the last.
-    """
-    knots, values = np.asarray(knots, float), np.asarray(values, float)
-    inside = np.interp(points, knots, values)
-    if len(knots) == 1:
-        return inside
-    slope = (values[-1] - values[-2]) / (knots[-1] - knots[-2])
-    return np.where(points > knots[-1], values[-1] + slope * (points - knots[-1]), inside)
 
 
 def _attention(profile: Any, tokens: np.ndarray) -> tuple[float, float]:

@@ -26,7 +26,7 @@ def token_seconds(state: State, now_s: float) -> np.ndarray:
         now_s: Simulated time.
     """
     n = len(state.instance)
-    if not state.world["keep_books"][0]:
+    if not state.world["token_seconds"][0]:
         return np.full((len(TOKEN_SECONDS), n), np.nan)
     held = block_seconds(state)[:, :IDLE]
     unused = state.pool["capacity"][:n] * now_s - held.sum(axis=1)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import FAILED
 from agentsim_env.engine.entry import Core
@@ -51,7 +51,7 @@ def simulate(programs: Programs, engine: EngineDescription, tp: int | None, name
         frontend_s=engine.frontend_s,
         rules={"route_turn": rule},
     )
-    core = Core(blueprint.state(programs))
+    core = Core(new_state(blueprint, programs))
     if core.advance() != ENDED:
         raise ValidationError(f"{name}: the simulation did not end")
     state = core.state

@@ -6,27 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint, Peer, Tier
+from agentsim_env.engine.blueprint import Blueprint, Peer, Tier, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import (
     ACTIVE,
-    CXL,
     DONE,
-    DRAM,
     FAILED,
     HELD,
-    NO_COPIES,
     REJECTED,
     UNBORN,
-    WRITE_BACK,
-    WRITE_THROUGH,
 )
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT
 from tests.agreement.scenario import BLOCK, Scenario
-from tests.reference.description import InstanceSpec, MemorySpec
+from tests.reference.description import InstanceSpec, MemorySpec, TierSpec
 from tests.reference.loop import simulate
 from tests.reference.records import INSTANCE, PROGRAM, TURN, Records
 from tests.reference.router import rule
@@ -86,11 +81,11 @@ def core_of(scenario: Scenario) -> Core:
             "prefetch_kv": scenario.prefetch_parameters,
         },
         **memory_of(scenario.memory),
-        whole_objects=scenario.whole_objects,
+        eviction="objects" if scenario.whole_objects else "blocks",
         token_seconds=True,
-        view_period_s=scenario.view_delay_s,
+        view_delay_s=scenario.view_delay_s,
     )
-    return Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
+    return Core(new_state(blueprint, scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
 
 
 def engine_records(scenario: Scenario) -> Records:
@@ -173,7 +168,7 @@ def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
         return {}
     tiers = [
         Tier(
-            {"dram": DRAM, "cxl": CXL}[tier.kind],
+            tier.kind,
             tier.blocks,
             tier.pool_of,
             # An engine's block has 16 bytes here.
@@ -181,19 +176,22 @@ def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
             tier.up_bytes_per_s * BLOCK,
             tier.latency_s,
             tier.from_above_bytes_per_s * BLOCK,
-            tier.by_priority,
+            queue_of(tier),
         )
         for tier in spec.tiers
     ]
-    policy = {"none": NO_COPIES, "write_through": WRITE_THROUGH, "write_back": WRITE_BACK}[spec.policy]
     peer = spec.peer
     return {
         "tiers": tiers,
-        "write_policy": policy,
+        "write_policy": spec.policy,
         "staging_bytes": spec.staging_blocks * BLOCK,
-        "peer": Peer(peer.up_bytes_per_s * BLOCK, peer.latency_s, peer.by_priority) if peer is not None else None,
-        "serialized": spec.serialized,
+        "peer": Peer(peer.up_bytes_per_s * BLOCK, peer.latency_s, queue_of(peer)) if peer is not None else None,
+        "transfers": "serialized" if spec.serialized else "overlap",
     }
+
+
+def queue_of(spec: TierSpec) -> str:
+    return "priority" if spec.by_priority else "fifo"
 
 
 def faults_of(specs: list[InstanceSpec]) -> np.ndarray:

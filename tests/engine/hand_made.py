@@ -6,7 +6,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.component import link
 from agentsim_env.engine.core.jit import COMPILED
 from agentsim_env.engine.core.pointer import bind
@@ -65,7 +65,7 @@ def state(
         work.segment(n_blocks, parent)
     work.program(0.0)
     work.turn(0, 5, 5)
-    fresh = Blueprint([engine(**instance)] * n_instances, **(cluster or {})).state(work.build())
+    fresh = new_state(Blueprint([engine(**instance)] * n_instances, **(cluster or {})), work.build())
     return fresh._replace(event=np.zeros(n_events, EVENT).view(type(fresh.event)))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from agentsim_env import Simulator
-from agentsim_env.engine import build
+from agentsim_env.engine.blueprint import allocation, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import SEEN
 from agentsim_env.engine.entry import FAULTS_AT_ONCE, Core
@@ -154,7 +154,7 @@ def test_snapshots_can_be_gone_back_to(name: str) -> None:
 def test_copies_of_an_uncompiled_state_show_the_router_the_instances_themselves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(build, "COMPILED", False)
+    monkeypatch.setattr(allocation, "COMPILED", False)
     copied = Core(state()).snapshot()
     for seen, name in SEEN.items():
         assert getattr(copied, seen) is getattr(copied, name)
@@ -243,7 +243,7 @@ def test_faults_that_are_given_as_they_are_needed_are_those_that_were_known_from
     assert simulator.state.world["faults"][0] > 2 * FAULTS_AT_ONCE
     whole = failing_often()
     faults = draw_faults(whole.scenario.cluster.instances, simulator.now + 10.0, np.random.default_rng([5, 1]))
-    core = Core(whole.blueprint.state(whole.programs, faults, 5))
+    core = Core(new_state(whole.blueprint, whole.programs, faults, 5))
     assert core.advance() == ENDED
     for name in ("turn_run", "program_run", "instance"):
         assert getattr(core.state, name).tobytes() == getattr(simulator.state, name).tobytes(), name

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import envs  # noqa: F401 (registers the environments)
-from agentsim_env.engine import build, entry
+from agentsim_env.engine import entry
+from agentsim_env.engine.blueprint import world
 from agentsim_env.workload import InvalidProgramsError
 from tests.small import small
 
@@ -35,7 +36,7 @@ def test_a_step_in_slices_of_one_event_is_the_same_step(
     env_id: str, scenario: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = episode(env_id, scenario)
-    for module in (build, entry):
+    for module in (world, entry):
         monkeypatch.setattr(module, "FIRST_SLICE", 1)
     monkeypatch.setattr(entry, "SLICE_S", 0.0)
     assert episode(env_id, scenario) == whole

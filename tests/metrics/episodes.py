@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware.engines import Engine
@@ -73,7 +73,7 @@ def chains(n: int = 6, turns: int = 4, every_s: float = 0.5, shared_blocks: int 
 def run(programs: Programs, engines: Sequence[Engine], **options: object) -> Records:
     """The records of an episode, to its end or its time limit."""
     blueprint = Blueprint(engines, **({"frontend_s": 0.01} | options))  # type: ignore[arg-type]
-    core = Core(blueprint.state(programs))
+    core = Core(new_state(blueprint, programs))
     core.advance()
     core.synchronise()
     return Records.from_state(core.state, programs, engines, {"scenario": "test", "seed": 0})
@@ -91,7 +91,7 @@ def run_random(scenario: Scenario) -> Records:
         rules={"route_turn": scenario.rule},
         parameters={"route_turn": {"capacity_limit": scenario.capacity_limit} if affinity else {}},
     )
-    core = Core(blueprint.state(scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
+    core = Core(new_state(blueprint, scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
     assert core.advance() == ENDED
     return Records.from_state(core.state, scenario.programs, engines)
 

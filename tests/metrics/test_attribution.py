@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED, TRUNCATED
 from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
@@ -24,7 +24,7 @@ def at(time_limit_s: float) -> tuple[State, Programs]:
         builder.add_chain(program, [ChainTurn(tokens, 1, gap_s=50.0), ChainTurn(16, 1)], parent=parent)
     programs = builder.build()
     blueprint = Blueprint(engines=[engine()], block_size=16, time_limit_s=time_limit_s)
-    core = Core(blueprint.state(programs))
+    core = Core(new_state(blueprint, programs))
     assert core.advance() in (TRUNCATED, ENDED)
     core.synchronise()
     return core.state, programs

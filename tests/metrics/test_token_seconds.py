@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.metrics import Records
@@ -18,7 +18,7 @@ COLUMNS = [f"{kind}_token_s" for kind in TOKEN_SECONDS]
 def run(programs: Programs, kv_blocks: int, token_seconds: bool = True) -> Records:
     engines = [engine(kv_blocks=kv_blocks)]
     blueprint = Blueprint(engines=engines, block_size=programs.block_size, token_seconds=token_seconds)
-    core = Core(blueprint.state(programs))
+    core = Core(new_state(blueprint, programs))
     assert core.advance() == ENDED
     core.synchronise()
     return Records.from_state(core.state, programs, engines)

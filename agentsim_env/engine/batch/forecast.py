@@ -40,7 +40,7 @@ def mixed_step_s(state, i, decodes, kv_tokens, chunk, cached):
     if decodes > 0:
         row = state.by_seqs[seen.profile, min(decodes, seen.max_num_seqs)]
         attention_s += row[MIXED] + row[MIXED_PER_KV] * kv_tokens
-    tokens = min(chunk + decodes, seen.max_tokens)
+    tokens = min(chunk + decodes, seen.max_num_batched_tokens)
     sequences = min(decodes + 1, seen.max_num_seqs)
     gpu_s = state.by_tokens[seen.profile, tokens, DENSE] + state.by_seqs[seen.profile, sequences, PER_SEQ]
     gpu_s += max(attention_s, profile.serial_mixed_s * (chunk + cached))
@@ -54,7 +54,7 @@ def mixed_step_s(state, i, decodes, kv_tokens, chunk, cached):
 @compiled
 def prefill_steps(state, i, tokens, decodes):
     """Iterations that instance `i` needs to prefill `tokens`, as a fraction, and the tokens that each of them takes."""
-    chunk = max(1, min(tokens, state.seen[i].max_tokens - decodes))
+    chunk = max(1, min(tokens, state.seen[i].max_num_batched_tokens - decodes))
     return tokens / chunk, chunk
 
 

@@ -21,7 +21,6 @@ def hand_over(state, i, s):
     lock(state, slot.kept)
     leave_batch(state, i, s)
     instance.outstanding_tokens -= slot.target
-    instance.handed_over += 1
     slot.target = state.turn[slot.turn].prompt_tokens + slot.generated
     slot.computed = 0
     slot.chunk = 0

@@ -19,7 +19,7 @@ FIRST_OUTPUT_TOKENS = 45.0
 @compiled
 def freshen(state):
     """Bring the allowed instances up to now before a rule reads tokens or blocks; a delayed view stays as it is."""
-    if state.world[0].view_period_s > 0.0:
+    if state.world[0].view_delay_s > 0.0:
         return
     for i in range(len(state.allowed)):
         if state.allowed[i]:

@@ -82,7 +82,7 @@ def take_chunk(state, i, s, chunk, match):
 def next_chunk(state, i, s, tokens):
     """Tokens that a prefill takes beside `tokens` others: what the budget leaves of its target."""
     slot = state.slot[s]
-    return min(slot.target - slot.computed, state.instance[i].max_tokens - tokens)
+    return min(slot.target - slot.computed, state.instance[i].max_num_batched_tokens - tokens)
 
 
 @compiled
@@ -93,7 +93,7 @@ def first_chunk(state, i, s, match):
     """
     instance = state.instance[i]
     rest = state.slot[s].target - hit_tokens(state, s, match)
-    left = instance.max_tokens - instance.plan_tokens
+    left = instance.max_num_batched_tokens - instance.plan_tokens
     if instance.mode != PREFILL_FIRST:
         return min(rest, left)
     return rest if rest <= left or instance.plan_tokens == 0 else 0

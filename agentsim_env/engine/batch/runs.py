@@ -89,7 +89,7 @@ def catch_up(state, i, iterations):
     more = iterations - instance.run_scheduled
     if more <= 0:
         return
-    if state.world[0].keep_books:
+    if state.world[0].token_seconds:
         if instance.train_chunk > 0:
             _charge_train(state, i, more)
         else:
@@ -108,7 +108,7 @@ def catch_up(state, i, iterations):
     instance.iteration += more
     instance.kv_tokens += more * instance.n_decode
     instance.run_scheduled = iterations
-    if state.world[0].keep_books:
+    if state.world[0].token_seconds:
         state.world[0].kv_s = state.world[0].now_s
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
 

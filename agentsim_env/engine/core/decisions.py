@@ -17,7 +17,7 @@ TARGETS = 3
 
 
 class Sizes(Protocol):
-    """What the number of answers depends on: see `agentsim_env.engine.build.Blueprint`."""
+    """What the number of answers depends on: see `agentsim_env.engine.blueprint.Blueprint`."""
 
     @property
     def engines(self) -> Sequence[Any]:

@@ -291,7 +291,6 @@ def join_held(state, p):
         state.program_run[world.held_tail].next_held = p
     world.held_tail = p
     world.n_held += 1
-    world.n_holds += 1
 
 
 @compiled

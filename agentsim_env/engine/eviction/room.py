@@ -7,7 +7,7 @@ Running turns come last, and not here: see `engine/iteration/running_turns.py`.
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import EVICT_KV
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.core.state import NONE, OBJECTS
 from agentsim_env.engine.eviction.rules import LRU, victim_record
 from agentsim_env.engine.residency.pins import break_latest
 from agentsim_env.engine.residency.residency import (
@@ -70,7 +70,7 @@ def victim_by_rule(state, i):
 def _taken(state, r, short):
     """Blocks that a record gives up where `short` are wanted."""
     blocks = state.resident[r].blocks
-    return blocks if state.world[0].whole_objects else min(short, blocks)
+    return blocks if state.world[0].eviction == OBJECTS else min(short, blocks)
 
 
 @compiled

@@ -100,7 +100,7 @@ def schedule_waiting(state, i):
         return asked
     while (
         first_ready(state, i) != NONE
-        and instance.plan_tokens < instance.max_tokens
+        and instance.plan_tokens < instance.max_num_batched_tokens
         and instance.n_running < instance.max_num_seqs
     ):
         s = next_turn(state, i)

@@ -21,7 +21,7 @@ def prefill_s(state, i, tokens, cached_tokens):
     """Time to prefill `tokens` behind `cached_tokens` on instance `i` alone, in chunks of the token budget."""
     if tokens <= 0:
         return 0.0
-    budget = state.instance[i].max_tokens
+    budget = state.instance[i].max_num_batched_tokens
     full = tokens // budget
     rest = tokens - full * budget
     total_s = 0.0

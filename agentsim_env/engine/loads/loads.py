@@ -8,7 +8,7 @@ from agentsim_env.engine.batch.handover import let_go
 from agentsim_env.engine.batch.runs import cut, synchronise
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import AHEAD, CXL, DEMAND, DRAM, NONE
+from agentsim_env.engine.core.state import AHEAD, CXL, DEMAND, DRAM, NONE, SERIALIZED
 from agentsim_env.engine.eviction.room import make_room
 from agentsim_env.engine.eviction.victims import free_up
 from agentsim_env.engine.residency.kv_time import charge as charge_kv
@@ -126,7 +126,7 @@ def _arrive(state, load):
     leader = state.transfer[load]
     i = leader.target_pool
     state.pool[i].used -= leader.reserved
-    state.instance[i].plan_loaded = state.world[0].serialized
+    state.instance[i].plan_loaded = state.world[0].transfers == SERIALIZED
     lowest = publish(state, leader.leaf, i, end_of_load(state, load))
     lock(state, lowest)
     unlock(state, leader.held)
@@ -211,7 +211,7 @@ def _depart(state, load):
     x = load
     while x != NONE:
         following = state.transfer[x].sibling
-        if state.world[0].serialized:
+        if state.world[0].transfers == SERIALIZED:
             charge(state, x)
             end_part_of_load(state, x)
         else:

@@ -17,7 +17,7 @@ from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.decisions import PREFETCH_KV
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
-from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.core.state import NONE, SERIALIZED
 from agentsim_env.engine.loads.loads import begin_ahead, set_out
 from agentsim_env.engine.loads.rules import prefetch
 from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks
@@ -102,6 +102,6 @@ def bring_up(state, i):
             return asked
         cut(state, i)
     # What is serialized is there already.
-    if world.serialized and state.instance[i].up and state.instance[i].n_waiting > 0:
+    if world.transfers == SERIALIZED and state.instance[i].up and state.instance[i].n_waiting > 0:
         wake(state, i)
     return NONE

@@ -123,7 +123,6 @@ def pause(state, p):
     run.pauses += 1
     run.paused_since_s = state.world[0].now_s
     state.world[0].n_paused += 1
-    state.world[0].n_pauses += 1
 
 
 @compiled

@@ -67,14 +67,14 @@ def _charge(state, i):
 def charge(state, pool):
     """Charge what is in use in a pool for the time since its last charge; to be called before it changes."""
     world = state.world[0]
-    if world.keep_books and pool < len(state.instance) and state.pool[pool].charged_s != world.kv_s:
+    if world.token_seconds and pool < len(state.instance) and state.pool[pool].charged_s != world.kv_s:
         _charge(state, pool)
 
 
 @compiled
 def begin_idle(state, r):
     """From now on nobody locks a record."""
-    if state.world[0].keep_books:
+    if state.world[0].token_seconds:
         state.resident[r].idle_since_s = state.world[0].kv_s
 
 
@@ -82,13 +82,13 @@ def begin_idle(state, r):
 def idle_block_s(state, r, blocks):
     """How long some blocks of a record have been idle, in block-seconds; 0 unless they are added up."""
     world = state.world[0]
-    return blocks * (world.kv_s - state.resident[r].idle_since_s) if world.keep_books else 0.0
+    return blocks * (world.kv_s - state.resident[r].idle_since_s) if world.token_seconds else 0.0
 
 
 @compiled
 def end_idle(state, pool, block_s, kind):
     """The idle time of blocks of a pool has ended: REUSED or WASTED."""
-    if state.world[0].keep_books and pool < len(state.instance):
+    if state.world[0].token_seconds and pool < len(state.instance):
         state.block_s[pool, kind] += block_s
 
 

@@ -2,7 +2,7 @@
 
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import BEHIND, DEMAND, NONE
+from agentsim_env.engine.core.state import BEHIND, DEMAND, FIFO, NONE, PRIORITY
 
 
 @compiled
@@ -22,8 +22,6 @@ def new_transfer(state, link, leaf, first, blocks, missing):
     else:
         world.free_transfer = state.transfer[x].next
     transfer = state.transfer[x]
-    transfer.sequence = world.transfers
-    world.transfers += 1
     transfer.link = link
     transfer.leaf = leaf
     transfer.first = first
@@ -57,7 +55,7 @@ def enqueue(state, x):
         begin(state, x)
         return
     before = link.queue_tail
-    if link.by_priority and before != NONE and state.transfer[before].urgency > transfer.urgency:
+    if link.queue == PRIORITY and before != NONE and state.transfer[before].urgency > transfer.urgency:
         before = _last_as_urgent(state, link.queue_head, transfer.urgency)
     _insert(state, transfer.link, before, x)
 
@@ -95,7 +93,7 @@ def hasten(state, x):
     if transfer.urgency == DEMAND:
         return
     transfer.urgency = DEMAND
-    if not link.by_priority or link.current == x:
+    if link.queue == FIFO or link.current == x:
         return
     before, at = NONE, link.queue_head
     while at != NONE and at != x:

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import CXL, DRAM, NONE, WRITE_BACK
+from agentsim_env.engine.core.state import CXL, DRAM, NONE, SERIALIZED, WRITE_BACK
 from agentsim_env.engine.residency.directory import find
 from agentsim_env.engine.residency.residency import (
     available_blocks,
@@ -83,7 +83,7 @@ def end_copy(state, x):
 @compiled
 def _send(state, x):
     """Put a copy on its way."""
-    if state.world[0].serialized:
+    if state.world[0].transfers == SERIALIZED:
         charge(state, x)
         end_copy(state, x)
         free_transfer(state, x)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.admission.rules import tick_by_rule
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, ENDED, HOLD, REJECT
 from agentsim_env.engine.core.state import ACTIVE, DONE, REJECTED
 from agentsim_env.engine.entry import Core
@@ -39,7 +39,7 @@ def start(programs: Programs, rule: str, instances: int = 1, **parameters: float
         parameters={"admit_program": parameters},
         control_period_s=0.25,
     )
-    return Core(blueprint.state(programs))
+    return Core(new_state(blueprint, programs))
 
 
 def run(programs: Programs, rule: str, **parameters: float) -> Core:
@@ -60,7 +60,7 @@ def test_held_programs_come_in_as_others_end_and_are_busy_until_then() -> None:
     assert core.state.program_run["gap_s"].tolist() == [0.0, 0.0, 0.0]
     # 0.1 + 0.19 + 0.28 program-seconds
     assert core.state.world["area_busy"][0] == pytest.approx(0.57)
-    assert core.state.world["n_holds"][0] == 2
+    assert (core.state.program_run["admitted_s"] > core.state.program_run["arrived_s"]).tolist() == [False, True, True]
 
 
 def test_programs_that_find_too_many_held_are_rejected_and_their_followers_start() -> None:
@@ -185,7 +185,7 @@ def test_concur_lets_in_as_many_as_the_window() -> None:
 
 def test_answers_and_their_mask() -> None:
     blueprint = Blueprint([engine()], open_kinds=("admit_program",), rules={"admit_program": "max_programs"})
-    core = Core(blueprint.state(alone((0.0, 100, 10), (0.01, 100, 10), (0.02, 100, 10), (0.03, 100, 10))))
+    core = Core(new_state(blueprint, alone((0.0, 100, 10), (0.01, 100, 10), (0.02, 100, 10), (0.03, 100, 10))))
     assert core.advance() == ADMIT_PROGRAM
     assert core.state.option[:3].tolist() == [1, 0, 1]  # nobody is in
     assert core.default() == ADMIT
@@ -221,7 +221,7 @@ def contexts(rule: str, *tokens: int, kv_blocks: int = 100, **parameters: float)
         rules={"admit_program": rule},
         parameters={"admit_program": defaults | parameters},
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     run_ = core.state.program_run
     run_["state"] = ACTIVE
     run_["context_tokens"] = tokens
@@ -288,7 +288,7 @@ def behind_one_prompt(rule: str, *tokens: int, **parameters: float) -> Core:
         rules={"admit_program": rule},
         parameters={"admit_program": {"buffer_tokens": 0.0} | parameters},
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     core.state.program_run["state"] = ACTIVE
     core.state.program_run["context_tokens"] = tokens
     core.state.world["n_admitted"] = len(tokens)
@@ -369,13 +369,11 @@ def test_a_paused_program_waits_at_the_gateway() -> None:
         rules={"admit_program": "thunder_agent"},
         parameters={"admit_program": {"period_s": 0.07, "buffer_tokens": 0.0, "half_life_s": 100.0}},
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     assert core.advance() == ENDED
-    assert (core.state.world["n_holds"][0], core.state.world["n_pauses"][0], core.state.world["n_paused"][0]) == (
-        0,
-        1,
-        0,
-    )
+    runs = core.state.program_run
+    assert runs["admitted_s"].tolist() == runs["arrived_s"].tolist()
+    assert (runs["pauses"].tolist(), core.state.world["n_paused"][0]) == ([0, 1], 0)
     # The second program, acting at the tick of 0.35, is paused; the first ends at 1.2, the next tick is at 1.26.
     assert times(core, "ready_s") == [0.0, 0.3, 0.001, 0.51]
     assert times(core, "routed_s") == [0.0, 0.3, 0.001, 1.26]

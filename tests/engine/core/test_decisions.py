@@ -3,7 +3,7 @@
 import pytest
 
 from agentsim_env import registration
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint
 from agentsim_env.engine.core import decisions
 from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.engine.settle import DEFAULT_ANSWERS

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.state import ACTIVE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.eviction import room
@@ -66,7 +66,7 @@ class Shelf:
             rules={"evict_kv": rule},
             parameters={"evict_kv": parameters or {}},
         )
-        self.state: State = blueprint.state(work.build())
+        self.state: State = new_state(blueprint, work.build())
         Core(self.state)
         self.state.program_run["state"] = ACTIVE
         self.state.program_run["arrived_s"] = np.arange(len(prompts))

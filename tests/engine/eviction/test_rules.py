@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import ACTIVE, DONE, HELD, NONE, UNBORN, State
 from agentsim_env.engine.entry import Core
@@ -177,7 +177,7 @@ def test_belady_looks_behind_gaps() -> None:
         for source, target in pairwise(turns):
             work.edge(source, target, gap_s, tool, failures)
     blueprint = Blueprint([engine()], rules={"evict_kv": "oracle_belady"})
-    state: State = blueprint.state(work.build())
+    state: State = new_state(blueprint, work.build())
     Core(state)
     state.program_run["state"] = ACTIVE
     state.world["now_s"] = 1.0
@@ -198,7 +198,7 @@ def test_belady_looks_behind_later_arrivals_for_programs_of_a_closed_loop() -> N
     for arrival_s, after in ((0.0, -1), (3.0, -1), (5.0, -1), (0.5, 0)):
         work.program(arrival_s, after)
         work.turn(leaf, 20, 1)
-    state: State = Blueprint([engine()], rules={"evict_kv": "oracle_belady"}).state(work.build())
+    state: State = new_state(Blueprint([engine()], rules={"evict_kv": "oracle_belady"}), work.build())
     Core(state)
     state.program_run["state"][0], state.turn_run["instance"][0] = ACTIVE, 1
     state.world["now_s"] = 1.0
@@ -228,7 +228,9 @@ def test_no_rule_has_more_hits_than_belady(seed: int) -> None:
         contexts = list(range(20)) * 8  # a scan, the worst case of LRU
     hits = {}
     for rule in EVICT_RULES:
-        core = Core(Blueprint([engine(kv_blocks=100)], rules={"evict_kv": rule}).state(sequence(contexts, prompts)))
+        core = Core(
+            new_state(Blueprint([engine(kv_blocks=100)], rules={"evict_kv": rule}), sequence(contexts, prompts))
+        )
         assert core.advance() == ENDED
         assert core.state.instance["evicted_blocks"][0] > 0
         hits[rule] = int(core.state.instance["hit_tokens"][0])
@@ -249,7 +251,7 @@ def test_with_memory_for_all_no_rule_changes_anything(seed: int) -> None:
     ends = {}
     for kind, rule in choices:
         blueprint = Blueprint(engines, block_size=16, rules={kind: rule, "route_turn": "session_affinity"})
-        core = Core(blueprint.state(scenario.programs))
+        core = Core(new_state(blueprint, scenario.programs))
         assert core.advance() == ENDED
         ends[kind, rule] = core.state.program_run["end_s"].tolist()
     # This one gives memory back whether it is needed or not: that is its point.

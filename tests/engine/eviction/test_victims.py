@@ -44,7 +44,7 @@ def test_whole_objects_go_at_once() -> None:
     for arrival_s in (0.0, 0.5):
         chain(work, arrival_s, [4])
     chain(work, 1.0, [3])
-    in_part, whole = (run(work, 10, "leave", whole_objects=objects) for objects in (False, True))
+    in_part, whole = (run(work, 10, "leave", eviction=eviction) for eviction in ("blocks", "objects"))
     assert (resident(in_part), resident(whole)) == ({0: 3, 1: 4, 2: 3}, {1: 4, 2: 3})
     assert (in_part.instance["evicted_blocks"][0], whole.instance["evicted_blocks"][0]) == (1, 4)
 

@@ -5,9 +5,8 @@ On both simulators an iteration takes one second.
 
 import pytest
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
 from agentsim_env.engine.core.decisions import ENDED, EVICT_KV, TARGETS
-from agentsim_env.engine.core.state import DRAM as DRAM_LEVEL
 from agentsim_env.engine.entry import Core
 from tests.engine.hand_made import engine
 from tests.engine.iteration.test_modes import instance, run
@@ -78,12 +77,12 @@ def test_an_agent_chooses_what_gives_way_to_what_is_brought_up(prefetch: str) ->
             work.edge(first, work.turn(leaf, 60, 1), gap_s=11.0)
     blueprint = Blueprint(
         [engine(kv_blocks=8)],
-        tiers=[Tier(DRAM_LEVEL, 100, [0], float("inf"), 10 * 16.0, latency_s=0.5)],
-        whole_objects=True,
+        tiers=[Tier("dram", 100, [0], float("inf"), 10 * 16.0, latency_s=0.5)],
+        eviction="objects",
         rules={"prefetch_kv": prefetch},
         open_kinds=("evict_kv",),
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     assert core.advance() == EVICT_KV
     assert (core.state.world["now_s"][0], candidates(core)) == (2.0, [a, b])
     assert core.advance(TARGETS * candidates(core).index(a)) == EVICT_KV

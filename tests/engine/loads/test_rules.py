@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
 from agentsim_env.engine.core.decisions import ENDED, KINDS
-from agentsim_env.engine.core.state import DRAM, State
+from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
 from agentsim_env.workload.programs import Programs
 from tests.engine.hand_made import engine
@@ -17,7 +17,7 @@ PREFETCH = KINDS.index("prefetch_kv")
 
 
 def made(rule: str, programs: Programs, open_kinds: tuple[str, ...] = (), **parameters: float) -> Core:
-    tier = Tier(DRAM, 1000, [0], float("inf"), 10 * BLOCK_BYTES, latency_s=0.5)
+    tier = Tier("dram", 1000, [0], float("inf"), 10 * BLOCK_BYTES, latency_s=0.5)
     blueprint = Blueprint(
         [engine(kv_blocks=8, max_num_seqs=1)],
         tiers=[tier],
@@ -26,7 +26,7 @@ def made(rule: str, programs: Programs, open_kinds: tuple[str, ...] = (), **para
         open_kinds=open_kinds,
         candidates=4,
     )
-    return Core(blueprint.state(programs))
+    return Core(new_state(blueprint, programs))
 
 
 def run(rule: str, programs: Programs, **parameters: float) -> State:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from agentsim_env.engine.build import LAST_GAPS, Blueprint
+from agentsim_env.engine.blueprint import LAST_GAPS, Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
@@ -122,7 +122,7 @@ def test_what_a_fan_out_leaves() -> None:
     work.edge(root, ends[0], 0.5, tool=0)
     work.edge(root, ends[1], 1.0, tool=1)
     work.edge(root, ends[2], 1.0, tool=1)
-    core = Core(Blueprint([engine()]).state(work.build()))
+    core = Core(new_state(Blueprint([engine()]), work.build()))
     assert core.advance() == ENDED
     made = core.state
     assert made.gap["n"].tolist() == [1, 2, 0, 3]
@@ -141,5 +141,5 @@ def test_the_source_of_an_edge_among_turns_without_edges() -> None:
     turns = [work.turn(work.segment(10), 50, 10) for _ in range(7)]
     for source, target in ((0, 4), (0, 5), (2, 5), (4, 6)):
         work.edge(turns[source], turns[target])
-    made = Blueprint([engine()]).state(work.build())
+    made = new_state(Blueprint([engine()]), work.build())
     assert [source_of(made, e) for e in range(4)] == [0, 0, 2, 4]

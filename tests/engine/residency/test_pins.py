@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agentsim_env import Simulator
-from agentsim_env.engine.build import Blueprint, Peer
+from agentsim_env.engine.blueprint import Blueprint, Peer, new_state
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.decisions import ENDED, PIN
 from agentsim_env.engine.core.state import NONE, State
@@ -47,7 +47,7 @@ def run(
     parameters: Mapping[str, float] | None = None,
     n_instances: int = 1,
     until_s: float = float("inf"),
-    whole_objects: bool = False,
+    eviction: str = "blocks",
     **rules: str,
 ) -> State:
     """The state after the work, or at a time, on instances of so many blocks."""
@@ -56,9 +56,9 @@ def run(
         rules={"retain_kv": retain, **rules},
         parameters={"retain_kv": parameters or {}},
         time_limit_s=until_s,
-        whole_objects=whole_objects,
+        eviction=eviction,
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     assert (core.advance() == ENDED) == np.isinf(until_s)
     core.synchronise()
     return core.state
@@ -286,7 +286,7 @@ def test_a_pin_where_decodes_run_waits_while_the_next_turn_is_prefilled(output: 
     engines = [engine(mode="prefill"), engine(mode="decode")]
     rules, parameters = {"retain_kv": "ttl"}, {"retain_kv": {"tau_s": 50.0}}
     blueprint = Blueprint(engines, rules=rules, parameters=parameters, peer=Peer(np.inf))
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     assert core.advance() == ENDED
     assert (pins(core.state), pins(core.state, 1)) == ((0, 0, 0, 0), expected)
     assert (core.state.pool["pinned"] == 0).all()

@@ -7,7 +7,7 @@ tokens, 20 blocks, which can wait.
 
 from collections.abc import Mapping, Sequence
 
-from agentsim_env.engine.build import Blueprint, Tier
+from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
 from agentsim_env.engine.core.decisions import PIN, RETAIN_KV, TO_CXL, TO_DRAM
 from agentsim_env.engine.core.state import ACTIVE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
@@ -37,7 +37,7 @@ class Leaving:
         tools: The tools that the turn has called, by number.
         gap_s: How long each takes.
         failures: Failed attempts of each.
-        tier: Below HBM: its level, its blocks, and how many milliseconds a block takes to it and from it.
+        tier: Below HBM: its kind, its blocks, and how many milliseconds a block takes to it and from it.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Leaving:
         failures: int = 0,
         engine: Engine | None = None,
         frontend_s: float = 0.0,
-        tier: tuple[int, int, float] | None = None,
+        tier: tuple[str, int, float] | None = None,
     ) -> None:
         work = WorkloadBuilder((Tool("fast"), Tool("slow", backoff_s=0.5)))
         work.program(0.0)
@@ -62,9 +62,9 @@ class Leaving:
         other = work.turn(work.segment(30), 320, 1)
         tiers = []
         if tier is not None:
-            level, blocks, block_ms = tier
+            kind, blocks, block_ms = tier
             rate = BLOCK / (block_ms / 1000)  # a token takes a byte
-            tiers.append(Tier(level, blocks, [0], [rate], [rate], 0.0))
+            tiers.append(Tier(kind, blocks, [0], [rate], [rate], 0.0))
         blueprint = Blueprint(
             [engine or Engine()],
             tiers=tiers,
@@ -73,7 +73,7 @@ class Leaving:
             rules={"retain_kv": rule},
             parameters={"retain_kv": parameters or {}},
         )
-        self.state: State = blueprint.state(work.build())
+        self.state: State = new_state(blueprint, work.build())
         Core(self.state)
         self.state.program_run["state"] = ACTIVE
         self.state.turn_run["instance"][0] = 0

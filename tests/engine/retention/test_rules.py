@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agentsim_env.engine.core.state import CXL, DRAM, NONE
+from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.retention.rules import RETAIN_RULES
 from agentsim_env.engine.retention.rules.waste import discard_waste, forward_line, preserve_waste
 from tests.engine.hand_made import bound
@@ -184,12 +184,12 @@ def test_infercept_with_a_saturation_of_its_own() -> None:
 
 # Tiers.
 
-HALF_A_SECOND = (DRAM, 1000, 1.0)  # 318 blocks take 0.318 s down and as long up
+HALF_A_SECOND = ("dram", 1000, 1.0)  # 318 blocks take 0.318 s down and as long up
 
 
 def test_swap_moves_everything_that_can_be_moved() -> None:
     assert Leaving("swap", tier=HALF_A_SECOND).pin_s() == DOWN
-    assert Leaving("swap", tier=(CXL, 1000, 1.0)).pin_s() == DOWN
+    assert Leaving("swap", tier=("cxl", 1000, 1.0)).pin_s() == DOWN
 
 
 def test_infercept_moves_down_what_has_wasted_anything() -> None:
@@ -210,13 +210,13 @@ def test_infercept_moves_no_more_than_an_iteration_hides() -> None:
 
 
 def test_tokencake_moves_down_for_somebody_who_needs_the_room() -> None:
-    def made(gap_s: float = 0.7, tier: tuple[int, int, float] = HALF_A_SECOND) -> Leaving:
+    def made(gap_s: float = 0.7, tier: tuple[str, int, float] = HALF_A_SECOND) -> Leaving:
         return Leaving("tokencake", tokens=5096, tier=tier).holds().gaps(gap_s)
 
     assert made().use(990).wait().pin_s() == DOWN
     assert made().use(990).pin_s() == 0.0  # nobody waits
     assert made(gap_s=0.6).use(990).wait().pin_s() == 0.0  # back before it would have been moved down and up
-    assert made(tier=(DRAM, 317, 1.0)).use(990).wait().pin_s() == 0.0  # no room below
+    assert made(tier=("dram", 317, 1.0)).use(990).wait().pin_s() == 0.0  # no room below
     # 599 blocks in use with the context are less than 0.6 of 1,000
     assert made().use(599).wait().pin_s() == 0.0
     assert made().use(600).wait().pin_s() == DOWN

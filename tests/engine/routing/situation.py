@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.state import ACTIVE, DECODE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
@@ -75,17 +75,17 @@ class Situation:
         output_tokens: int = 100,
         parameters: Mapping[str, float] | None = None,
         engine: Engine | None = None,
-        view_period_s: float = 0.0,
+        view_delay_s: float = 0.0,
         seed: int = 0,
     ) -> None:
         blueprint = Blueprint(
             [engine or Engine()] * instances,
             block_size=BLOCK,
-            view_period_s=view_period_s,
+            view_delay_s=view_delay_s,
             rules={"route_turn": rule},
             parameters={"route_turn": parameters or {}},
         )
-        self.state: State = blueprint.state(_programs(prompt_tokens, output_tokens), seed=seed)
+        self.state: State = new_state(blueprint, _programs(prompt_tokens, output_tokens), seed=seed)
         self.core = Core(self.state)
         self.state.allowed[:] = 1
         world = self.state.world

@@ -411,9 +411,9 @@ def test_oracle_knows_when_the_others_end() -> None:
 # All of them.
 
 
-def busy_cluster(rule: str, output_tokens: int, view_period_s: float = 0.0) -> Situation:
+def busy_cluster(rule: str, output_tokens: int, view_delay_s: float = 0.0) -> Situation:
     """Something of everything on each instance."""
-    situation = Situation(rule, output_tokens=output_tokens, view_period_s=view_period_s, seed=4)
+    situation = Situation(rule, output_tokens=output_tokens, view_delay_s=view_delay_s, seed=4)
     situation.home(1)
     for i in range(3):
         situation.cache(i, 20 * i)
@@ -446,7 +446,7 @@ def test_rules_answer_with_an_allowed_instance(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", ["least_loaded", "power_of_two", "cache_aware", "llumnix", "dynamo", "llm_d", "saga"])
 def test_rules_see_a_delayed_view(rule: str) -> None:
-    situation = Situation(rule, instances=2, view_period_s=1.0)
+    situation = Situation(rule, instances=2, view_delay_s=1.0)
     situation.set(0, n_running=0, n_waiting=0)
     situation.set(1, n_running=60, n_waiting=50, queued_tokens=8000, demand_blocks=500)
     situation.in_use(1, 400)
@@ -468,7 +468,7 @@ def change_everything(situation: Situation) -> None:
 
 @pytest.mark.parametrize("rule", [name for name, row in ROUTE_RULES.items() if not row.oracle])
 def test_no_rule_sees_what_has_happened_since_the_last_view(rule: str) -> None:
-    as_seen, changed = (busy_cluster(rule, 100, view_period_s=1.0) for _ in range(2))
+    as_seen, changed = (busy_cluster(rule, 100, view_delay_s=1.0) for _ in range(2))
     for situation in (as_seen, changed):
         situation.refresh()
     change_everything(changed)
@@ -482,7 +482,7 @@ HIT_RULES = ("dynamo", "llm_d", "mooncake", "lowest_estimated_latency", "saga", 
 
 def seen_on_the_second(rule: str) -> Situation:
     """Two idle instances, of which the second was seen to have the whole context."""
-    situation = Situation(rule, instances=2, view_period_s=1.0)
+    situation = Situation(rule, instances=2, view_delay_s=1.0)
     situation.home(1)
     situation.cache(1, 100)
     situation.refresh()
@@ -504,9 +504,9 @@ def test_evictions_are_not_seen_before_the_next_view(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", HIT_RULES)
 def test_nor_is_what_was_computed_since(rule: str) -> None:
-    situation = Situation(rule, instances=2, view_period_s=1.0)
+    situation = Situation(rule, instances=2, view_delay_s=1.0)
     situation.refresh()
-    nothing = Situation(rule, instances=2, view_period_s=1.0)
+    nothing = Situation(rule, instances=2, view_delay_s=1.0)
     nothing.refresh()
     situation.home(1)
     nothing.home(1)
@@ -519,7 +519,7 @@ def test_nor_is_what_was_computed_since(rule: str) -> None:
 
 
 def test_dynamo_does_not_see_who_has_begun_to_use_the_context() -> None:
-    situation = Situation("dynamo", instances=2, view_period_s=1.0)
+    situation = Situation("dynamo", instances=2, view_delay_s=1.0)
     for i in range(2):
         situation.cache(i, 50)
     situation.refresh()

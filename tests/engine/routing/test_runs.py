@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED, ROUTE_TURN
 from agentsim_env.engine.core.state import DECODE, NONE, State
 from agentsim_env.engine.entry import Core
@@ -45,7 +45,7 @@ def programs() -> Programs:
 def start(programs: Programs, rule: str, **arguments: object) -> Core:
     engine = Engine(kv_blocks=400, max_num_seqs=16, max_num_batched_tokens=256)
     blueprint = Blueprint([engine] * 4, block_size=BLOCK, frontend_s=0.01, rules={"route_turn": rule}, **arguments)  # type: ignore[arg-type]
-    return Core(blueprint.state(programs, seed=7))
+    return Core(new_state(blueprint, programs, seed=7))
 
 
 def changing(state: State) -> dict[str, bytes]:
@@ -75,8 +75,8 @@ def test_every_rule_completes_and_repeats_itself(programs: Programs, rule: str) 
 def test_rules_live_with_delayed_views_and_failures(programs: Programs, rule: str) -> None:
     faults = np.array([(5.0, 1, 0), (6.0, 2, 0), (9.0, 1, 1), (10.0, 2, 1)], FAULT)
     engine = Engine(kv_blocks=400, max_num_seqs=16, max_num_batched_tokens=256)
-    blueprint = Blueprint([engine] * 4, block_size=BLOCK, view_period_s=0.5, rules={"route_turn": rule})
-    core = Core(blueprint.state(programs, faults))
+    blueprint = Blueprint([engine] * 4, block_size=BLOCK, view_delay_s=0.5, rules={"route_turn": rule})
+    core = Core(new_state(blueprint, programs, faults))
     assert core.advance() == ENDED
     assert core.state.world["n_done"][0] == N_PROGRAMS
 
@@ -137,7 +137,7 @@ def queue_on_one_instance(thief: Engine) -> Core:
         builder.turn(builder.segment(100), prompt=500, output=501)
     busy = Engine(max_num_seqs=1)
     blueprint = Blueprint([busy, thief], block_size=BLOCK, rules={"route_turn": "saga"}, time_limit_s=1.35)
-    core = Core(blueprint.state(builder.build()))
+    core = Core(new_state(blueprint, builder.build()))
     core.advance()
     return core
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.state import ACTIVE, DECODE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.scheduling import scheduling
@@ -46,7 +46,7 @@ class Batch:
             work.turn(work.segment(2000), prompt, 1000)
         programs = work.build()._replace(tenants=tuple(f"tenant {k}" for k in range(n_tenants)))
         blueprint = Blueprint([Engine()], block_size=BLOCK, rules={kind: rule}, parameters={kind: parameters or {}})
-        self.state: State = blueprint.state(programs)
+        self.state: State = new_state(blueprint, programs)
         Core(self.state)
         n = len(prompts)
         self.state.world["n_slots"] = n

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.admission.rules import ADMIT_RULES
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.scheduling.preempt import PREEMPT_RULES
@@ -43,7 +43,7 @@ def chains(n: int, spacing_s: float, in_turn: bool = False) -> Programs:
 
 def run(programs: Programs, rules: Mapping[str, str], max_num_seqs: int = 8) -> Core:
     engine = Engine(kv_blocks=420, max_num_seqs=max_num_seqs, max_num_batched_tokens=256)
-    core = Core(Blueprint([engine], block_size=BLOCK, rules=rules).state(programs))
+    core = Core(new_state(Blueprint([engine], block_size=BLOCK, rules=rules), programs))
     assert core.advance() == ENDED
     return core
 

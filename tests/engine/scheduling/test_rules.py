@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentsim_env.engine.build import Blueprint
+from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.entry import Core
@@ -239,7 +239,7 @@ def test_turns_whose_kv_is_pinned_go_first(rule: str, first: int) -> None:
         rules={"schedule_turn": rule, "retain_kv": "ttl"},
         parameters={"retain_kv": {"tau_s": 0.05}},
     )
-    core = Core(blueprint.state(work.build()))
+    core = Core(new_state(blueprint, work.build()))
     assert core.advance() == ENDED
     scheduled_s = core.state.turn_run["scheduled_s"]
     # Of turns 1 and 3, the second ones, 1 is of the older program and, to the gate, 200 ms + 200 < 150 ms + 400.

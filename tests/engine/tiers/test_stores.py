@@ -1,7 +1,7 @@
 """What goes down: copies, demotion, write-back through a staging buffer, and in which order links serve them."""
 
-from agentsim_env.engine.build import Tier
-from agentsim_env.engine.core.state import CXL, DRAM, WRITE_BACK, State
+from agentsim_env.engine.blueprint import Tier
+from agentsim_env.engine.core.state import CXL, DRAM, State
 from agentsim_env.engine.loop import transfer_end
 from agentsim_env.engine.residency.residency import deepest, depth_blocks, publish
 from agentsim_env.engine.tiers.lower_pools import reach
@@ -23,10 +23,10 @@ def made(
 ) -> State:
     """Two tiers; a block takes 1 s down to DRAM, 2 s to CXL, 4 s from DRAM to CXL, and DRAM has a latency of 0.5 s."""
     tiers = [
-        Tier(DRAM, dram_blocks, [0], BLOCK_BYTES, BLOCK_BYTES, 0.5),
-        Tier(CXL, 100, [0], BLOCK_BYTES / 2, BLOCK_BYTES / 2, from_above_bytes_per_s=BLOCK_BYTES / 4),
+        Tier("dram", dram_blocks, [0], BLOCK_BYTES, BLOCK_BYTES, 0.5),
+        Tier("cxl", 100, [0], BLOCK_BYTES / 2, BLOCK_BYTES / 2, from_above_bytes_per_s=BLOCK_BYTES / 4),
     ]
-    memory = {"tiers": tiers, "write_policy": WRITE_BACK, "staging_bytes": staging_blocks * BLOCK_BYTES}
+    memory = {"tiers": tiers, "write_policy": "write_back", "staging_bytes": staging_blocks * BLOCK_BYTES}
     return state(segments, cluster=memory)
 
 

@@ -25,7 +25,7 @@ def pensieve(state, pool, r):
     """
     size = state.world[0].block_size
     position = _start_tokens(state, r) + (state.resident[r].blocks - 1) * size
-    tokens = min(size, state.instance[pool].max_tokens)
+    tokens = min(size, state.instance[pool].max_num_batched_tokens)
     return chunk_s(state, pool, tokens, position) / max(idle_s(state, r), LEAST_IDLE_S)
 
 

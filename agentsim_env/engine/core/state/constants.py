@@ -1,0 +1,51 @@
+"""Numbers that stand for something in the state."""
+
+NONE = -1
+"""No index: of every field that is one."""
+
+# States of a program.
+UNBORN, HELD, ACTIVE, DONE, REJECTED, FAILED = range(6)
+
+# States of a live turn (a slot).
+READY, WAITING, PREFILL, DECODE = range(4)
+
+# Stays of a turn in a batch: the first, one after it was handed over, one after preemption or a lost instance.
+FIRST, MOVED, RETURNED = range(3)
+
+# Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join.
+LOOK_UP, MAKE_ROOM, TAKE_WAITING = range(3)
+
+# Classes of transfers, the most urgent first: a turn waits, a turn is expected, nobody waits.
+DEMAND, AHEAD, BEHIND = range(3)
+
+# Choices that a scenario names: their names as they stand there, and their numbers.
+
+MODES = ("mixed", "prefill_first", "prefill", "decode")
+"""How an instance forms its iterations."""
+
+MIXED_MODE, PREFILL_FIRST, PREFILL_MODE, DECODE_MODE = range(len(MODES))
+
+TIER_KINDS = ("dram", "cxl")
+"""Tiers below HBM, the upper one first."""
+
+DRAM, CXL = range(len(TIER_KINDS))
+
+WRITE_POLICIES = ("none", "write_through", "write_back")
+"""When KV is copied down on its own: never, when a turn ends, or when HBM gives it up."""
+
+NO_COPIES, WRITE_THROUGH, WRITE_BACK = range(len(WRITE_POLICIES))
+
+EVICTIONS = ("blocks", "objects")
+"""What goes at a time when blocks are needed: as many as are short, or a whole record."""
+
+BLOCKS, OBJECTS = range(len(EVICTIONS))
+
+TRANSFERS = ("overlap", "serialized")
+"""Instances compute while KV is moved; or a transfer takes effect at once, and the next iteration pays its time."""
+
+OVERLAP, SERIALIZED = range(len(TRANSFERS))
+
+QUEUES = ("fifo", "priority")
+"""Which transfer a link takes next: the first that came, or of the most urgent class the first that came."""
+
+FIFO, PRIORITY = range(len(QUEUES))

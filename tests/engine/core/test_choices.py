@@ -1,0 +1,28 @@
+"""Choices that a scenario names and the engine numbers: the names are those of the scenario."""
+
+from typing import get_args
+
+import pytest
+from agentsim_env.scenario.base import Part
+
+from agentsim_env.engine.core.state import EVICTIONS, MODES, QUEUES, TIER_KINDS, TRANSFERS, WRITE_POLICIES
+from agentsim_env.scenario.cluster import SIMULATED_MODES, Cluster, PeerLink, Tier
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "numbered"),
+    [
+        (Cluster, "eviction", EVICTIONS),
+        (Cluster, "transfers", TRANSFERS),
+        (Cluster, "write_policy", WRITE_POLICIES),
+        (Tier, "kind", TIER_KINDS),
+        (Tier, "queue", QUEUES),
+        (PeerLink, "queue", QUEUES),
+    ],
+)
+def test_the_engine_numbers_what_a_scenario_may_choose(part: type[Part], field: str, numbered: tuple[str, ...]) -> None:
+    assert set(get_args(part.model_fields[field].annotation)) == set(numbered)
+
+
+def test_the_engine_numbers_the_modes_that_are_simulated() -> None:
+    assert set(SIMULATED_MODES) == set(MODES)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from agentsim_env.workload.programs import Programs, Tool
 from tests.agreement.scenario import BLOCK, Scenario
 from tests.engine.random_profiles import random_profile
-from tests.reference.admission import RULES as ADMISSIONS
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, MemorySpec, Profile, TierSpec, constant_profile
-from tests.reference.eviction import EVICTIONS
-from tests.reference.prefetch import PREFETCHES
-from tests.reference.retain_rules import RETENTIONS
-from tests.reference.router import RULES
-from tests.reference.scheduling import SCHEDULES, VICTIMS
+from tests.reference.rules.admission import ADMISSIONS
+from tests.reference.rules.eviction import EVICTIONS
+from tests.reference.rules.prefetch import PREFETCHES
+from tests.reference.rules.retention import RETENTIONS
+from tests.reference.rules.routing import ROUTES
+from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
 
 TICK_S = 2.0**-8
 MODES = ("mixed", "prefill_first", "some", "pools")
@@ -72,11 +72,11 @@ KNOBS = st.builds(
     irregular=st.booleans(),
     faults=st.booleans(),
     frontend_s=st.sampled_from([0.0, TICK_S]),
-    rule=st.sampled_from(RULES),
+    rule=st.sampled_from(ROUTES),
     tier=st.booleans(),
-    prefetch=st.sampled_from(PREFETCHES),
+    prefetch=st.sampled_from(list(PREFETCHES)),
     schedule=st.sampled_from(sorted(SCHEDULES)),
-    preempt=st.sampled_from(sorted(VICTIMS)),
+    preempt=st.sampled_from(sorted(PREEMPTIONS)),
     admit=st.sampled_from(sorted(ADMISSIONS)),
     modes=st.sampled_from(MODES),
     retain=st.sampled_from(sorted(RETENTIONS)),
@@ -100,9 +100,9 @@ def knobs_of(seed: int) -> Knobs:
         irregular=bool(rng.random() < 0.3),
         faults=bool(rng.random() < 0.4),
         frontend_s=float(rng.choice([0.0, TICK_S])),
-        rule=str(rng.choice([name for name in RULES if name != "llm_d"])),
+        rule=str(rng.choice([name for name in ROUTES if name != "llm_d"])),
         schedule=str(rng.choice(["fcfs", *(name for name in SCHEDULES if name != "continuum")])),
-        preempt=str(rng.choice(["last_admitted", *VICTIMS])),
+        preempt=str(rng.choice(["last_admitted", *PREEMPTIONS])),
         tier=bool(rng.random() < 0.4),
         prefetch=str(np.random.default_rng([seed, 21]).choice(["none", *PREFETCHES])),
         admit=str(rng.choice(["admit", *ADMISSIONS])),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.reference.residency import Path
+from tests.reference.residency.segments import Path
 
 
 @dataclass

@@ -1,35 +1,13 @@
 """KV blocks of one instance (semantics, "Segments, blocks, hits")."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
-from agentsim_env.workload.programs import Programs
-from tests.reference.kv_time import KVTime
-from tests.reference.pins import Pin
-
-
-class PathSegment(NamedTuple):
-    """A segment on a path: its id, the blocks before it on the path, and its length in blocks."""
-
-    id: int
-    start: int
-    length: int
-
-
-Path = tuple[PathSegment, ...]
-
-
-def path_to(programs: Programs, leaf: int) -> Path:
-    """The segments from the root to `leaf`."""
-    path: list[PathSegment] = []
-    while leaf >= 0:
-        row = programs.segment[leaf]
-        path.append(PathSegment(leaf, int(row["start_block"]), int(row["n_blocks"])))
-        leaf = int(row["parent"])
-    return tuple(reversed(path))
+from tests.reference.residency.kv_time import KVTime
+from tests.reference.residency.pins import Pin
+from tests.reference.residency.segments import Path, matching
 
 
 @dataclass
@@ -49,17 +27,6 @@ class Facts:
     released_s: float = 0.0
 
 
-def matching(resident: Mapping[int, int], path: Path) -> int:
-    """Blocks of `path` found from the root on, where so many leading blocks of each segment are held."""
-    found = 0
-    for segment in path:
-        held = resident.get(segment.id, 0)
-        found += held
-        if held < segment.length:
-            break
-    return found
-
-
 class KVPool:
     """`capacity = free + idle + pinned + locked + owned`, counted in blocks.
 
@@ -69,35 +36,43 @@ class KVPool:
         time: What blocks have been held for.
         idle_since: When segments that nobody locks were last locked.
         released: Idle segments, least recently released first.
-        evicting: Told (segment, from, to) before blocks are evicted; None on a copy.
         first: Idle segments that have been given up; they go before those.
         pins: By the turn that has left them.
         parent: Parent of each segment that has been published.
         facts: What is known of a segment that is held.
         made: Segments that have ever come.
-        now: The time, for what is released.
+        owned: Blocks of running turns that are not published.
+
+    Args:
+        capacity: In blocks.
         choose: Names the idle segment that goes, where none has been given up; the least recently released by default.
+        evicting: Told (segment, from, to) before blocks are evicted.
         whole_objects: A segment that gives up blocks gives up all.
         timed_eviction: An iteration that needs more than is free begins a new run.
-        owned: Blocks of running turns that are not published.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        choose: "Callable[[KVPool], int] | None" = None,
+        evicting: Callable[[int, int, int], None] | None = None,
+        whole_objects: bool = False,
+        timed_eviction: bool = False,
+    ) -> None:
         self.capacity = capacity
+        self.choose = choose or least_recently_released
+        self.evicting = evicting
+        self.whole_objects = whole_objects
+        self.timed_eviction = timed_eviction
         self.time = KVTime()
         self.idle_since: dict[int, float] = {}
         self.evicted_blocks = 0
-        self.evicting: Callable[[int, int, int], None] | None = None
         self.dropped_blocks = 0
         self.pins_made = 0
         self.pins_used = 0
         self.pins_expired = 0
         self.pins_broken = 0
         self.made = 0
-        self.now = 0.0
-        self.whole_objects = False
-        self.timed_eviction = False
-        self.choose: Callable[[KVPool], int] = lambda pool: pool.released[0]
         self.parent: dict[int, int] = {}
         self.clear()
 
@@ -114,7 +89,7 @@ class KVPool:
         self.facts: dict[int, Facts] = {}
 
     def copy(self) -> "KVPool":
-        """A copy that can be changed."""
+        """A copy that can be changed, of which nobody is told."""
         other = copy.copy(self)
         other.resident, other.locks = dict(self.resident), dict(self.locks)
         other.released, other.first = list(self.released), list(self.first)
@@ -196,7 +171,7 @@ class KVPool:
                 self.idle_since[segment] = self.time.at_s
                 if segment not in self.pinned_segments:
                     self.released.append(segment)
-                    self.facts[segment].released_s = self.now
+                    self.facts[segment].released_s = self.time.at_s
 
     def leave_idle(self, segment: int) -> None:
         for idle in (self.first, self.released):
@@ -235,7 +210,7 @@ class KVPool:
             below = [segment]
             if segment not in self.locks:
                 (self.first if goes_first else self.released).append(segment)
-                self.facts[segment].released_s = self.now
+                self.facts[segment].released_s = self.time.at_s
 
     def put_first(self, pin: Pin) -> None:
         """What a pin would keep goes first instead."""
@@ -314,11 +289,10 @@ class KVPool:
             if missing > 0:
                 if segment.id not in self.resident:
                     self.made += 1
-                    self.facts[segment.id] = Facts(self.made, released_s=self.now)
+                    self.facts[segment.id] = Facts(self.made, released_s=self.time.at_s)
                 self.resident[segment.id] = wanted
                 self.free -= missing
 
 
-def blocks_for(tokens: int, block_size: int) -> int:
-    """Blocks that hold `tokens`, the last one perhaps in part."""
-    return -(-tokens // block_size)
+def least_recently_released(pool: KVPool) -> int:
+    return pool.released[0]

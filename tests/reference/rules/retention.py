@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tests.reference.batching import Instance
-from tests.reference.estimate import chunk_s, prefill_s
-from tests.reference.history import Gaps, History
-from tests.reference.orchestrator import Orchestrator
-from tests.reference.residency import blocks_for
-from tests.reference.tiers import Way
-from tests.reference.turn import Turn
+from tests.reference.batch.prefill_time import chunk_s, prefill_s
+from tests.reference.programs.history import Gaps, History
+from tests.reference.programs.turn import Turn
+from tests.reference.residency.segments import blocks_for
+from tests.reference.rules.rule import Parameters
+
+if TYPE_CHECKING:
+    from tests.reference.batch.instance import Instance
+    from tests.reference.tiers.topology import Way
+    from tests.reference.world import World
 
 
 @dataclass(frozen=True)
@@ -49,24 +53,16 @@ Answer = Leave | Drop | First | Keep | Move
 
 @dataclass
 class Look:
-    """What a rule sees: the turn that has ended, where, all programs, past gaps, parameters, and the first tier below.
+    """What a rule sees: the turn that has ended, and where; all else that is known; and its parameters."""
 
-    Attributes:
-        now: The time.
-        kind: Of that tier.
-        way: To it and back.
-    """
-
+    world: World
     turn: Turn
-    number: int
     instance: Instance
-    orchestrator: Orchestrator
-    history: History
-    frontend_s: float
-    parameters: Mapping[str, float]
-    now: float
-    kind: str = ""
-    way: Way | None = None
+    parameters: Parameters
+
+    @property
+    def history(self) -> History:
+        return self.world.history
 
     @property
     def tokens(self) -> int:
@@ -75,7 +71,7 @@ class Look:
     @property
     def tool(self) -> int:
         """Of the tools called that with the smallest mean gap."""
-        tools = [int(self.orchestrator.workload.edge["tool"][edge]) for edge in self.orchestrator.edges(self.turn)]
+        tools = self.world.orchestrator.tools_called(self.turn)
         means = [self.history.mean_gap_s(tool) for tool in tools]
         return min(zip(tools, means, strict=True), key=lambda pair: -1.0 if pair[1] is None else pair[1])[0]
 
@@ -85,6 +81,27 @@ class Look:
         gaps = self.history.of(self.tool)
         gaps = gaps if gaps.seconds else self.history.everything
         return gaps if gaps.seconds else None
+
+    @property
+    def below(self) -> tuple[str, Way] | None:
+        """The first tier below to which something can be moved, and the way there."""
+        kind = self.world.topology.first_below(self.instance.number)
+        return None if kind is None else (kind, self.world.topology.ways["hbm", self.instance.number, kind])
+
+
+Retain = Callable[[Look], Answer]
+
+
+def leave(look: Look) -> Answer:
+    return Leave()
+
+
+def evict_always(look: Look) -> Answer:
+    return Drop()
+
+
+def swap(look: Look) -> Answer:
+    return Leave() if look.below is None else Move(look.below[0])
 
 
 def ttl(look: Look) -> Answer:
@@ -155,10 +172,7 @@ def round_trip_s(look: Look, way: Way) -> float:
     """Time to move the context down and up."""
     blocks = (look.tokens - 1) // look.instance.block_size
     links = [link for link in (way.down, way.up) if link is not None]
-    return sum(
-        link.tier.latency_s + blocks * link.block_bytes / link.bytes_per_s if link.bytes_per_s else math.inf
-        for link in links
-    )
+    return sum(link.seconds(blocks) if link.bytes_per_s else math.inf for link in links)
 
 
 def has_budget(look: Look, way: Way) -> bool:
@@ -171,9 +185,9 @@ def has_budget(look: Look, way: Way) -> bool:
 
 
 def infercept(look: Look) -> Answer:
-    gap_s = look.now - look.turn.end_s
-    if gap_s > 0 and look.way is not None and has_budget(look, look.way):
-        return Move(look.kind)
+    gap_s = look.world.now - look.turn.end_s
+    if gap_s > 0 and look.below is not None and has_budget(look, look.below[1]):
+        return Move(look.below[0])
     discarded = discard_waste(look)
     return Keep(discarded / look.tokens - gap_s) if look.tokens * gap_s < discarded else First()
 
@@ -182,7 +196,10 @@ def tokencake(look: Look) -> Answer:
     """Moved down if there is room, the tool is slow, memory is in use, and somebody who waits would fit."""
     instance, pool, p = look.instance, look.instance.pool, look.parameters
     blocks = (look.tokens - 1) // instance.block_size
-    if look.way is None or look.way.shelf.free + look.way.shelf.idle < blocks or look.gaps is None:
+    if look.below is None or look.gaps is None:
+        return Leave()
+    kind, way = look.below
+    if way.shelf.free + way.shelf.idle < blocks:
         return Leave()
     stall_s = 0.5 * look.gaps.mean_s + 0.5 * look.gaps.average(0.5)
     idle = pool.idle_on(look.turn.path, blocks)
@@ -190,35 +207,29 @@ def tokencake(look: Look) -> Answer:
     def fits(turn: Turn) -> bool:
         return blocks_for(turn.target, instance.block_size) - instance.match(turn) <= pool.free + idle
 
-    slow = stall_s > p["window_ratio"] * round_trip_s(look, look.way)
+    slow = stall_s > p["window_ratio"] * round_trip_s(look, way)
     in_use = pool.used + idle >= p["usage"] * pool.capacity
-    return Move(look.kind) if slow and in_use and any(map(fits, instance.ready)) else Leave()
+    return Move(kind) if slow and in_use and any(map(fits, instance.ready)) else Leave()
 
 
 def pensieve(look: Look) -> Answer:
     pool = look.instance.pool
     low = pool.free < look.parameters["low_water"] * pool.capacity
-    return Move(look.kind) if look.way is not None and low else Leave()
+    return Move(look.below[0]) if look.below is not None and low else Leave()
 
 
 def oracle_gap(look: Look) -> Answer:
-    workload = look.orchestrator.workload
-
-    def tool_s(edge: int) -> float:
-        row = workload.edge[edge]
-        failures = int(row["failures"])
-        return float(row["gap_s"]) * (failures + 1) + workload.tools[row["tool"]].backoff_s * (2.0**failures - 1.0)
-
-    gap_s = min(tool_s(edge) for edge in look.orchestrator.edges(look.turn))
+    orchestrator = look.world.orchestrator
+    gap_s = min(orchestrator.attempts_s(edge) for edge in orchestrator.edges(look.turn))
     if look.tokens * gap_s >= discard_waste(look):
         return First()
-    return Keep(gap_s + look.frontend_s + look.parameters["margin_s"])
+    return Keep(gap_s + look.world.frontend_s + look.parameters["margin_s"])
 
 
-RETENTIONS: dict[str, Callable[[Look], Answer]] = {
-    "leave": lambda look: Leave(),
-    "evict_always": lambda look: Drop(),
-    "swap": lambda look: Move(look.kind) if look.way else Leave(),
+RETENTIONS: dict[str, Retain] = {
+    "leave": leave,
+    "evict_always": evict_always,
+    "swap": swap,
     "ttl": ttl,
     "continuum": continuum,
     "continuum_released": continuum_released,
@@ -231,5 +242,5 @@ RETENTIONS: dict[str, Callable[[Look], Answer]] = {
     "oracle_gap": oracle_gap,
 }
 
-ASKED_AGAIN = ("infercept",)
+ASKED_AGAIN = (infercept,)
 """Rules that are asked again about what they keep pinned."""

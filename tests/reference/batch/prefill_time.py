@@ -1,7 +1,7 @@
 """Times of prefills alone, from the tables of a profile; for rules that weigh recomputing."""
 
+from tests.reference.batch.iteration_time import table
 from tests.reference.description import InstanceSpec
-from tests.reference.latency import table
 
 
 def chunk_s(spec: InstanceSpec, tokens: int, cached: int) -> float:

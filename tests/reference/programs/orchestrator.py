@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from agentsim_env.workload.programs import Programs
-from tests.reference.residency import path_to
-from tests.reference.turn import Turn
+from tests.reference.programs.turn import Turn
+from tests.reference.residency.segments import path_to
 
 
 @dataclass(eq=False)
@@ -44,13 +44,17 @@ class Program:
     @property
     def live(self) -> list[Turn]:
         """Turns that have passed the gateway and have not ended."""
-        return [t for t in self.turns.values() if t.here and math.isnan(t.end_s)]
+        return [t for t in self.turns.values() if t.here and not t.has_ended]
+
+    @property
+    def first_turn(self) -> Turn:
+        return next(iter(self.turns.values()))
 
     @property
     def context(self) -> int:
         """Tokens of the longest context so far."""
         seen = [t for t in self.turns.values() if t.here]
-        return max((t.prompt + (0 if math.isnan(t.end_s) else t.output) for t in seen), default=0)
+        return max((t.prompt + (t.output if t.has_ended else 0) for t in seen), default=0)
 
     def idleness(self, now: float) -> float:
         """Share of its recent time without a turn."""
@@ -103,6 +107,9 @@ class Orchestrator:
             new=int(row["new_tokens"]),
         )
 
+    def program(self, turn: Turn) -> Program:
+        return self.programs[turn.program]
+
     def open_loop(self) -> list[tuple[int, float]]:
         """(program, arrival time) of the programs that wait for no other."""
         rows = self.workload.program
@@ -119,14 +126,28 @@ class Orchestrator:
         return [turn for turn in program.turns.values() if program.missing[turn.id] == 0]
 
     def edges(self, turn: Turn) -> range:
+        """The tool calls that the turn starts."""
         row = self.workload.turn[turn.id]
         return range(int(row["first_edge"]), int(row["first_edge"] + row["n_edges"]))
 
     def parents(self, turn: Turn) -> list[Turn]:
         """The turns with an edge to `turn`."""
         siblings = self.programs[turn.program].turns.values()
-        targets = self.workload.edge["target"]
-        return [t for t in siblings if any(targets[edge] == turn.id for edge in self.edges(t))]
+        return [t for t in siblings if any(self.target(edge) is turn for edge in self.edges(t))]
+
+    def target(self, edge: int) -> Turn:
+        """The turn that waits for an edge."""
+        return self.turns[self.workload.edge["target"][edge]]
+
+    def tools_called(self, turn: Turn) -> list[int]:
+        return [int(self.workload.edge["tool"][edge]) for edge in self.edges(turn)]
+
+    def attempts_s(self, edge: int) -> float:
+        """All attempts on a tool and the back-offs between them, without waits in its queue."""
+        row = self.workload.edge[edge]
+        failures = int(row["failures"])
+        backoff_s = self.workload.tools[int(row["tool"])].backoff_s
+        return float(row["gap_s"]) * (failures + 1) + backoff_s * (2.0**failures - 1.0)
 
     def source(self, edge: int) -> Turn:
         """The turn that an edge leaves."""
@@ -134,15 +155,14 @@ class Orchestrator:
 
     def join(self, edge: int) -> Turn | None:
         """An edge is done; its target if that was the last one it waited for."""
-        turn = self.turns[self.workload.edge["target"][edge]]
+        turn = self.target(edge)
         missing = self.programs[turn.program].missing
         missing[turn.id] -= 1
         return turn if missing[turn.id] == 0 else None
 
     def waited(self, edge: int, since: float, until: float) -> None:
         """A tool call has stood in a queue."""
-        target = int(self.workload.edge["target"][edge])
-        self.programs[self.turns[target].program].tool_waits.append((since, until))
+        self.program(self.target(edge)).tool_waits.append((since, until))
 
     def finished(self, program: Program) -> bool:
-        return all(not math.isnan(turn.end_s) for turn in program.turns.values())
+        return all(turn.has_ended for turn in program.turns.values())

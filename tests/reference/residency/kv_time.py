@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.reference.batching import Instance
-    from tests.reference.turn import Turn
+    from tests.reference.batch.instance import Instance
+    from tests.reference.programs.turn import Turn
 
 
 @dataclass

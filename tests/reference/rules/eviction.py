@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tests.reference.batching import Instance
-from tests.reference.estimate import chunk_s, prefill_s
-from tests.reference.orchestrator import Orchestrator, Program
-from tests.reference.residency import KVPool
-from tests.reference.turn import Turn
+from tests.reference.batch.prefill_time import chunk_s, prefill_s
+from tests.reference.programs.orchestrator import Program
+from tests.reference.programs.turn import Turn
+from tests.reference.residency.pool import KVPool
+from tests.reference.rules.rule import Parameters
+
+if TYPE_CHECKING:
+    from tests.reference.batch.instance import Instance
+    from tests.reference.world import World
 
 
 @dataclass
 class Look:
-    """What a rule sees: the pool of an instance, that and its number, all programs, the time, and its parameters."""
+    """What a rule sees: the pool, or a copy of it on which an iteration is tried, its instance, and its parameters."""
 
     pool: KVPool
-    number: int
     instance: Instance
-    orchestrator: Orchestrator
-    now: float
-    parameters: Mapping[str, float]
+    parameters: Parameters
+
+    @property
+    def world(self) -> World:
+        return self.instance.world
 
     @property
     def candidates(self) -> list[int]:
@@ -44,20 +50,20 @@ def is_shared(look: Look, segment: int) -> bool:
 
 
 def owner(look: Look, segment: int) -> Program:
-    return look.orchestrator.programs[look.pool.facts[segment].programs[-1]]
+    return look.world.orchestrator.programs[look.pool.facts[segment].programs[-1]]
 
 
 def goes_on(look: Look, program: Program) -> float:
     """Probability that a program has another turn."""
-    ended = sum(not math.isnan(turn.end_s) for turn in look.orchestrator.turns)
-    done = sum(other.state == "done" for other in look.orchestrator.programs)
+    ended = sum(turn.has_ended for turn in look.world.orchestrator.turns)
+    done = sum(other.state == "done" for other in look.world.orchestrator.programs)
     if program.state != "active":
         return 0.0
     return 1.0 if program.live or not ended else (ended - done) / ended
 
 
 def idle_s(look: Look, segment: int) -> float:
-    return look.now - look.pool.facts[segment].released_s
+    return look.world.now - look.pool.facts[segment].released_s
 
 
 def saga_wa_lru(look: Look) -> int:
@@ -75,7 +81,7 @@ def saga_wa_lru(look: Look) -> int:
 
 
 def start_tokens(look: Look, segment: int) -> int:
-    return int(look.orchestrator.workload.segment["start_block"][segment]) * look.instance.block_size
+    return int(look.world.workload.segment["start_block"][segment]) * look.instance.block_size
 
 
 @lowest
@@ -134,59 +140,56 @@ def continuum_order(look: Look, segment: int) -> float:
 # Belady.
 
 
-def tool_s(look: Look, edge: int) -> float:
-    row = look.orchestrator.workload.edge[edge]
-    failures = int(row["failures"])
-    backoff_s = look.orchestrator.workload.tools[row["tool"]].backoff_s
-    return float(row["gap_s"]) * (failures + 1) + backoff_s * (2.0**failures - 1.0)
-
-
 def due_after_s(look: Look, turn: Turn) -> float:
     """Time from the admission of its program to a turn, at 1/64 s an output token."""
-    orchestrator, due_s = look.orchestrator, 0.0
+    orchestrator, due_s = look.world.orchestrator, 0.0
     for parent in orchestrator.parents(turn):
         for edge in orchestrator.edges(parent):
-            if orchestrator.workload.edge["target"][edge] == turn.id:
-                due_s = max(due_s, due_after_s(look, parent) + parent.output / 64 + tool_s(look, edge))
+            if orchestrator.target(edge) is turn:
+                due_s = max(due_s, due_after_s(look, parent) + parent.output / 64 + orchestrator.attempts_s(edge))
     return due_s
 
 
 def due_s(look: Look, turn: Turn) -> float:
     """When a turn that has not ended will be ready."""
-    program = look.orchestrator.programs[turn.program]
-    row = look.orchestrator.workload.program[turn.program]
+    program = look.world.orchestrator.programs[turn.program]
+    row = look.world.workload.program[turn.program]
     after_s = due_after_s(look, turn)
     if program.state == "unborn":
-        return (float(row["arrival_s"]) if row["after"] < 0 else look.now + float(row["arrival_s"])) + after_s
+        return (float(row["arrival_s"]) if row["after"] < 0 else look.world.now + float(row["arrival_s"])) + after_s
     if program.state == "held":
-        return look.now + after_s
+        return look.world.now + after_s
     if not math.isnan(turn.ready_s):
         return turn.ready_s
     last = [t for t in program.turns.values() if t.id < turn.id and not math.isnan(t.ready_s)][-1]
     before_s = due_after_s(look, last)
-    if math.isnan(last.end_s):
-        return look.now + (after_s - before_s)
-    return max(look.now, last.end_s + (after_s - before_s - last.output / 64))
+    if not last.has_ended:
+        return look.world.now + (after_s - before_s)
+    return max(look.world.now, last.end_s + (after_s - before_s - last.output / 64))
 
 
 def next_use_s(look: Look, segment: int) -> float:
     """When the instance is next asked for a segment."""
 
     def may_use(turn: Turn) -> bool:
-        over = not math.isnan(turn.end_s) or look.orchestrator.programs[turn.program].ended
+        over = turn.has_ended or look.world.orchestrator.programs[turn.program].ended
         whole = turn.prompt // look.instance.block_size
         uses = any(part.id == segment and part.start < whole for part in turn.path)
-        return uses and not over and turn.instance in (-1, look.number)
+        return uses and not over and turn.instance in (-1, look.instance.number)
 
-    return min((due_s(look, turn) for turn in look.orchestrator.turns if may_use(turn)), default=math.inf)
+    return min((due_s(look, turn) for turn in look.world.orchestrator.turns if may_use(turn)), default=math.inf)
 
 
 def oracle_belady(look: Look) -> int:
     return max(look.candidates, key=lambda segment: next_use_s(look, segment))
 
 
+def lru(look: Look) -> int:
+    return look.pool.released[0]
+
+
 EVICTIONS: dict[str, Evict] = {
-    "lru": lambda look: look.pool.released[0],
+    "lru": lru,
     "lfu": lowest(lambda look, segment: look.pool.facts[segment].uses),
     "fifo": lowest(lambda look, segment: look.pool.facts[segment].entered),
     "largest": lowest(lambda look, segment: -look.pool.resident[segment]),

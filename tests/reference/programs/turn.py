@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from tests.reference.residency import Path
+from tests.reference.residency.segments import Path
 
 
 @dataclass(eq=False)
@@ -68,6 +68,15 @@ class Turn:
     def here(self) -> bool:
         """It is ready and has passed the gateway."""
         return not math.isnan(self.ready_s) and not self.arriving
+
+    @property
+    def has_ended(self) -> bool:
+        return not math.isnan(self.end_s)
+
+    @property
+    def service_s(self) -> float:
+        """From its first scheduling to its end."""
+        return self.end_s - self.scheduled_s
 
     @property
     def kv_tokens(self) -> int:

@@ -1,66 +1,12 @@
 """Routing rules in plain Python (semantics, "Routing"); asked only where at least two instances are allowed."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from tests.reference.batching import Instance
-from tests.reference.residency import matching
-from tests.reference.turn import Turn
+from tests.reference.programs.turn import Turn
+from tests.reference.residency.segments import matching
+from tests.reference.routing.view import View
 
 WORD = 2**64
-
-
-@dataclass(frozen=True)
-class Seen:
-    """An instance at some moment.
-
-    Attributes:
-        waiting: Waiting turns, and `running` ones.
-        outstanding_tokens: Targets of both.
-        held_share: Share of its blocks that are in use or pinned.
-        resident: Leading blocks that it holds of each segment.
-    """
-
-    waiting: int
-    running: int
-    outstanding_tokens: int
-    held_share: float
-    resident: dict[int, int]
-
-    @classmethod
-    def of(cls, instance: Instance) -> "Seen":
-        turns, pool = instance.waiting + instance.running, instance.pool
-        return cls(
-            len(instance.waiting),
-            len(instance.running),
-            sum(turn.target for turn in turns),
-            pool.used / pool.capacity,
-            dict(pool.resident),
-        )
-
-
-@dataclass(frozen=True)
-class View:
-    """What a rule sees.
-
-    All instances, which of them are allowed, the home of the turn's program (-1 for none), how many turns have been
-    routed before, and where the last of them went (-1 for none).
-    """
-
-    instances: Sequence[Seen]
-    allowed: Sequence[bool]
-    home: int
-    routed: int = 0
-    last: int = -1
-
-    @property
-    def candidates(self) -> list[int]:
-        return [i for i, allowed in enumerate(self.allowed) if allowed]
-
-    def turns(self, i: int) -> int:
-        """Waiting and running turns."""
-        return self.instances[i].waiting + self.instances[i].running
-
 
 Route = Callable[[View, Turn], int]
 
@@ -132,11 +78,11 @@ def llm_d(seed: int, block_size: int) -> Route:
     return route
 
 
-RULES = ("random", "round_robin", "least_loaded", "session_affinity", "least_tokens", "llm_d")
+ROUTES = ("random", "round_robin", "least_loaded", "session_affinity", "least_tokens", "llm_d")
 
 
-def rule(name: str, seed: int = 0, capacity_limit: int = 64, block_size: int = 16) -> Route:
-    """A fresh rule by name."""
+def route(name: str, seed: int = 0, capacity_limit: int = 64, block_size: int = 16) -> Route:
+    """A rule by name."""
     rules: dict[str, Route] = {
         "random": random(seed),
         "round_robin": round_robin,

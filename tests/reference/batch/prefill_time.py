@@ -8,9 +8,9 @@ def chunk_s(spec: InstanceSpec, tokens: int, cached: int) -> float:
     """An iteration with one chunk and nothing else."""
     p = spec.profile
     attention_s = table(p.pre_c, p.pre_a_s, tokens) + table(p.pre_c, p.pre_b_s, tokens) * cached
-    dense_s = table(p.dense_tokens, p.dense_s, tokens) + table(p.seq_n, p.seq_s, 1)
     overhead_s = p.overhead_s + p.chunk_overhead_s
-    return overhead_s + dense_s + max(attention_s, p.serial_mixed_s * (tokens + cached))
+    dense_s, sequence_s = table(p.dense_tokens, p.dense_s, tokens), table(p.seq_n, p.seq_s, 1)
+    return overhead_s + dense_s + sequence_s + max(attention_s, p.serial_mixed_s * (tokens + cached))
 
 
 def prefill_s(spec: InstanceSpec, tokens: int, cached: int) -> float:

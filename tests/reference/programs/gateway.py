@@ -71,7 +71,7 @@ class Gateway:
         if not program.live:
             program.acting_since_s = world.now
         program.wait_s += turn.scheduled_s - turn.ready_s
-        world.history.waits_s.append(turn.scheduled_s - turn.ready_s)
+        world.history.turns.append(turn)
         if program.state == "failed":
             return
         for edge in world.orchestrator.edges(turn):
@@ -86,6 +86,7 @@ class Gateway:
         world.admission.has_ended |= program.state == "active"
         if state == "done":
             world.history.lengths.append(len(program.turns))
+            world.history.services_s.append(program.service_s)
         program.state = state
         program.end_s = world.now
         program.paused = False

@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.reference.programs.turn import Turn
+from tests.reference.rounding import added
+
 LAST_GAPS = 100
 
 
@@ -34,7 +37,7 @@ class Gaps:
 
     @property
     def mean_s(self) -> float:
-        return sum(self.seconds) / len(self.seconds)
+        return added(self.seconds) / len(self.seconds)
 
     @property
     def last(self) -> Sequence[float]:
@@ -46,12 +49,19 @@ class Gaps:
 
 @dataclass
 class History:
-    """All gaps by tool, the lengths of the programs that are done, and the waits of the turns that have ended."""
+    """All gaps, by tool, and what has ended, in the order of the ends.
+
+    Attributes:
+        turns: Those that have ended.
+        lengths: Turns of the programs that are done.
+        services_s: Service of these programs.
+    """
 
     everything: Gaps = field(default_factory=Gaps)
     tools: dict[int, Gaps] = field(default_factory=dict)
+    turns: list[Turn] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
-    waits_s: list[float] = field(default_factory=list)
+    services_s: list[float] = field(default_factory=list)
 
     def note(self, tool: int, gap_s: float) -> None:
         self.of(tool).seconds.append(gap_s)
@@ -67,7 +77,8 @@ class History:
 
     @property
     def mean_wait_s(self) -> float:
-        return sum(self.waits_s) / len(self.waits_s) if self.waits_s else 0.0
+        waits_s = [turn.scheduled_s - turn.ready_s for turn in self.turns]
+        return added(waits_s) / len(waits_s) if waits_s else 0.0
 
     @property
     def memoryfulness(self) -> float:

@@ -46,8 +46,9 @@ class Tools:
             self.ask(edge, now)
             return
         failures = self.failures(edge)
-        backoffs_s = sum(self.backoff_s(edge, attempt) for attempt in range(failures))
-        done_s = now + self.gap_s(edge) * (failures + 1) + backoffs_s
+        done_s = now + self.gap_s(edge) * (failures + 1)
+        for attempt in range(failures):
+            done_s += self.backoff_s(edge, attempt)
         self.events.push(done_s, Kind.EDGE_DONE, edge)
 
     def ask(self, edge: int, now: float) -> None:

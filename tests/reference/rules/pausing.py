@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from tests.reference.rounding import added
 from tests.reference.rules.rule import AdmissionRule
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ThunderAgent(AdmissionRule):
         return sum(instance.pool.capacity * instance.block_size for instance in admission.up)
 
     def total(self, admission: Admission) -> float:
-        return sum(self.demand(admission, program) for program in self.unpaused(admission))
+        return added(self.demand(admission, program) for program in self.unpaused(admission))
 
     def total_with(self, admission: Admission, program: Program, total: float) -> float:
         """What all count with after a program that has been paused has come in, or has been paused that was in."""

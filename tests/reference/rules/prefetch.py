@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.reference.loads.prefetcher import Prefetcher
 
 Prefetch = Callable[["Prefetcher", "Instance"], Turn | None]
-GapOf = Callable[["Prefetcher", Turn], float | None]
+ReturnOf = Callable[["Prefetcher", Turn], float | None]
 
 
 def none(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
@@ -46,7 +46,7 @@ def look_ahead(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
 # Who will return.
 
 
-def by_gap(gap_s: GapOf) -> Prefetch:
+def by_return(return_s: ReturnOf) -> Prefetch:
     """Who waits, then who is predicted to return when the context could just be there."""
 
     def rule(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
@@ -54,10 +54,10 @@ def by_gap(gap_s: GapOf) -> Prefetch:
         if waiting is not None:
             return waiting
         for home, turn in prefetcher.acting.values():
-            gap = gap_s(prefetcher, turn) if home == instance.number else None
-            if gap is None:
+            back_s = return_s(prefetcher, turn) if home == instance.number else None
+            if back_s is None:
                 continue
-            start_s = turn.end_s + gap - prefetcher.longest_s(instance, turn) - prefetcher.rule.parameters["margin_s"]
+            start_s = back_s - prefetcher.longest_s(instance, turn) - prefetcher.rule.parameters["margin_s"]
             if prefetcher.world.now >= start_s and prefetcher.can_bring(instance, turn):
                 return turn
         return None
@@ -74,28 +74,28 @@ def gaps_of(prefetcher: Prefetcher, turn: Turn) -> Gaps | None:
     return first if first.seconds else history.everything
 
 
-@by_gap
+@by_return
 def predicted_return(prefetcher: Prefetcher, turn: Turn) -> float | None:
     gaps = gaps_of(prefetcher, turn)
     if gaps is None:
         return None
-    return gaps.average(0.2) if prefetcher.rule.parameters["ema"] > 0 else gaps.mean_s
+    return turn.end_s + (gaps.average(0.2) if prefetcher.rule.parameters["ema"] > 0 else gaps.mean_s)
 
 
-@by_gap
+@by_return
 def saga_margin(prefetcher: Prefetcher, turn: Turn) -> float | None:
     gaps = gaps_of(prefetcher, turn)
     if gaps is None:
         return None
     mean, variance = gaps.log_normal()
-    return math.exp(mean + prefetcher.rule.parameters["deviations"] * math.sqrt(variance))
+    return turn.end_s + math.exp(mean + prefetcher.rule.parameters["deviations"] * math.sqrt(variance))
 
 
-@by_gap
+@by_return
 def oracle_return(prefetcher: Prefetcher, turn: Turn) -> float | None:
     orchestrator = prefetcher.world.orchestrator
     calls = [orchestrator.attempts_s(edge) for edge in orchestrator.edges(turn)]
-    return min(calls) + prefetcher.world.frontend_s if calls else None
+    return turn.end_s + min(calls) + prefetcher.world.frontend_s if calls else None
 
 
 PREFETCHES: dict[str, Prefetch] = {

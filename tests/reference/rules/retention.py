@@ -160,7 +160,7 @@ def discard_waste(look: Look) -> float:
     per_token_s = (full_s - one_s) / max(1, saturation - 1)
     fixed_s = one_s - per_token_s
     chunk = max(saturation - sum(turn.decoding for turn in running), 1)
-    n = math.ceil(look.tokens / chunk) - 1
+    n = -(-look.tokens // chunk) - 1
     last = look.tokens - n * chunk
     in_flight = 0 if look.instance.step is None else len(look.instance.step.decodes)
     others = sum(turn.kv_tokens for turn in running) + in_flight

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.reference.programs.orchestrator import Program
 from tests.reference.programs.turn import Turn
+from tests.reference.rounding import added
 
 if TYPE_CHECKING:
     from tests.reference.batch.instance import Instance
@@ -96,10 +97,9 @@ def saga_fair(instance: Instance) -> Turn:
     def deadline_s(turn: Turn) -> float:
         return float(rows["deadline_s"][turn.program])
 
-    ended = [turn for turn in world.orchestrator.turns if turn.has_ended]
-    done = [program for program in world.orchestrator.programs if program.state == "done"]
-    mean_turn_s = sum(turn.service_s for turn in ended) / len(ended) if ended else 1.0
-    mean_program_s = sum(program.service_s for program in done) / len(done) if done else 0.0
+    ended, services_s = world.history.turns, world.history.services_s
+    mean_turn_s = added(turn.service_s for turn in ended) / len(ended) if ended else 1.0
+    mean_program_s = added(services_s) / len(services_s) if services_s else 0.0
 
     def urgency(turn: Turn) -> float:
         remaining_s = max(mean_program_s - attained_s(instance, turn), mean_turn_s) if ended else 1.0
@@ -108,7 +108,7 @@ def saga_fair(instance: Instance) -> Turn:
     share: dict[int, float] = {}
     for turn in instance.waiting + instance.running:
         share[tenant(turn)] = share.get(tenant(turn), 0.0) + urgency(turn)
-    had_s = {k: sum(turn.service_s for turn in ended if tenant(turn) == k) for k in share}
+    had_s = {k: added(turn.service_s for turn in ended if tenant(turn) == k) for k in share}
     return min(instance.ready, key=lambda turn: (had_s[tenant(turn)] / share[tenant(turn)], deadline_s(turn)))
 
 

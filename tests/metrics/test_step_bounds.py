@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.metrics.step_bounds import decode_pieces, fleet, lowest_lines, step_bounds, table_at
-from tests.engine.random_profiles import random_profile
+from tests.engine.random_scenarios.profiles import random_profile
 from tests.metrics.episodes import PLAIN, engine
 
 SECONDS = st.integers(0, 10_000).map(lambda k: k / 1_000)

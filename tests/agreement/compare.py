@@ -24,7 +24,7 @@ from tests.agreement.scenario import BLOCK, Scenario
 from tests.reference.description import InstanceSpec, MemorySpec, TierSpec
 from tests.reference.loop import simulate
 from tests.reference.records import INSTANCE, PROGRAM, TURN, Records
-from tests.reference.router import rule
+from tests.reference.rules import Rules
 
 STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
 
@@ -32,54 +32,30 @@ HITS = ("hit_tokens", "lookup_tokens", "readmission_hit_tokens", "readmission_lo
 BLOCK_S = tuple(name for name in INSTANCE.names or () if name.endswith("_block_s"))
 
 
-def reference_records(scenario: Scenario) -> Records:
-    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit, scenario.programs.block_size)
+def reference_records(scenario: Scenario, debug: bool = False) -> Records:
+    block_size = scenario.programs.block_size
     return simulate(
         scenario.programs,
         scenario.specs,
-        route,
+        Rules.named(scenario.rules, scenario.parameters, scenario.rule_seed, block_size),
+        scenario.memory,
         scenario.frontend_s,
+        scenario.view_delay_s,
+        scenario.whole_objects,
         scenario.warmup,
-        schedule=scenario.schedule,
-        preempt=scenario.preempt,
-        memory=scenario.memory,
-        prefetch=scenario.prefetch,
-        prefetch_parameters=scenario.prefetch_parameters,
-        admit=scenario.admit,
-        admit_parameters=scenario.admit_parameters,
-        retain=scenario.retain,
-        retain_parameters=scenario.retain_parameters,
-        evict=scenario.evict,
-        whole_objects=scenario.whole_objects,
-        evict_parameters=scenario.evict_parameters,
-        view_delay_s=scenario.view_delay_s,
+        debug,
     )
 
 
 def core_of(scenario: Scenario) -> Core:
     """The engine at time 0."""
-    parameters = {"capacity_limit": scenario.capacity_limit} if scenario.rule == "session_affinity" else {}
     blueprint = Blueprint(
         engines=[engine_of(spec) for spec in scenario.specs],
         block_size=scenario.programs.block_size,
         frontend_s=scenario.frontend_s,
         warmup=scenario.warmup,
-        rules={
-            "admit_program": scenario.admit,
-            "route_turn": scenario.rule,
-            "schedule_turn": scenario.schedule,
-            "preempt_turn": scenario.preempt,
-            "retain_kv": scenario.retain,
-            "evict_kv": scenario.evict,
-            "prefetch_kv": scenario.prefetch,
-        },
-        parameters={
-            "route_turn": parameters,
-            "admit_program": scenario.admit_parameters,
-            "retain_kv": scenario.retain_parameters,
-            "evict_kv": scenario.evict_parameters,
-            "prefetch_kv": scenario.prefetch_parameters,
-        },
+        rules=scenario.rules,
+        parameters=scenario.parameters,
         **memory_of(scenario.memory),
         eviction="objects" if scenario.whole_objects else "blocks",
         token_seconds=True,

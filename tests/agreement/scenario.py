@@ -40,3 +40,27 @@ class Scenario:
     prefetch: str = "none"
     prefetch_parameters: dict[str, float] = field(default_factory=dict)
     view_delay_s: float = 0.0
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """Name of the rule of each kind of decision."""
+        return {
+            "admit_program": self.admit,
+            "route_turn": self.rule,
+            "schedule_turn": self.schedule,
+            "preempt_turn": self.preempt,
+            "retain_kv": self.retain,
+            "evict_kv": self.evict,
+            "prefetch_kv": self.prefetch,
+        }
+
+    @property
+    def parameters(self) -> dict[str, dict[str, float]]:
+        """Parameters of these rules, by kind of decision."""
+        return {
+            "admit_program": self.admit_parameters,
+            "route_turn": {"capacity_limit": self.capacity_limit} if self.rule == "session_affinity" else {},
+            "retain_kv": self.retain_parameters,
+            "evict_kv": self.evict_parameters,
+            "prefetch_kv": self.prefetch_parameters,
+        }

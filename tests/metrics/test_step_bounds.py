@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from agentsim_env.engine.latency.interpolation import table_at
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.metrics.step_bounds import decode_pieces, fleet, lowest_lines, step_bounds
-from tests.engine.random_profiles import random_profile
+from tests.engine.random_scenarios.profiles import random_profile
 from tests.metrics.episodes import PLAIN, engine
 
 SECONDS = st.integers(0, 10_000).map(lambda k: k / 1_000)

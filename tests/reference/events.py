@@ -46,12 +46,8 @@ class Events:
     def pop(self) -> tuple[float, Kind, int]:
         return heapq.heappop(self.heap)
 
-    def any(self) -> bool:
-        """Whether anything is left to happen besides control ticks."""
-        return any(kind != Kind.CONTROL_TICK for _, kind, _ in self.heap)
-
     def more_to_come(self) -> bool:
-        """Whether there is anything but ticks."""
+        """Whether anything is left to happen besides ticks."""
         return any(kind != Kind.CONTROL_TICK for _, kind, _ in self.heap)
 
     def any_at(self, time_s: float) -> bool:

@@ -1,12 +1,11 @@
 """What a simulation leaves behind (semantics, "Records" and "Reward and integral")."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tests.reference.batching import Instance
-from tests.reference.orchestrator import Orchestrator
+from tests.reference.batch.instance import Instance
+from tests.reference.world import World
 
 TURN = np.dtype(
     [
@@ -80,26 +79,25 @@ class Records:
     end_s: float
 
 
-def collect(
-    orchestrator: Orchestrator, instances: Sequence[Instance], warmup: int, decisions: int, end_s: float
-) -> Records:
-    """The records of a simulation that ended at `end_s`; programs before `warmup` are not in the integrals."""
+def collect(world: World, warmup: int) -> Records:
+    """The records of a simulation that has ended; programs before `warmup` are not in the integrals."""
     programs, area, area_all = [], 0.0, 0.0
-    for program in orchestrator.programs:
-        busy_s = sum(stop - start for start, stop in program.busy_intervals(end_s))
-        stay_s = (end_s if np.isnan(program.end_s) else program.end_s) - program.arrival_s
+    for program in world.orchestrator.programs:
+        busy_s = sum(stop - start for start, stop in program.busy_intervals(world.now))
+        stay_s = (world.now if np.isnan(program.end_s) else program.end_s) - program.arrival_s
         programs.append((program.arrival_s, program.end_s, stay_s - busy_s, program.state))
         if program.id >= warmup and program.state != "unborn":
             area += busy_s
             area_all += stay_s
+    turns = [tuple(getattr(turn, name) for name in TURN.names or ()) for turn in world.orchestrator.turns]
     return Records(
-        turns=np.array([tuple(getattr(turn, name) for name in TURN.names or ()) for turn in orchestrator.turns], TURN),
+        turns=np.array(turns, TURN),
         programs=np.array(programs, PROGRAM),
-        instances=np.array([instance_row(instance) for instance in instances], INSTANCE),
+        instances=np.array([instance_row(instance) for instance in world.instances], INSTANCE),
         area=area,
         area_all=area_all,
-        decisions=decisions,
-        end_s=end_s,
+        decisions=world.router.routed,
+        end_s=world.now,
     )
 
 

@@ -5,43 +5,16 @@ from collections import Counter
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 
-from tests.agreement.scenario import Scenario
+from tests.agreement.compare import reference_records
 from tests.engine.random_scenarios import KNOBS, Knobs, build, knobs_of
-from tests.reference.loop import simulate
 from tests.reference.records import Records
-from tests.reference.router import rule
-
-
-def run(scenario: Scenario, debug: bool) -> Records:
-    route = rule(scenario.rule, scenario.rule_seed, scenario.capacity_limit, scenario.programs.block_size)
-    return simulate(
-        scenario.programs,
-        scenario.specs,
-        route,
-        scenario.frontend_s,
-        scenario.warmup,
-        debug,
-        scenario.schedule,
-        scenario.preempt,
-        scenario.admit,
-        scenario.admit_parameters,
-        scenario.memory,
-        retain=scenario.retain,
-        retain_parameters=scenario.retain_parameters,
-        evict=scenario.evict,
-        whole_objects=scenario.whole_objects,
-        evict_parameters=scenario.evict_parameters,
-        prefetch=scenario.prefetch,
-        prefetch_parameters=scenario.prefetch_parameters,
-        view_delay_s=scenario.view_delay_s,
-    )
 
 
 @given(knobs=KNOBS)
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_conservation_after_every_event(knobs: Knobs) -> None:
     scenario = build(knobs)
-    records = run(scenario, debug=True)
+    records = reference_records(scenario, debug=True)
     turn = scenario.programs.turn
     finite = records.turns["end_s"] == records.turns["end_s"]
     assert set(records.programs["state"]) <= {"done", "failed", "rejected"}
@@ -49,10 +22,11 @@ def test_conservation_after_every_event(knobs: Knobs) -> None:
     check_hits(records, turn)
     asked = records.turns["hit_tokens"] + records.turns["readmission_hit_tokens"] + records.turns["computed_tokens"]
     assert (asked >= turn["prompt_tokens"])[finite].all()
-    # A turn that was handed over computes what is left of a block once more.
+    # A turn that was handed over computes what is left of a block once more, and all if its prefill instance fails.
     decoding = [number for number, spec in enumerate(scenario.specs) if spec.mode == "decode"]
     undisturbed = (records.turns["preemptions"] == 0) & ~np.isin(records.turns["instance"], decoding)
-    assert (asked == turn["prompt_tokens"])[finite & undisturbed].all()
+    if not any(spec.failures for spec in scenario.specs if spec.mode == "prefill"):
+        assert (asked == turn["prompt_tokens"])[finite & undisturbed].all()
 
 
 def check_hits(records: Records, turn: np.ndarray) -> None:
@@ -69,7 +43,7 @@ def check_hits(records: Records, turn: np.ndarray) -> None:
 def test_random_scenarios_press_on_everything() -> None:
     seen: Counter[str] = Counter()
     for seed in range(40):
-        records = run(build(knobs_of(seed)), debug=False)
+        records = reference_records(build(knobs_of(seed)))
         seen["turns"] += len(records.turns)
         seen["preemptions"] += int(records.turns["preemptions"].sum())
         seen["evicted blocks"] += int(records.instances["evicted_blocks"].sum())

@@ -12,7 +12,9 @@ from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, Profile, constant_profile
 from tests.reference.loop import simulate
 from tests.reference.records import Records
-from tests.reference.router import hash01, rule
+from tests.reference.rules import Rules
+from tests.reference.rules.routing import hash01, random, session_affinity
+from tests.reference.rules.routing import route as routing_rule
 
 
 def instance(
@@ -32,7 +34,8 @@ def instance(
 def run(
     programs: Programs, *specs: InstanceSpec, frontend_s: float = 0.0, route: str = "least_loaded", warmup: int = 0
 ) -> Records:
-    return simulate(programs, specs or [instance()], rule(route), frontend_s, warmup, debug=True)
+    rules = Rules(route_turn=routing_rule(route))
+    return simulate(programs, specs or [instance()], rules, frontend_s=frontend_s, warmup=warmup, debug=True)
 
 
 def independent(*shapes: tuple[float, int, int]) -> Programs:
@@ -84,7 +87,9 @@ def test_arrival_at_a_boundary_inside_a_run_cuts_it_there() -> None:
     leaf = build.segment(3)
     build.edge(build.turn(leaf, 10, 3), build.turn(leaf, 20, 1))
     home = {0: 0, 1: 1, 2: 0}
-    records = simulate(build.build(), [instance(), instance()], lambda view, turn: home[turn.id], debug=True)
+    records = simulate(
+        build.build(), [instance(), instance()], Rules(route_turn=lambda view, turn: home[turn.id]), debug=True
+    )
     # Turn 1 ends at 3 on instance 1, whose event comes after that of instance 0; its successor still joins 0 at 3.
     assert records.turns["scheduled_s"].tolist() == [0, 0, 3]
 
@@ -250,7 +255,8 @@ def test_rules(name: str, chosen: list[int]) -> None:
 
 def test_session_affinity_falls_back_when_full() -> None:
     programs = chain(0.75, Tool("t"), programs=3)
-    records = simulate(programs, [instance(), instance()], rule("session_affinity", capacity_limit=1), debug=True)
+    rules = Rules(route_turn=session_affinity(capacity_limit=1))
+    records = simulate(programs, [instance(), instance()], rules, debug=True)
     # Program 2 begins on 0 at 1. At 1.75 program 0 finds its home full and takes 1, which is then full for program 1.
     # At 2.75 both have a turn: program 1's on 0 until 3, program 0's on 1 until 2.75, which comes after the routing.
     assert records.turns["instance"].tolist() == [0, 1, 1, 0, 0, 0]
@@ -260,5 +266,6 @@ def test_random_uses_splitmix64() -> None:
     # First outputs of splitmix64 from state 0.
     outputs = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F)
     assert [hash01(0, k) for k in range(3)] == [(output >> 11) / 2**53 for output in outputs]
-    records = simulate(independent(*[(0.0, 10, 1)] * 3), [instance()] * 10, rule("random", seed=0), debug=True)
+    rules = Rules(route_turn=random(seed=0))
+    records = simulate(independent(*[(0.0, 10, 1)] * 3), [instance()] * 10, rules, debug=True)
     assert records.turns["instance"].tolist() == [int(hash01(0, k << 16) * 10) for k in range(3)]

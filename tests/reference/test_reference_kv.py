@@ -1,13 +1,13 @@
 """KV residency and preemption of the reference simulator, by hand; an iteration takes one second."""
 
 from agentsim_env.workload.programs import Programs
-from tests.reference.batching import Instance
 from tests.reference.building import WorkloadBuilder
-from tests.reference.orchestrator import Orchestrator
-from tests.reference.residency import KVPool, PathSegment
-from tests.reference.scheduling import Scheduler
+from tests.reference.programs.turn import Turn
+from tests.reference.residency.pool import KVPool
+from tests.reference.residency.segments import PathSegment
+from tests.reference.rules import Rules
 from tests.reference.test_reference import independent, instance, run
-from tests.reference.turn import Turn
+from tests.reference.world import World
 
 A, B, C = PathSegment(0, 0, 2), PathSegment(1, 2, 4), PathSegment(2, 2, 4)
 
@@ -90,11 +90,11 @@ def test_a_full_hit_computes_its_last_block() -> None:
 
 
 def test_a_turn_locks_its_match_though_it_computes_the_last_block() -> None:
-    engine = Instance(instance(blocks=6, tokens=10), 16, Scheduler(Orchestrator(independent((0.0, 1, 1)))))
+    engine = World(independent((0.0, 1, 1)), [instance(blocks=6, tokens=10)], Rules()).instances[0]
     engine.pool.release(held(engine.pool, (PathSegment(0, 0, 3), PathSegment(1, 3, 2)), 4))
     turn = Turn(id=0, program=0, path=(PathSegment(0, 0, 3), PathSegment(1, 3, 2)), prompt=64, output=1, target=64)
     engine.waiting.append(turn)
-    engine.form(now=0.0)
+    engine.form()
     # Ten of the 16 tokens in the last block, which the path has: it is locked and nothing is owned.
     assert (turn.computed, turn.hit_tokens, turn.owned, turn.locked) == (58, 48, 0, [0, 1])
     assert (engine.pool.free, engine.pool.idle, engine.pool.locked) == (2, 0, 4)

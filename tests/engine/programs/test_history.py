@@ -13,7 +13,7 @@ from agentsim_env.engine.programs import history
 from agentsim_env.workload.programs import Tool
 from tests.engine.hand_made import bound, engine, state
 from tests.reference.building import WorkloadBuilder
-from tests.reference.history import Gaps, History
+from tests.reference.programs.history import Gaps, History
 
 note = bound(history._note)
 note_length = bound(history.note_length)

@@ -1,0 +1,124 @@
+"""What a random scenario is like."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from tests.engine.random_scenarios.streams import Streams
+from tests.reference.rules.admission import ADMISSIONS
+from tests.reference.rules.eviction import EVICTIONS
+from tests.reference.rules.prefetch import PREFETCHES
+from tests.reference.rules.retention import RETENTIONS
+from tests.reference.rules.routing import ROUTES
+from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
+
+TICK_S = 2.0**-8
+MODES = ("mixed", "prefill_first", "some", "pools")
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a random scenario is like; the rest follows from `seed`.
+
+    Attributes:
+        memory: Capacity of an instance over the blocks of the largest turn; below 1 some turns are too long.
+        twins: All instances are alike, so that their iterations end at equal times.
+        grid: All times are multiples of `TICK_S` (exact in binary) and iterations take as long as each other: every tie
+            that can happen does, and no rounding decides it.
+        irregular: A turn may have a shorter context than one before it on the same leaf, or end in a shared segment.
+        faults: Instances start late, fail and return.
+        tier: There is a tier below HBM.
+        modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
+        whole_objects: Eviction takes whole segments.
+        view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
+    """
+
+    seed: int
+    n_instances: int
+    n_programs: int
+    memory: float
+    twins: bool
+    grid: bool
+    irregular: bool
+    faults: bool
+    frontend_s: float
+    rule: str
+    schedule: str = "fcfs"
+    preempt: str = "last_admitted"
+    admit: str = "admit"
+    tier: bool = False
+    prefetch: str = "none"
+    modes: str = "mixed"
+    retain: str = "leave"
+    evict: str = "lru"
+    whole_objects: bool = False
+    view_delay_s: float = 0.0
+
+
+KNOBS = st.builds(
+    Knobs,
+    seed=st.integers(0, 2**32 - 1),
+    n_instances=st.integers(1, 4),
+    n_programs=st.integers(1, 16),
+    memory=st.sampled_from([10.0, 4.0, 2.0, 1.4, 1.1, 1.0, 0.6]),
+    twins=st.booleans(),
+    grid=st.booleans(),
+    irregular=st.booleans(),
+    faults=st.booleans(),
+    frontend_s=st.sampled_from([0.0, TICK_S]),
+    rule=st.sampled_from(ROUTES),
+    tier=st.booleans(),
+    prefetch=st.sampled_from(list(PREFETCHES)),
+    schedule=st.sampled_from(sorted(SCHEDULES)),
+    preempt=st.sampled_from(sorted(PREEMPTIONS)),
+    admit=st.sampled_from(sorted(ADMISSIONS)),
+    modes=st.sampled_from(MODES),
+    retain=st.sampled_from(sorted(RETENTIONS)),
+    evict=st.sampled_from(sorted(EVICTIONS)),
+    whole_objects=st.booleans(),
+    view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
+)
+
+
+def knobs_of(seed: int) -> Knobs:
+    """Knobs number `seed`; each has a stream of its own, and default rules are drawn more often than others."""
+    streams = Streams(seed)
+
+    def chance(knob: str, probability: float) -> bool:
+        return bool(streams(knob).random() < probability)
+
+    def one_of(knob: str, values: Sequence[float]) -> float:
+        return float(streams(knob).choice(values))
+
+    def name(knob: str, names: Sequence[str], p: Sequence[float] | None = None) -> str:
+        return str(streams(knob).choice(names, p=p))
+
+    route, schedule = [name for name in ROUTES if name != "llm_d"], [name for name in SCHEDULES if name != "continuum"]
+    return Knobs(
+        seed=seed,
+        n_instances=int(streams("n_instances").integers(1, 5)),
+        n_programs=int(streams("n_programs").integers(4, 25)),
+        memory=one_of("memory", [0.6, 0.9, 1.0, 1.0, 1.1, 1.2, 1.4, 2.0, 4.0, 10.0]),
+        twins=chance("twins", 0.3),
+        grid=chance("grid", 0.4),
+        irregular=chance("irregular", 0.3),
+        faults=chance("faults", 0.4),
+        frontend_s=one_of("frontend_s", [0.0, TICK_S]),
+        rule="llm_d" if chance("llm_d", 0.2) else name("rule", route),
+        schedule="continuum" if chance("continuum", 0.1) else name("schedule", ["fcfs", *schedule]),
+        preempt=name("preempt", ["last_admitted", *PREEMPTIONS]),
+        admit=name("admit", ["admit", *ADMISSIONS]),
+        tier=chance("tier", 0.4),
+        prefetch=name("prefetch", ["none", *PREFETCHES]),
+        modes=name("modes", MODES, p=[0.6, 0.1, 0.1, 0.2]),
+        retain=name("retain", ["leave", "ttl", *RETENTIONS]),
+        evict=name("evict", ["lru", *EVICTIONS]),
+        whole_objects=chance("whole_objects", 0.3),
+        view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
+    )
+
+
+def snap(knobs: Knobs, time_s: float) -> float:
+    """`time_s`, on the grid if there is one."""
+    return round(time_s / TICK_S) * TICK_S if knobs.grid else time_s

@@ -1,0 +1,41 @@
+"""The scenario that knobs stand for."""
+
+from tests.agreement.scenario import Scenario
+from tests.engine.random_scenarios.cluster import random_instances, random_memory
+from tests.engine.random_scenarios.knobs import Knobs
+from tests.engine.random_scenarios.parameters import (
+    admit_parameters,
+    evict_parameters,
+    prefetch_parameters,
+    retain_parameters,
+)
+from tests.engine.random_scenarios.streams import Streams
+from tests.engine.random_scenarios.workload import random_workload
+
+
+def build(knobs: Knobs) -> Scenario:
+    streams = Streams(knobs.seed)
+    programs = random_workload(knobs, streams)
+    specs = random_instances(knobs, streams, programs)
+    return Scenario(
+        programs=programs,
+        specs=specs,
+        rule=knobs.rule,
+        schedule=knobs.schedule,
+        preempt=knobs.preempt,
+        admit=knobs.admit,
+        admit_parameters=admit_parameters(knobs, streams("parameters of admit_program")),
+        rule_seed=int(streams("seed of rules").integers(2**63)),
+        capacity_limit=int(streams("capacity_limit").choice([1, 2, 4, 64])),
+        frontend_s=knobs.frontend_s,
+        warmup=int(streams("warm-up").integers(0, max(1, knobs.n_programs // 3))),
+        memory=random_memory(knobs, streams, specs),
+        retain=knobs.retain,
+        retain_parameters=retain_parameters(knobs, streams("parameters of retain_kv")),
+        evict=knobs.evict,
+        whole_objects=knobs.whole_objects,
+        evict_parameters=evict_parameters(knobs, streams("parameters of evict_kv")),
+        prefetch=knobs.prefetch,
+        prefetch_parameters=prefetch_parameters(knobs, streams("parameters of prefetch_kv")),
+        view_delay_s=knobs.view_delay_s,
+    )

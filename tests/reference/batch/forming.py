@@ -1,0 +1,156 @@
+"""Forms the next iteration of an instance (semantics, "One iteration of an instance")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.reference.batch.step import Step
+from tests.reference.programs.turn import Turn
+from tests.reference.residency.segments import blocks_for
+
+if TYPE_CHECKING:
+    from tests.reference.batch.instance import Instance
+
+
+def form(instance: Instance) -> Step | None:
+    """The next iteration, its blocks allocated and published; None if there is nothing to compute."""
+    step = Step()
+    if instance.spec.mode == "prefill_first":
+        form_prefill_first(instance, step)
+    else:
+        form_mixed(instance, step)
+    instance.note_peak()
+    # Blocks that a transfer keeps, or a prefill instance, are free in the end, and the instance looks again.
+    keeps = bool(instance.world.topology.links) or instance.spec.mode == "prefill"
+    assert instance.running or not instance.waiting or keeps, "an idle instance lets turns wait"
+    return step if instance.running else None
+
+
+def form_mixed(instance: Instance, step: Step) -> None:
+    """Decodes and chunks of prefills side by side."""
+    schedule_running(instance, step)
+    # A batch that has preempted its only turn takes another at once: nothing else would wake the instance.
+    if not instance.running or not (step.preempted or instance.continues_run(step, instance.time_of(step))):
+        admit_waiting(instance, step)
+
+
+def form_prefill_first(instance: Instance, step: Step) -> None:
+    """Whole prompts; if there is none to admit, decodes."""
+    if not decodes_go_on(instance):
+        admit_waiting(instance, step)
+    if not step.prefills:
+        schedule_running(instance, step)
+        if not instance.running:
+            admit_waiting(instance, step)
+
+
+def decodes_go_on(instance: Instance) -> bool:
+    """Whether another iteration of all decodes would belong to the run."""
+    room = instance.pool.free if instance.pool.timed_eviction else instance.pool.available
+    if not instance.running or sum(blocks_needed(instance, turn, 1) for turn in instance.running) > room:
+        return False
+    step = Step(decodes=list(instance.running))
+    return instance.continues_run(step, instance.time_of(step))
+
+
+# Step 1: turns that run.
+
+
+def schedule_running(instance: Instance, step: Step) -> None:
+    """Decodes, then unfinished prefills; preempt while blocks are short."""
+    for turn in instance.running:
+        if not turn.decoding:
+            step.jumped |= instance.look_up(turn)
+    plan = plan_running(instance)
+    while needed_for(instance, plan) > instance.pool.available + instance.pool.pinned:
+        instance.preempt(instance.world.rules.preempt_turn(instance))
+        step.preempted = True
+        plan = plan_running(instance)
+    step.broke |= instance.pool.make_room(needed_for(instance, plan))
+    for turn, tokens in plan:
+        schedule(instance, step, turn, tokens)
+
+
+def plan_running(instance: Instance) -> list[tuple[Turn, int]]:
+    """Tokens for each running turn, decodes first, in the order in which blocks are allocated."""
+    plan = [(turn, 1) for turn in instance.running if turn.decoding]
+    left = instance.spec.max_num_batched_tokens - len(plan)
+    for turn in instance.running:
+        if not turn.decoding:
+            chunk = min(turn.target - turn.computed, left)
+            left -= chunk
+            assert chunk > 0, "two prefills are unfinished at once"
+            plan.append((turn, chunk))
+    return plan
+
+
+def needed_for(instance: Instance, plan: list[tuple[Turn, int]]) -> int:
+    return sum(blocks_needed(instance, turn, tokens) for turn, tokens in plan)
+
+
+def blocks_needed(instance: Instance, turn: Turn, tokens: int) -> int:
+    """Blocks that the turn's next `tokens` tokens take beyond those it owns or its path has."""
+    if turn.decoding:
+        return 1 if turn.kv_tokens % instance.block_size == 0 else 0
+    blocks = blocks_for(turn.computed + tokens, instance.block_size)
+    return max(0, blocks - instance.match(turn)) - turn.owned
+
+
+# Step 2, at the start of a run: turns that join.
+
+
+def admit_waiting(instance: Instance, step: Step) -> None:
+    """One waiting turn after the other, while tokens, places and blocks last."""
+    while instance.ready and len(instance.running) < instance.spec.max_num_seqs:
+        tokens_left = instance.spec.max_num_batched_tokens - step.n_tokens
+        if tokens_left <= 0:
+            break
+        turn = next_turn(instance)
+        if turn is None or not fits(instance, turn):
+            break
+        if instance.world.loads.load(instance, turn):
+            continue
+        if instance.spec.mode == "prefill_first":
+            # A whole prompt, or one that is longer than the budget alone.
+            whole = turn.target - instance.hit(turn)
+            if step.prefills and whole > tokens_left:
+                break
+            tokens_left = whole
+        instance.join(turn)
+        schedule(instance, step, turn, min(turn.target - turn.computed, tokens_left))
+
+
+def next_turn(instance: Instance) -> Turn | None:
+    """Who joins the batch; an idle instance takes the head of the queue rather than nobody."""
+    chosen = instance.world.rules.schedule_turn(instance)
+    return instance.ready[0] if chosen is None and not instance.running else chosen
+
+
+def fits(instance: Instance, turn: Turn) -> bool:
+    """Whether the blocks of the whole remaining prompt can be had without touching the turn's own path."""
+    pool, match = instance.pool, instance.match(turn)
+    missing = blocks_for(turn.target, instance.block_size) - match
+    if instance.world.retention.firm_pins and instance.running:
+        return missing <= pool.available - pool.idle_on(turn.path, match)
+    return missing <= pool.available + pool.pinned - pool.unlocked_on(turn.path, match)
+
+
+# Both.
+
+
+def schedule(instance: Instance, step: Step, turn: Turn, tokens: int) -> None:
+    """Give the turn its tokens in this iteration, and their blocks."""
+    needed = blocks_needed(instance, turn, tokens)
+    step.broke |= instance.pool.make_room(needed)
+    if turn.decoding:
+        instance.own(turn, needed)
+        step.decodes.append(turn)
+        return
+    step.prefills.append((turn, tokens, turn.computed))
+    turn.computed += tokens
+    turn.computed_tokens += tokens
+    instance.prefill_tokens += tokens
+    instance.own(turn, -turn.owned)
+    instance.publish(turn, turn.computed)
+    if blocks_for(turn.computed, instance.block_size) > instance.match(turn):
+        instance.own(turn, 1)

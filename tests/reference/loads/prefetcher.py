@@ -1,0 +1,161 @@
+"""What is brought up ahead of its use (semantics, "Prefetch")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.reference.batch.instance import Instance
+from tests.reference.events import PREFETCH_TICK, Kind
+from tests.reference.loads.loads import Load
+from tests.reference.programs.turn import Turn
+from tests.reference.rules.prefetch import none
+
+if TYPE_CHECKING:
+    from tests.reference.world import World
+
+
+@dataclass
+class Ahead:
+    """What has been brought up for a program and has not been used yet: where, and what was there before."""
+
+    instance: int
+    match: int
+
+
+class Prefetcher:
+    """Asks a rule whose context an instance is to bring up.
+
+    Attributes:
+        asks: There is a rule, and a tier to bring something up from.
+        acting: Programs none of whose turns is in the cluster, in the order in which their gaps began, and their home.
+        to_ask: Instances for which the rule is to be asked.
+        on_way: Loads that have set out ahead, by program.
+        there: What they have left, likewise.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.rule = world.rules.prefetch_kv
+        self.asks = self.rule.answer is not none and bool(world.memory.tiers)
+        self.acting: dict[int, tuple[int, Turn]] = {}
+        self.to_ask: list[int] = []
+        self.tick_armed = False
+        self.on_way: dict[int, Load] = {}
+        self.there: dict[int, Ahead] = {}
+
+    # The rule is asked.
+
+    def ask(self, number: int) -> None:
+        if self.asks and number not in self.to_ask:
+            self.to_ask.append(number)
+
+    def bring_up(self) -> None:
+        """Bring up what the rule wants, for each instance for which something has changed."""
+        while self.to_ask:
+            number = self.to_ask[0]
+            instance = self.world.instances[number]
+            while instance.up and (turn := self.rule.answer(self, instance)) is not None:
+                match, end = self.plan(instance, turn)
+                self.world.loads.ahead(number, turn, match, end)
+                self.world.iterations.end_run(number)
+            self.to_ask.pop(0)
+            if instance.up and self.world.memory.serialized:
+                self.world.iterations.look_again_at([number])
+
+    def tick(self) -> None:
+        self.tick_armed = False
+        for instance in self.world.instances:
+            if any(home == instance.number for home, _ in self.acting.values()):
+                self.ask(instance.number)
+        self.arm_tick()
+
+    def arm_tick(self) -> None:
+        if self.acting and not self.tick_armed:
+            self.tick_armed = True
+            period_s = self.rule.parameters.get("period_s", 1.0)
+            self.world.events.push(self.world.now + period_s, Kind.CONTROL_TICK, PREFETCH_TICK)
+
+    # What can be brought up.
+
+    def blocks_of(self, turn: Turn) -> int:
+        """Blocks of its context that are worth it; of its output, too, if it has ended."""
+        return (turn.prompt + (turn.output if turn.has_ended else 0) - 1) // self.world.workload.block_size
+
+    def plan(self, instance: Instance, turn: Turn) -> tuple[int, int]:
+        """(blocks in HBM, blocks when the tiers have added theirs) of a context; equal if nothing can be brought up."""
+        most = self.blocks_of(turn)
+        match = instance.pool.match(turn.path, most)
+        end = match
+        for shelf, _ in self.world.topology.ways_up(instance.number):
+            end = min(shelf.reach(turn.path, end), most) if end < most else end
+        room = instance.pool.available - instance.pool.idle_on(turn.path, match)
+        known = turn.program in self.on_way or turn.program in self.there
+        known = known or self.world.loads.load_that_brings(instance.number, turn.path, match, most) is not None
+        return (match, end) if end - match <= room and not known else (match, match)
+
+    def can_bring(self, instance: Instance, turn: Turn) -> bool:
+        match, end = self.plan(instance, turn)
+        return end > match
+
+    def longest_s(self, instance: Instance, turn: Turn) -> float:
+        """The whole context from the slowest tier, without a queue."""
+        blocks = self.blocks_of(turn)
+        return max((link.seconds(blocks) for _, link in self.world.topology.ways_up(instance.number)), default=0.0)
+
+    # Gaps begin and end.
+
+    def turn_ended(self, turn: Turn) -> None:
+        if not self.asks:
+            return
+        program = self.world.orchestrator.program(turn)
+        if program.state != "active":
+            self.waste(program.id)
+        elif not program.live:
+            self.acting[program.id] = (program.home, turn)
+        self.arm_tick()
+
+    def turn_ready(self, turn: Turn) -> None:
+        self.acting.pop(turn.program, None)
+        if self.world.orchestrator.program(turn).state != "active":
+            self.waste(turn.program)
+
+    # What becomes of what has been brought up.
+
+    def sets_out(self, load: Load) -> None:
+        assert load.program is not None
+        self.world.instances[load.instance].prefetches += 1
+        self.on_way[load.program] = load
+
+    def arrived(self, load: Load) -> None:
+        program = load.program
+        assert program is not None
+        self.waste(program)
+        del self.on_way[program]
+        self.there[program] = Ahead(load.instance, load.match)
+        if self.world.orchestrator.programs[program].state != "active":
+            self.waste(program)
+
+    def lost(self, load: Load) -> None:
+        assert load.program is not None
+        del self.on_way[load.program]
+        self.world.instances[load.instance].prefetches_wasted += 1
+
+    def admitted(self, number: int, turn: Turn, match: int) -> None:
+        """A turn joins the batch of an instance and finds so many blocks."""
+        ahead = self.there.get(turn.program)
+        if ahead is not None and ahead.instance == number and match > ahead.match:
+            del self.there[turn.program]
+            self.world.instances[number].prefetches_used += 1
+        self.waste(turn.program)
+
+    def missed(self, number: int, turn: Turn, match: int) -> None:
+        """A turn has to load its context, although it has been brought up: it has been evicted."""
+        ahead = self.there.get(turn.program)
+        if ahead is not None and ahead.instance == number and match <= ahead.match:
+            self.waste(turn.program)
+
+    def waste(self, program: int) -> None:
+        ahead = self.there.pop(program, None)
+        if ahead is not None:
+            self.world.instances[ahead.instance].prefetches_wasted += 1

@@ -1,0 +1,1 @@
+"""The gateway, where programs are admitted and turns become ready, and the tools."""

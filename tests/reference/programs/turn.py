@@ -1,0 +1,92 @@
+"""A turn on its way through the cluster (semantics, "Segments, blocks, hits" and "Records")."""
+
+import math
+from dataclasses import dataclass, field
+
+from tests.reference.residency.segments import Path
+
+
+@dataclass(eq=False)
+class Turn:
+    """A turn, from its routing to its end.
+
+    Attributes:
+        new: Tokens of the prompt that no earlier turn of its program brought or generated.
+        target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
+        computed: Tokens of the target whose KV is found or scheduled.
+        decoding: The prefill has ended.
+        owned: Blocks that are not published.
+        locked: Segments that it locks, a prefix of its path.
+        loading: Its prefix is being brought up.
+        handed: Its prefill has ended on another instance, and it has not joined a batch since.
+        kept: Segments that a prefill instance locks for it until they have been moved.
+        kept_at: That instance.
+        stay: Which stay in a batch this is: "first", "moved" (it was handed over) or "returned".
+        moves: Times that it went on to a decode instance.
+        arriving: It is ready and passes the gateway.
+        asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
+    """
+
+    id: int
+    program: int
+    path: Path
+    prompt: int
+    output: int
+    generated: int = 0
+    target: int = 0
+    new: int = 0
+    computed: int = 0
+    decoding: bool = False
+    owned: int = 0
+    locked: list[int] = field(default_factory=list)
+    ready_s: float = math.nan
+    routed_s: float = math.nan
+    scheduled_s: float = math.nan
+    first_token_s: float = math.nan
+    end_s: float = math.nan
+    hit_tokens: int = 0
+    readmission_hit_tokens: int = 0
+    readmission_lookup_tokens: int = 0
+    computed_tokens: int = 0
+    asked_tokens: int = 0
+    preemptions: int = 0
+    handed: bool = False
+    kept: list[int] = field(default_factory=list)
+    kept_at: int = -1
+    moves: int = 0
+    stay: str = "first"
+    loading: bool = False
+    arriving: bool = False
+    instance: int = -1
+
+    @property
+    def all_hits(self) -> int:
+        """Prefill tokens found in all its stays."""
+        return self.hit_tokens + self.readmission_hit_tokens
+
+    @property
+    def here(self) -> bool:
+        """It is ready and has passed the gateway."""
+        return not math.isnan(self.ready_s) and not self.arriving
+
+    @property
+    def has_ended(self) -> bool:
+        return not math.isnan(self.end_s)
+
+    @property
+    def service_s(self) -> float:
+        """From its first scheduling to its end."""
+        return self.end_s - self.scheduled_s
+
+    @property
+    def kv_tokens(self) -> int:
+        """Tokens whose KV exists: a decode's last token has none yet."""
+        return self.prompt + self.generated - 1 if self.decoding else self.computed
+
+    def start_over(self) -> None:
+        """Go back to a queue: what was generated stays and is prefilled again."""
+        self.target = self.prompt + self.generated
+        self.computed = 0
+        self.decoding = False
+        self.owned = 0
+        self.locked = []

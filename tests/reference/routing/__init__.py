@@ -1,0 +1,1 @@
+"""Where a turn goes, and how it gets from a prefill instance to a decode instance."""

@@ -1,0 +1,56 @@
+"""Who answers each kind of decision; a module has the rules of a kind in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.reference.rules.admission import ADMISSIONS, AdmissionRule
+from tests.reference.rules.eviction import EVICTIONS, Evict, lru
+from tests.reference.rules.prefetch import PREFETCHES, Prefetch, none
+from tests.reference.rules.retention import RETENTIONS, Retain, leave
+from tests.reference.rules.routing import Route, least_loaded, route
+from tests.reference.rules.rule import Parameters, Rule
+from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES, Preempt, Schedule, fcfs, last_admitted
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One field per kind of decision, by the name of the kind; by default its default rule."""
+
+    admit_program: AdmissionRule = field(default_factory=AdmissionRule)
+    route_turn: Route = least_loaded
+    schedule_turn: Schedule = fcfs
+    preempt_turn: Preempt = last_admitted
+    retain_kv: Rule[Retain] = field(default_factory=lambda: Rule(leave))
+    evict_kv: Rule[Evict] = field(default_factory=lambda: Rule(lru))
+    prefetch_kv: Rule[Prefetch] = field(default_factory=lambda: Rule(none))
+
+    @property
+    def times_eviction(self) -> bool:
+        """Whether victims of eviction are chosen by more than their age."""
+        return self.evict_kv.answer is not lru
+
+    @classmethod
+    def named(
+        cls, names: Mapping[str, str], parameters: Mapping[str, Parameters], seed: int = 0, block_size: int = 16
+    ) -> Rules:
+        """The rules with these names, by kind.
+
+        Args:
+            names: All seven.
+            parameters: Those of each rule that has any.
+            seed: Of the routing rules that take chance.
+            block_size: Tokens of a block, for routing rules that look at prefixes.
+        """
+        of = {kind: parameters.get(kind, {}) for kind in names}
+        capacity_limit = int(of["route_turn"].get("capacity_limit", 64))
+        return cls(
+            admit_program=ADMISSIONS[names["admit_program"]](of["admit_program"]),
+            route_turn=route(names["route_turn"], seed, capacity_limit, block_size),
+            schedule_turn=SCHEDULES[names["schedule_turn"]],
+            preempt_turn=PREEMPTIONS[names["preempt_turn"]],
+            retain_kv=Rule(RETENTIONS[names["retain_kv"]], of["retain_kv"]),
+            evict_kv=Rule(EVICTIONS[names["evict_kv"]], of["evict_kv"]),
+            prefetch_kv=Rule(PREFETCHES[names["prefetch_kv"]], of["prefetch_kv"]),
+        )

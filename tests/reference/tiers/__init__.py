@@ -1,0 +1,1 @@
+"""Pools below HBM, the links to them, and what goes down."""

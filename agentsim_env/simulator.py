@@ -30,11 +30,11 @@ class Decision(NamedTuple):
         time_s: Simulated time.
         program: Index of the program that it is about, -1 if it is about none.
         turn: Index of the turn that it is about, likewise.
-        mask: Which answers are legal, `bool [answers]`. For `admit_program` admit, hold and reject; for `route_turn` an
-            instance each; for `schedule_turn` a place among the candidates each (`decisions.candidates` of the
+        mask: Which answers are legal, `bool [answers]`. For `admit_program` admit, hold and reject; for `route_turn`
+            one per instance; for `schedule_turn` one per place among the candidates (`decisions.candidates` of the
             scenario), and one to hold all of them back; for `retain_kv` leave, drop, move to DRAM, move to CXL, and a
             pin for each time of `decisions.pin_grid_s`; for `evict_kv` drop, move to DRAM and move to CXL for each
-            place; for `preempt_turn` a place each; for `prefetch_kv` a place each and one for none.
+            place; for `preempt_turn` one per place; for `prefetch_kv` one per place and one for none.
         default: What the scenario's rule would answer.
         instance: Index of the instance that it is about, likewise.
         candidates: Turns to choose from, by index, at most as many as there are places; for `evict_kv` segments; empty

@@ -83,7 +83,7 @@ def observe(state, out):
 
 @compiled
 def _observe_turn(state, i, s, uncached, row):
-    """What a turn is like, but for its place and its ranks."""
+    """What a turn is like, except its place and its ranks."""
     world = state.world[0]
     slot = state.slot[s]
     turn_run = state.turn_run[slot.turn]

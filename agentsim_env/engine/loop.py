@@ -156,7 +156,7 @@ def _end_turn(state, i, s):
 
 @compiled
 def _tick_again(state, period_s, number):
-    """A periodic tick comes again, but where nothing is left to happen that it could see or change."""
+    """A periodic tick comes again, unless nothing is left to happen that it could see or change."""
     if events.more_to_come(state):
         events.push(state, state.world[0].now_s + period_s, events.CONTROL_TICK, number)
 

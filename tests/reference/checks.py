@@ -97,7 +97,7 @@ def check_run(instance: Instance) -> None:
 
 
 def check_turns(world: World) -> None:
-    """Every turn that is ready and has not ended is in one place, but for those that made their program fail."""
+    """Every turn that is ready and has not ended is in one place, except those that made their program fail."""
     places = [turn.id for instance in world.instances for turn in instance.running + instance.waiting]
     places += [turn.id for turn in world.router.parked + world.gateway.paused]
     assert len(set(places)) == len(places)

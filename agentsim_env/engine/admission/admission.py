@@ -91,7 +91,7 @@ def arm_tick(state):
 
 @component(NOTHING)
 def tick(state):
-    """The rule takes stock, those held are asked for again."""
+    """The rule takes stock, and those held are asked about again."""
     world = state.world[0]
     world.tick_armed = 0
     tick_by_rule(state, state.rule[ADMIT_PROGRAM])

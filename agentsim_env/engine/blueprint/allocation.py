@@ -173,7 +173,7 @@ def _live(blueprint: Blueprint, programs: Programs, around: Topology, known: Kno
 
 
 def _most_live(programs: Programs) -> int:
-    """Upper bound on turns, and on timed events, that live at once: one a chain, all turns and edges of a DAG."""
+    """Upper bound on turns, and on timed events, that live at once: one per chain, all turns and edges of a DAG."""
     first, n_turns = programs.program["first_turn"], programs.program["n_turns"]
     edges = np.diff(programs.turn["first_edge"][first], append=len(programs.edge))
     most_edges = np.maximum.reduceat(programs.turn["n_edges"], first)

@@ -261,7 +261,7 @@ def unpark_all(state):
 
 @compiled
 def join_arrived(state, p):
-    """Program `p` is to be asked for."""
+    """Program `p` is to be asked about."""
     world = state.world[0]
     state.program_run[p].next_held = NONE
     if world.arrived_tail == NONE:
@@ -273,7 +273,7 @@ def join_arrived(state, p):
 
 @compiled
 def leave_arrived(state):
-    """The first of them has been asked for."""
+    """The first of them has been asked about."""
     world = state.world[0]
     world.arrived_head = state.program_run[world.arrived_head].next_held
     if world.arrived_head == NONE:

@@ -40,7 +40,8 @@ def _offer(state, i, t):
 def _put(state, i):
     """Fill the candidates: waiting turns in their order, then programs that act, the longest gap first.
 
-    Whoever the rule would take stands in the last place if they are too many. Returns whether anybody counts.
+    Whoever the rule would take stands in the last place if they are too many. Returns whether a
+    candidate belongs to a counted program.
     """
     clear_candidates(state)
     s = first_ready(state, i)

@@ -59,7 +59,7 @@ class KVTime:
 
     @property
     def row(self) -> tuple[float, ...]:
-        """By what for, but for what is not used at all."""
+        """By what for, except what is not used at all."""
         return (self.prefill, self.decode, self.recompute, self.moving, self.reused, self.wasted, self.idle)
 
 

@@ -21,7 +21,7 @@ NO_DECAY = math.inf
 
 @compiled
 def _capacity_tokens(state):
-    """Tokens of KV that the instances hold which are up."""
+    """Tokens of KV that the instances which are up can hold."""
     blocks = 0
     for i in range(len(state.instance)):
         blocks += state.pool[i].capacity if state.instance[i].up else 0

@@ -24,7 +24,7 @@ INSTANCE = on_lines(
         ("prefills_only", "i1"),  # the iteration in flight leaves the decodes out
         ("n_decode", "i4"),
         ("kv_tokens", "i8"),  # KV tokens of all decodes after the iterations scheduled so far
-        ("iteration", "i8"),  # iterations scheduled so far, but for those that left the decodes out
+        ("iteration", "i8"),  # iterations scheduled so far, except those that left the decodes out
         # The iteration that is being formed, and the run that it begins.
         ("run_base_s", "f8"),  # start of the first iteration of the run
         ("run_first_s", "f8"),  # duration of the first iteration of the run

@@ -2,7 +2,7 @@
 
 A rule gets the number of the turn and returns LEAVE, DROP, TO_DRAM, TO_CXL, or a pin: `pin_for(state, seconds)`. One
 function and one row each. A rule with a parameter `firm` that is not 0 has pins that give way to running turns only.
-What a pin has kept goes before all else when the pin has expired, but under a rule with `expired_first` of 0.
+What a pin has kept goes before all else when the pin has expired, unless the rule has an `expired_first` of 0.
 """
 
 from agentsim_env.engine.core.rule import Rule, dispatcher

@@ -63,8 +63,8 @@ def tokencake(state, t, usage=0.6, window_ratio=1.0):
 def pensieve(state, t, low_water=0.25):
     """Move the context down while less than `low_water` (0.25) of the blocks are free (Pensieve, EuroSys'25).
 
-    Pensieve swaps out ahead of time, the least valuable chunks first; as a turn ends there is but its own context to
-    decide about.
+    Pensieve swaps out ahead of time, the least valuable chunks first; when a turn ends, only its own context is to
+    be decided about.
     """
     i = instance_of(state, t)
     level = first_level(state, i)

@@ -1,4 +1,4 @@
-"""Retention that asks for nothing but its parameters."""
+"""Retention that looks at nothing except its parameters."""
 
 from agentsim_env.engine.core.decisions import DROP, LEAVE, TO_CXL, TO_DRAM
 from agentsim_env.engine.core.jit import compiled

@@ -59,7 +59,7 @@ def running_tokens(state, i):
 
 @compiled
 def _saturation(state, i, saturation_tokens):
-    """Tokens that fill an iteration up: `saturation_tokens`, at most the token budget, for which 0 stands."""
+    """Tokens that fill an iteration up: `saturation_tokens`, at most the token budget; 0 stands for all of it."""
     most = np.int64(state.instance[i].max_num_batched_tokens)
     saturation = min(np.int64(saturation_tokens), most)
     return saturation if saturation > 0 else most

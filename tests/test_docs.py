@@ -111,7 +111,7 @@ def test_paths_in_docstrings_lead_somewhere(folder: str) -> None:
             assert (ROOT / path).exists() or (ROOT / "agentsim_env" / path).exists(), f"{source}: {path}"
 
 
-@pytest.mark.parametrize("page", [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
 def test_prose_is_wrapped(page: Path) -> None:
     text = page.read_text()
     assert wrapped(text) == text

@@ -3,9 +3,9 @@
 from typing import get_args
 
 import pytest
-from agentsim_env.scenario.base import Part
 
 from agentsim_env.engine.core.state import EVICTIONS, MODES, QUEUES, TIER_KINDS, TRANSFERS, WRITE_POLICIES
+from agentsim_env.fields.base import Part
 from agentsim_env.scenario.cluster import SIMULATED_MODES, Cluster, PeerLink, Tier
 
 

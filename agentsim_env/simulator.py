@@ -264,7 +264,7 @@ class Simulator:
 
     def snapshot(self) -> "Snapshot":
         """A copy of the episode as it is now, to come back to with `restore`, any number of times."""
-        state, kinds = self.core.snapshot(), tuple(self.blueprint.open_kinds)
+        state, kinds = self.core.snapshot(), tuple(self.blueprint.agent_kinds)
         faults = self.core.faults
         return Snapshot(self.scenario, kinds, state, self.programs, self.seed, self.asked, self._decided, faults)
 
@@ -276,9 +276,9 @@ class Simulator:
         """
         if not isinstance(snapshot, Snapshot):
             raise SimulationError(f"a {type(snapshot).__name__} is no snapshot: restore takes what snapshot() returned")
-        if set(snapshot.agent_kinds) != set(self.blueprint.open_kinds) or snapshot.scenario != self.scenario:
+        if set(snapshot.agent_kinds) != set(self.blueprint.agent_kinds) or snapshot.scenario != self.scenario:
             theirs, ours = (
-                ", ".join(kinds) or "nothing" for kinds in (snapshot.agent_kinds, self.blueprint.open_kinds)
+                ", ".join(kinds) or "nothing" for kinds in (snapshot.agent_kinds, self.blueprint.agent_kinds)
             )
             raise SimulationError(
                 f"the snapshot is of scenario {snapshot.scenario.name} with {theirs} open to an agent; here it is"
@@ -308,7 +308,7 @@ class Simulator:
             "seed": self.seed,
             "rules": self.scenario.rules.by_kind(),
             "bundle": bundle_of(self.scenario.rules),
-            "agent_kinds": list(self.blueprint.open_kinds),
+            "agent_kinds": list(self.blueprint.agent_kinds),
             "warmup_programs": self.scenario.episode.warmup_programs,
             "slo": self.scenario.slo.model_dump(exclude_none=True),
             "reward": self.scenario.reward.model_dump(include={"count_gaps", "reject_penalty_s"}),

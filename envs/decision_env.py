@@ -131,7 +131,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         self._books["paid"] = 0.0  # what led up to the first decision is charged with it
         if asked < 0:
             simulator.asked = NOT_BEGUN
-            kinds = " or ".join(simulator.blueprint.open_kinds)
+            kinds = " or ".join(simulator.blueprint.agent_kinds)
             raise SimulationError(
                 f"the episode has no decision: at no time had {kinds} more than one answer for a counted program"
                 if asked != STUCK

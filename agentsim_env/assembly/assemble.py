@@ -70,14 +70,14 @@ class Assembly:
 
 
 def assemble(
-    scenario: Scenario, engines: Sequence[Engine], open_kinds: Sequence[str] = (), token_seconds: bool = False
+    scenario: Scenario, engines: Sequence[Engine], agent_kinds: Sequence[str] = (), token_seconds: bool = False
 ) -> Assembly:
     """Assembles a scenario.
 
     Args:
         scenario: The scenario.
         engines: The engines of its cluster; see `engines_of`.
-        open_kinds: Kinds of decision that are answered from outside.
+        agent_kinds: Kinds of decision that are answered from outside.
         token_seconds: Add up what KV blocks are held for, even where the reward does not need it.
 
     Raises:
@@ -92,10 +92,10 @@ def assemble(
         view_delay_s=cluster.view_delay_s,
         router_tree_tokens=cluster.router_tree.capacity_tokens,
         time_limit_s=scenario.episode.time_limit_s or LONGEST_S,
-        warmup=scenario.episode.warmup_programs,
+        warmup_programs=scenario.episode.warmup_programs,
         rules=rules.by_kind(),
-        parameters={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
-        open_kinds=open_kinds,
+        rule_params={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
+        agent_kinds=agent_kinds,
         control_period_s=scenario.decisions.control_period_s,
         candidates=scenario.decisions.candidates,
         pin_grid_s=scenario.decisions.pin_grid_s,

@@ -245,7 +245,7 @@ def _programs(state: State, programs: Programs, engines: Sequence["Engine"]) -> 
     rows["slowdown"] = rows["jct_s"] / rows["ideal_s"]
     rows["deadline_s"] = program["deadline_s"]
     rows["n_turns"] = program["n_turns"]
-    rows["counted"] = np.arange(len(program)) >= world["warmup"]
+    rows["counted"] = np.arange(len(program)) >= world["warmup_programs"]
     names = {
         "state": np.array(list(STATES.values()))[run["state"]],
         "family": np.array(programs.families)[program["family"]],

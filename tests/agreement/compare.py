@@ -21,7 +21,7 @@ from agentsim_env.hardware.engines import Engine
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT
 from tests.agreement.scenario import BLOCK, Scenario
-from tests.reference.description import InstanceSpec, MemorySpec, TierSpec
+from tests.reference.description import InstanceSpec, MemorySpec
 from tests.reference.loop import simulate
 from tests.reference.records import INSTANCE, PROGRAM, TURN, Records
 from tests.reference.rules import Rules
@@ -41,8 +41,8 @@ def reference_records(scenario: Scenario, debug: bool = False) -> Records:
         scenario.memory,
         scenario.frontend_s,
         scenario.view_delay_s,
-        scenario.whole_objects,
-        scenario.warmup,
+        scenario.eviction,
+        scenario.warmup_programs,
         debug,
     )
 
@@ -53,11 +53,11 @@ def core_of(scenario: Scenario) -> Core:
         engines=[engine_of(spec) for spec in scenario.specs],
         block_size=scenario.programs.block_size,
         frontend_s=scenario.frontend_s,
-        warmup=scenario.warmup,
+        warmup_programs=scenario.warmup_programs,
         rules=scenario.rules,
-        parameters=scenario.parameters,
+        rule_params=scenario.parameters,
         **memory_of(scenario.memory),
-        eviction="objects" if scenario.whole_objects else "blocks",
+        eviction=scenario.eviction,
         token_seconds=True,
         view_delay_s=scenario.view_delay_s,
     )
@@ -152,22 +152,18 @@ def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
             tier.up_bytes_per_s * BLOCK,
             tier.latency_s,
             tier.from_above_bytes_per_s * BLOCK,
-            queue_of(tier),
+            tier.queue,
         )
         for tier in spec.tiers
     ]
     peer = spec.peer
     return {
         "tiers": tiers,
-        "write_policy": spec.policy,
+        "write_policy": spec.write_policy,
         "staging_bytes": spec.staging_blocks * BLOCK,
-        "peer": Peer(peer.up_bytes_per_s * BLOCK, peer.latency_s, queue_of(peer)) if peer is not None else None,
-        "transfers": "serialized" if spec.serialized else "overlap",
+        "peer": Peer(peer.up_bytes_per_s * BLOCK, peer.latency_s, peer.queue) if peer is not None else None,
+        "transfers": spec.transfers,
     }
-
-
-def queue_of(spec: TierSpec) -> str:
-    return "priority" if spec.by_priority else "fifo"
 
 
 def faults_of(specs: list[InstanceSpec]) -> np.ndarray:

@@ -17,7 +17,7 @@ class Scenario:
         rule: Rule that routes; `capacity_limit` is a parameter of `session_affinity`.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
         rule_seed: Seed of the rules that take chance.
-        warmup: Programs before this one do not count.
+        warmup_programs: Programs before this one do not count.
     """
 
     programs: Programs
@@ -30,12 +30,12 @@ class Scenario:
     rule_seed: int = 0
     capacity_limit: int = 64
     frontend_s: float = 0.0
-    warmup: int = 0
+    warmup_programs: int = 0
     memory: MemorySpec | None = None
     retain: str = "leave"
     retain_parameters: dict[str, float] = field(default_factory=dict)
     evict: str = "lru"
-    whole_objects: bool = False
+    eviction: str = "blocks"
     evict_parameters: dict[str, float] = field(default_factory=dict)
     prefetch: str = "none"
     prefetch_parameters: dict[str, float] = field(default_factory=dict)

@@ -64,14 +64,14 @@ SETTINGS = (
     ("prefetch", "prefetch_parameters"),
     ("retain", "retain_parameters"),
     ("evict", "evict_parameters"),
-    ("whole_objects",),
+    ("eviction",),
     ("admit", "admit_parameters"),
     ("preempt",),
     ("schedule",),
     ("rule",),
     ("rule_seed",),
     ("capacity_limit",),
-    ("warmup",),
+    ("warmup_programs",),
     ("frontend_s",),
     ("view_delay_s",),
 )
@@ -92,7 +92,7 @@ def plainer_memory(scenario: Scenario, place: int) -> Scenario:
     if memory is None:
         return scenario
     edits = [{"tiers": memory.tiers[:i] + memory.tiers[i + 1 :]} for i in range(len(memory.tiers))]
-    edits += [{"peer": None}, {"serialized": False}, {"policy": "none"}, {"staging_blocks": 0}]
+    edits += [{"peer": None}, {"transfers": "overlap"}, {"write_policy": "none"}, {"staging_blocks": 0}]
     plainer = replace(memory, **edits[place]) if place < len(edits) else memory
     if plainer == memory:
         return scenario

@@ -87,9 +87,9 @@ def run_random(scenario: Scenario) -> Records:
         engines=engines,
         block_size=scenario.programs.block_size,
         frontend_s=scenario.frontend_s,
-        warmup=scenario.warmup,
+        warmup_programs=scenario.warmup_programs,
         rules={"route_turn": scenario.rule},
-        parameters={"route_turn": {"capacity_limit": scenario.capacity_limit} if affinity else {}},
+        rule_params={"route_turn": {"capacity_limit": scenario.capacity_limit} if affinity else {}},
     )
     core = Core(new_state(blueprint, scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
     assert core.advance() == ENDED

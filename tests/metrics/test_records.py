@@ -13,7 +13,7 @@ from tests.metrics.episodes import chains, engine, run
 
 @pytest.fixture(scope="module")
 def records() -> Records:
-    return run(chains(), [engine(), engine(kv_blocks=256)], warmup=2)
+    return run(chains(), [engine(), engine(kv_blocks=256)], warmup_programs=2)
 
 
 def test_columns(records: Records) -> None:
@@ -66,14 +66,14 @@ def test_a_failed_program_has_no_jct() -> None:
 
 
 def test_hash_is_of_the_rows_alone(records: Records) -> None:
-    again = run(chains(), [engine(), engine(kv_blocks=256)], warmup=2)
+    again = run(chains(), [engine(), engine(kv_blocks=256)], warmup_programs=2)
     again.metadata["seed"] = 7
     assert again.content_hash() == records.content_hash()
     turns = again.turns.copy()
     turns["end_s"][3] = np.nextafter(turns["end_s"][3], np.inf)
     changed = Records(turns, again.programs, again.instances, again.now_s)
     assert changed.content_hash() != records.content_hash()
-    assert run(chains(), [engine(), engine()], warmup=2).content_hash() != records.content_hash()
+    assert run(chains(), [engine(), engine()], warmup_programs=2).content_hash() != records.content_hash()
 
 
 def test_metadata_has_versions(records: Records) -> None:

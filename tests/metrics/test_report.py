@@ -8,7 +8,7 @@ from tests.metrics.episodes import chains, engine, run
 
 
 def test_on_the_terminal() -> None:
-    records = run(chains(), [engine(), engine(tp=2)], warmup=1)
+    records = run(chains(), [engine(), engine(tp=2)], warmup_programs=1)
     out = io.StringIO()
     print_report(records, Slo(ttft_s=2.0, slowdown=3.0), Console(file=out, width=140))
     text = out.getvalue()
@@ -18,7 +18,7 @@ def test_on_the_terminal() -> None:
 
 
 def test_fits_on_a_terminal_of_80_columns() -> None:
-    records = run(chains(), [engine(), engine(tp=2)], warmup=1)
+    records = run(chains(), [engine(), engine(tp=2)], warmup_programs=1)
     for name, value in (("turns", 3_073), ("prefill_tokens", 35_396_315), ("decode_tokens", 995_556)):
         records.instances[name] = value
     records.instances["evicted_blocks"] = 2_248_863

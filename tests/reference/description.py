@@ -47,7 +47,7 @@ class TierSpec:
     up_bytes_per_s: float
     latency_s: float
     from_above_bytes_per_s: float = 0.0
-    by_priority: bool = False
+    queue: str = "fifo"
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,15 @@ class MemorySpec:
 
     tiers: tuple[TierSpec, ...]
     block_bytes: float
-    policy: str = "write_through"
+    write_policy: str = "write_through"
     staging_blocks: int = 0
     peer: TierSpec | None = None
-    serialized: bool = False
+    transfers: str = "overlap"
 
     @property
     def writes_back(self) -> bool:
         """Whether what is evicted is copied down."""
-        return self.policy == "write_back" and any(tier.down_bytes_per_s > 0 for tier in self.tiers)
+        return self.write_policy == "write_back" and any(tier.down_bytes_per_s > 0 for tier in self.tiers)
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,18 @@ def simulate(
     memory: MemorySpec | None = None,
     frontend_s: float = 0.0,
     view_delay_s: float = 0.0,
-    whole_objects: bool = False,
-    warmup: int = 0,
+    eviction: str = "blocks",
+    warmup_programs: int = 0,
     debug: bool = False,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; `World` describes the arguments.
 
-    Programs before number `warmup` are not in the integrals; `debug` checks conservation after every event.
+    Programs before number `warmup_programs` are not in the integrals; `debug` checks conservation after every event.
     """
-    world = World(programs, specs, rules or Rules(), memory, frontend_s, view_delay_s, whole_objects)
+    world = World(programs, specs, rules or Rules(), memory, frontend_s, view_delay_s, eviction)
     Loop(world, debug).run()
     checks.check_time(world)
-    return collect(world, warmup)
+    return collect(world, warmup_programs)
 
 
 class Loop:

@@ -79,14 +79,14 @@ class Records:
     end_s: float
 
 
-def collect(world: World, warmup: int) -> Records:
-    """The records of a simulation that has ended; programs before `warmup` are not in the integrals."""
+def collect(world: World, warmup_programs: int) -> Records:
+    """The records of a simulation that has ended; programs before `warmup_programs` are not in the integrals."""
     programs, area, area_all = [], 0.0, 0.0
     for program in world.orchestrator.programs:
         busy_s = sum(stop - start for start, stop in program.busy_intervals(world.now))
         stay_s = (world.now if np.isnan(program.end_s) else program.end_s) - program.arrival_s
         programs.append((program.arrival_s, program.end_s, stay_s - busy_s, program.state))
-        if program.id >= warmup and program.state != "unborn":
+        if program.id >= warmup_programs and program.state != "unborn":
             area += busy_s
             area_all += stay_s
     turns = [tuple(getattr(turn, name) for name in TURN.names or ()) for turn in world.orchestrator.turns]

@@ -32,10 +32,16 @@ def instance(
 
 
 def run(
-    programs: Programs, *specs: InstanceSpec, frontend_s: float = 0.0, route: str = "least_loaded", warmup: int = 0
+    programs: Programs,
+    *specs: InstanceSpec,
+    frontend_s: float = 0.0,
+    route: str = "least_loaded",
+    warmup_programs: int = 0,
 ) -> Records:
     rules = Rules(route_turn=routing_rule(route))
-    return simulate(programs, specs or [instance()], rules, frontend_s=frontend_s, warmup=warmup, debug=True)
+    return simulate(
+        programs, specs or [instance()], rules, frontend_s=frontend_s, warmup_programs=warmup_programs, debug=True
+    )
 
 
 def independent(*shapes: tuple[float, int, int]) -> Programs:
@@ -202,7 +208,7 @@ def test_closed_loop() -> None:
     for arrival_s, after in ((1.0, -1), (0.5, 0)):
         build.program(arrival_s, after)
         build.turn(build.segment(1), 10, 2)
-    records = run(build.build(), warmup=1)
+    records = run(build.build(), warmup_programs=1)
     assert records.programs["arrival_s"].tolist() == [1, 3.5]
     assert records.programs["end_s"].tolist() == [3, 5.5]
     assert records.area == 2

@@ -21,7 +21,7 @@ from tests.reference.rules import Rules
 from tests.reference.tiers.copies import Copies
 from tests.reference.tiers.topology import Topology
 
-ONLY_HBM = MemorySpec(tiers=(), block_bytes=1.0, policy="none")
+ONLY_HBM = MemorySpec(tiers=(), block_bytes=1.0, write_policy="none")
 
 
 class World:
@@ -34,7 +34,7 @@ class World:
         memory: Tiers below HBM, and links between instances; None for none.
         frontend_s: Time in the gateway, from ready to routed.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
-        whole_objects: Eviction takes whole segments.
+        eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, a whole segment.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class World:
         memory: MemorySpec | None = None,
         frontend_s: float = 0.0,
         view_delay_s: float = 0.0,
-        whole_objects: bool = False,
+        eviction: str = "blocks",
     ) -> None:
         self.now = 0.0
         self.workload = workload
         self.rules = rules
         self.memory = memory or ONLY_HBM
         self.frontend_s = frontend_s
-        self.whole_objects = whole_objects
+        self.eviction = eviction
         self.events = Events()
 
         self.orchestrator = Orchestrator(workload)

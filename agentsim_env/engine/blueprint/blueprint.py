@@ -77,10 +77,10 @@ class Blueprint:
         view_delay_s: How often the router's view of the instances is refreshed; 0: it is always fresh.
         router_tree_tokens: Tokens that the router remembers per instance, for rules that keep a tree.
         time_limit_s: Where episodes are truncated.
-        warmup: Programs that are not counted and that the rules answer for.
+        warmup_programs: Programs that are not counted and that the rules answer for.
         rules: Rule of each decision kind that is not left to its default.
-        parameters: Parameters of those rules, where they differ from the default.
-        open_kinds: Kinds that are answered from outside.
+        rule_params: Parameters of those rules, where they differ from the default.
+        agent_kinds: Kinds that are answered from outside.
         control_period_s: Time between control ticks, where no rule has its own.
         candidates: Candidates of a decision at most, where their number is not fixed.
         pin_grid_s: How long an agent may pin what a turn leaves.
@@ -101,10 +101,10 @@ class Blueprint:
     view_delay_s: float = 0.0
     router_tree_tokens: int = 67_108_864
     time_limit_s: float = float("inf")
-    warmup: int = 0
+    warmup_programs: int = 0
     rules: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    open_kinds: Sequence[str] = ()
+    rule_params: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    agent_kinds: Sequence[str] = ()
     control_period_s: float = 1.0
     candidates: int = 16
     pin_grid_s: Sequence[float] = PIN_GRID_S
@@ -128,11 +128,11 @@ class Blueprint:
 
     def parameters_of(self, kind: str) -> dict[str, float]:
         """Parameters of the rule that answers a kind of decision."""
-        return {**self.row_of(kind).parameters, **self.parameters.get(kind, {})}
+        return {**self.row_of(kind).parameters, **self.rule_params.get(kind, {})}
 
     def decides(self, kind: str) -> bool:
         """Whether more than the default rule answers a kind of decision: another one, or somebody outside."""
-        return self.rule_of(kind) != DECISIONS[kind].default or kind in self.open_kinds
+        return self.rule_of(kind) != DECISIONS[kind].default or kind in self.agent_kinds
 
     @property
     def attributes_prefixes(self) -> bool:

@@ -22,10 +22,10 @@ def new_world(blueprint: Blueprint, programs: Programs, seed: int) -> np.ndarray
     _set_rules(world, blueprint)
     world["seed"] = np.uint64(seed % 2**64)
     world["time_limit_s"] = blueprint.time_limit_s
-    world["warmup"] = blueprint.warmup
+    world["warmup_programs"] = blueprint.warmup_programs
     world["last_follower"] = max(np.flatnonzero(programs.program["after"] != NONE), default=NONE)
     world["slo_ttft_s"], world["slo_tpot_s"] = blueprint.slo_ttft_s, blueprint.slo_tpot_s
-    world["open_kinds"] = sum(1 << KINDS.index(kind) for kind in blueprint.open_kinds)
+    world["agent_kinds"] = sum(1 << KINDS.index(kind) for kind in blueprint.agent_kinds)
     world["token_seconds"] = blueprint.token_seconds
     world["slice_events"] = FIRST_SLICE
     world["n_places"] = FIRST_PLACES

@@ -10,13 +10,13 @@ ASKED = -2
 @compiled
 def is_open(state, kind):
     """Whether decisions of a kind are answered from outside."""
-    return (state.world[0].open_kinds >> kind) & 1
+    return (state.world[0].agent_kinds >> kind) & 1
 
 
 @compiled
 def is_counted(state, p):
     """Whether program `p` is behind the warm-up: nobody outside is asked about those before."""
-    return p >= state.world[0].warmup
+    return p >= state.world[0].warmup_programs
 
 
 @compiled

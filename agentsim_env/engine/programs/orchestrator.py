@@ -26,7 +26,7 @@ def integrate(state, now_s):
 
 @compiled
 def _counted(state, p):
-    return 1 if p >= state.world[0].warmup else 0
+    return 1 if p >= state.world[0].warmup_programs else 0
 
 
 @compiled

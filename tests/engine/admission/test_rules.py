@@ -36,7 +36,7 @@ def start(programs: Programs, rule: str, instances: int = 1, **parameters: float
     blueprint = Blueprint(
         [engine(max_num_batched_tokens=2048)] * instances,
         rules={"admit_program": rule},
-        parameters={"admit_program": parameters},
+        rule_params={"admit_program": parameters},
         control_period_s=0.25,
     )
     return Core(new_state(blueprint, programs))
@@ -184,7 +184,7 @@ def test_concur_lets_in_as_many_as_the_window() -> None:
 
 
 def test_answers_and_their_mask() -> None:
-    blueprint = Blueprint([engine()], open_kinds=("admit_program",), rules={"admit_program": "max_programs"})
+    blueprint = Blueprint([engine()], agent_kinds=("admit_program",), rules={"admit_program": "max_programs"})
     core = Core(new_state(blueprint, alone((0.0, 100, 10), (0.01, 100, 10), (0.02, 100, 10), (0.03, 100, 10))))
     assert core.advance() == ADMIT_PROGRAM
     assert core.state.option[:3].tolist() == [1, 0, 1]  # nobody is in
@@ -219,7 +219,7 @@ def contexts(rule: str, *tokens: int, kv_blocks: int = 100, **parameters: float)
     blueprint = Blueprint(
         [engine(kv_blocks=kv_blocks)],
         rules={"admit_program": rule},
-        parameters={"admit_program": defaults | parameters},
+        rule_params={"admit_program": defaults | parameters},
     )
     core = Core(new_state(blueprint, work.build()))
     run_ = core.state.program_run
@@ -286,7 +286,7 @@ def behind_one_prompt(rule: str, *tokens: int, **parameters: float) -> Core:
     blueprint = Blueprint(
         [engine(kv_blocks=100)],
         rules={"admit_program": rule},
-        parameters={"admit_program": {"buffer_tokens": 0.0} | parameters},
+        rule_params={"admit_program": {"buffer_tokens": 0.0} | parameters},
     )
     core = Core(new_state(blueprint, work.build()))
     core.state.program_run["state"] = ACTIVE
@@ -367,7 +367,7 @@ def test_a_paused_program_waits_at_the_gateway() -> None:
     blueprint = Blueprint(
         [engine(kv_blocks=60, max_num_batched_tokens=2048)],
         rules={"admit_program": "thunder_agent"},
-        parameters={"admit_program": {"period_s": 0.07, "buffer_tokens": 0.0, "half_life_s": 100.0}},
+        rule_params={"admit_program": {"period_s": 0.07, "buffer_tokens": 0.0, "half_life_s": 100.0}},
     )
     core = Core(new_state(blueprint, work.build()))
     assert core.advance() == ENDED

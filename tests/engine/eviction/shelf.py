@@ -64,7 +64,7 @@ class Shelf:
             [Engine(profile=ATTENTION)],
             block_size=BLOCK,
             rules={"evict_kv": rule},
-            parameters={"evict_kv": parameters or {}},
+            rule_params={"evict_kv": parameters or {}},
         )
         self.state: State = new_state(blueprint, work.build())
         Core(self.state)

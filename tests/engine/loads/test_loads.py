@@ -80,7 +80,7 @@ def test_an_agent_chooses_what_gives_way_to_what_is_brought_up(prefetch: str) ->
         tiers=[Tier("dram", 100, [0], float("inf"), 10 * 16.0, latency_s=0.5)],
         eviction="objects",
         rules={"prefetch_kv": prefetch},
-        open_kinds=("evict_kv",),
+        agent_kinds=("evict_kv",),
     )
     core = Core(new_state(blueprint, work.build()))
     assert core.advance() == EVICT_KV

@@ -16,14 +16,14 @@ BLOCK_BYTES = 16.0  # of the engines of `hand_made`; their iterations take 10 ms
 PREFETCH = KINDS.index("prefetch_kv")
 
 
-def made(rule: str, programs: Programs, open_kinds: tuple[str, ...] = (), **parameters: float) -> Core:
+def made(rule: str, programs: Programs, agent_kinds: tuple[str, ...] = (), **parameters: float) -> Core:
     tier = Tier("dram", 1000, [0], float("inf"), 10 * BLOCK_BYTES, latency_s=0.5)
     blueprint = Blueprint(
         [engine(kv_blocks=8, max_num_seqs=1)],
         tiers=[tier],
         rules={"prefetch_kv": rule},
-        parameters={"prefetch_kv": parameters},
-        open_kinds=open_kinds,
+        rule_params={"prefetch_kv": parameters},
+        agent_kinds=agent_kinds,
         candidates=4,
     )
     return Core(new_state(blueprint, programs))
@@ -121,7 +121,7 @@ def test_contexts_of_waiting_turns_come_while_another_one_runs(rule: str) -> Non
 
 
 def test_an_agent_is_asked_with_the_turns_as_candidates() -> None:
-    core = made("none", work(1.0), open_kinds=("prefetch_kv",))
+    core = made("none", work(1.0), agent_kinds=("prefetch_kv",))
     assert core.advance() == PREFETCH
     world, state = core.state.world, core.state
     assert (world["n_candidates"][0], int(state.candidate[0])) == (1, 0)

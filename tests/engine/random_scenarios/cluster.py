@@ -97,10 +97,10 @@ def random_memory(knobs: Knobs, streams: Streams, specs: list[InstanceSpec]) -> 
     return MemorySpec(
         tiers,
         block_bytes=1.0,
-        policy=str(streams("policy").choice(policies)) if tiers else "none",
+        write_policy=str(streams("write_policy").choice(policies)) if tiers else "none",
         staging_blocks=int(streams("staging").choice([0, 2, 10, 1000])) if tiers else 0,
         peer=peer if is_linked else None,
-        serialized=bool(streams("serialized").random() < 0.2),
+        transfers="serialized" if streams("transfers").random() < 0.2 else "overlap",
     )
 
 
@@ -130,5 +130,5 @@ def random_tier(knobs: Knobs, specs: list[InstanceSpec], kind: str, rng: np.rand
         up_bytes_per_s=rates[1],
         latency_s=float(rng.choice([0, 1])) * TICK_S,
         pool_of=tuple(int(host) for host in (np.arange(n) // 2 if rng.random() < 0.5 else np.zeros(n))),
-        by_priority=bool(rng.random() < 0.5),
+        queue="priority" if rng.random() < 0.5 else "fifo",
     )

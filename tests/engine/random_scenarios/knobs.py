@@ -30,7 +30,7 @@ class Knobs:
         faults: Instances start late, fail and return.
         tier: There is a tier below HBM.
         modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
-        whole_objects: Eviction takes whole segments.
+        eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
     """
 
@@ -52,7 +52,7 @@ class Knobs:
     modes: str = "mixed"
     retain: str = "leave"
     evict: str = "lru"
-    whole_objects: bool = False
+    eviction: str = "blocks"
     view_delay_s: float = 0.0
 
 
@@ -76,7 +76,7 @@ KNOBS = st.builds(
     modes=st.sampled_from(MODES),
     retain=st.sampled_from(sorted(RETENTIONS)),
     evict=st.sampled_from(sorted(EVICTIONS)),
-    whole_objects=st.booleans(),
+    eviction=st.sampled_from(["blocks", "objects"]),
     view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
 )
 
@@ -114,7 +114,7 @@ def knobs_of(seed: int) -> Knobs:
         modes=name("modes", MODES, p=[0.6, 0.1, 0.1, 0.2]),
         retain=name("retain", ["leave", "ttl", *RETENTIONS]),
         evict=name("evict", ["lru", *EVICTIONS]),
-        whole_objects=chance("whole_objects", 0.3),
+        eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
     )
 

@@ -54,7 +54,7 @@ def run(
     blueprint = Blueprint(
         [engine(kv_blocks=kv_blocks)] * n_instances,
         rules={"retain_kv": retain, **rules},
-        parameters={"retain_kv": parameters or {}},
+        rule_params={"retain_kv": parameters or {}},
         time_limit_s=until_s,
         eviction=eviction,
     )
@@ -285,7 +285,7 @@ def test_a_pin_where_decodes_run_waits_while_the_next_turn_is_prefilled(output: 
     work.edge(first, second, 1.0)
     engines = [engine(mode="prefill"), engine(mode="decode")]
     rules, parameters = {"retain_kv": "ttl"}, {"retain_kv": {"tau_s": 50.0}}
-    blueprint = Blueprint(engines, rules=rules, parameters=parameters, peer=Peer(np.inf))
+    blueprint = Blueprint(engines, rules=rules, rule_params=parameters, peer=Peer(np.inf))
     core = Core(new_state(blueprint, work.build()))
     assert core.advance() == ENDED
     assert (pins(core.state), pins(core.state, 1)) == ((0, 0, 0, 0), expected)

@@ -71,7 +71,7 @@ class Leaving:
             block_size=BLOCK,
             frontend_s=frontend_s,
             rules={"retain_kv": rule},
-            parameters={"retain_kv": parameters or {}},
+            rule_params={"retain_kv": parameters or {}},
         )
         self.state: State = new_state(blueprint, work.build())
         Core(self.state)

@@ -83,7 +83,7 @@ class Situation:
             block_size=BLOCK,
             view_delay_s=view_delay_s,
             rules={"route_turn": rule},
-            parameters={"route_turn": parameters or {}},
+            rule_params={"route_turn": parameters or {}},
         )
         self.state: State = new_state(blueprint, _programs(prompt_tokens, output_tokens), seed=seed)
         self.core = Core(self.state)

@@ -106,7 +106,7 @@ def demand_by_hand(state: State, i: int) -> int:
 
 
 def test_sums_over_queue_and_batch_hold_at_every_decision(programs: Programs) -> None:
-    core = start(programs, "lowest_estimated_latency", open_kinds=("route_turn",))
+    core = start(programs, "lowest_estimated_latency", agent_kinds=("route_turn",))
     rng = np.random.default_rng(3)
     seen = waited = 0
     asked = core.advance()

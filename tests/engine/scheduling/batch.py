@@ -45,7 +45,7 @@ class Batch:
             work.program(0.0)
             work.turn(work.segment(2000), prompt, 1000)
         programs = work.build()._replace(tenants=tuple(f"tenant {k}" for k in range(n_tenants)))
-        blueprint = Blueprint([Engine()], block_size=BLOCK, rules={kind: rule}, parameters={kind: parameters or {}})
+        blueprint = Blueprint([Engine()], block_size=BLOCK, rules={kind: rule}, rule_params={kind: parameters or {}})
         self.state: State = new_state(blueprint, programs)
         Core(self.state)
         n = len(prompts)

@@ -237,7 +237,7 @@ def test_turns_whose_kv_is_pinned_go_first(rule: str, first: int) -> None:
     blueprint = Blueprint(
         [engine(max_num_seqs=1)],
         rules={"schedule_turn": rule, "retain_kv": "ttl"},
-        parameters={"retain_kv": {"tau_s": 0.05}},
+        rule_params={"retain_kv": {"tau_s": 0.05}},
     )
     core = Core(new_state(blueprint, work.build()))
     assert core.advance() == ENDED

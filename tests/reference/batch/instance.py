@@ -48,8 +48,8 @@ class Instance:
             spec.capacity_blocks,
             choose=self.choose_victim,
             evicting=lambda *blocks: world.copies.evicting(self, *blocks),
-            whole_objects=world.whole_objects,
-            timed_eviction=world.rules.times_eviction or world.whole_objects or world.memory.writes_back,
+            eviction=world.eviction,
+            timed_eviction=world.rules.times_eviction or world.eviction == "objects" or world.memory.writes_back,
         )
         self.waiting: list[Turn] = []
         self.running: list[Turn] = []

@@ -151,7 +151,7 @@ class Loads:
 
     def start(self, transfer: Transfer, link: Link, instance: Instance) -> None:
         """If transfers are serialized, it is there at once, and its instance pays later."""
-        if self.world.memory.serialized:
+        if self.world.memory.transfers == "serialized":
             instance.owed_s += link.pass_at_once(transfer)
             self.arrived(transfer)
         else:
@@ -197,7 +197,7 @@ class Loads:
         for piece in load.pieces:
             instance.loaded_blocks += piece.missing if piece.shelf is not None else 0
             instance.migrated_blocks += piece.missing if piece.shelf is None else 0
-        if self.world.memory.serialized:
+        if self.world.memory.transfers == "serialized":
             instance.loaded = True
         else:
             self.world.iterations.filled.append(load.instance)

@@ -60,7 +60,7 @@ class Prefetcher:
                 self.world.loads.ahead(number, turn, match, end)
                 self.world.iterations.end_run(number)
             self.to_ask.pop(0)
-            if instance.up and self.world.memory.serialized:
+            if instance.up and self.world.memory.transfers == "serialized":
                 self.world.iterations.look_again_at([number])
 
     def tick(self) -> None:

@@ -47,7 +47,7 @@ class KVPool:
         capacity: In blocks.
         choose: Names the idle segment that goes, where none has been given up; the least recently released by default.
         evicting: Told (segment, from, to) before blocks are evicted.
-        whole_objects: A segment that gives up blocks gives up all.
+        eviction: What goes: `blocks`, as many of a segment as are short, or `objects`, all of it.
         timed_eviction: An iteration that needs more than is free begins a new run.
     """
 
@@ -56,13 +56,13 @@ class KVPool:
         capacity: int,
         choose: "Callable[[KVPool], int] | None" = None,
         evicting: Callable[[int, int, int], None] | None = None,
-        whole_objects: bool = False,
+        eviction: str = "blocks",
         timed_eviction: bool = False,
     ) -> None:
         self.capacity = capacity
         self.choose = choose or least_recently_released
         self.evicting = evicting
-        self.whole_objects = whole_objects
+        self.eviction = eviction
         self.timed_eviction = timed_eviction
         self.time = KVTime()
         self.idle_since: dict[int, float] = {}
@@ -252,9 +252,10 @@ class KVPool:
                 self.break_pin()
                 continue
             segment = self.first[0] if self.first else self.choose(self)
-            taken = self.resident[segment] if self.whole_objects else min(blocks - self.free, self.resident[segment])
+            held = self.resident[segment]
+            taken = held if self.eviction == "objects" else min(blocks - self.free, held)
             if self.evicting is not None:
-                self.evicting(segment, self.resident[segment] - taken, self.resident[segment])
+                self.evicting(segment, held - taken, held)
             self.time.add("wasted", taken, self.idle_since[segment])
             self.resident[segment] -= taken
             self.free += taken

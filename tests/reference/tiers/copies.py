@@ -33,7 +33,7 @@ class Copies:
 
     def write_through(self, instance: Instance, turn: Turn) -> None:
         """A turn has ended: what it leaves is copied down, if that is the policy."""
-        if self.spec.policy == "write_through":
+        if self.spec.write_policy == "write_through":
             self.store(instance.number, turn.path, (turn.prompt + turn.output - 1) // instance.block_size)
 
     def store(self, number: int, path: Path, blocks: int) -> None:
@@ -45,7 +45,7 @@ class Copies:
 
     def evicting(self, instance: Instance, segment: int, begin: int, end: int) -> None:
         """HBM is about to give up blocks `begin` to `end` of a segment."""
-        if self.spec.policy == "write_back":
+        if self.spec.write_policy == "write_back":
             source = ("hbm", instance.number)
             first = "dram" if self.topology.way_down(source, "dram") else "cxl"
             self.write_back(instance, source, first, segment, 0, begin, end)
@@ -112,7 +112,7 @@ class Copies:
     def pass_on(self, payer: Instance, shelf: Shelf, segment: int, begin: int, end: int) -> None:
         """What a pool of the upper tier gives up goes to the one below it."""
         uppers = self.topology.shelves.get("dram", [])
-        if self.spec.policy == "write_back" and shelf in uppers:
+        if self.spec.write_policy == "write_back" and shelf in uppers:
             source = ("dram", uppers.index(shelf))
             self.write_back(payer, source, "cxl", segment, shelf.runs[segment].first, begin, end)
 
@@ -122,7 +122,7 @@ class Copies:
 
     def start(self, transfer: Transfer, link: Link, payer: Instance) -> None:
         """Put a copy on its way; if transfers are serialized, it is there at once, and its instance pays later."""
-        if self.spec.serialized:
+        if self.spec.transfers == "serialized":
             payer.owed_s += link.pass_at_once(transfer)
             self.arrived(transfer)
         else:

@@ -74,7 +74,7 @@ class Link:
 
     def insert(self, transfer: Transfer) -> None:
         at = len(self.queue)
-        if self.tier.by_priority:
+        if self.tier.queue == "priority":
             # The first one is on the link.
             while at > 1 and self.queue[at - 1].urgency > transfer.urgency:
                 at -= 1
@@ -85,7 +85,7 @@ class Link:
         if transfer.urgency == DEMAND:
             return
         transfer.urgency = DEMAND
-        if self.tier.by_priority and transfer in self.queue[1:]:
+        if self.tier.queue == "priority" and transfer in self.queue[1:]:
             self.queue.remove(transfer)
             self.insert(transfer)
 

@@ -41,7 +41,7 @@ WORLD = np.dtype(
         ("routed", "i8"),  # routing decisions made so far
         ("next_program", "i4"),  # next open-loop program to arrive
         ("last_follower", "i4"),  # last program that arrives when another has ended; NONE if all arrive by the clock
-        ("warmup", "i4"),  # programs before this index are not counted, and rules answer for them
+        ("warmup_programs", "i4"),  # programs before this index are not counted, and rules answer for them
         ("n_busy", "i4"),  # counted programs that are busy now
         ("n_active", "i4"),  # counted programs that have arrived and not ended
         ("n_arrived", "i4"),
@@ -56,7 +56,7 @@ WORLD = np.dtype(
         ("n_charged", "i4"),  # counted programs that were rejected or failed
         ("block_size", "i4"),  # tokens in a KV block
         ("longest_context", "i4"),  # largest of the instances' max_context
-        ("open_kinds", "i4"),  # bit set of the decision kinds that are answered from outside
+        ("agent_kinds", "i4"),  # bit set of the decision kinds that are answered from outside
         ("asked", "i4"),  # kind of the decision that waits for an answer, NONE if none does
         ("asked_program", "i4"),  # program that the decision is about, NONE if it is about none
         ("asked_slot", "i4"),  # live turn that the decision is about, NONE if it is about none

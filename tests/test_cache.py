@@ -69,16 +69,20 @@ def test_a_second_start_compiles_nothing(machine: Machine) -> None:
     assert machine.run() == ("42 from the cache", "")
 
 
-def test_an_entry_that_cannot_be_read_is_made_again(machine: Machine) -> None:
-    machine.run()
-    (path,) = machine.entries()
-    whole = path.read_bytes()
-    middle = len(whole) // 2
-    one_bit = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
-    for damaged in (whole[:middle], b"", b"garbage", one_bit):
-        path.write_bytes(damaged)
-        assert machine.run()[0] == "42 compiled"
-    assert machine.run() == ("42 from the cache", "")
+def test_entries_that_cannot_be_read_are_made_again(machine: Machine) -> None:
+    names = ["cut", "empty", "garbage", "flipped"]
+    functions = [f"@entry\ndef {name}(x):\n    return x + {k}\n" for k, name in enumerate(names)]
+    (machine.root / "sources" / "several.py").write_text("\n".join([MODULE, *functions]))
+    use = f"import several; print(*[(f := getattr(several, n))(0) + len(f.stats.cache_hits) * 10 for n in {names}])"
+    assert machine.run(use)[0] == "0 1 2 3"
+    for path in machine.entries():
+        whole = path.read_bytes()
+        middle = len(whole) // 2
+        flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+        damaged = {"cut": whole[:middle], "empty": b"", "garbage": b"garbage", "flipped": flipped}
+        path.write_bytes(next(damaged[name] for name in names if name in path.name))
+    assert machine.run(use)[0] == "0 1 2 3"
+    assert machine.run(use)[0] == "10 11 12 13"
 
 
 def test_an_entry_that_is_a_folder_is_passed_by(machine: Machine) -> None:

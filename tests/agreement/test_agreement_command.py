@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,13 +88,14 @@ def test_what_is_printed_is_the_scenario(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(500000, 500020))
 def test_whatever_is_taken_away_leaves_a_scenario_that_agrees(seed: int) -> None:
+    """With few programs, so that every kind of edit has its turn."""
     tried = []
 
     def is_wrong(smaller: Scenario) -> bool:
         tried.append(compare.compare(smaller).found)
         return not tried[-1]
 
-    shrink(build(knobs_of(seed)), is_wrong, trials=30)
+    shrink(build(replace(knobs_of(seed), n_programs=4)), is_wrong, trials=30)
     assert tried
     assert tried == [()] * len(tried)
 

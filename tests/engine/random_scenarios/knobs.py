@@ -109,7 +109,7 @@ def knobs_of(seed: int) -> Knobs:
         schedule="continuum" if chance("continuum", 0.1) else name("schedule", ["fcfs", *schedule]),
         preempt=name("preempt", ["last_admitted", *PREEMPTIONS]),
         admit=name("admit", ["admit", *ADMISSIONS]),
-        tier=chance("tier", 0.4),
+        tier=chance("tier", 0.5),
         prefetch=name("prefetch", ["none", *PREFETCHES]),
         modes=name("modes", MODES, p=[0.6, 0.1, 0.1, 0.2]),
         retain=name("retain", ["leave", "ttl", *RETENTIONS]),

@@ -1,5 +1,7 @@
 """KV blocks of one instance (semantics, "Segments, blocks, hits")."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +56,7 @@ class KVPool:
     def __init__(
         self,
         capacity: int,
-        choose: "Callable[[KVPool], int] | None" = None,
+        choose: Callable[[KVPool], int] | None = None,
         evicting: Callable[[int, int, int], None] | None = None,
         eviction: str = "blocks",
         timed_eviction: bool = False,
@@ -88,7 +90,7 @@ class KVPool:
         self.pins: dict[int, Pin] = {}
         self.facts: dict[int, Facts] = {}
 
-    def copy(self) -> "KVPool":
+    def copy(self) -> KVPool:
         """A copy that can be changed, of which nobody is told."""
         other = copy.copy(self)
         other.resident, other.locks = dict(self.resident), dict(self.locks)

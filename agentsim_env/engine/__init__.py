@@ -13,7 +13,7 @@
 * `eviction`: which idle KV goes when blocks are needed, and the rules for that
 * `tiers`: pools below HBM (DRAM, CXL), the links to them, and what goes down
 * `loads`: what comes up again, for a turn that waits or ahead of its use, and the rules for that
-* `blueprint`: what a simulation is made of, and the state that an episode begins with
+* `blueprint`: the parts of a simulation that do not depend on its workload, and the state that an episode begins with
 
 `loop` runs a state, `settle` orders the decisions of a moment, `entry` is what Python calls; `tables` lists the rules
 of every kind of decision.

@@ -44,7 +44,7 @@ def draw_python(sheet: Drawing) -> None:
     sheet.box(14, 14, 872, 88, "Python")
     card(sheet, 32, 42, 150, "your agent", "or Stable-Baselines3")
     card(sheet, 372, 42, 180, "env.step", "envs/decision_env.py")
-    card(sheet, 690, 42, 180, "Question.play", "envs/question.py")
+    card(sheet, 690, 42, 180, "Question.step", "envs/question.py")
     sheet.arrow((182, 54), (372, 54))
     sheet.text(277, 45, "action", 11, "center", color=QUIET)
     sheet.arrow((372, 74), (182, 74))
@@ -56,8 +56,9 @@ def draw_python(sheet: Drawing) -> None:
 def draw_compiled_step(sheet: Drawing) -> None:
     """The part of a step that compiled code does besides the simulation."""
     sheet.box(14, 120, 872, 88, "One call into compiled code")
+    sheet.text(248, 137, "steps 2 to 6: step_state in envs/step.py", 11, color=QUIET)
     for x, width, name, where in (
-        (32, 200, "is the action legal?", "if not, the rule answers"),
+        (32, 200, "is the action legal?", "envs/step.py; if not: the rule"),
         (264, 160, "advance", "engine/loop.py"),
         (456, 170, "collect", "envs/rewards.py"),
         (658, 212, "observe", "envs/routing_features.py, ..."),
@@ -80,9 +81,9 @@ def draw_advance(sheet: Drawing) -> None:
     card(sheet, 640, 262, 230, "next event", "engine/loop.py: time moves on")
     sheet.arrow((200, 284), (284, 284))
     sheet.arrow((514, 276), (640, 276))
-    sheet.text(577, 268, "nothing is due", 10.5, "center", color=QUIET)
+    sheet.text(588, 268, "nothing is due", 10.5, "center", color=QUIET)
     sheet.arrow((640, 294), (514, 294))
-    sheet.text(577, 304, "what it has caused", 10.5, "center", color=QUIET)
+    sheet.text(588, 304, "what it has caused", 10.5, "center", color=QUIET)
     sheet.axes.plot((399, 399), (306, 322), color=QUIET, linewidth=1.4)
     sheet.axes.plot((100, 804), (322, 322), color=QUIET, linewidth=1.4)
     x = 26.0
@@ -100,11 +101,11 @@ def draw_advance(sheet: Drawing) -> None:
                 left += kind_width + 6
         x += width + 10
     step(sheet, 242, 266, 3)
+    step(sheet, 530, 262, 4)
     sheet.text(28, 456, "Several legal answers, for a program that counts, to a kind that is left to the agent?", 11.5)
     sheet.text(28, 476, "No: the scenario's rule answers, compiled, and it goes on.", 11.5, color=QUIET)
     sheet.text(28, 496, "Yes: the question is written into the state, and its kind is returned.", 11.5, color=QUIET)
-    sheet.arrow((484, 496), (520, 496), (520, 566))
-    step(sheet, 466, 496, 4)
+    sheet.arrow((420, 496), (520, 496), (520, 566))
 
 
 def draw_state(sheet: Drawing) -> None:

@@ -22,8 +22,8 @@ PICTURE = Path(__file__).with_suffix(".svg")
 
 # What the blocks of HBM, DRAM and CXL are held for, left to right.
 HBM = [
-    [IN_USE] * 16 + [PINNED] * 5 + [IDLE] * 9 + [FREE] * 4,
-    [IN_USE] * 13 + [PINNED] * 4 + [IDLE] * 14 + [FREE] * 3,
+    [IN_USE] * 16 + [PINNED] * 5 + [IDLE] * 8 + [FREE] * 4,
+    [IN_USE] * 13 + [PINNED] * 4 + [IDLE] * 13 + [FREE] * 3,
 ]
 DRAM = [IDLE] * 13 + [FREE] * 2
 CXL = [IDLE] * 9 + [FREE] * 6
@@ -62,7 +62,7 @@ def draw_gateway(sheet: Drawing) -> None:
         for place in range(turns):
             sheet.bar(28 + 18 * place, y, 12, 12, DECODE)
         sheet.axes.plot((34, 34 + 18 * (turns - 1)), (y + 6, y + 6), color=TOOL, linewidth=1.6, zorder=2)
-    sheet.box(164, 150, 190, 258, "Gateway")
+    sheet.box(164, 150, 190, 270, "Gateway")
     sheet.arrow((126, 200), (205, 200))
     sheet.decision(259, 200, "admit_program")
     sheet.arrow((318, 211), (318, 234), both=True)
@@ -80,9 +80,9 @@ def draw_gateway(sheet: Drawing) -> None:
 
 def draw_instance(sheet: Drawing) -> None:
     """An instance, with its queue, its batch and its blocks, and another one behind."""
-    sheet.box(412, 148, 476, 240)
+    sheet.box(412, 148, 476, 252)
     sheet.text(876, 163, "Instance 1", 13.5, "right", weight="bold")
-    sheet.box(400, 176, 476, 232, "Instance 0")
+    sheet.box(400, 176, 476, 244, "Instance 0")
     sheet.text(420, 216, "queue", 11, color=QUIET)
     sheet.bars(424, 226, [WAITING] * 5, 12)
     sheet.arrow((498, 234), (652, 234))
@@ -94,12 +94,13 @@ def draw_instance(sheet: Drawing) -> None:
     sheet.decision(574, 264, "preempt_turn")
     sheet.arrow((800, 244), (800, 298), (386, 298), (386, 520), (354, 520))
     sheet.text(424, 288, "the turn ends", 11, color=QUIET)
-    sheet.decision(640, 298, "retain_kv")
-    sheet.arrow((640, 308), (640, 350))
-    sheet.text(648, 324, "what becomes of its KV", 11, color=QUIET)
-    sheet.text(420, 338, "HBM, in blocks", 12, weight="bold")
+    sheet.decision(740, 298, "retain_kv")
+    sheet.arrow((720, 308), (720, 336))
+    sheet.text(712, 323, "its KV is left, pinned or dropped", 11, "right", color=QUIET)
+    sheet.text(785, 311, "moved down", 11, color=QUIET)
+    sheet.text(420, 326, "HBM, in blocks", 12, weight="bold")
     for place, row in enumerate(HBM):
-        sheet.bars(422, 352 + 19 * place, row, 11)
+        sheet.bars(422, 338 + 18 * place, row, 11)
 
 
 def draw_tiers(sheet: Drawing) -> None:
@@ -107,19 +108,20 @@ def draw_tiers(sheet: Drawing) -> None:
     for x, name, blocks in ((400, "DRAM of the host", DRAM), (652, "CXL pool", CXL)):
         sheet.box(x, 506, 236, 72, name)
         sheet.bars(x + 20, 542, blocks, 11)
-    sheet.decision(644, 434, "evict_kv")
-    sheet.arrow((644, 408), (644, 424))
-    sheet.arrow((608, 434), (576, 434), (576, 506))
-    sheet.arrow((680, 434), (712, 434), (712, 506))
+    sheet.arrow((560, 372), (560, 408))
+    sheet.decision(560, 388, "evict_kv")
+    sheet.arrow((862, 408), (440, 408), (440, 506))
+    sheet.arrow((760, 308), (760, 320), (862, 320), (862, 506))
     sheet.arrow((636, 560), (652, 560))
-    sheet.arrow((460, 506), (460, 408))
-    sheet.arrow((852, 506), (852, 408))
-    sheet.decision(460, 438, "prefetch_kv")
+    sheet.arrow((616, 506), (616, 454))
+    sheet.arrow((672, 506), (672, 454))
+    sheet.arrow((644, 434), (644, 420))
+    sheet.decision(644, 444, "prefetch_kv")
     for x, what, link, align in (
-        (469, "loads", "link up", "left"),
-        (585, "copies", "link down", "left"),
-        (721, "copies", "link down", "left"),
-        (843, "loads", "link up", "right"),
+        (449, "copies", "link down", "left"),
+        (607, "loads", "link up", "right"),
+        (681, "loads", "link up", "left"),
+        (853, "copies", "link down", "right"),
     ):
         sheet.text(x, 470, what, 11, align, color=QUIET)
         sheet.text(x, 485, link, 11, align, color=QUIET)
@@ -136,7 +138,7 @@ def draw_tools(sheet: Drawing) -> None:
     sheet.text(130, 562, "queue", 11, color=QUIET)
     sheet.text(186, 562, "calls that run", 11, color=QUIET)
     sheet.arrow((200, 440), (200, 316))
-    sheet.text(206, 424, "tool gap ends", 11, color=QUIET)
+    sheet.text(206, 430, "tool gap ends", 11, color=QUIET)
 
 
 def draw_legend(sheet: Drawing) -> None:

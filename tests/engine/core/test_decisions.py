@@ -23,7 +23,7 @@ def test_what_is_spelt_out_agrees_with_the_row_of_the_kind(kind: str) -> None:
     assert Rules.model_fields[kind].default == row.default
     assert row.default in TABLES[kind]
     assert QUESTIONS[kind].kind == kind
-    assert (row.mask == "allowed") == (kind == "route_turn")  # the one that envs/play.py tells apart
+    assert (row.mask == "allowed") == (kind == "route_turn")  # the one that envs/step.py tells apart
     assert row.environment == "" or row.environment in registration.ENVIRONMENTS
 
 

@@ -13,7 +13,7 @@ from agentsim_env.assembly.unserved import limit
 from agentsim_env.engine.core.decisions import DECISIONS, ENDED, KINDS, PAUSED, TRUNCATED, Kind
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.limits import longest_context_tokens
+from agentsim_env.engine.longest_context import longest_context_tokens
 from agentsim_env.hardware import Engine
 from agentsim_env.load import prepare
 from agentsim_env.metrics import Records, summarise

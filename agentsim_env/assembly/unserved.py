@@ -1,7 +1,8 @@
 """Programs that no instance can ever serve, found before anything is simulated.
 
 A program fails at the first turn whose context, prompt and output together, is longer than what any instance takes
-(`agentsim_env.engine.limits`). How many of a workload's programs have such a turn is known without a simulation.
+(`agentsim_env.engine.longest_context`). How many of a workload's programs have such a turn is known without a
+simulation.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.limits import held_tokens, longest_context_tokens
+from agentsim_env.engine.longest_context import held_tokens, longest_context_tokens
 from agentsim_env.errors import AgentSimWarning
 from agentsim_env.hardware import Engine
 from agentsim_env.scenario import Scenario, ScenarioError

@@ -13,7 +13,7 @@ import numpy as np
 
 from agentsim_env.engine.core.state import MODES
 from agentsim_env.engine.latency.interpolation import table_at
-from agentsim_env.engine.limits import held_tokens
+from agentsim_env.engine.longest_context import held_tokens
 
 if TYPE_CHECKING:
     from agentsim_env.hardware.engines import Engine

@@ -9,7 +9,7 @@ from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.core.state import FAILED
 from agentsim_env.engine.entry import Core
-from agentsim_env.engine.limits import held_tokens
+from agentsim_env.engine.longest_context import held_tokens
 from agentsim_env.validation.engine_description import EngineDescription
 from agentsim_env.validation.measurements import Load, Run
 from agentsim_env.validation.problems import ValidationError

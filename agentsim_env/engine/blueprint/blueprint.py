@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from agentsim_env.engine.blueprint.latency_rows import LatencyRows, latency_rows
 from agentsim_env.engine.core.decisions import DECISIONS
 from agentsim_env.engine.core.rule import Rule
-from agentsim_env.engine.limits import held_tokens
+from agentsim_env.engine.longest_context import held_tokens
 from agentsim_env.engine.tables import TABLES
 
 PIN_GRID_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)

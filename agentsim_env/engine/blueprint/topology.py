@@ -12,7 +12,7 @@ import numpy as np
 from agentsim_env.engine.blueprint.blueprint import Blueprint, Peer, Tier
 from agentsim_env.engine.blueprint.reserved import reserved
 from agentsim_env.engine.core.state import CXL, INSTANCE, LINK, MODES, NONE, POOL, QUEUES, TIER, TIER_KINDS
-from agentsim_env.engine.limits import taken_tokens
+from agentsim_env.engine.longest_context import taken_tokens
 
 
 class Topology(NamedTuple):

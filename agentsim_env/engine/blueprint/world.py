@@ -6,7 +6,7 @@ from agentsim_env.engine.blueprint.blueprint import Blueprint
 from agentsim_env.engine.core.decisions import KINDS
 from agentsim_env.engine.core.state import EVICTIONS, NO_COPIES, NONE, TRANSFERS, WORLD, WRITE_POLICIES
 from agentsim_env.engine.entry import FIRST_SLICE
-from agentsim_env.engine.limits import longest_context_tokens
+from agentsim_env.engine.longest_context import longest_context_tokens
 from agentsim_env.engine.residency.directory import FIRST_PLACES
 from agentsim_env.workload.programs import Programs
 

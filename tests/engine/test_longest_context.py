@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from agentsim_env.engine.limits import held_tokens, longest_context_tokens, taken_tokens
+from agentsim_env.engine.longest_context import held_tokens, longest_context_tokens, taken_tokens
 
 
 class Instance(NamedTuple):

@@ -188,6 +188,23 @@ def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kep
     found = read(quantization_config=config).checkpoint
     assert (found.dtype, found.in_16_bits) == (dtype, kept)
 
+        (
+            {"quant_method": "fp8", "modules_to_not_convert": ["q_proj", "k_proj", "v_proj", "o_proj"]},
+            "fp8",
+            {"attention"},
+        ),
+        ({"quant_method": "fp8", "modules_to_not_convert": ["re:.*mlp.*"]}, "fp8", {"mlp", "shared", "experts"}),
+        ({"quant_method": "fp8", "modules_to_not_convert": ["re:.*mlp.experts.*"]}, "fp8", {"experts"}),
+        ({"quant_method": "gptq", "bits": 4, "dynamic": {r"-:.*attn.*": {}, r"+:.*mlp.*": {}}}, "int4", {"attention"}),
+        ({"quant_method": "auto-round", "extra_config": {".*self_attn.*": {"bits": 16}}}, "int4", {"attention"}),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"g": {"targets": ["re:.*experts.*"], "weights": {"num_bits": 4, "type": "int"}}},
+            },
+            "int4",
+            {"attention", "shared", "mlp"},
+        ),
 
 @pytest.mark.parametrize(
     ("config", "field"),
@@ -195,9 +212,29 @@ def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kep
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "quant_method is 'bitsandbytes'"),
         ({"quant_method": "gptq", "bits": 8}, "bits is 8"),
         ({"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}, "quant_algo is 'MIXED_PRECISION'"),
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.layers.{}.post_attention_layernorm",
+        "model.layers.{}.self_attn.q_norm",
+        "model.layers.{}.self_attn.kv_b_proj",
+        "model.layers.{}.linear_attn.in_proj_ba",
+        "model.layers.{}.linear_attn.A_log",
+        "model.layers.{}.mlp.gate",
+        "model.visual.blocks.{}.attn.qkv",
+        "vision_tower.encoder.layers.{}.self_attn.q_proj",
+        "vision_tower.encoder.layers.{}.mlp.up_proj",
+    ],
+)
+def test_norms_small_modules_and_other_towers_say_nothing_of_the_format_of_the_layers(name: str) -> None:
+    left_alone = [name.format(i) for i in range(16)]
+    assert not read(quantization_config={"quant_method": "fp8", "ignored_layers": left_alone}).checkpoint.in_16_bits
+
+
         ({"quant_method": "compressed-tensors"}, "config_groups: no format"),
         ({"bits": 4}, "quant_method is None"),
         ("fp8", "quantization_config is 'fp8'; it must be an object"),
+        ({"quant_method": "fp8", "ignore": "lm_head"}, "ignore is 'lm_head'; it must be a list of names"),
     ],
 )
 def test_formats_that_are_not_costed_are_refused_by_name(config: Any, field: str) -> None:

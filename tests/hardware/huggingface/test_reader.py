@@ -281,3 +281,23 @@ def test_the_longest_context(changes: dict[str, Any], tokens: int) -> None:
 def test_a_context_that_is_not_given_is_assumed_aloud() -> None:
     with pytest.warns(ModelWarning, match="no max_position_embeddings.*131,072 tokens are assumed"):
         assert read(max_position_embeddings=None).max_context_tokens == 131072
+@pytest.mark.parametrize(
+    ("scaling", "match"),
+    [
+        ("yarn", "rope_scaling is 'yarn'; it must be an object of fields"),
+        ([1.0], "rope_scaling is .1.0.; it must be an object of fields"),
+        ({"rope_type": "yarn"}, "rope_scaling: missing factor"),
+        ({"rope_type": 7, "factor": 4.0}, "rope_scaling: rope_type is 7; it must be a string"),
+    ],
+)
+def test_a_scaling_that_cannot_be_is_refused(scaling: Any, match: str) -> None:
+    refused(match, rope_scaling=scaling)
+
+
+def test_a_scaling_that_is_not_known_is_told() -> None:
+    with pytest.warns(ModelWarning, match="rope_type is 'magic': its factor is taken to lengthen contexts"):
+        assert read(rope_scaling={"rope_type": "magic", "factor": 2.0}).max_context_tokens == 262144
+    with pytest.warns(ModelWarning, match="factor 2 without a rope_type"):
+        assert read(rope_scaling={"factor": 2.0}).max_context_tokens == 131072
+
+

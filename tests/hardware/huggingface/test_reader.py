@@ -122,6 +122,12 @@ def test_latent_attention() -> None:
     refused("missing v_head_dim", kv_lora_rank=512)
 
 
+def test_latent_attention_can_be_switched_off_and_on() -> None:
+    assert read(use_mla=False, q_lora_rank=1536, **MLA).layers_alike == read().layers_alike
+    refused("missing v_head_dim", use_mla=True)
+    refused("kv_lora_rank is 512: latent attention with a window", sliding_window=4096, sliding_window_pattern=4, **MLA)
+
+
 def test_an_indexer_of_sparse_attention() -> None:
     index = {"index_topk": 2048, "index_n_heads": 64, "index_head_dim": 128}
     model = read(**MLA, **index)

@@ -57,6 +57,21 @@ def test_what_cannot_be_is_refused_by_name(changes: dict[str, Any], match: str) 
 
 
 def test_fields_that_change_nothing_are_passed_over() -> None:
+        ({"total_ut_steps": 4}, r"not understood: total_ut_steps \(4\)"),
+        ({"tie_layers": 2}, r"not understood: tie_layers \(2\)"),
+        ({"mixer_types": ["minimax"] * 16}, "not understood: mixer_types"),
+        ({"swa_layers": [1, 3]}, "not understood: swa_layers"),
+        ({"mamba_layers": [1, 3]}, "not understood: mamba_layers"),
+        ({"ssm_cfg": {"layer": "Mamba2"}}, "not understood: ssm_cfg"),
+        ({"use_linear_attention": True}, "not understood: use_linear_attention"),
+        ({"attn_type": "linear"}, "not understood: attn_type"),
+        ({"attention_pattern": "LLG"}, "not understood: attention_pattern"),
+        ({"use_yoco": True}, "not understood: use_yoco"),
+        ({"kv_sharing": True}, "not understood: kv_sharing"),
+        ({"add_cross_attention": True}, "not understood: add_cross_attention"),
+        ({"use_shared_expert": True}, "not understood: use_shared_expert"),
+        ({"model_type": "ouro"}, "layers that each token passes several times"),
+        ({"dim": 4096, "n_layers": 16}, "dim is 4096: this is a params.json"),
     harmless = {
         "mamba_d_head": 64,  # no layer is recurrent
         "swa_head_dim": 192,  # none has a window
@@ -77,6 +92,9 @@ def test_fields_that_change_nothing_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
+        "compression_ratio": 1.0,
+        "global_attn_every_n": 1,
+        "attn_type": "multihead_attention",
     ("content", "match"),
     [
         (b"[{}]", "must be one JSON object of fields, not a list"),

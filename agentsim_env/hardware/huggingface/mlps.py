@@ -47,6 +47,7 @@ PLACES = (  # fields that say which layers have experts
     "moe_layers",
     "moe_layers_enum",
 )
+GATED = ("ffn_with_glu", "use_glu", "gated_mlp", "mlp_gated", "use_gated_mlp", "use_gated_activation")
 ABOUT_PLACES = re.compile(r"moe_layer|moe_every_n_layer")  # whatever they say, of a model without experts
 
 
@@ -65,7 +66,7 @@ def mlps(fields: Fields, kinds: list[LayerKind], hidden: int, kind_of_model: Mod
 
 def _is_gated(fields: Fields, known: bool | None) -> bool:
     """A squared ReLU stands alone, as xIELU does; MLPs of others have a gate unless their `model_type` has none."""
-    with_gate = fields.flag("ffn_with_glu", True)
+    with_gate = all([fields.flag(key, True) for key in GATED])
     name = fields.name(("hidden_act", "mlp_hidden_act", "hidden_activation", "activation_function"))
     if known is not None:
         return known

@@ -44,5 +44,10 @@ def test_a_dense_mlp_beside_the_experts_is_counted() -> None:
     assert layer.mlp.shared_width == 1024
 
 
+@pytest.mark.parametrize("switch", ["ffn_with_glu", "use_glu", "gated_mlp", "use_gated_mlp", "use_gated_activation"])
+def test_a_gate_that_is_switched_off_is_none(switch: str) -> None:
+    assert model(**{switch: False}).layers_alike[0].mlp == Mlp(1024, gated=False)
+
+
 def test_an_mlp_of_xielu_has_no_gate() -> None:
     assert model(hidden_act="xielu").layers_alike[0].mlp == Mlp(1024, gated=False)

@@ -188,12 +188,6 @@ def test_kv_heads_under_all_their_names(changes: dict[str, Any], kv_heads: int) 
             "fp8",
             set(),
         ),
-    ],
-)
-def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kept: set[str]) -> None:
-    found = read(quantization_config=config).checkpoint
-    assert (found.dtype, found.in_16_bits) == (dtype, kept)
-
         (
             {"quant_method": "fp8", "modules_to_not_convert": ["q_proj", "k_proj", "v_proj", "o_proj"]},
             "fp8",
@@ -211,13 +205,13 @@ def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kep
             "int4",
             {"attention", "shared", "mlp"},
         ),
+    ],
+)
+def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kept: set[str]) -> None:
+    found = read(quantization_config=config).checkpoint
+    assert (found.dtype, found.in_16_bits) == (dtype, kept)
 
-@pytest.mark.parametrize(
-    ("config", "field"),
-    [
-        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "quant_method is 'bitsandbytes'"),
-        ({"quant_method": "gptq", "bits": 8}, "bits is 8"),
-        ({"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}, "quant_algo is 'MIXED_PRECISION'"),
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -237,14 +231,25 @@ def test_norms_small_modules_and_other_towers_say_nothing_of_the_format_of_the_l
     assert not read(quantization_config={"quant_method": "fp8", "ignored_layers": left_alone}).checkpoint.in_16_bits
 
 
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"quant_method": "fp8", "ignore": "lm_head"}, "ignore is 'lm_head'; it must be a list of names"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "quant_method is 'bitsandbytes'"),
+        ({"quant_method": "gptq", "bits": 8}, "bits is 8"),
+        ({"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}, "quant_algo is 'MIXED_PRECISION'"),
         ({"quant_method": "compressed-tensors"}, "config_groups: no format"),
         ({"bits": 4}, "quant_method is None"),
         ("fp8", "quantization_config is 'fp8'; it must be an object"),
-        ({"quant_method": "fp8", "ignore": "lm_head"}, "ignore is 'lm_head'; it must be a list of names"),
     ],
 )
 def test_formats_that_are_not_costed_are_refused_by_name(config: Any, field: str) -> None:
     refused(field, quantization_config=config)
+
+
+@pytest.mark.parametrize("name", ["tie_embeddings", "weight_tying"])
+def test_tied_embeddings_under_other_names(name: str) -> None:
+    assert read(tie_word_embeddings=None, **{name: True}).tied_embeddings
 
 
 def test_embeddings_are_tied_where_the_type_says_so() -> None:
@@ -284,9 +289,6 @@ def test_the_longest_context(changes: dict[str, Any], tokens: int) -> None:
     assert read(**changes).max_context_tokens == tokens
 
 
-def test_a_context_that_is_not_given_is_assumed_aloud() -> None:
-    with pytest.warns(ModelWarning, match="no max_position_embeddings.*131,072 tokens are assumed"):
-        assert read(max_position_embeddings=None).max_context_tokens == 131072
 @pytest.mark.parametrize(
     ("scaling", "match"),
     [
@@ -307,3 +309,6 @@ def test_a_scaling_that_is_not_known_is_told() -> None:
         assert read(rope_scaling={"factor": 2.0}).max_context_tokens == 131072
 
 
+def test_a_context_that_is_not_given_is_assumed_aloud() -> None:
+    with pytest.warns(ModelWarning, match="no max_position_embeddings.*131,072 tokens are assumed"):
+        assert read(max_position_embeddings=None).max_context_tokens == 131072

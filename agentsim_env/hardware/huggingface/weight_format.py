@@ -94,7 +94,7 @@ def _kept(quantised: Fields, layers: int) -> frozenset[Part]:
     others. Patterns are told by the words in them: none from a file is evaluated.
     """
     named = [name for name in _left_alone(quantised) if not ASIDE.search(name)]
-    kept = {part for part in PARTS if _covers(filter(PARTS[part].search, named), layers)}
+    kept: set[Part] = {part for part in PARTS if _covers(filter(PARTS[part].search, named), layers)}
     targets = [{part for part, regex in PARTS.items() if regex.search(target)} for target in _targets(quantised)]
     if targets and all(targets):
         kept |= {part for part in PARTS if not any(part in target for target in targets)}

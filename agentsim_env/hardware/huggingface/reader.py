@@ -73,8 +73,8 @@ def _described(file: Path, _changed_ns: int, _size_bytes: int) -> Model:
     fields, _ = decoder_fields(content, str(file))
     stated = fields.get("_name_or_path") or content.get("_name_or_path")
     called = file.resolve().parent.name if file.name == "config.json" else file.stem
-    named = isinstance(stated, str) and stated.isprintable() and 0 < len(stated) <= LONGEST_NAME
-    name = stated if named else called or file.stem
+    fit = isinstance(stated, str) and stated.isprintable() and 0 < len(stated) <= LONGEST_NAME
+    name = str(stated) if fit else called or file.stem
     model = model_from_fields(content, name, str(file))
     check_size(model)
     return model

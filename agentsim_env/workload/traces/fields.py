@@ -111,7 +111,8 @@ class Record:
             raise self.error(name, f"is {shown(value)}; allowed: a non-empty string")
         if isinstance(value, str) and not _can_be_written(value):
             raise self.error(name, f"is {shown(value)}, half of a surrogate pair; allowed: a string of Unicode")
-        return str(value)
+        # 5.0 is what tables write for 5 in a column with gaps
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
     def choice(self, name: str, allowed: tuple[str, ...], default: Any = _MISSING) -> str:
         """One of a few strings."""

@@ -30,6 +30,18 @@ def test_named_keeps_apart_what_the_trace_does_not_join(jsonl: Write) -> None:
     assert prefix_reuse(programs) == pytest.approx(19 * 1024 / sum(range(1100, 1120)), abs=1e-3)
 
 
+def test_a_long_session_is_one(jsonl: Write) -> None:
+    path = jsonl([row(20 * at, 512 * (at + 2), hash_ids=list(range(at + 2))) for at in range(200)])
+    report = read_trace(path).report
+    assert (report.sessions, report.chained_requests) == (1, 199)
+
+
+def test_requests_with_one_system_prompt_are_no_session(jsonl: Write) -> None:
+    tails = jsonl([row(20 * at, 1100 + at, hash_ids=[1, 2]) for at in range(200)], "tails.jsonl")
+    forks = jsonl([row(20 * at, 1024 if at == 0 else 1600, hash_ids=[1, 2, at][: 2 + (at > 0)]) for at in range(200)])
+    assert [read_trace(path).report.sessions for path in (tails, forks)] == [200, 200]
+
+
 def test_rebuilt_ignores_names(jsonl: Write) -> None:
     rows = [row(0, 1100, hash_ids=[1, 2, 3], session_id="a"), row(60, 1700, hash_ids=[1, 2, 4, 5], session_id="b")]
     assert read_trace(jsonl(rows)).report.sessions == 2

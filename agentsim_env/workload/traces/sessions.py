@@ -19,9 +19,9 @@ def rebuild_sessions(
 
     Going back from the last block of a request, the first block at which an earlier request ended (with its full
     blocks) decides: the latest request that ended there is followed up if its blocks are a prefix of this one's and
-    its prompt is shorter. Requests of fewer than `min_blocks` full blocks are not followed up, nor are those after whose
-    last full block requests go on in more than `max_branches` ways: it is that of a system prompt. In a session, however
-    long, each block has one other after it.
+    its prompt is shorter. Requests of fewer than `min_blocks` full blocks are not followed up, nor are those after
+    whose last full block requests go on in more than `max_branches` ways: it is that of a system prompt. In a session,
+    however long, each block has one other after it.
 
     Args:
         ids: Block ids of each request, in order of arrival.

@@ -42,6 +42,9 @@ def checkpoint(fields: Fields, layers: int) -> Checkpoint:
     quantised = fields.nested("quantization_config")
     if quantised is None or not quantised.values:
         return Checkpoint()
+    for key in ("kv_cache_scheme", "kv_cache_quant_algo"):
+        if quantised.get(key):
+            quantised.warn(f"{key} is given; the engine's kv_dtype counts: fp8 where KV is to be kept in 8 bits")
     return Checkpoint(_dtype(quantised), _kept(quantised, layers))
 
 

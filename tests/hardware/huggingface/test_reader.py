@@ -247,6 +247,12 @@ def test_formats_that_are_not_costed_are_refused_by_name(config: Any, field: str
     refused(field, quantization_config=config)
 
 
+def test_a_format_of_the_kv_is_that_of_the_engine_and_that_is_told() -> None:
+    scheme = {"quant_method": "fp8", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}
+    with pytest.warns(ModelWarning, match="kv_cache_scheme is given; the engine's kv_dtype counts"):
+        assert read(quantization_config=scheme).kv_bytes_per_token("bf16") == read().kv_bytes_per_token("bf16")
+
+
 @pytest.mark.parametrize("name", ["tie_embeddings", "weight_tying"])
 def test_tied_embeddings_under_other_names(name: str) -> None:
     assert read(tie_word_embeddings=None, **{name: True}).tied_embeddings

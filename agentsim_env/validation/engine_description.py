@@ -231,7 +231,7 @@ def _check_profile(file: Path, profile: Path) -> None:
     """Reads the profile now, so that what is wrong with it is said with its place."""
     try:
         load(profile)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValidationError(f"{file}: profile: {profile} cannot be read as a profile: {error}") from error
 
 

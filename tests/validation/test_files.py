@@ -146,6 +146,13 @@ def test_bytes_that_are_no_measurements(tmp_path: Path, engine_file: Path, conte
     assert str(file) in str(error.value)
 
 
+def test_a_profile_that_nests_without_end_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text("[" * 3000)
+    (tmp_path / "engine.yaml").write_text("gpu: H100\nmodel: Llama-3.1-8B\nprofile: deep.yaml\n")
+    with pytest.raises(ValidationError, match="cannot be read as a profile"):
+        load_engine(tmp_path / "engine.yaml")
+
+
 def test_clocks_may_count_from_1970(tmp_path: Path, engine_file: Path) -> None:
     header = "arrival_s,in,out,first_token_s,last_token_s\n"
     file = write(tmp_path, header + "1753900000,100,10,1753900000.5,1753900001\n")

@@ -70,7 +70,7 @@ def _matters(key: str, value: object) -> bool:
 
 
 def _is_kind(key: str, value: bool | str) -> bool:
-    return bool(ANOTHER_KIND.search(f"{key}={value}".lower()))
+    return bool(ANOTHER_KIND.search(f"{key:.100}={value!s:.100}".lower()))  # words are short
 
 
 def _listed(values: Mapping[str, object]) -> str:

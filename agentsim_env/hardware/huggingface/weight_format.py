@@ -24,6 +24,7 @@ ASIDE = re.compile(
     re.IGNORECASE,
 )
 FORMATS = {"FP8": "fp8", "NVFP4": "fp4", "MXFP4": "mxfp4"}
+LONGEST_PATTERN = 500
 ALLOWED = (
     "fp8, fbgemm_fp8, mxfp4, modelopt (FP8, NVFP4), compressed-tensors (floats of 8 or 4 bits, integers of 4 bits) and "
     "awq, gptq, auto-round of 4 bits"
@@ -96,9 +97,13 @@ def _kept(quantised: Fields, layers: int) -> frozenset[Part]:
     Those named for all layers, or for more than half of them; and, where only some parts are named to be quantised, the
     others. Patterns are told by the words in them: none from a file is evaluated.
     """
-    named = [name for name in _left_alone(quantised) if not ASIDE.search(name)]
+    named = [name[:LONGEST_PATTERN] for name in _left_alone(quantised)]
+    named = [name for name in named if not ASIDE.search(name)]
     kept: set[Part] = {part for part in PARTS if _covers(filter(PARTS[part].search, named), layers)}
-    targets = [{part for part, regex in PARTS.items() if regex.search(target)} for target in _targets(quantised)]
+    targets = [
+        {part for part, regex in PARTS.items() if regex.search(target[:LONGEST_PATTERN])}
+        for target in _targets(quantised)
+    ]
     if targets and all(targets):
         kept |= {part for part in PARTS if not any(part in target for target in targets)}
     return frozenset(kept)

@@ -55,6 +55,8 @@ def read(path: Path, options: ReadOptions) -> Trace:
         deltas = 0
         ids = [NO_IDS if request.ids is None else request.ids for request in requests]
         parents = rebuild_sessions(ids, [request.prompt_tokens for request in requests], reader.tokens_per_id)
+    if options.message_mode == "delta" and not deltas:
+        doubts += ("no request follows another of its named session: message_mode delta puts nothing together",)
     chained = [] if named else [at for at, parent in enumerate(parents) if parent >= 0]
     roots = session_roots(parents)
     builder = TraceBuilder(options)

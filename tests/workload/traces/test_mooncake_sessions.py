@@ -124,6 +124,19 @@ def test_deltas_that_cannot_be(jsonl: Write) -> None:
         read_trace(jsonl(rows), message_mode="all")
 
 
+@pytest.mark.parametrize("sessions", [None, "rebuilt"])
+def test_deltas_of_nothing_are_a_doubt(jsonl: Write, sessions: str | None) -> None:
+    path = jsonl([row(0, 1100), row(30, 50)])
+    (doubt,) = read_trace(path, message_mode="delta", sessions=sessions).report.doubts
+    assert "message_mode delta puts nothing together" in doubt
+
+
+def test_a_field_and_its_alias_agree(jsonl: Write) -> None:
+    assert read_trace(jsonl([row(0, 1100, input_tokens=1100)])).report.prompt_tokens == 1100
+    with pytest.raises(TraceError, match="input_tokens: is 900, and input_length is 1100; they mean the same"):
+        read_trace(jsonl([row(0, 1100, input_tokens=900)]))
+
+
 def test_prompts_that_shrink_are_a_doubt(jsonl: Write) -> None:
     shrinking = [row(at, prompt, session_id="s") for at, prompt in enumerate((4000, 600, 500, 700))]
     (doubt,) = read_trace(jsonl(shrinking)).report.doubts[-1:]

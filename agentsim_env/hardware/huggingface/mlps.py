@@ -180,7 +180,10 @@ def _experts(fields: Fields, at: list[bool], gated: bool, hidden: int) -> list[E
     count_key, chosen_key = fields.name(EXPERTS) or EXPERTS[0], fields.name(PER_TOKEN) or PER_TOKEN[0]
     counts = fields.per_layer((count_key,), layers, low=0, high=MOST_EXPERTS)
     chosen = fields.per_layer((chosen_key,), layers, high=MOST_EXPERTS)
-    widths = fields.per_layer((fields.name(EXPERT_WIDTH) or fields.name(WIDTH) or EXPERT_WIDTH[0],), layers)
+    width_key = fields.name(EXPERT_WIDTH)
+    if width_key is None and not fields.flag("experts_have_own_width"):
+        width_key = fields.name(WIDTH)
+    widths = fields.per_layer((width_key,) if width_key else EXPERT_WIDTH, layers)
     shared = _shared_widths(fields, widths, layers, hidden)
     latent = fields.whole(("moe_latent_size", "routed_expert_hidden_size"), 0, low=0)
     found: list[Experts | None] = [None] * layers

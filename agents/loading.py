@@ -4,7 +4,9 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from inspect import isclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +133,7 @@ def _no_rule(text: str, kinds: tuple[str, ...]) -> str:
     if others:
         return f"a rule for {' and for '.join(others)}, not for {known}"
     close = difflib.get_close_matches(text, {rule for kind in kinds for rule in RULES[kind]}, n=1)
-    return f"no rule{f', did you mean {close[0]}?' if close else ''} Rules for {known}"
+    return f"no rule{f', did you mean {close[0]}?' if close else '.'} Rules for {known}"
 
 
 def _from_path(path: Path, name: str | None, trust: bool) -> Agent:
@@ -162,17 +164,22 @@ def _weights_in(path: Path) -> Path:
 
 
 def _from_module(module: str, attribute: str, name: str | None) -> Agent:
+    if not module or not attribute:
+        raise AgentError(f"{module}:{attribute} is no agent: write module:function or module:Class")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: Any = getattr(importlib.import_module(module), attribute)
+        with _code_of_a_user(f"{module}:{attribute}: cannot import {module}"):
+            imported = importlib.import_module(module)
+        found: Any = getattr(imported, attribute)
     except ImportError as error:
         raise AgentError(f"{module}:{attribute}: cannot import {module}: {error}") from None
     except AttributeError:
         raise AgentError(f"{module}:{attribute}: module {module} has no {attribute}") from None
     if isclass(found):
-        found = found()
+        with _code_of_a_user(f"{module}:{attribute}: cannot be made without arguments"):
+            found = found()
     if not isinstance(found, Agent):
         if not callable(found):
             raise AgentError(f"{module}:{attribute} is neither a function nor a class nor an agent")
@@ -180,3 +187,17 @@ def _from_module(module: str, attribute: str, name: str | None) -> Agent:
     if name:
         found.name = name
     return found
+
+
+@contextmanager
+def _code_of_a_user(doing: str) -> Iterator[None]:
+    """Turns what code of a user raises, or its exit, into an error that says what it was to do, with its place."""
+    try:
+        yield
+    except (ImportError, KeyboardInterrupt):
+        raise
+    except (Exception, SystemExit) as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        own = isinstance(error, SyntaxError) or last.filename == __file__
+        place = "" if own else f" ({last.filename}, line {last.lineno})"
+        raise AgentError(f"{doing}: {type(error).__name__}: {error}{place}") from error

@@ -12,6 +12,8 @@ from agentsim_env.agents.errors import AgentError
 from agentsim_env.files import replacing
 
 FORMAT = "agentsim-candidate-policy-1"
+MOST_BYTES = 1 << 28
+"""Size of a policy, unpacked: some 70 million weights."""
 
 
 class Weights(NamedTuple):
@@ -70,6 +72,7 @@ def _content(path: Path) -> dict[str, np.ndarray]:
         raise AgentError(f"{path}: no such file")
     if not zipfile.is_zipfile(path):
         raise AgentError(f"{path} is not an exported policy: it is no .npz file, or only a part of one")
+    _check_size(path)
     content = {}
     for field in ("header", *Weights._fields):
         try:
@@ -80,10 +83,21 @@ def _content(path: Path) -> dict[str, np.ndarray]:
     return content
 
 
+def _check_size(path: Path) -> None:
+    """Refuses a file that unpacks to far more than a policy has."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            n_bytes = sum(part.file_size for part in file.infolist())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise AgentError(f"{path} is not an exported policy: {error}") from None
+    if n_bytes > MOST_BYTES:
+        raise AgentError(f"{path} is not an exported policy: it unpacks to {n_bytes:,} bytes; at most {MOST_BYTES:,}")
+
+
 def _header(path: Path, text: np.ndarray) -> Header:
     try:
         values = json.loads(str(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AgentError(f"{path} is not an exported policy: its header is not JSON: {error}") from None
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         found = values.get("format") if isinstance(values, dict) else values
@@ -93,7 +107,7 @@ def _header(path: Path, text: np.ndarray) -> Header:
     checks: Mapping[str, tuple[bool, str]] = {
         "feature_names": (_are_names(names), "names, each once"),
         "allowed_feature": (_is_column(allowed, names), "the number of a feature, or -1"),
-        "name": (isinstance(values.get("name"), str), "a text"),
+        "name": (_is_name(values.get("name")), "a text that can be printed"),
         "origin": (isinstance(values.get("origin"), dict), "a mapping"),
         "sampled": (isinstance(values.get("sampled", False), bool), "true or false"),
     }
@@ -107,6 +121,10 @@ def _header(path: Path, text: np.ndarray) -> Header:
         origin=values["origin"],
         sampled=values.get("sampled", False),
     )
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.split()) and " ".join(value.split()).isprintable()
 
 
 def _are_names(value: Any) -> bool:

@@ -42,14 +42,14 @@ def inspect(path: Path) -> SavedModel:
     Raises:
         AgentError: It is no such file, of an algorithm that is not supported, or its weights are not numbers.
     """
+    if not path.is_file():
+        raise AgentError(f"{path}: no such file")
     try:
         with zipfile.ZipFile(path) as file:
             settings = json.loads(file.read("data"))
             weights = _weights(file.read("policy.pth"))
         if not isinstance(settings, dict):
             raise ValueError("its settings are no mapping")
-    except FileNotFoundError:
-        raise AgentError(f"{path}: no such file") from None
     except Exception as error:  # zip, JSON and torch know a dozen, according to where a file was cut
         raise AgentError(f"{path} is not a model that Stable-Baselines3 has saved: {error}") from None
     algo = _algorithm(path, settings, weights)
@@ -61,7 +61,10 @@ def inspect(path: Path) -> SavedModel:
 def _weights(content: bytes) -> dict[str, Any]:
     import torch
 
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise ValueError("its weights are no mapping of names to tensors")
+    return {str(name): value for name, value in weights.items()}
 
 
 def _algorithm(path: Path, settings: Mapping[str, Any], weights: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ def load(path: Path) -> Profile:
         ValueError: If a field is missing, unknown or malformed.
     """
     content: dict[str, Any] = yaml.safe_load(path.read_text())
-    own = {name: float(content.pop(name)) for name in OWN if name in content}
+    own = {name: _seconds(path, name, content.pop(name)) for name in OWN if name in content}
     _check(path, content, (*LABELS, *SCALARS, "dense", *TABLES))
     dense = dict(content["dense"])
     tokens = np.array(dense.pop("tokens"), dtype=np.float64)
@@ -88,11 +88,15 @@ def load(path: Path) -> Profile:
         if part.shape not in ((), tokens.shape):
             raise ValueError(f"{path}: dense.{name} has {part.size} entries, tokens {len(tokens)}")
         parts[name.removesuffix("_s")] = np.broadcast_to(part, tokens.shape)
-    values: dict[str, Any] = {name: content[name] for name in (*LABELS, *SCALARS)}
+    values: dict[str, Any] = {name: _label(path, name, content[name]) for name in LABELS}
+    values |= {name: _seconds(path, name, content[name]) for name in SCALARS}
     for table, fields in TABLES.items():
         _check(path, content[table], tuple(fields), f"{table}.")
         values |= {field: np.array(content[table][key], dtype=np.float64) for key, field in fields.items()}
     total = np.sum(list(parts.values()), axis=0)
+    for name, numbers in {"dense.tokens": tokens, **parts, **values}.items():
+        if isinstance(numbers, np.ndarray) and not np.all((numbers >= 0) & np.isfinite(numbers)):
+            raise ValueError(f"{path}: {name}: must be finite numbers of at least 0")
     return Profile(**values, dense_tokens=tokens, dense_s=total, parts=parts, **{**engine_overheads(), **own})
 
 
@@ -143,6 +147,20 @@ def _check(path: Path, content: Mapping[str, Any], expected: Sequence[str], wher
         raise ValueError(
             f"{path}: missing {', '.join(missing) or 'nothing'}; unknown {', '.join(unknown) or 'nothing'}"
         )
+
+
+def _label(path: Path, name: str, value: Any) -> str | int | bool:
+    """What a profile says of itself, of the type that its field has."""
+    kind = {"tp": int, "estimated": bool}.get(name, str)
+    if type(value) is not kind:
+        raise ValueError(f"{path}: {name} is {value!r:.60}; must be of type {kind.__name__}")
+    return value
+
+
+def _seconds(path: Path, name: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < float("inf"):
+        raise ValueError(f"{path}: {name} is {value!r:.60}; must be a finite number of at least 0")
+    return float(value)
 
 
 def _short(value: float) -> float | int:

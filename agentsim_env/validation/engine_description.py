@@ -1,7 +1,7 @@
 """The engine that a run was measured on, as one YAML file."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pydantic
@@ -15,6 +15,7 @@ from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.library import find_profile, load
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.hardware.tensor_parallel import check_tp
+from agentsim_env.scenario.strict_yaml import parse
 from agentsim_env.validation.lockstep import merged
 from agentsim_env.validation.problems import ValidationError
 
@@ -196,14 +197,12 @@ def load_engine(path: Path | str) -> EngineDescription:
     Raises:
         ValidationError: It cannot be read or is not valid; the message names file and field.
     """
-    file = Path(path)
-    if not file.is_file() and (SHIPPED / f"{path}.yaml").is_file():
-        file = SHIPPED / f"{path}.yaml"
-    if not file.is_file():
+    file = SHIPPED / f"{path}.yaml" if str(path) in shipped_engines() and not _is_file(Path(path)) else Path(path)
+    if not _is_file(file):
         shipped = ", ".join(shipped_engines())
         raise ValidationError(f"{path}: no such file, and no shipped engine; shipped are: {shipped}")
     try:
-        content: Any = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+        content, _ = parse(file.read_text(encoding="utf-8-sig"), file.name)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ValidationError(f"{file}: not YAML: {error}") from error
     if not isinstance(content, dict):
@@ -221,11 +220,18 @@ def load_engine(path: Path | str) -> EngineDescription:
     return described
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
 def _check_profile(file: Path, profile: Path) -> None:
     """Reads the profile now, so that what is wrong with it is said with its place."""
     try:
         load(profile)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ValidationError(f"{file}: profile: {profile} cannot be read as a profile: {error}") from error
 
 

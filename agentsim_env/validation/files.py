@@ -8,7 +8,7 @@ from agentsim_env.validation.engine_description import EngineDescription
 from agentsim_env.validation.matching import identity, reason_to_leave_out
 from agentsim_env.validation.measurements import Measurements, Run
 from agentsim_env.validation.problems import ValidationError
-from agentsim_env.validation.table import Row, columns, rows
+from agentsim_env.validation.table import Row, columns, rows, shown
 
 LAYOUTS = """\
   one row a request: arrival_s, in, out, first_token_s, last_token_s
@@ -36,7 +36,10 @@ def read_measurements(path: Path | str, engine: EngineDescription) -> Measuremen
         kind = layout(columns(file))
         if kind is None:
             if len(files) == 1:
-                raise ValidationError(f"{file}: no known layout; it has {', '.join(columns(file))}. Known:\n{LAYOUTS}")
+                header = (
+                    ", ".join(shown(name) for name in columns(file)[:MOST_LISTED]) or "no columns in its first line"
+                )
+                raise ValidationError(f"{file}: no known layout; it has {header}. Known:\n{LAYOUTS}")
             left_out.append(f"{file.name}: no known layout")
             continue
         kept, reasons = _matching(file, engine, others)
@@ -63,11 +66,15 @@ def layout(header: tuple[str, ...]) -> str | None:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
+    try:
+        if path.is_file():
+            return [path]
+        inside = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else None
+    except OSError as error:
+        raise ValidationError(f"{path!s:.200}: cannot be read: {error.strerror}") from error
+    if inside is None:
         raise ValidationError(f"{path}: no such file or folder")
-    files = sorted(file for file in path.iterdir() if file.name.endswith((".csv", ".csv.gz")))
+    files = sorted(file for file in inside if file.name.endswith((".csv", ".csv.gz")))
     if not files:
         raise ValidationError(f"{path}: no CSV file in it. Known layouts:\n{LAYOUTS}")
     return files

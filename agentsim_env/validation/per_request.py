@@ -12,6 +12,7 @@ from agentsim_env.validation.problems import ValidationError
 from agentsim_env.validation.table import Row
 from agentsim_env.validation.timings import Timings
 
+LATEST_S = 1e10  # clocks count from the start of a run, or from 1970
 REQUIRED = ("arrival_s", "in", "out", "first_token_s", "last_token_s")
 
 
@@ -33,7 +34,9 @@ def read(path: Path, rows: Sequence[Row]) -> list[Run]:
 
 
 def _run(path: Path, name: str, rows: Sequence[Row]) -> Run:
-    times = np.array([[row.number(column, -np.inf) for column in ("arrival_s", *REQUIRED[3:])] for row in rows])
+    times = np.array(
+        [[row.number(column, -np.inf, LATEST_S) for column in ("arrival_s", *REQUIRED[3:])] for row in rows]
+    )
     tokens = np.array([[row.count("in"), row.count("out")] for row in rows], dtype=np.float64)
     arrival_s, first_s, end_s = times.T
     wrong = np.flatnonzero((first_s < arrival_s) | (end_s < first_s))

@@ -1,5 +1,6 @@
 """Reads files with one row per operating point, such as `silicon_closed_loop.csv` or `vllm_isl_sweep.csv`."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,8 @@ def _run(path: Path, row: Row) -> Run:
 def _load(row: Row) -> Load:
     arrivals: Arrivals = "closed"
     concurrency, rate = 0, 0.0
+    if row.has("concurrency") and row.has("rate_rps"):
+        raise ValidationError(f"{row.where}: concurrency and rate_rps; a load is a closed loop or an open one")
     if row.has("concurrency"):
         concurrency = row.count("concurrency", MOST_REQUESTS // REQUESTS_PER_CLIENT)
         requests = REQUESTS_PER_CLIENT * concurrency
@@ -87,7 +90,10 @@ def _measured(row: Row) -> dict[tuple[str, str], float]:
             values["tokens_per_s", "total"] = row.number(column)
             continue
         metric, statistic, unit = found.groups()
-        value = row.number(column)
+        value = row.number(column) / (1000.0 if unit == "ms" else 1.0)
+        key = f"{metric}_s", statistic or STATISTICS[0]
+        if not math.isclose(values.get(key, value), value, rel_tol=1e-3):
+            raise ValidationError(f"{row.where}: {column} contradicts another column of the same value")
         if value > 0:
-            values[f"{metric}_s", statistic or STATISTICS[0]] = value / (1000.0 if unit == "ms" else 1.0)
+            values[key] = value
     return values

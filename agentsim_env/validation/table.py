@@ -13,8 +13,15 @@ from agentsim_env.validation.problems import ValidationError
 
 MOST = 1e9
 """Largest number in a cell: thirty years in seconds, far more tokens a second than any engine gives."""
+LONGEST_SHOWN = 60
 MOST_COUNTED = 10_000_000
 """Largest count in a cell: tokens of the longest contexts that there are."""
+
+
+def shown(cell: str) -> str:
+    """A cell, or the name of a column, in a message: short, and with nothing that cannot be printed."""
+    text = cell if cell.isprintable() else ascii(cell)
+    return (text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...") or "empty"
 
 
 class Row(NamedTuple):
@@ -44,13 +51,13 @@ class Row(NamedTuple):
         """
         cell = self.cells.get(column, "")
         try:
-            value = float(cell)
+            value = math.nan if "_" in cell else float(cell)  # digits with underscores are numbers in Python only
         except ValueError:
             value = math.nan
         if not (math.isfinite(value) and least <= value <= most):
             wanted = "a number" if least == -math.inf else f"a number of at least {least:g}"
             wanted += f" and at most {most:g}" if value > most else ""
-            raise ValidationError(f"{self.where}: {column} is {cell or 'empty'}; must be {wanted}")
+            raise ValidationError(f"{self.where}: {column} is {shown(cell)}; must be {wanted}")
         return value
 
     def count(self, column: str, most: int = MOST_COUNTED) -> int:

@@ -1,3 +1,4 @@
+import itertools
 import sys
 from pathlib import Path
 
@@ -69,11 +70,37 @@ def test_class_of_a_module(module: str) -> None:
         ("my_routers:absent", "module my_routers has no absent"),
         ("my_routers:constant", "neither a function nor a class nor an agent"),
         (7, "7 is no agent"),
+        (":route", "write module:function"),
+        ("my_routers:", "write module:function"),
+        ("absent_rule", r"and no rule\. Rules for route_turn"),
     ],
 )
 def test_says_what_is_wrong(module: str, source: object, message: str) -> None:
     with pytest.raises(AgentError, match=message):
         make_agent(source)
+
+
+NUMBER = itertools.count()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def f(:", r"cannot import broken_\d: SyntaxError: .* line 1"),
+        ("1 / 0", r"cannot import broken_\d: ZeroDivisionError: division by zero \(.*broken_\d\.py, line 1\)"),
+        ("raise SystemExit(3)", r"cannot import broken_\d: SystemExit: 3"),
+        ("class f:\n    def __init__(self, a): pass", "cannot be made without arguments: TypeError: .*argument: 'a'$"),
+    ],
+)
+def test_what_the_code_of_a_user_raises_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+) -> None:
+    name = f"broken_{next(NUMBER)}"  # a module is imported once
+    (tmp_path / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(AgentError, match=message) as caught:
+        make_agent(f"{name}:f")
+    assert caught.value.__cause__ is not None
 
 
 def test_folder_without_a_model(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def test_big_endian_weights_are_the_same(saved: Path, policy: NumpyPolicy) -> No
         ({"allowed_feature": 3}, "header: allowed_feature is 3; must be the number of a feature, or -1"),
         ({"allowed_feature": True}, "header: allowed_feature is True"),
         ({"name": None}, "header: name is None; must be a text"),
+        ({"name": " "}, "header: name is ' '; must be a text that can be printed"),
+        ({"name": "\ud800"}, "header: name is .*; must be a text that can be printed"),
         ({"origin": [1]}, r"header: origin is \[1\]; must be a mapping"),
         ({"sampled": "yes"}, "header: sampled is 'yes'; must be true or false"),
     ],
@@ -109,7 +111,7 @@ def test_every_field_of_the_header_is_checked(saved: Path, changes: dict, messag
         NumpyPolicy.load(saved)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", "7", "{}"])
+@pytest.mark.parametrize("text", ["{", "[]", "null", "7", "{}", "[" * 100_000, "1" * 5_000])
 def test_a_header_that_is_none(saved: Path, text: str) -> None:
     rewrite(saved, lambda arrays: arrays.update(header=np.array(text)))
     with pytest.raises(AgentError, match=r"policy\.npz"):
@@ -129,6 +131,14 @@ def test_an_array_that_claims_to_be_huge(saved: Path) -> None:
         for name, content in members.items():
             file.writestr(name, content)
     with pytest.raises(AgentError, match="head_bias cannot be read"):
+        NumpyPolicy.load(saved)
+
+
+def test_a_file_that_unpacks_to_far_more_is_not_unpacked(saved: Path) -> None:
+    with zipfile.ZipFile(saved, "a", zipfile.ZIP_DEFLATED) as file, file.open("more.npy", "w") as more:
+        for _ in range(260):
+            more.write(bytes(1 << 20))
+    with pytest.raises(AgentError, match=r"it unpacks to 27\d,\d{3},\d{3} bytes; at most 268,435,456"):
         NumpyPolicy.load(saved)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -104,6 +105,22 @@ def test_damaged_models_are_a_sentence(ppo: Path) -> None:
         ppo.write_bytes(content)
         with pytest.raises(AgentError, match=r"model\.zip is not a model that Stable-Baselines3 has saved"):
             make_agent(ppo, trust=True)
+
+
+@pytest.mark.parametrize("weights", [[1], {"a": 1}, torch.ones(2)])
+def test_weights_that_are_no_tensors_by_name_are_refused(tmp_path: Path, weights: Any) -> None:
+    torch.save(weights, tmp_path / "policy.pth")
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as file:
+        file.writestr("data", '{"clip_range": 1}')
+        file.write(tmp_path / "policy.pth", "policy.pth")
+    with pytest.raises(AgentError, match="its weights are no mapping of names to tensors"):
+        make_agent(tmp_path / "model.zip", trust=True)
+
+
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.zip")
+    with pytest.raises(AgentError, match=r"model\.zip: no such file"):
+        make_agent(tmp_path / "model.zip", trust=True)
 
 
 def test_a_model_of_another_environment_is_refused(ppo: Path, make_rows) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentsim_env.errors import AgentSimError
+from agentsim_env.errors import AgentSimError, AgentSimWarning
 from agentsim_env.hardware.calibrate import calibrate, tables
 from agentsim_env.hardware.calibrate.problems import CalibrationError
 
@@ -53,6 +53,8 @@ def test_reads_what_is_meant(tmp_path: Path, content: str | bytes, name: str) ->
         (HEADER + "0,0,1,1000,fast\n", "line 2: ms is fast, must be a finite number"),
         (HEADER + "0,0,1,1000,1e999\n", "line 2: ms is 1e999, must be a finite number"),
         (HEADER + "0,0,1,1000,nan\n", "line 2: ms is nan"),
+        (HEADER + "0,0,1_0,1000,5\n", "line 2: decodes is 1_0, must be a finite number"),
+        (HEADER + "0,0,1,0,5\n", "line 2: decodes without context_tokens"),
         (HEADER.replace("ms", "ms,ms") + "0,0,1,1000,1,2\n", "column ms is there twice"),
         ((HEADER + "0,0,1,1000,é\n").encode("latin-1"), "cannot be read as CSV in UTF-8"),
         ((HEADER + ROWS).encode("utf-16"), "cannot be read as CSV in UTF-8"),
@@ -155,3 +157,19 @@ def test_whatever_a_cell_holds_profiles_are_numbers(tmp_path: Path, layout: Call
         return
     assert all(np.isfinite(value).all() for value in vars(found.profile).values() if isinstance(value, np.ndarray))
     assert all(np.isfinite(error.mean) for error in found.errors)
+
+
+def test_what_no_engine_starts_is_not_calibrated(tmp_path: Path) -> None:
+    with pytest.raises(AgentSimError, match=r"tp 3: Llama-3\.1-8B has 32 query heads, which 3 does not divide"):
+        calibrate(write(tmp_path, HEADER + ROWS), *ASKED, tp=3)
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="cannot be read: File name too long"):
+        calibrate(tmp_path / ("x" * 5000), *ASKED)
+
+
+def test_times_in_another_unit_are_a_doubt(tmp_path: Path) -> None:
+    seconds = "".join(f"0,0,1,{context},0.011\n" for context in (1000, 2000, 3000))
+    with pytest.warns(AgentSimWarning, match=r"the times are 0\.0.* are they milliseconds\?"):
+        calibrate(write(tmp_path, HEADER + seconds), *ASKED)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from agentsim_env.assembly import resolve
 from agentsim_env.hardware import ModelWarning, find_gpu, find_model, find_profile
-from agentsim_env.hardware.library import measured_on, same_shape
+from agentsim_env.hardware.library import PROFILES, load, measured_on, same_shape
 from agentsim_env.scenario.cluster import Cluster
 from tests.llama import LLAMA_3_1_8B
 
@@ -75,3 +76,31 @@ def test_a_quantised_checkpoint_is_served_as_it_is() -> None:
     assert engine("DeepSeek-V3.1").dtype == "fp8"
     assert engine("DeepSeek-V3.1", dtype="fp4").dtype == "fp4"
     assert engine("GLM-4.6").dtype == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("gpu", [1], r"gpu is \[1\]; must be of type str"),
+        ("tp", True, "tp is True; must be of type int"),
+        ("estimated", "no", "estimated is 'no'; must be of type bool"),
+        ("chunk_overhead_s", None, "chunk_overhead_s is None; must be a finite number of at least 0"),
+        ("serial_mixed_s", -1.0, "serial_mixed_s is -1.0; must be"),
+        ("overhead_s", float("nan"), "overhead_s is nan; must be"),
+        ("dense.tokens", float("nan"), "dense.tokens: must be finite numbers of at least 0"),
+        ("dense.gemm_s", -1.0, "gemm: must be finite numbers of at least 0"),
+        ("decode.pure_b_s", -1.0, "pure_b_s: must be finite numbers of at least 0"),
+        ("prefill.new_tokens", float("inf"), "pre_c: must be finite numbers of at least 0"),
+    ],
+)
+def test_a_profile_of_impossible_numbers_is_refused(tmp_path: Path, place: str, value: Any, message: str) -> None:
+    content = yaml.safe_load((PROFILES / "H100_Llama-3.1-8B_tp1_bf16.yaml").read_text())
+    outer, _, inner = place.partition(".")
+    if inner:
+        content[outer][inner] = [value] * len(content[outer][inner])
+    else:
+        content[outer] = value
+    file = tmp_path / "profile.yaml"
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(ValueError, match=message):
+        load(file)

@@ -1,4 +1,5 @@
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,14 @@ POINTS = "isl,osl,concurrency,ttft_ms\n"
         ((POINTS + "100,10,4,9\n100,10,4,é\n").encode("latin-1"), "cannot be read as CSV in UTF-8"),
         ((POINTS + "100,10,4,9\n").encode("utf-16"), "cannot be read as CSV in UTF-8"),
         (b"isl,osl,concurrency,ttft_ms,ttft_ms\n100,10,4,5,6\n", "column ttft_ms is there twice"),
+        (POINTS.encode() + b"1_00,10,4,5\n", ":2: isl is 1_00; must be a number"),
+        (POINTS.encode() + b"100,10,4,1\x007\n", r":2: ttft_ms is '1\x007'; must be a number"),
+        (POINTS.encode() + b"100,10,4," + b"9" * 5000 + b"\n", ":2: ttft_ms is " + "9" * 60 + "...; must be"),
+        (b"PAR1\0\0\0,\1\n", r"no known layout; it has 'PAR1\x00\x00\x00', '\x01'. Known:"),
+        (b"\n" + POINTS.encode(), "no known layout; it has no columns in its first line. Known:"),
+        (b"isl,osl,concurrency,rate_rps,ttft_ms\n9,9,4,2,50\n", ":2: concurrency and rate_rps; a load is"),
+        (b"isl,osl,concurrency,ttft_ms,ttft_s\n9,9,4,50,5\n", ":2: ttft_s contradicts another column"),
+        (b"isl,osl,concurrency,ttft_ms,ttft_mean_ms\n9,9,4,50,70\n", ":2: ttft_mean_ms contradicts another"),
         (b"isl,osl,rate_rps,ttft_ms\n100,10,1e-300,5\n", "rate_rps is 1e-300; must be above 0, and at least 1e-06"),
     ],
 )
@@ -135,6 +144,33 @@ def test_bytes_that_are_no_measurements(tmp_path: Path, engine_file: Path, conte
         read_measurements(file, load_engine(engine_file))
     assert message in str(error.value)
     assert str(file) in str(error.value)
+
+
+def test_a_profile_that_nests_without_end_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text("[" * 3000)
+    (tmp_path / "engine.yaml").write_text("gpu: H100\nmodel: Llama-3.1-8B\nprofile: deep.yaml\n")
+    with pytest.raises(ValidationError, match="cannot be read as a profile"):
+        load_engine(tmp_path / "engine.yaml")
+
+
+def test_clocks_may_count_from_1970(tmp_path: Path, engine_file: Path) -> None:
+    header = "arrival_s,in,out,first_token_s,last_token_s\n"
+    file = write(tmp_path, header + "1753900000,100,10,1753900000.5,1753900001\n")
+    (run,) = read_measurements(file, load_engine(engine_file)).runs
+    assert run.requests is not None
+    assert (run.requests.first_token_s.tolist(), run.requests.end_s.tolist()) == ([0.5], [1.0])
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path, engine_file: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(ValidationError, match="no CSV file in it"):
+        read_measurements(tmp_path, load_engine(engine_file))
+    for name in ("x" * 5000, "a\0b"):
+        with pytest.raises(ValidationError, match=r"cannot be read|no such file"):
+            read_measurements(name, load_engine(engine_file))
+        with pytest.raises(ValidationError, match="no such file, and no shipped engine"):
+            load_engine(name)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, engine_file: Path) -> None:
@@ -157,6 +193,7 @@ def test_a_cut_archive_is_named(tmp_path: Path, engine_file: Path) -> None:
         (b"gpu: \xe9\n", "not YAML"),
         (b"[" * 3000, "not YAML"),
         (b"gpu: H100\nmodel: Llama-3.1-8B\nkv_blocks: 99999999999999\n", "kv_blocks: Input should be less than"),
+        (b"gpu: H100\nmodel: Llama-3.1-8B\ngpu: A100\n", "3: gpu"),
         (b"gpu: H100\nmodel: Llama-3.1-8B\nfrontend_s: .inf\n", "frontend_s: Input should be less than"),
         (b"gpu: H100\nmodel: Llama-3.1-8B\nprofile: none.yaml\n", "profile: none.yaml cannot be read as a profile"),
     ],

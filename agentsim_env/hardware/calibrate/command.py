@@ -1,11 +1,12 @@
 """`calibrate`: from measurements to a profile, its errors and a picture of them."""
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from agentsim_env.errors import AgentSimError
+from agentsim_env.errors import AgentSimError, AgentSimWarning
 from agentsim_env.hardware import library
 from agentsim_env.hardware.calibrate import llmservingsim, plain, vidur
 from agentsim_env.hardware.calibrate.errors import RegimeError, regime_errors
@@ -15,13 +16,14 @@ from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.picture import draw
 from agentsim_env.hardware.calibrate.problems import CalibrationError
-from agentsim_env.hardware.calibrate.steps import Steps
+from agentsim_env.hardware.calibrate.steps import Steps, predict_s
 from agentsim_env.hardware.catalog import find_gpu, find_model
 from agentsim_env.hardware.dtypes import kv_dtype as kv_format
 from agentsim_env.hardware.dtypes import weight_dtype
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Profile
+from agentsim_env.hardware.tensor_parallel import check_tp
 
 LAYOUTS = """\
   FILE.csv with prefill_tokens,cached_tokens,decodes,context_tokens,ms   whole iterations that you measured
@@ -29,6 +31,10 @@ LAYOUTS = """\
   folder with mlp.csv (and attention.csv)                                a model of Vidur's profiler
   folder with gemm.csv, attn_prefill.csv, attn_decode.csv, allreduce.csv operator tables (aiconfigurator)
   folder with vllm_layers_rtx.csv, vllm_attention_mixed_rtx.csv.gz       layer tables of several GPUs and models"""
+
+
+ODD_RATIO = 100.0
+"""Between measured and known times: slow software is ten times slower, a unit a thousand."""
 
 
 class Calibration(NamedTuple):
@@ -68,10 +74,13 @@ def calibrate(
     """
     path, card, shape = Path(measurements), find_gpu(gpu), find_model(model)
     weights, cache = weight_dtype(dtype), kv_format(kv_dtype)
+    check_tp(shape, tp)
     try:
         profile, bare, steps = _fit(path, card, shape, tp, weights, cache)
     except AgentSimError:
         raise
+    except OSError as error:
+        raise CalibrationError(f"{path!s:.200}: cannot be read: {error.strerror or error}") from error
     except (LookupError, ArithmeticError, TypeError, ValueError) as error:
         raise CalibrationError(f"{path}: no profile can be fitted to these tables: {error}") from error
     _refuse_what_is_no_number(path, profile)
@@ -88,12 +97,25 @@ def _fit(
     """The profile, the same without overheads of the engine, and the iterations that it is judged by."""
     if path.is_file():
         steps = plain.read_steps(path)
-        profile = fit_steps(steps, library.find_profile(gpu, model, tp, dtype, kv_dtype), f"{path.name}")
+        known = library.find_profile(gpu, model, tp, dtype, kv_dtype)
+        _doubt_odd_times(path, steps, known)
+        profile = fit_steps(steps, known, f"{path.name}")
         return profile, profile, steps
     kernels = read_kernels(path, gpu, model, tp, dtype, kv_dtype)
     _refuse_gaps(path, kernels)
     profile = fit_profile(kernels)
     return profile, without_overheads(profile), None if kernels.attention is None else kernels.whole_steps()
+
+
+def _doubt_odd_times(path: Path, steps: Steps, known: Profile) -> None:
+    """Warns of times that are far from what is known of the GPU and the model: their unit may be another one."""
+    ratio = float(np.median(steps.seconds / predict_s(known, steps)))
+    if not 1 / ODD_RATIO <= ratio <= ODD_RATIO:
+        warnings.warn(
+            f"{path}: the times are {ratio:.3g} times those of {known.source} (median); are they milliseconds?",
+            AgentSimWarning,
+            stacklevel=4,
+        )
 
 
 def _refuse_gaps(folder: Path, kernels: Kernels) -> None:

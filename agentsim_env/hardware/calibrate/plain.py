@@ -31,5 +31,10 @@ def read_steps(file: Path) -> Steps:
     empty = np.flatnonzero((new + decodes == 0) | (ms == 0))
     if len(empty):
         raise CalibrationError(f"{file}: line {empty[0] + 2}: no prefill tokens, no decodes, or 0 ms")
+    nowhere = np.flatnonzero((decodes > 0) & (context == 0))
+    if len(nowhere):
+        raise CalibrationError(
+            f"{file}: line {nowhere[0] + 2}: decodes without context_tokens, which count the new one"
+        )
     chunks = (new > 0).astype(np.float64)
     return Steps(decodes, np.where(decodes > 0, context, 0.0), chunks, new, cached * chunks, ms * 1e-3)

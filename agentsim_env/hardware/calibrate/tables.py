@@ -106,7 +106,7 @@ def _number(cell: str) -> float | None:
     if not cell or cell.lower() == "nan":
         return math.nan
     try:
-        value = float(cell)
+        value = math.inf if "_" in cell else float(cell)  # digits with underscores are numbers in Python only
     except ValueError:
         return None
     return value if value == 0 or LEAST <= abs(value) <= MOST else None

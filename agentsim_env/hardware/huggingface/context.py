@@ -13,6 +13,7 @@ LENGTHS = (
     "max_context_length",
 )
 ASSUMED_TOKENS = 131_072
+SCALED = ("linear", "dynamic", "yarn", "deepseek_yarn")
 ALREADY_SCALED = ("su", "longrope", "llama3", "default", "mrope", "proportional")
 
 
@@ -30,10 +31,9 @@ def max_context_tokens(fields: Fields) -> int:
         return fields.whole(("model_max_length",), high=LONGEST_CONTEXT)
     positions = min(fields.whole((key,), high=LONGEST_CONTEXT) for key in given)
     key = fields.name(("rope_scaling",)) or fields.name(("rope_parameters",))
-    if key is None or not isinstance(fields.get(key), dict) or str(fields.get("model_type", "")).startswith("gemma3"):
+    scaling = fields.nested(key) if key else None
+    if scaling is None or str(fields.get("model_type", "")).startswith("gemma3"):
         return positions
-    scaling = fields.nested(key)
-    assert scaling is not None
     inner = [scaling.nested(name) for name, value in scaling.values.items() if isinstance(value, dict)]
     for one in inner or [scaling]:  # one for all layers, or one for each kind of them
         positions = positions if one is None else _scaled(one, positions)
@@ -41,9 +41,18 @@ def max_context_tokens(fields: Fields) -> int:
 
 
 def _scaled(scaling: Fields, positions: int) -> int:
-    kind = scaling.get("rope_type") or scaling.get("type")
-    if not isinstance(kind, str) or kind in ALREADY_SCALED:
+    key = "rope_type" if "rope_type" in scaling else "type"
+    kind = scaling.word(key, "default")
+    if kind in ALREADY_SCALED:
+        if kind == "default" and scaling.number("factor", 1.0, 1e-3, 1e4) != 1.0:
+            scaling.warn(
+                f"factor {scaling.get('factor'):g} without a rope_type that uses it: contexts are not longer for it"
+            )
         return positions
+    if kind not in SCALED:
+        scaling.warn(
+            f"{key} is {kind!r:.60}: its factor is taken to lengthen contexts, as that of {', '.join(SCALED)} does"
+        )
     if kind == "yarn":
         positions = scaling.whole(("original_max_position_embeddings",), positions, high=LONGEST_CONTEXT)
-    return max(1, int(positions * scaling.number("factor", 1.0, 1e-3, 1e4)))
+    return max(1, int(positions * scaling.number("factor", None if kind in SCALED else 1.0, 1e-3, 1e4)))

@@ -127,9 +127,11 @@ class Fields:
             raise self.error(key, "a string")
         return value
 
-    def number(self, key: str, default: float, low: float, high: float) -> float:
+    def number(self, key: str, default: float | None, low: float, high: float) -> float:
         """A finite number from `low` to `high`."""
         value = self.get(key, default)
+        if value is None:
+            raise self.missing(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self.error(key, f"a number from {low:g} to {high:g}")
         return float(value)

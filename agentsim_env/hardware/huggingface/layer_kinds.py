@@ -149,6 +149,8 @@ def _listed(fields: Fields, layers: int) -> Sequence[MixerKind] | None:
     for key in ("layer_types", "layers_block_type"):
         words = fields.words(key, layers, WORDS)
         if words is not None:
+            if fields.get("use_sliding_window") is False and any(WORDS[word] == "sliding" for word in words):
+                fields.warn(f"use_sliding_window is false, and {key} has layers with a window: {key} counts")
             return [WORDS[word] for word in words]
     repeated = fields.get("block_types")
     if repeated is not None:

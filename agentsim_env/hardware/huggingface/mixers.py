@@ -19,7 +19,11 @@ KV_HEADS = (
     "num_attention_groups",
 )
 HEAD_DIM = ("head_dim", "attention_head_dim", "kv_channels", "head_size")
-ONLY_SOME_LAYERS = re.compile(r"swa_|attention_other_setting$|global_head_dim$|num_global_key_value_heads$")
+ONLY_SOME_LAYERS = re.compile(
+    r"swa_(num_attention_heads|num_key_value_heads|head_dim|v_head_dim)$"
+    r"|attention_other_setting$|global_head_dim$|num_global_key_value_heads$"
+)
+MPT_KINDS = ("multihead_attention", "multiquery_attention", "grouped_query_attention")
 WINDOW = ("sliding_window", "sliding_window_size", "attention_window_size")
 
 
@@ -40,11 +44,14 @@ class AttentionFields:
 
     def layer(self, i: int, kind: MixerKind) -> Attention | LatentAttention:
         """The attention of layer `i`."""
-        if "kv_lora_rank" in self.fields and kind == "full":
-            return self._latent(i)
         fields, heads, kv_heads = self.fields, self.heads[i], self.kv_heads[i]
+        if _is_latent(fields):
+            if kind == "full":
+                return self._latent(i)
+            raise fields.refuse("kv_lora_rank", "latent attention with a window is not modelled")
         head_dim = _head_dim(fields, self.hidden, heads)
-        value_dim = fields.whole(("v_head_dim",), head_dim, low=0) or head_dim
+        own_values = fields.get("use_mla") is not False  # where it is, v_head_dim is about what is switched off
+        value_dim = (fields.whole(("v_head_dim",), head_dim, low=0) or head_dim) if own_values else head_dim
         keys_only = False
         if kind == "sliding":
             heads, kv_heads, head_dim, value_dim = _sliding_shape(fields, heads, kv_heads, head_dim, value_dim)
@@ -123,8 +130,8 @@ def _of_each_layer(fields: Fields, listed: str, names: Sequence[str], layers: in
 
 def _kv_heads(fields: Fields, heads: list[int], layers: int) -> list[int]:
     single = fields.flag("multi_query") and not fields.flag("new_decoder_architecture")
-    if fields.get("attn_type") == "multiquery_attention":
-        single = True
+    if fields.values.get("attn_type") in MPT_KINDS:
+        single = single or fields.get("attn_type") == "multiquery_attention"
     if single or (fields.flag("multi_query_attention") and "multi_query_group_num" not in fields):
         fields.ignore(*KV_HEADS)
         return [1] * layers
@@ -146,6 +153,14 @@ def _keeps_kv(fields: Fields, layers: int) -> list[bool]:
     fields.ignore("cla_share_factor")
     factor = fields.whole(("cla_share_factor",), 1, high=MOST_LAYERS) if fields.flag("use_cla") else 1
     return [i < layers - shared and i % factor == 0 for i in range(layers)]
+
+
+def _is_latent(fields: Fields) -> bool:
+    """Whether attention is latent: as `use_mla` says, which some types have, else because it has a latent."""
+    latent = fields.flag("use_mla", "kv_lora_rank" in fields)
+    if not latent and "use_mla" in fields:
+        fields.ignore("kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim")
+    return latent
 
 
 def _head_dim(fields: Fields, hidden: int, heads: int) -> int:

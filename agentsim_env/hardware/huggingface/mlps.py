@@ -47,6 +47,7 @@ PLACES = (  # fields that say which layers have experts
     "moe_layers",
     "moe_layers_enum",
 )
+GATED = ("ffn_with_glu", "use_glu", "gated_mlp", "mlp_gated", "use_gated_mlp", "use_gated_activation")
 ABOUT_PLACES = re.compile(r"moe_layer|moe_every_n_layer")  # whatever they say, of a model without experts
 
 
@@ -65,7 +66,7 @@ def mlps(fields: Fields, kinds: list[LayerKind], hidden: int, kind_of_model: Mod
 
 def _is_gated(fields: Fields, known: bool | None) -> bool:
     """A squared ReLU stands alone, as xIELU does; MLPs of others have a gate unless their `model_type` has none."""
-    with_gate = fields.flag("ffn_with_glu", True)
+    with_gate = all([fields.flag(key, True) for key in GATED])
     name = fields.name(("hidden_act", "mlp_hidden_act", "hidden_activation", "activation_function"))
     if known is not None:
         return known
@@ -179,7 +180,10 @@ def _experts(fields: Fields, at: list[bool], gated: bool, hidden: int) -> list[E
     count_key, chosen_key = fields.name(EXPERTS) or EXPERTS[0], fields.name(PER_TOKEN) or PER_TOKEN[0]
     counts = fields.per_layer((count_key,), layers, low=0, high=MOST_EXPERTS)
     chosen = fields.per_layer((chosen_key,), layers, high=MOST_EXPERTS)
-    widths = fields.per_layer((fields.name(EXPERT_WIDTH) or fields.name(WIDTH) or EXPERT_WIDTH[0],), layers)
+    width_key = fields.name(EXPERT_WIDTH)
+    if width_key is None and not fields.flag("experts_have_own_width"):
+        width_key = fields.name(WIDTH)
+    widths = fields.per_layer((width_key,) if width_key else EXPERT_WIDTH, layers)
     shared = _shared_widths(fields, widths, layers, hidden)
     latent = fields.whole(("moe_latent_size", "routed_expert_hidden_size"), 0, low=0)
     found: list[Experts | None] = [None] * layers

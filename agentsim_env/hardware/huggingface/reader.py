@@ -26,7 +26,15 @@ from agentsim_env.hardware.model import Model
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
 HIDDEN = ("hidden_size", "n_embd", "n_embed", "d_model", "model_dim", "hidden_dim")
 VOCABULARY = ("vocab_size", "padded_vocab_size")
-TIED = ("tie_word_embeddings", "tie_embedding", "share_embedding", "share_input_output_layers")
+TIED = (
+    "tie_word_embeddings",
+    "tie_embedding",
+    "tie_embeddings",
+    "share_embedding",
+    "share_input_output_layers",
+    "weight_tying",
+)
+LONGEST_NAME = 200
 MERGED = ("attn_config", "ffn_config")  # objects whose fields are those of the model (MPT, DBRX)
 # What is loaded for nothing that is simulated: layers that predict ahead, groups of experts that routing is limited to.
 WITHOUT_EFFECT = (
@@ -65,7 +73,8 @@ def _described(file: Path, _changed_ns: int, _size_bytes: int) -> Model:
     fields, _ = decoder_fields(content, str(file))
     stated = fields.get("_name_or_path") or content.get("_name_or_path")
     called = file.resolve().parent.name if file.name == "config.json" else file.stem
-    name = stated if isinstance(stated, str) and stated else called or file.stem
+    fit = isinstance(stated, str) and stated.isprintable() and 0 < len(stated) <= LONGEST_NAME
+    name = str(stated) if fit else called or file.stem
     model = model_from_fields(content, name, str(file))
     check_size(model)
     return model
@@ -79,6 +88,8 @@ def model_from_fields(content: Mapping[str, Any], name: str, source: str) -> Mod
     left_out = {**known.left_out, **(known.left_out_nested if nested else {})}
     fields = Fields(source, {**left_out, **_renamed(values)})
     fields.ignore(*left_out, *WITHOUT_EFFECT)
+    if "dim" in fields and "n_layers" in fields:
+        raise fields.refuse("dim", "this is a params.json; the config.json of the same model is read")
     layers = fields.whole(LAYERS, listed_layers(fields), high=MOST_LAYERS)
     hidden = fields.whole(HIDDEN)
     vocab = fields.whole(VOCABULARY, high=LARGEST_VOCABULARY)

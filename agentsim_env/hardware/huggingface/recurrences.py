@@ -8,8 +8,9 @@ from agentsim_env.hardware.huggingface.structure import check_structure
 from agentsim_env.hardware.layers import Recurrence
 
 LONGEST_KERNEL = 64
-FIELDS = re.compile(
-    r"mamba_|linear_(num|key|value|conv)|ssm_|state_size$|conv_|n_groups$|expand$|lru_width$|time_step_rank$"
+FIELDS = re.compile(  # about sizes; which layers are recurrent is another matter
+    r"(?!.*(layer|every|period|interval|freq|pattern|cfg|step$))"
+    r"(mamba_|linear_(num|key|value|conv)|ssm_|state_size$|conv_|n_groups$|expand$|lru_width$|time_step_rank$)"
 )
 STATE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "auto": 2}
 

@@ -1,7 +1,7 @@
 """Fields that are not understood and look as if they change layers, attention, experts or heads.
 
 Numbers, lists and objects are refused by name: they are what shapes are made of. Words and switches are warned of by
-name.
+name, and refused where they say that tokens are mixed, or layers shared, in another way.
 """
 
 import re
@@ -14,13 +14,14 @@ STRUCTURAL = re.compile(
     r"layer|head|expert|moe|attn|attention|window|slid|chunk|mamba|ssm|state|conv|recurren|hybrid|pattern|block|interval"
     r"|period|freq|lora|latent|low_rank|mlp|ffn|intermediate|hidden|width|dim$|_dim_|kv|key|value|share|depth|^num_|^n_"
     r"|size|top_?k|compress|^hc_|mhc|residual|index|ngram|engram|hash|loop|memory|sparse|linear|skip|exit|router|parallel"
+    r"|mixer|mla|yoco|retention|rwkv|ut_steps"
 )
 HARMLESS = re.compile(
     r"rope|rotary|theta|yarn|_token|token_i|dropout|drop$|pdrop|_eps|epsilon|init|_act$|_act_|activation|_fn$|func|bias|norm"
     r"|scal|multiplier|capacity_factor|attn_factor|extrapolation_factor|model_parallel|soft_?cap|_cap$|clip|limit|coef|loss|aux|jitter|noise|z_|temp|_dtype|dtype$|precision|fp32|attn_res_block_size"
     r"|image|video|talker|vision|visual|audio|speech|mm_|modal|spatial|temporal|patch|projector|merge|label|output_|return_|use_cache"
     r"|cache_|tokenizer|version|auto_map|architectures|model_type|name_or|^name$|file_?name|pretraining_tp|tensor_parallel|pad_|prune|finetun"
-    r"|summary|dense_replace_scale|alpha|beta|gamma|position|seq_?len|max_len|max_length|min_length|chunk_size_feed_forward|tie_"
+    r"|summary|dense_replace_scale|alpha|beta|gamma|position|seq_?len|max_len|max_length|min_length|chunk_size_feed_forward|tie_(word|weight|embed|encoder|lm)"
     r"|flash|kernel_options|implementation|_impl$|is_decoder|cross_attention_hidden|gradient|ckpt|checkpoint|quanti[sz]"
     r"|problem_type|torchscript|sep_|begin_suppress|generat|beam|sampl|penalty|diversity|num_logits|logit|logn|ntk|dynamic"
     r"|use_qk|qk_|zero_init|reorder|upcast|time_step|dt_|a_log_|neg_eigval|_range$|deterministic|group_limited|topk_group|n_group$|expert_group"
@@ -33,6 +34,13 @@ HARMLESS = re.compile(
     r"|transformers|dtypes|attn_implementation|attn_logit|save_|swiglu|glu_|use_expert_bias|moe_router|moe_renorm|moe_gate"
     r"|moe_use|moe_apply|moe_aux|moe_dropped|moe_capacity|moe_norm|moe_multi|moe_group|moe_k_norm|nope|mscale|freeze|tf_|xla"
 )
+# Words and switches, as "name=value", that say what no field describes: another mixer, shared layers, KV or experts.
+ANOTHER_KIND = re.compile(
+    r"linear_?att|latent|mla|retention|rwkv|recurr|mamba|ssm|yoco|cross_?att|(kv|layer)s?_?shar|share_?(kv|layer)"
+    r"|shared_experts?=|pattern=|=.*(linear|delta|lightning|local|window|slid|sparse|hybrid)"
+)
+# Of one in one, or of one time as much, changes nothing.
+RATIO = re.compile(r"ratio|factor|every|interval|period|freq")
 
 
 def check_structure(fields: Fields) -> None:
@@ -41,9 +49,11 @@ def check_structure(fields: Fields) -> None:
     Raises:
         UnknownHardwareError: It names the fields.
     """
-    unknown = {key: fields.values[key] for key in fields.values if key not in fields.asked and _looks_structural(key)}
-    switches = {key: value for key, value in unknown.items() if value is True or (isinstance(value, str) and value)}
-    shapes = {key: value for key, value in unknown.items() if value and key not in switches}
+    unknown = {key: value for key, value in fields.values.items() if key not in fields.asked and _matters(key, value)}
+    switches = {
+        key: value for key, value in unknown.items() if isinstance(value, bool | str) and not _is_kind(key, value)
+    }
+    shapes = {key: value for key, value in unknown.items() if key not in switches}
     if shapes:
         raise UnknownHardwareError(
             f"{fields.place}: not understood: {_listed(shapes)}. They may change layers, attention, experts or heads, "
@@ -53,8 +63,14 @@ def check_structure(fields: Fields) -> None:
         fields.warn(f"taken to change nothing in the work: {_listed(switches)}")
 
 
-def _looks_structural(key: str) -> bool:
-    return bool(STRUCTURAL.search(key.lower())) and not HARMLESS.search(key.lower())
+def _matters(key: str, value: object) -> bool:
+    name = key.lower()
+    neutral = not value or (value in (1, 1.0) and value is not True and bool(RATIO.search(name)))
+    return not neutral and bool(STRUCTURAL.search(name)) and not HARMLESS.search(name)
+
+
+def _is_kind(key: str, value: bool | str) -> bool:
+    return bool(ANOTHER_KIND.search(f"{key:.100}={value!s:.100}".lower()))  # words are short
 
 
 def _listed(values: Mapping[str, object]) -> str:

@@ -22,7 +22,7 @@ _DATES = ("timestamp", "contexttokens", "generatedtokens")
 _SECONDS = ("t_s", "in", "out")
 _DATE = re.compile(
     r"(?P<moment>(?:19[7-9]\d|2[01]\d\d)-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)"
-    r" ?(?:Z|UTC|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d)?)?"
+    r" ?(?:Z|UTC|(?P<sign>[+-])(?P<hours>[01]\d|2[0-3]):?(?P<minutes>[0-5]\d)?)?"
 )
 _ALLOWED_DATE = "a date and time in UTC, or with its offset, as 2023-11-16 18:15:46.68059 or 2024-05-10 02:00:00+02:00"
 _NO_DATE = np.datetime64("NaT")

@@ -18,6 +18,7 @@ from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.sniff import Sample
 
+NO_PARENT = "-1"
 BLOCK_TOKENS = 16  # README of the traces: "Salted SipHash blocks (16 tokens per block)"
 
 
@@ -43,7 +44,9 @@ def read(path: Path, options: ReadOptions) -> Trace:
         parents.append(at_chat.get(parent, -1))
         at_chat[request.session] = at
     late = sum(at_chat.get(parent, -1) >= at for at, (_, parent) in enumerate(found))
-    orphans = (f"{late:,} requests follow up one that is not before them; they begin sessions",) if late else ()
+    unknown = sum(parent not in at_chat and parent != NO_PARENT for _, parent in found)
+    orphans = [f"{late:,} requests follow up one that is not before them; they begin sessions"] if late else []
+    orphans += [f"{unknown:,} requests follow up one that is not here; they begin sessions"] if unknown else []
     builder = TraceBuilder(options)
     add_sessions(builder, requests, parents, builder.scope(tokens_per_id), options.service)
     return builder.trace(
@@ -52,7 +55,7 @@ def read(path: Path, options: ReadOptions) -> Trace:
         problems,
         span_s=requests[-1].arrival_s - requests[0].arrival_s if requests else 0.0,
         sorted_records=unsorted,
-        doubts=clock.check(path) + orphans,
+        doubts=(*clock.check(path), *orphans),
     )
 
 
@@ -71,4 +74,4 @@ def _request(record: Record, tokens_per_id: int, seen: set[str], clock: Clock) -
         family=record.text("type", "chat"),
     )
     seen.add(chat)
-    return request, record.text("parent_chat_id", "-1")
+    return request, record.text("parent_chat_id", NO_PARENT)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env.workload.traces.build import TraceBuilder
+from agentsim_env.workload.traces.clock import out_of_order
 from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.lines import parse
@@ -80,11 +81,14 @@ def read(path: Path, options: ReadOptions) -> Trace:
                 _read_conversation(parse(file.path, line, raw), conversations, options, problems)
             except TraceError as error:
                 problems.add(error)
+    twice = f"{conversations.repeated:,} conversations have the id of an earlier one; they are played as well"
     return conversations.builder.trace(
         "claude_code",
         len(files),
         problems,
         span_s=None,
+        sorted_records=conversations.sorted_records,
+        doubts=(twice,) if conversations.repeated else (),
         subagent_requests=conversations.subagent_requests,
         subagent_prompt_tokens=conversations.subagent_prompt_tokens,
         subagent_output_tokens=conversations.subagent_output_tokens,
@@ -102,7 +106,7 @@ def _read_conversation(
     entries = _entries(record.records("requests"), tokens_per_id, problems)
     if not entries:
         raise record.error("requests", "holds no request that could be read; allowed: at least one")
-    conversations.add(entries, tokens_per_id)
+    conversations.add(record.text("id", ""), entries, tokens_per_id)
 
 
 def _entries(records: list[Record], tokens_per_id: int, problems: Problems, depth: int = 0) -> list[_Request | _Agent]:
@@ -115,7 +119,9 @@ def _entries(records: list[Record], tokens_per_id: int, problems: Problems, dept
                     raise record.error("requests", f"are those of more than {_DEEPEST} sub-agents in one another")
                 inner = _entries(record.records("requests"), tokens_per_id, problems, depth + 1)
                 duration_s = record.seconds("duration_ms", math.nan, 0.0, per_s=1e3)
-                entries.append(_Agent(record.seconds("t"), duration_s, inner))
+                agent = _Agent(record.seconds("t"), duration_s, inner)
+                # one that only starts others makes no request of its own: those start where it does
+                entries += [agent] if any(isinstance(entry, _Request) for entry in inner) else inner
             else:
                 problems.lines += 1
                 entries.append(_request(record, tokens_per_id))
@@ -140,18 +146,35 @@ def _request(record: Record, tokens_per_id: int) -> _Request:
     )
 
 
+def _by_time(entries: list[_Request | _Agent]) -> tuple[list[_Request | _Agent], int]:
+    """Entries by the times of the requests, and how many of these were out of order.
+
+    Sub-agents, whose times are their starts or their ends, stay behind the request before them.
+    """
+    times_s: list[float] = []
+    for entry in entries:
+        times_s.append(entry.t_s if isinstance(entry, _Request) else times_s[-1] if times_s else -math.inf)
+    order = sorted(range(len(entries)), key=times_s.__getitem__)
+    return [entries[at] for at in order], out_of_order([e.t_s for e in entries if isinstance(e, _Request)])
+
+
 class _Conversations:
     """Adds conversations as programs."""
 
     def __init__(self, options: ReadOptions) -> None:
         self.builder = TraceBuilder(options)
+        self.repeated = 0
+        self.sorted_records = 0
         self.subagent_requests = 0
         self.subagent_prompt_tokens = 0
         self.subagent_output_tokens = 0
         self._service = options.service
+        self._names: set[str] = set()
 
-    def add(self, entries: list[_Request | _Agent], tokens_per_id: int) -> None:
+    def add(self, name: str, entries: list[_Request | _Agent], tokens_per_id: int) -> None:
         """Adds a program."""
+        self.repeated += name != "" and name in self._names
+        self._names.add(name)
         trie = self.builder.scope(tokens_per_id)
         self.builder.program(0.0, family="claude_code")
         self._chain(entries, trie, 0.0)
@@ -169,6 +192,8 @@ class _Conversations:
         """
         last: _Turn | None = None
         waiting: list[_Branch] = []
+        entries, unsorted = _by_time(entries)
+        self.sorted_records += unsorted
         for entry in entries:
             if isinstance(entry, _Agent):
                 branch = self._agent(entry, trie, clock_s, last or origin)

@@ -99,8 +99,14 @@ class Record:
         return int(value)
 
     def tokens(self, names: str | tuple[str, ...], minimum: int = 0) -> int:
-        """A count of tokens."""
-        return self.whole(names, minimum, MAX_TOKENS)
+        """A count of tokens; a field and its alias must agree."""
+        count = self.whole(names, minimum, MAX_TOKENS)
+        for other in () if isinstance(names, str) else names:
+            if self.content.get(other, count) not in (count, None):
+                raise self.error(
+                    other, f"is {shown(self.content[other])}, and {names[0]} is {count}; they mean the same"
+                )
+        return count
 
     def text(self, names: str | tuple[str, ...], default: Any = _MISSING) -> str:
         """A string, or a number written as one."""
@@ -111,7 +117,8 @@ class Record:
             raise self.error(name, f"is {shown(value)}; allowed: a non-empty string")
         if isinstance(value, str) and not _can_be_written(value):
             raise self.error(name, f"is {shown(value)}, half of a surrogate pair; allowed: a string of Unicode")
-        return str(value)
+        # 5.0 is what tables write for 5 in a column with gaps
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
     def choice(self, name: str, allowed: tuple[str, ...], default: Any = _MISSING) -> str:
         """One of a few strings."""

@@ -105,6 +105,8 @@ def read(path: Path, options: ReadOptions) -> Trace:
 
 
 def _job(record: Record, fresh: _FreshIds) -> _Job:
+    if "sub_requests" in record and "nodes" in record:
+        raise record.error("nodes", "are given beside sub_requests; allowed: one of the two")
     if "sub_requests" in record:
         family, calls, links = "session", *_chain(record, fresh)
     elif "nodes" in record:

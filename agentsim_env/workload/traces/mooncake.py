@@ -26,11 +26,12 @@ BLOCK_TOKENS = 512  # the published traces, github.com/kvcache-ai/Mooncake FAST2
 _ARRIVAL = ("timestamp", "created_time")
 _INPUT = ("input_length", "input_tokens")
 _OUTPUT = ("output_length", "output_tokens")
+_OTHERS = ("play_id", "chat_id", "schema")  # fields of formats that have those of Mooncake too
 
 
 def detect(sample: Sample) -> bool:
     """Whether a file looks like a Mooncake trace; a `request_id` alone does not make it agentic Mooncake."""
-    return not sample.keys.isdisjoint(_INPUT) and sample.keys.isdisjoint(("play_id", "chat_id", "schema"))
+    return not sample.keys.isdisjoint(_INPUT) and sample.keys.isdisjoint(_OTHERS)
 
 
 def read(path: Path, options: ReadOptions) -> Trace:
@@ -54,6 +55,8 @@ def read(path: Path, options: ReadOptions) -> Trace:
         deltas = 0
         ids = [NO_IDS if request.ids is None else request.ids for request in requests]
         parents = rebuild_sessions(ids, [request.prompt_tokens for request in requests], reader.tokens_per_id)
+    if options.message_mode == "delta" and not deltas:
+        doubts += ("no request follows another of its named session: message_mode delta puts nothing together",)
     chained = [] if named else [at for at, parent in enumerate(parents) if parent >= 0]
     roots = session_roots(parents)
     builder = TraceBuilder(options)
@@ -86,6 +89,7 @@ class _Reader:
         self._message_mode = options.message_mode or "history"
         self._rebuilt = options.sessions == "rebuilt"
         self._begun: set[str] = set()
+        self._others: set[str] | None = None  # those of the first record: a user may name the format
 
     def request(self, record: Record) -> ChatRequest:
         """The request of a line.
@@ -93,6 +97,10 @@ class _Reader:
         Raises:
             TraceError: A field is missing or wrong.
         """
+        others = {name for name in _OTHERS if name in record}
+        self._others = others if self._others is None else self._others
+        for name in others - self._others:
+            raise record.error(name, "is of another format than the lines before; allowed: one format in a trace")
         session = "" if self._rebuilt else record.text("session_id", "")
         follows = session != "" and session in self._begun
         delay_s = self._delay_s(record)

@@ -177,6 +177,11 @@ def files_ending_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     return sorted(file for file in files if file.name.endswith(endings))
 
 
+def folders_inside(folder: Path) -> int:
+    """How many folders there are in a folder, whose files are not read; hidden ones do not count."""
+    return sum(inner.is_dir() and not inner.name.startswith(".") for inner in folder.iterdir())
+
+
 def is_folder(path: Path) -> bool:
     """Whether a path is a folder, and not a regular file.
 

@@ -12,7 +12,7 @@ from agentsim_env.limits import LONGEST_S
 from agentsim_env.workload.programs import Programs
 from agentsim_env.workload.traces.cut import cut_programs
 from agentsim_env.workload.traces.errors import TraceError, UnforeseenError
-from agentsim_env.workload.traces.opening import files_ending_in, is_folder
+from agentsim_env.workload.traces.opening import files_ending_in, folders_inside, is_folder
 from agentsim_env.workload.traces.options import ReadOptions, ServiceEstimate
 from agentsim_env.workload.traces.registry import FORMATS, detect_format
 from agentsim_env.workload.traces.report import Trace
@@ -112,8 +112,12 @@ def read_trace(
 
 def _left_aside(path: Path, name: str, files: int) -> tuple[str, ...]:
     """Files of a folder that may be traces, and are not what the format reads."""
-    found = len(files_ending_in(path, SUFFIXES)) if is_folder(path) else files
-    return (f"{found - files:,} of the {found:,} files here are not what {name} reads",) if found > files else ()
+    if not is_folder(path):
+        return ()
+    found, deeper = len(files_ending_in(path, SUFFIXES)), folders_inside(path)
+    doubts = [f"{found - files:,} of the {found:,} files here are not what {name} reads"] if found > files else []
+    doubts += [f"{deeper:,} folders inside are not read; name one of them, or put their files here"] if deeper else []
+    return tuple(doubts)
 
 
 def _nothing_left(programs: Programs, max_context_tokens: int | None) -> str:

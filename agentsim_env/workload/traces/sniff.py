@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.magic import PARQUET
-from agentsim_env.workload.traces.opening import PACKED_SUFFIXES, TraceFile, files_ending_in, is_folder
+from agentsim_env.workload.traces.opening import PACKED_SUFFIXES, TraceFile, files_ending_in, folders_inside, is_folder
 
 SUFFIXES = tuple(name + end for name in (".json", ".jsonl", ".csv", ".parquet") for end in PACKED_SUFFIXES)
 """Ends of the names of files in a folder that may be traces."""
@@ -45,7 +45,9 @@ def sniff(path: Path) -> Sample:
         inside = files_ending_in(path, SUFFIXES)
         if not inside:
             endings = ", ".join(SUFFIXES)
-            raise TraceError(path, 0, "", f"is a folder without a trace; allowed: files ending in {endings}")
+            problem = f"is a folder without a trace; allowed: files ending in {endings}"
+            deeper = " (those in folders inside it are not read)" if folders_inside(path) else ""
+            raise TraceError(path, 0, "", problem + deeper)
         path = inside[0]
     file = TraceFile(path)
     head = file.beginning()

@@ -1,6 +1,7 @@
 """What may be in a `config.json` beside the model, what is refused and how, and what the model is called."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,14 @@ def test_the_language_model_of_a_larger_one(key: str) -> None:
         model_from_fields({key: 7}, "a-model", "config.json")
 
 
-def test_a_nested_config_of_null_counts_as_none() -> None:
-    assert read(text_config=None).layers_alike == read().layers_alike
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_a_nested_config_that_says_nothing_counts_as_none(nothing: Any) -> None:
+    assert read(text_config=nothing).layers_alike == read().layers_alike
+
+
+def test_two_nested_configs_are_the_same_or_refused() -> None:
+    assert read(text_config=PLAIN, llm_config=PLAIN).layers_alike == read().layers_alike
+    refused("text_config and llm_config differ", text_config=PLAIN, llm_config={**PLAIN, "num_hidden_layers": 8})
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,21 @@ def test_a_nested_config_of_null_counts_as_none() -> None:
         ({"compress_ratios": [4, 128] * 8}, r"not understood: compress_ratios \(.*delete them from a copy"),
         ({"num_attention_streams": 2}, r"not understood: num_attention_streams \(2\)"),
         ({"moe_expert_tiers": {"a": 1}}, "not understood: moe_expert_tiers"),
+        ({"total_ut_steps": 4}, r"not understood: total_ut_steps \(4\)"),
+        ({"tie_layers": 2}, r"not understood: tie_layers \(2\)"),
+        ({"mixer_types": ["minimax"] * 16}, "not understood: mixer_types"),
+        ({"swa_layers": [1, 3]}, "not understood: swa_layers"),
+        ({"mamba_layers": [1, 3]}, "not understood: mamba_layers"),
+        ({"ssm_cfg": {"layer": "Mamba2"}}, "not understood: ssm_cfg"),
+        ({"use_linear_attention": True}, "not understood: use_linear_attention"),
+        ({"attn_type": "linear"}, "not understood: attn_type"),
+        ({"attention_pattern": "LLG"}, "not understood: attention_pattern"),
+        ({"use_yoco": True}, "not understood: use_yoco"),
+        ({"kv_sharing": True}, "not understood: kv_sharing"),
+        ({"add_cross_attention": True}, "not understood: add_cross_attention"),
+        ({"use_shared_expert": True}, "not understood: use_shared_expert"),
+        ({"model_type": "ouro"}, "layers that each token passes several times"),
+        ({"dim": 4096, "n_layers": 16}, "dim is 4096: this is a params.json"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(changes: dict[str, Any], match: str) -> None:
@@ -70,6 +92,9 @@ def test_fields_that_change_nothing_are_passed_over() -> None:
         "num_nextn_predict_layers": 1,
         "routed_scaling_factor": 2.5,
         "bos_token_id": 1,
+        "compression_ratio": 1.0,
+        "global_attn_every_n": 1,
+        "attn_type": "multihead_attention",
     }
     assert read(**harmless).layers_alike == read().layers_alike
     with pytest.warns(ModelWarning, match=r"taken to change nothing in the work: fancy_attention_mode \('x'\)"):
@@ -85,6 +110,7 @@ def test_fields_that_change_nothing_are_passed_over() -> None:
         (b'{"a": 1, "a": 2}', "a is given more than once"),
         (json.dumps(PLAIN).encode("utf-16"), "not UTF-8"),
         (b"[" * 100_000, "not JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git LFS pointer"),
         (b'{"num_hidden_layers": ' + b"1" * 5000 + b"}", "config.json: "),
     ],
 )
@@ -94,6 +120,12 @@ def test_files_that_are_not_a_config(tmp_path: Path, content: bytes, match: str)
     with pytest.raises(UnknownHardwareError, match=match) as caught:
         find_model(str(file))
     assert str(file) in str(caught.value)
+
+
+def test_a_pipe_is_no_config(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(UnknownHardwareError, match=r"pipe\.json: not a regular file"):
+        find_model(str(tmp_path / "pipe.json"))
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
@@ -113,7 +145,8 @@ def test_a_model_is_called_what_it_says_or_by_its_file_or_folder(tmp_path: Path)
     assert name(tmp_path / "my-model" / "config.json") == "my-model"
     assert name(tmp_path / "my-model" / "pruned.json") == "pruned"
     assert name(tmp_path / "my-model" / "other.json", _name_or_path="org/some-model") == "org/some-model"
-    assert name(tmp_path / "my-model" / "empty.json", _name_or_path="") == "empty"
+    for unfit in ("", "a\nb", "x" * 1000):
+        assert name(tmp_path / "my-model" / "other.json", _name_or_path=unfit) == "other"
 
 
 @pytest.mark.parametrize(

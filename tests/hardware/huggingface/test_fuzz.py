@@ -2,10 +2,12 @@
 
 import json
 import math
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from agentsim_env.hardware import UnknownHardwareError, find_gpu, find_model, kv_blocks, roofline
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.tensor_parallel import check_tp
+from tests.hardware.huggingface.plain import PLAIN
 
 PUBLISHED: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "published.yaml").read_text())
 CONFIGS = [entry["config"] for entry in PUBLISHED.values()]
@@ -94,3 +97,21 @@ def test_any_bytes_are_read_or_refused(content: bytes, tmp_path: Path) -> None:
             check_numbers(find_model(str(file)))
         except UnknownHardwareError as error:
             assert str(file) in str(error)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attention_mode": "=" * 1_000_000},
+        {"quantization_config": {"quant_method": "fp8", "ignore": ["mlp" * 300_000, "mixer" * 200_000]}},
+        {"layer_types": ["full_attention"] * 100_000},
+    ],
+)
+def test_long_words_are_read_in_linear_time(changes: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({**PLAIN, **changes}))
+    began = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        find_model(str(file))
+    assert time.perf_counter() - began < 5.0

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from agentsim_env.errors import AgentSimError
+from agentsim_env.hardware import ModelWarning
 from agentsim_env.hardware.huggingface import model_from_fields
 from agentsim_env.hardware.layers import LatentAttention, Recurrence
 
@@ -86,3 +87,10 @@ def test_two_spellings_of_a_pattern_agree_or_are_refused() -> None:
     assert both.kv_bytes_per_token("bf16") == 2 * 2 * 2 * 64 * 2
     with pytest.raises(AgentSimError, match="sliding_window_pattern is 4 and layer_switch is 2; they mean the same"):
         model(model_type="cohere2", sliding_window_pattern=4, layer_switch=2, **shape)
+
+
+def test_kinds_of_layers_count_more_than_a_switch_and_that_is_told() -> None:
+    shape = {"num_hidden_layers": 2, "intermediate_size": 1024, "sliding_window": 512, **ATTENTION}
+    with pytest.warns(ModelWarning, match="use_sliding_window is false, and layer_types has layers with a window"):
+        found = model(layer_types=["sliding_attention", "full_attention"], use_sliding_window=False, **shape)
+    assert found.kv_bytes_per_token("bf16") == 2 * 2 * 64 * 2

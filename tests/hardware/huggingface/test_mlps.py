@@ -38,10 +38,24 @@ def test_a_list_of_layers_with_experts_counts_more_than_a_period() -> None:
     assert listed.expert_layers == 1
 
 
+def test_the_width_of_dense_layers_is_that_of_experts_in_some_types_only() -> None:
+    experts = {"num_experts": 4, "num_experts_per_tok": 2}
+    (layer,) = model(model_type="olmoe", **experts).layers_alike
+    assert layer.experts == Experts(4, 2, 1024)
+    for kind in ("qwen3_moe", "deepseek_v3", "glm4_moe"):
+        with pytest.raises(AgentSimError, match="missing moe_intermediate_size"):
+            model(model_type=kind, kv_lora_rank=None, **experts)
+
+
 def test_a_dense_mlp_beside_the_experts_is_counted() -> None:
     layer = model(residual_moe=True, **EXPERTS).layers_alike[0]
     assert isinstance(layer.mlp, Experts)
     assert layer.mlp.shared_width == 1024
+
+
+@pytest.mark.parametrize("switch", ["ffn_with_glu", "use_glu", "gated_mlp", "use_gated_mlp", "use_gated_activation"])
+def test_a_gate_that_is_switched_off_is_none(switch: str) -> None:
+    assert model(**{switch: False}).layers_alike[0].mlp == Mlp(1024, gated=False)
 
 
 def test_an_mlp_of_xielu_has_no_gate() -> None:

@@ -122,6 +122,12 @@ def test_latent_attention() -> None:
     refused("missing v_head_dim", kv_lora_rank=512)
 
 
+def test_latent_attention_can_be_switched_off_and_on() -> None:
+    assert read(use_mla=False, q_lora_rank=1536, **MLA).layers_alike == read().layers_alike
+    refused("missing v_head_dim", use_mla=True)
+    refused("kv_lora_rank is 512: latent attention with a window", sliding_window=4096, sliding_window_pattern=4, **MLA)
+
+
 def test_an_indexer_of_sparse_attention() -> None:
     index = {"index_topk": 2048, "index_n_heads": 64, "index_head_dim": 128}
     model = read(**MLA, **index)
@@ -182,6 +188,23 @@ def test_kv_heads_under_all_their_names(changes: dict[str, Any], kv_heads: int) 
             "fp8",
             set(),
         ),
+        (
+            {"quant_method": "fp8", "modules_to_not_convert": ["q_proj", "k_proj", "v_proj", "o_proj"]},
+            "fp8",
+            {"attention"},
+        ),
+        ({"quant_method": "fp8", "modules_to_not_convert": ["re:.*mlp.*"]}, "fp8", {"mlp", "shared", "experts"}),
+        ({"quant_method": "fp8", "modules_to_not_convert": ["re:.*mlp.experts.*"]}, "fp8", {"experts"}),
+        ({"quant_method": "gptq", "bits": 4, "dynamic": {r"-:.*attn.*": {}, r"+:.*mlp.*": {}}}, "int4", {"attention"}),
+        ({"quant_method": "auto-round", "extra_config": {".*self_attn.*": {"bits": 16}}}, "int4", {"attention"}),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"g": {"targets": ["re:.*experts.*"], "weights": {"num_bits": 4, "type": "int"}}},
+            },
+            "int4",
+            {"attention", "shared", "mlp"},
+        ),
     ],
 )
 def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kept: set[str]) -> None:
@@ -190,8 +213,28 @@ def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kep
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "model.layers.{}.post_attention_layernorm",
+        "model.layers.{}.self_attn.q_norm",
+        "model.layers.{}.self_attn.kv_b_proj",
+        "model.layers.{}.linear_attn.in_proj_ba",
+        "model.layers.{}.linear_attn.A_log",
+        "model.layers.{}.mlp.gate",
+        "model.visual.blocks.{}.attn.qkv",
+        "vision_tower.encoder.layers.{}.self_attn.q_proj",
+        "vision_tower.encoder.layers.{}.mlp.up_proj",
+    ],
+)
+def test_norms_small_modules_and_other_towers_say_nothing_of_the_format_of_the_layers(name: str) -> None:
+    left_alone = [name.format(i) for i in range(16)]
+    assert not read(quantization_config={"quant_method": "fp8", "ignored_layers": left_alone}).checkpoint.in_16_bits
+
+
+@pytest.mark.parametrize(
     ("config", "field"),
     [
+        ({"quant_method": "fp8", "ignore": "lm_head"}, "ignore is 'lm_head'; it must be a list of names"),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "quant_method is 'bitsandbytes'"),
         ({"quant_method": "gptq", "bits": 8}, "bits is 8"),
         ({"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION"}, "quant_algo is 'MIXED_PRECISION'"),
@@ -202,6 +245,17 @@ def test_the_format_of_published_weights(config: dict[str, Any], dtype: str, kep
 )
 def test_formats_that_are_not_costed_are_refused_by_name(config: Any, field: str) -> None:
     refused(field, quantization_config=config)
+
+
+def test_a_format_of_the_kv_is_that_of_the_engine_and_that_is_told() -> None:
+    scheme = {"quant_method": "fp8", "kv_cache_scheme": {"num_bits": 8, "type": "float"}}
+    with pytest.warns(ModelWarning, match="kv_cache_scheme is given; the engine's kv_dtype counts"):
+        assert read(quantization_config=scheme).kv_bytes_per_token("bf16") == read().kv_bytes_per_token("bf16")
+
+
+@pytest.mark.parametrize("name", ["tie_embeddings", "weight_tying"])
+def test_tied_embeddings_under_other_names(name: str) -> None:
+    assert read(tie_word_embeddings=None, **{name: True}).tied_embeddings
 
 
 def test_embeddings_are_tied_where_the_type_says_so() -> None:
@@ -239,6 +293,26 @@ def test_embeddings_are_tied_where_the_type_says_so() -> None:
 )
 def test_the_longest_context(changes: dict[str, Any], tokens: int) -> None:
     assert read(**changes).max_context_tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("scaling", "match"),
+    [
+        ("yarn", "rope_scaling is 'yarn'; it must be an object of fields"),
+        ([1.0], "rope_scaling is .1.0.; it must be an object of fields"),
+        ({"rope_type": "yarn"}, "rope_scaling: missing factor"),
+        ({"rope_type": 7, "factor": 4.0}, "rope_scaling: rope_type is 7; it must be a string"),
+    ],
+)
+def test_a_scaling_that_cannot_be_is_refused(scaling: Any, match: str) -> None:
+    refused(match, rope_scaling=scaling)
+
+
+def test_a_scaling_that_is_not_known_is_told() -> None:
+    with pytest.warns(ModelWarning, match="rope_type is 'magic': its factor is taken to lengthen contexts"):
+        assert read(rope_scaling={"rope_type": "magic", "factor": 2.0}).max_context_tokens == 262144
+    with pytest.warns(ModelWarning, match="factor 2 without a rope_type"):
+        assert read(rope_scaling={"factor": 2.0}).max_context_tokens == 131072
 
 
 def test_a_context_that_is_not_given_is_assumed_aloud() -> None:

@@ -250,3 +250,33 @@ def test_mooncake_gaps_follow_arrivals(public_traces: Path) -> None:
     gaps_s = programs.edge["gap_s"]
     assert math.isclose(float(np.median(gaps_s)), 126.0, abs_tol=1.0)  # README: gap between arrivals, p50
     assert round(float(gaps_s.mean())) == 218
+
+
+def test_a_line_of_another_format_is_no_mooncake(jsonl: Write, tmp_path: Path) -> None:
+    chat = {"chat_id": 5, "parent_chat_id": -1, "timestamp": 10.0, "input_length": 32, "output_length": 9}
+    (tmp_path / "folder").mkdir()
+    jsonl([mooncake(0, 600, [1, 2])], "folder/a.jsonl")
+    jsonl([chat], "folder/b.jsonl")
+    with pytest.raises(TraceError, match=r"b\.jsonl:1: chat_id: is of another format than the lines before"):
+        read_trace(tmp_path / "folder")
+    named = read_trace(jsonl([chat, {**chat, "chat_id": 6}]), format="mooncake").report
+    assert (named.format, named.requests) == ("mooncake", 2)
+
+
+def test_whole_numbers_written_as_decimals_name_the_same(jsonl: Write) -> None:
+    first = {"chat_id": 5, "parent_chat_id": -1.0, "timestamp": 10.0, "input_length": 32, "output_length": 9}
+    report = read_trace(jsonl([first, {**first, "chat_id": 6, "parent_chat_id": 5.0, "timestamp": 60.0}])).report
+    assert (report.sessions, report.doubts) == (1, ())
+
+
+def test_a_chat_that_follows_up_one_that_is_not_here_is_told(jsonl: Write) -> None:
+    row = {"chat_id": 5, "parent_chat_id": 4, "timestamp": 10.0, "input_length": 32, "output_length": 9}
+    assert read_trace(jsonl([row])).report.doubts == ("1 requests follow up one that is not here; they begin sessions",)
+
+
+@pytest.mark.parametrize("offset", ["+99:00", "+24:00", "-05:75"])
+def test_an_offset_that_cannot_be_is_no_date(tmp_path: Path, offset: str) -> None:
+    path = tmp_path / "azure.csv"
+    path.write_text(f"TIMESTAMP,ContextTokens,GeneratedTokens\n2023-02-20 20:00:00{offset},3,4\n")
+    with pytest.raises(TraceError, match=r"timestamp: is .*; allowed: a date and time in UTC, or with its offset"):
+        read_trace(path)

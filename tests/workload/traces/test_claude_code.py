@@ -207,3 +207,27 @@ def test_sub_agents_in_one_another_are_bounded(tmp_path: Path, levels: int, fits
     with pytest.raises(TraceError, match=r"more than 50 sub-agents in one another|recursion") as caught:
         read_trace(path)
     assert not isinstance(caught.value, UnforeseenError)
+
+
+def test_a_sub_agent_that_only_starts_others_loses_none_of_their_requests(jsonl: Write) -> None:
+    leaf = {"t": 6, "type": "subagent", "duration_ms": 2000, "requests": [request(6, 64, [9])]}
+    outer = {"t": 5, "type": "subagent", "duration_ms": 4000, "requests": [leaf, leaf]}
+    programs, report = read_trace(jsonl([conversation(request(0, 130, [1, 2]), outer, request(20, 200, [1, 2, 3]))]))
+    validate(programs)
+    assert (report.requests, report.subagent_requests) == (4, 2)
+
+
+def test_requests_are_sorted_by_time_and_sub_agents_stay_behind_theirs(jsonl: Write) -> None:
+    agent = {"t": 4, "type": "subagent", "duration_ms": 1000, "requests": [request(4, 64, [9])]}
+    first, second, third = request(0, 130, [1, 2]), request(20, 200, [1, 2, 3]), request(40, 300, [1, 2, 3, 4])
+    ordered, _ = read_trace(jsonl([conversation(first, agent, second, third)], "ordered.jsonl"))
+    programs, report = read_trace(jsonl([conversation(third, first, agent, second)], "mixed.jsonl"))
+    assert edges(programs) == edges(ordered)
+    assert report.sorted_records == 2
+
+
+def test_conversations_that_come_twice_are_told(jsonl: Write) -> None:
+    one = conversation(request(0, 130, [1, 2]))
+    assert read_trace(jsonl([one, one])).report.doubts == (
+        "1 conversations have the id of an earlier one; they are played as well",
+    )

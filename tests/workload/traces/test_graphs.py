@@ -291,3 +291,10 @@ def test_names_beyond_what_a_workload_can_tell_apart(jsonl: Write) -> None:
     rows = [{**call(10, 5), "arrival_time_ns": 0, "tenant": f"t{i}"} for i in range(33_000)]
     with pytest.raises(TraceError, match="names more than 32,767 different values of tenant; allowed: fewer"):
         read_trace(jsonl(rows))
+
+
+def test_a_line_is_a_chain_or_a_graph(jsonl: Write) -> None:
+    call = {"input_toks": 10, "output_toks": 4}
+    line = {"arrival_time_ns": 0, "sub_requests": [call], "nodes": [{"node_id": 0, **call}], "edges": []}
+    with pytest.raises(TraceError, match="nodes: are given beside sub_requests; allowed: one of the two"):
+        read_trace(jsonl([line]))

@@ -30,6 +30,18 @@ def test_named_keeps_apart_what_the_trace_does_not_join(jsonl: Write) -> None:
     assert prefix_reuse(programs) == pytest.approx(19 * 1024 / sum(range(1100, 1120)), abs=1e-3)
 
 
+def test_a_long_session_is_one(jsonl: Write) -> None:
+    path = jsonl([row(20 * at, 512 * (at + 2), hash_ids=list(range(at + 2))) for at in range(200)])
+    report = read_trace(path).report
+    assert (report.sessions, report.chained_requests) == (1, 199)
+
+
+def test_requests_with_one_system_prompt_are_no_session(jsonl: Write) -> None:
+    tails = jsonl([row(20 * at, 1100 + at, hash_ids=[1, 2]) for at in range(200)], "tails.jsonl")
+    forks = jsonl([row(20 * at, 1024 if at == 0 else 1600, hash_ids=[1, 2, at][: 2 + (at > 0)]) for at in range(200)])
+    assert [read_trace(path).report.sessions for path in (tails, forks)] == [200, 200]
+
+
 def test_rebuilt_ignores_names(jsonl: Write) -> None:
     rows = [row(0, 1100, hash_ids=[1, 2, 3], session_id="a"), row(60, 1700, hash_ids=[1, 2, 4, 5], session_id="b")]
     assert read_trace(jsonl(rows)).report.sessions == 2
@@ -110,6 +122,19 @@ def test_deltas_that_cannot_be(jsonl: Write) -> None:
         read_trace(jsonl(rows), message_mode="delta")
     with pytest.raises(ValueError, match="message_mode is 'all'; allowed: history, delta"):
         read_trace(jsonl(rows), message_mode="all")
+
+
+@pytest.mark.parametrize("sessions", [None, "rebuilt"])
+def test_deltas_of_nothing_are_a_doubt(jsonl: Write, sessions: str | None) -> None:
+    path = jsonl([row(0, 1100), row(30, 50)])
+    (doubt,) = read_trace(path, message_mode="delta", sessions=sessions).report.doubts
+    assert "message_mode delta puts nothing together" in doubt
+
+
+def test_a_field_and_its_alias_agree(jsonl: Write) -> None:
+    assert read_trace(jsonl([row(0, 1100, input_tokens=1100)])).report.prompt_tokens == 1100
+    with pytest.raises(TraceError, match="input_tokens: is 900, and input_length is 1100; they mean the same"):
+        read_trace(jsonl([row(0, 1100, input_tokens=900)]))
 
 
 def test_prompts_that_shrink_are_a_doubt(jsonl: Write) -> None:

@@ -299,3 +299,16 @@ def test_files_that_the_format_does_not_read_are_counted(tmp_path: Path) -> None
     (tmp_path / "b.jsonl").write_bytes(TEXT)
     (tmp_path / "notes.txt").write_bytes(b"hello")
     assert read_trace(tmp_path).report.doubts == ("1 of the 2 files here are not what azure reads",)
+
+
+def test_folders_inside_a_folder_are_told(tmp_path: Path) -> None:
+    (tmp_path / "day2").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    with pytest.raises(
+        TraceError, match=r"is a folder without a trace; .* \(those in folders inside it are not read\)"
+    ):
+        read_trace(tmp_path)
+    (tmp_path / "day1.csv").write_text("t_s,in,out\n0,3,4\n")
+    assert read_trace(tmp_path).report.doubts == (
+        "1 folders inside are not read; name one of them, or put their files here",
+    )

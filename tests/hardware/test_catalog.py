@@ -17,6 +17,17 @@ def test_gpu_is_found_under_any_spelling(name: str) -> None:
     assert find_gpu(name).name == "RTX-PRO-6000"
 
 
+@pytest.mark.parametrize(
+    ("name", "sms", "gb", "gb_per_s"),
+    [("RTX 3090", 82, 24, 936), ("RTX A5000", 64, 24, 768), ("RTX 4090", 128, 24, 1008), ("RTX 5090", 170, 32, 1792)],
+)
+def test_cards_for_one_workstation(name: str, sms: int, gb: int, gb_per_s: int) -> None:
+    gpu = find_gpu(name)
+    assert (gpu.sms, gpu.hbm_gb_per_s) == (sms, gb_per_s)
+    assert 0.97 * gb < gpu.memory_gib < gb
+    assert not gpu.efficiencies.startswith(("H", "B"))
+
+
 def test_unknown_gpu_lists_what_is_known_and_suggests_the_closest() -> None:
     with pytest.raises(UnknownHardwareError, match=r"unknown GPU 'H10'; did you mean 'H100'\?.*gpus\.yaml.*B200"):
         find_gpu("H10")

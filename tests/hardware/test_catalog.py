@@ -1,12 +1,13 @@
 """GPUs, models and number formats by name."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from agentsim_env.hardware import UnknownHardwareError, find_gpu, find_model, gpus, models
-from agentsim_env.hardware.catalog import _plain
+from agentsim_env.hardware.catalog import FOLDER, _plain
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.roofline import efficiencies
 from tests.llama import LLAMA_3_1_8B
@@ -108,6 +109,13 @@ def test_a_model_is_named_by_its_folder_too(tmp_path: Path) -> None:
         find_model(str(tmp_path / "elsewhere/config.json"))
     with pytest.raises(UnknownHardwareError, match=r"no such file; a model is named by its config\.json or its folder"):
         find_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("file", ["gpus.yaml", "models.yaml"])
+def test_no_entry_stands_twice(file: str) -> None:
+    """A YAML parser takes the last one without a word."""
+    names = re.findall(r"^(\S+):", (FOLDER / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(names) == len(set(names)) > 0
 
 
 def test_every_model_fits_the_entry_format() -> None:

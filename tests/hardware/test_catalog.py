@@ -1,12 +1,13 @@
 """GPUs, models and number formats by name."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from agentsim_env.hardware import UnknownHardwareError, find_gpu, find_model, gpus, models
-from agentsim_env.hardware.catalog import _plain
+from agentsim_env.hardware.catalog import FOLDER, _plain
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.roofline import efficiencies
 from tests.llama import LLAMA_3_1_8B
@@ -15,6 +16,17 @@ from tests.llama import LLAMA_3_1_8B
 @pytest.mark.parametrize("name", ["RTX PRO 6000", "RTXPRO6000", "rtx-pro-6000", "RTX6000"])
 def test_gpu_is_found_under_any_spelling(name: str) -> None:
     assert find_gpu(name).name == "RTX-PRO-6000"
+
+
+@pytest.mark.parametrize(
+    ("name", "sms", "gb", "gb_per_s"),
+    [("RTX 3090", 82, 24, 936), ("RTX A5000", 64, 24, 768), ("RTX 4090", 128, 24, 1008), ("RTX 5090", 170, 32, 1792)],
+)
+def test_cards_for_one_workstation(name: str, sms: int, gb: int, gb_per_s: int) -> None:
+    gpu = find_gpu(name)
+    assert (gpu.sms, gpu.hbm_gb_per_s) == (sms, gb_per_s)
+    assert 0.97 * gb < gpu.memory_gib < gb
+    assert not gpu.efficiencies.startswith(("H", "B"))
 
 
 def test_unknown_gpu_lists_what_is_known_and_suggests_the_closest() -> None:
@@ -97,6 +109,13 @@ def test_a_model_is_named_by_its_folder_too(tmp_path: Path) -> None:
         find_model(str(tmp_path / "elsewhere/config.json"))
     with pytest.raises(UnknownHardwareError, match=r"no such file; a model is named by its config\.json or its folder"):
         find_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("file", ["gpus.yaml", "models.yaml"])
+def test_no_entry_stands_twice(file: str) -> None:
+    """A YAML parser takes the last one without a word."""
+    names = re.findall(r"^(\S+):", (FOLDER / file).read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(names) == len(set(names)) > 0
 
 
 def test_every_model_fits_the_entry_format() -> None:

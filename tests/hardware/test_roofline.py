@@ -31,6 +31,14 @@ def test_roofline_is_marked_estimated_and_says_from_what() -> None:
     assert "efficiencies of A40" in profile.source
 
 
+# Median times between tokens of vLLM 0.16 on an RTX 3090 with three agents in contexts of about 2,900 tokens: OneKV's
+# metrics/perparadigm/{react,react7}.json. Nothing is fitted to that card.
+@pytest.mark.parametrize(("model_name", "measured_ms"), [("Qwen2.5-3B", 10.48), ("Qwen2.5-7B", 20.36)])
+def test_a_card_without_kernel_tables_is_predicted_from_its_data_sheet(model_name: str, measured_ms: float) -> None:
+    profile = roofline(find_gpu("RTX 3090"), find_model(model_name))
+    assert 1e3 * profile.iteration_s([2900] * 3) == pytest.approx(measured_ms, rel=0.08)
+
+
 def test_more_ranks_are_faster_but_not_in_proportion() -> None:
     gpu, model = find_gpu("H100"), find_model("Llama-3.1-70B")
     times = [roofline(gpu, model, tp).iteration_s([2000] * 16) for tp in (2, 4, 8)]

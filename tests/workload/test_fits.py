@@ -223,3 +223,34 @@ def test_subagents_fan_out_as_measured():
     is_sub = (roots == 8_723 // 16)[programs.turn["segment"] - len(params.forest.parents)]
     assert is_sub.sum() / spawns == pytest.approx(10.7, rel=WITHIN)
     assert np.median(programs.turn["output_tokens"][is_sub]) == pytest.approx(235, rel=WITHIN)
+
+
+@pytest.mark.parametrize(
+    ("family", "column", "low", "mean", "high"),
+    [
+        ("react", "first", 2_500, 3_000, 3_500),  # a range without a mean
+        ("react", "new", 30, 56, 127),
+        ("react", "output", 27, 38, 99),
+        ("plan_and_execute", "first", 2_500, 3_000, 3_500),
+        ("plan_and_execute", "new", 125, 251, 421),
+        ("plan_and_execute", "output", 41, 58, 125),
+    ],
+)
+def test_agents_on_one_gpu_have_the_sizes_of_the_table(family, column, low, mean, high):
+    values = columns(family)[column]
+    assert low <= values.min() <= 1.05 * low
+    assert 0.95 * high <= values.max() <= high
+    assert values.mean() == pytest.approx(mean, rel=0.02)
+    assert np.isin(values, (low, high)).mean() < 0.08
+
+
+@pytest.mark.parametrize("family", ["react", "plan_and_execute"])
+def test_agents_on_one_gpu_call_a_tool_two_to_four_times(family):
+    assert sorted(set(columns(family)["turns"])) == [3, 4, 5]
+    assert (columns(family)["gap"] == 0.2).all()
+
+
+def test_agents_on_one_gpu_share_only_the_system_prompt():
+    programs = source(entry("react"), n=20).draw(0)
+    roots = programs.segment[programs.segment["parent"] < 0]
+    assert roots["n_blocks"].tolist() == [120 // 16]

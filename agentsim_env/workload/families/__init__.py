@@ -13,6 +13,8 @@ from agentsim_env.workload.families import (
     coding_agent,
     deep_research,
     interactive_chat,
+    plan_and_execute,
+    react,
     subagents,
     swe_agent,
     tool_chat,
@@ -58,6 +60,14 @@ FAMILIES: dict[str, Family] = {
     ),
     "deep_research": Family(
         deep_research.DeepResearchParams, deep_research.draw, "Long appends, slow web tools, a report at the end."
+    ),
+    "react": Family(
+        react.ReactParams, react.draw, "Agents on one consumer GPU: a long cold prompt, short tool results and calls."
+    ),
+    "plan_and_execute": Family(
+        plan_and_execute.PlanAndExecuteParams,
+        plan_and_execute.draw,
+        "The agents of `react` with a plan: tool results and calls are longer.",
     ),
 }
 """Families by name."""

@@ -1,0 +1,136 @@
+"""The measured runs, simulated: what is set for each, and its figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agentsim_env import Simulator, load_scenario
+from benchmarks.consumer_gpu.token_gaps import token_gaps_s
+
+SCENARIO = "consumer_gpu"
+SESSIONS = 12
+AGENTS = range(1, 7)
+
+ENGINES: dict[str, dict[str, Any]] = {
+    "vLLM": {"mode": "mixed", "max_num_batched_tokens": 2048},
+    "llama.cpp": {"mode": "mixed", "max_num_batched_tokens": 512},
+    "whole prompts": {"mode": "prefill_first", "max_num_batched_tokens": 2048},
+}
+"""Fields of the instance by engine. `llama-server` puts a token of each decode into a batch, then prompts up to
+`n_batch`, which the measured run had at 512; so it is `mixed` too. Whole prompts are what the paper says of it."""
+
+TWELVE_TASKS: dict[str, dict[str, Any]] = {
+    "react": {
+        "tool_append_tokens": {"mean": 53.9, "sd": 6, "min": 41, "max": 67},
+        "output_tokens": {"mean": 37.8, "sd": 4, "min": 27, "max": 45},
+    },
+    "plan_and_execute": {
+        "tool_append_tokens": {"mean": 235.7, "sd": 17, "min": 201, "max": 274},
+        "output_tokens": {"mean": 58.3, "sd": 4, "min": 49, "max": 67},
+    },
+}
+"""Sizes of the twelve tasks, by paradigm: range and mean of OneKV's data/traces/distribution_summary.json; the standard
+deviation is a quarter of the range."""
+
+COMMON: dict[str, Any] = {
+    # Cold prefills of 1,456 to 3,488 tokens, mean 2,627, of which the system prompt is 120; 40 calls of tools.
+    "first_tokens": {"mean": 2_507, "sd": 500, "min": 1_336, "max": 3_368},
+    "turns": {"values": [3, 4, 5], "weights": [3, 2, 7]},
+    "tools": [{"name": "api", "share": 1.0, "gap_s": 0.0}],
+}
+"""What both paradigms have of it."""
+
+SHARED = {"tool_schema_tokens": 2_223, "first_tokens": 350}
+"""The prompt of the sweep: 2,693 tokens, 87 % of them the same in all sessions."""
+
+
+class Figures(NamedTuple):
+    """Figures of an episode."""
+
+    tpot_p50_ms: float
+    tpot_p95_ms: float
+    cold_ttft_ms: float
+    tok_per_s: float
+
+
+def twelve_tasks(model: str, paradigm: str, engine: str, agents: int, seeds: Sequence[int]) -> np.ndarray:
+    """Figures of the twelve tasks without tool wait, `f8 [seeds, figures]`."""
+    return _figures(model, paradigm, engine, agents, TWELVE_TASKS[paradigm] | COMMON, seeds)
+
+
+def sweep(engine: str, agents: int, shared: bool, seeds: Sequence[int]) -> np.ndarray:
+    """Figures of the sweep over agents with tool calls of 200 ms, prompts shared or not, `f8 [seeds, figures]`."""
+    return _figures("Qwen2.5-3B", "react", engine, agents, SHARED if shared else {}, seeds)
+
+
+def _figures(
+    model: str, paradigm: str, engine: str, agents: int, params: Mapping[str, Any], seeds: Sequence[int]
+) -> np.ndarray:
+    changes = _changes(model, "RTX 3090", paradigm, engine, agents, params)
+    changes["episode"] = {"programs": SESSIONS, "warmup_programs": 0}
+    simulator = Simulator(load_scenario(SCENARIO, changes))
+    return np.array([_episode(simulator, seed) for seed in seeds])
+
+
+def _changes(
+    model: str, gpu: str, paradigm: str, engine: str, agents: int, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "cluster.model": model,
+        "cluster.instances": [{"gpu": gpu, **ENGINES[engine]}],
+        "workload.mix": [{"family": paradigm, "params": dict(params)}],
+        "workload.arrivals.users": agents,
+    }
+
+
+def _episode(simulator: Simulator, seed: int) -> Figures:
+    simulator.reset(seed)
+    gaps_s = token_gaps_s(simulator)
+    turns = simulator.records().turns
+    cold = turns[turns["turn_index"] == 0]
+    return Figures(
+        tpot_p50_ms=1e3 * nearest(gaps_s, 0.5),
+        tpot_p95_ms=1e3 * nearest(gaps_s, 0.95),
+        cold_ttft_ms=1e3 * nearest(cold["first_token_s"] - cold["ready_s"], 0.5),
+        tok_per_s=float(turns["output_tokens"].sum() / turns["end_s"].max()),
+    )
+
+
+def nearest(values: np.ndarray, quantile: float) -> float:
+    """The quantile as the reproduction takes it: one of the values, the upper one where two are as near."""
+    ordered = np.sort(values)
+    return float(ordered[round(quantile * (len(ordered) - 1) + 1e-9)])
+
+
+def within_slo(gpu: str, model: str, factor: float, seeds: Sequence[int]) -> dict[str, list[float]]:
+    """Share of ReAct agents within the objectives, by engine, for each of `AGENTS`.
+
+    Args:
+        gpu: The card.
+        model: The model.
+        factor: The objectives for TTFT and TPOT are so many times what one agent alone gets: its median cold TTFT and
+            TPOT with vLLM's batches.
+        seeds: A seed an episode.
+    """
+    alone = Simulator(load_scenario(SCENARIO, _changes(model, gpu, "react", "vLLM", 1, {})))
+    alone.reset(seeds[0])
+    alone.run()
+    turns = alone.records().counted_turns
+    cold = turns[turns["turn_index"] == 0]
+    ttft_s = float(np.median(cold["first_token_s"] - cold["ready_s"]))
+    slo = {"ttft_s": factor * ttft_s, "tpot_s": factor * alone.summary()["p50_tpot_s"]}
+    return {
+        engine: [_share(_changes(model, gpu, "react", engine, n, {}) | {"slo": slo}, seeds) for n in AGENTS]
+        for engine in ENGINES
+    }
+
+
+def _share(changes: dict[str, Any], seeds: Sequence[int]) -> float:
+    simulator = Simulator(load_scenario(SCENARIO, changes))
+    shares = []
+    for seed in seeds:
+        simulator.reset(seed)
+        simulator.run()
+        shares.append(simulator.summary()["programs_in_slo"])
+    return float(np.mean(shares))

@@ -71,6 +71,7 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         start_s=instance.start_s,
         failures=tuple((failure.at_s, failure.down_s) for failure in instance.failures),
         mode=instance.mode,
+        async_scheduling=instance.async_scheduling,
         kv_dtype=cache,
         host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * instance.tp,
     )

@@ -20,6 +20,7 @@ class Engine:
         start_s: When it can serve.
         failures: (start, length) of each planned outage, seconds.
         mode: How it shares the GPU between prefill and decode.
+        async_scheduling: It forms an iteration while the one before it is computed.
         host_link_bytes_per_s: Link of all its GPUs to host memory, bytes per second and direction.
     """
 
@@ -38,6 +39,7 @@ class Engine:
     start_s: float = 0.0
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
+    async_scheduling: bool = False
     kv_dtype: str = "bf16"
     host_link_bytes_per_s: float = 0.0
 

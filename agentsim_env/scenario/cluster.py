@@ -63,6 +63,10 @@ class Instance(Part):
     whole prompts that stop the decodes (llama.cpp, vLLM before v1); `prefill` and `decode`, instances that do only one
     of both (DistServe, Mooncake): they come together, with `cluster.peer_link`. `two_lanes` is not simulated yet."""
 
+    async_scheduling: Annotated[bool, Strict()] = False
+    """Whether the engine forms an iteration while the one before it is computed, as vLLM does from 0.14 on: a turn that
+    joins a batch is computed one iteration later."""
+
     max_num_seqs: BatchedTurns = 256
     """Turns in the running batch at most."""
 

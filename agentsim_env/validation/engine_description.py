@@ -53,6 +53,7 @@ class EngineDescription(pydantic.BaseModel):
         kv_dtype: Format of the KV cache.
         replicas: Data-parallel replicas; requests go to them in turn.
         expert_parallel: The replicas share their experts, and so step together (see `lockstep`).
+        async_scheduling: It schedules a step while the one before it runs, as vLLM does from 0.14 on.
         max_num_seqs: Most sequences of a step, per replica.
         max_num_batched_tokens: Token budget of a step, per replica.
         max_model_len_tokens: Longest prompt and output; by default the model's.
@@ -75,6 +76,7 @@ class EngineDescription(pydantic.BaseModel):
     kv_dtype: str = "bf16"
     replicas: int = pydantic.Field(default=1, ge=1, le=4096)
     expert_parallel: bool = False
+    async_scheduling: bool = False
     max_num_seqs: int = pydantic.Field(default=256, ge=1, le=1 << 20)
     max_num_batched_tokens: int = pydantic.Field(default=2048, ge=1, le=1 << 24)
     max_model_len_tokens: int | None = pydantic.Field(default=None, ge=1, le=1 << 30)
@@ -165,6 +167,7 @@ class EngineDescription(pydantic.BaseModel):
             kv_bytes_per_token=model.kv_bytes_per_token(cache, tp) * tp,
             estimated=profile.estimated,
             kv_dtype=cache,
+            async_scheduling=self.async_scheduling,
         )
         return [engine] * (self.replicas // self.together)
 

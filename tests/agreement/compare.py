@@ -136,6 +136,7 @@ def engine_of(spec: InstanceSpec) -> Engine:
         start_s=spec.start_s,
         failures=spec.failures,
         mode=spec.mode,
+        async_scheduling=spec.async_scheduling,
     )
 
 

@@ -59,6 +59,20 @@ def test_the_rules_own_answers_change_nothing_where_prompts_are_whole(schedule: 
     assert {decision.kind for decision in seen} == set(KINDS)
 
 
+@pytest.mark.parametrize("mode", ["mixed", "prefill_first"])
+@pytest.mark.parametrize("schedule", ["fcfs", "shortest_prompt"])
+def test_the_rules_own_answers_change_nothing_where_turns_join_ahead(schedule: str, mode: str) -> None:
+    ahead = {"cluster.instances.0.mode": mode, "cluster.instances.0.async_scheduling": True}
+    changes = {**TIGHT, **ahead, "rules.schedule_turn": schedule}
+    closed, opened = Simulator(small("tight", changes)), Simulator(small("tight", changes), agent_kinds=KINDS)
+    for simulator in (closed, opened):
+        simulator.reset(4)
+    closed.run()
+    seen: list[Decision] = []
+    assert default_of(opened, seen) == closed.records().content_hash()
+    assert {decision.kind for decision in seen} == set(KINDS)
+
+
 def _mixed(schedule: str) -> str:
     """Records of the same episode on a `mixed` instance."""
     mixed = asked((), schedule_turn=schedule)

@@ -75,6 +75,8 @@ class MemorySpec:
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
+    With `async_scheduling` turns join its batch one iteration ahead.
+
     Outages do not overlap and none begins before `start_s`.
     """
 
@@ -86,6 +88,7 @@ class InstanceSpec:
     start_s: float = 0.0
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
+    async_scheduling: bool = False
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

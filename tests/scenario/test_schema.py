@@ -41,6 +41,9 @@ CASES = {
     "cluster.instances=[{gpu: H100, mode: prefill}, {gpu: H100, mode: decode}]": (
         "cluster.peer_link: must be given where prefill and decode are apart: KV moves over it"
     ),
+    "cluster.instances.0.async_scheduling=maybe": (
+        "cluster.instances.0.async_scheduling = 'maybe': must be a valid boolean"
+    ),
     "cluster.instances.0.mode=mix": "cluster.instances.0.mode = 'mix': not one of the allowed values; did you mean mixed?",
     "cluster.instances.0.max_num_batched_tokens=100": (
         "cluster.instances.0.max_num_batched_tokens = 100: "
@@ -164,7 +167,7 @@ def test_errors_name_file_and_line(small: Path) -> None:
         load_scenario(small)
     first, second = str(caught.value).splitlines()
     assert first.startswith(
-        f"{small}:5: cluster.instances.0.cuont = 2: unknown field; did you mean count?; allowed: count,"
+        f"{small}:5: cluster.instances.0.cuont = 2: unknown field; did you mean count?; allowed: async_scheduling, count,"
     )
     assert second == f"{small}:9: workload.arrivals.load = -1: must be greater than 0"
 

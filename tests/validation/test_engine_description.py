@@ -30,6 +30,13 @@ def test_a_list_of_tp_gives_an_engine_for_each(tmp_path: Path) -> None:
     assert eight[0].kv_blocks > four[0].kv_blocks
 
 
+def test_an_engine_that_schedules_ahead_says_so(tmp_path: Path) -> None:
+    text = "gpu: H100\nmodel: Llama-3.1-8B\n"
+    ahead = load_engine(described(tmp_path, text + "async_scheduling: true\n")).engines()
+    assert ahead[0].async_scheduling
+    assert not load_engine(described(tmp_path, text)).engines()[0].async_scheduling
+
+
 def test_replicas_that_share_experts_are_one_engine(tmp_path: Path) -> None:
     text = "gpu: RTX-PRO-6000\nmodel: Qwen3-30B-A3B\nmax_num_seqs: 128\nkv_blocks: 1000\n"
     alone = load_engine(described(tmp_path, text)).engines()

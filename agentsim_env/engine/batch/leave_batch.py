@@ -76,6 +76,7 @@ def requeue(state, i, s):
     state.instance[i].outstanding_tokens += slot.target
     slot.computed = 0
     slot.chunk = 0
+    slot.ahead = 0
     slot.state = WAITING
     expect(state, i, s)
 

@@ -150,7 +150,7 @@ def next_ended(state, i):
     """
     instance = state.instance[i]
     s = instance.prefill_head
-    while s != NONE and state.slot[s].computed == state.slot[s].target:
+    while s != NONE and state.slot[s].ahead == 0 and state.slot[s].computed == state.slot[s].target:
         slot = state.slot[s]
         slot.generated += 1
         instance.decode_tokens += 1

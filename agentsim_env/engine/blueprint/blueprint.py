@@ -26,6 +26,7 @@ class EngineLike(Protocol):
     start_s: float
     kv_bytes_per_token: float
     mode: str
+    async_scheduling: bool
 
 
 class Tier(NamedTuple):

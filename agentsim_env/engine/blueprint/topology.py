@@ -56,6 +56,7 @@ def _instances(blueprint: Blueprint) -> np.ndarray:
     rows["max_context"] = taken_tokens(engines, blueprint.block_size)
     rows["profile"] = blueprint.latency.profile_of
     rows["mode"] = [MODES.index(engine.mode) for engine in engines]
+    rows["async_scheduling"] = [engine.async_scheduling for engine in engines]
     rows["max_num_seqs"] = [engine.max_num_seqs for engine in engines]
     rows["max_num_batched_tokens"] = [engine.max_num_batched_tokens for engine in engines]
     rows["up"] = [engine.start_s <= 0 for engine in engines]

@@ -30,6 +30,7 @@ def new_slot(state, turn):
     slot.target = state.turn[turn].prompt_tokens
     slot.computed = 0
     slot.chunk = 0
+    slot.ahead = 0
     slot.expected = 0
     slot.demand = 0
     slot.owned = 0

@@ -35,9 +35,10 @@ def blocks_for_running(state, i):
 @compiled
 def blocks_for_waiting(state, i, r):
     """Blocks that a waiting turn can have whose path is there down to record `r`, without touching that path."""
+    kept = state.instance[i].kept_for_next
     if _pins_hold(state, i):
-        return available_blocks(state, i) - idle_on_path(state, r)
-    return blocks_for_running(state, i) - unlocked_on_path(state, r)
+        return available_blocks(state, i) - idle_on_path(state, r) - kept
+    return blocks_for_running(state, i) - unlocked_on_path(state, r) - kept
 
 
 @compiled

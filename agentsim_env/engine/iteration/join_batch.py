@@ -6,7 +6,7 @@ from agentsim_env.engine.core.asking import ASKED
 from agentsim_env.engine.core.decisions import SCHEDULE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, join_prefills, join_running, leave_waiting
-from agentsim_env.engine.core.state import NONE, PREFILL
+from agentsim_env.engine.core.state import NONE, PREFILL, TAKE_AHEAD
 from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.eviction.prefix_lookup import fits, found, hit_tokens, matched
 from agentsim_env.engine.eviction.victims import free_up
@@ -72,6 +72,8 @@ def _take_first_chunk(state, i):
         return asked
     take_chunk(state, i, s, chunk, match)
     instance.plan_tokens += chunk
+    if instance.stage == TAKE_AHEAD:
+        state.slot[s].chunk, state.slot[s].ahead = 0, chunk
     instance.joining = NONE
     return NONE
 

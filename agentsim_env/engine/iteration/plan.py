@@ -10,10 +10,23 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE, PREFILL_FIRST
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks
 from agentsim_env.engine.eviction.room import blocks_for_run
+from agentsim_env.engine.iteration.async_scheduling import form_async
 from agentsim_env.engine.iteration.mixed import form_mixed
 from agentsim_env.engine.iteration.prefill_first import form_prefill_first
 from agentsim_env.engine.latency.iteration_time import run_end_s, time_run
 from agentsim_env.engine.residency.kv_time import charge
+
+
+@compiled
+def _equal_chunks(state, i, s):
+    """Iterations in which the only prefill takes as much as in the first and nobody could be computed beside it."""
+    instance, slot = state.instance[i], state.slot[s]
+    rest = slot.target - slot.computed
+    if not instance.async_scheduling:
+        return ceil_blocks(rest, slot.chunk)
+    # Who joins does so an iteration ahead. It was given less than the whole rest of the budget if a turn has ended.
+    fills = slot.chunk == instance.max_num_batched_tokens - instance.n_decode
+    return rest // slot.chunk if fills else 1
 
 
 @compiled
@@ -24,11 +37,13 @@ def _leap(state, i):
     iterations = 1 << 30
     if s != NONE:
         slot = state.slot[s]
-        if slot.prefill_next != NONE or slot.computed + slot.chunk >= slot.target:
+        if slot.prefill_next != NONE or slot.ahead > 0:
+            return 1
+        iterations = _equal_chunks(state, i, s)
+        if iterations <= 1:
             return 1
         # A train: this prefill takes all that is left of the budget in each iteration until its last chunk.
         instance.train_chunk = slot.chunk
-        iterations = 1 + (slot.target - 1 - slot.computed) // slot.chunk
     if instance.n_decode > 0:
         iterations = min(iterations, state.finish[i, 0].finish - instance.iteration + 1)
     if iterations > 1:
@@ -69,7 +84,7 @@ def _begin_run(state, i):
     """The iteration is formed: leap over those that look the same, or be idle if it is empty."""
     world = state.world[0]
     instance = state.instance[i]
-    if instance.plan_tokens == 0:
+    if instance.n_running == 0:
         instance.running = 0
         events.clear_due(state, i)
         return
@@ -94,7 +109,11 @@ def plan(state, i):
     the answer, it goes on where it stopped.
     """
     charge(state, i)
-    asked = form_prefill_first(state, i) if state.instance[i].mode == PREFILL_FIRST else form_mixed(state, i)
+    instance = state.instance[i]
+    if instance.async_scheduling:
+        asked = form_async(state, i)
+    else:
+        asked = form_prefill_first(state, i) if instance.mode == PREFILL_FIRST else form_mixed(state, i)
     if asked != NONE:
         return asked
     _begin_run(state, i)

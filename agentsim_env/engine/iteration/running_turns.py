@@ -20,7 +20,7 @@ def _running_blocks(state, i):
     blocks = next_decode_blocks(state, i)
     tokens = instance.n_decode
     s = instance.prefill_head
-    while s != NONE:
+    while s != NONE and state.slot[s].ahead == 0:
         chunk = next_chunk(state, i, s, tokens)
         blocks += chunk_blocks(state, s, chunk, matched(state, s, found(state, i, s)))
         tokens += chunk
@@ -32,7 +32,7 @@ def _running_blocks(state, i):
 def look_up_prefills(state, i):
     """Step 1a: running prefills skip what they need not compute any more."""
     s = state.instance[i].prefill_head
-    while s != NONE:
+    while s != NONE and state.slot[s].ahead == 0:
         jump(state, i, s)
         s = state.slot[s].prefill_next
 
@@ -66,7 +66,7 @@ def schedule_running(state, i):
     instance.kv_tokens += instance.n_decode
     tokens = instance.n_decode
     s = instance.prefill_head
-    while s != NONE:
+    while s != NONE and state.slot[s].ahead == 0:
         chunk = next_chunk(state, i, s, tokens)
         take_chunk(state, i, s, chunk, matched(state, s, found(state, i, s)))
         tokens += chunk

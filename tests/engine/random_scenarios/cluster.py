@@ -21,10 +21,11 @@ def random_instances(knobs: Knobs, streams: Streams, programs: Programs) -> list
     specs = [random_instance(knobs, streams(f"instance {i}"), programs) for i in range(knobs.n_instances)]
     if knobs.twins:
         specs = [specs[0]] * len(specs)
+    ahead = random_async_scheduling(knobs, streams("which instances schedule ahead"))
     outages = [random_outages(knobs, streams(f"outages {i}"), last_arrival_s) for i in range(len(specs))]
     return [
-        replace(spec, mode=mode, start_s=start_s, failures=failures)
-        for spec, mode, (start_s, failures) in zip(specs, modes, outages, strict=True)
+        replace(spec, mode=mode, async_scheduling=is_ahead, start_s=start_s, failures=failures)
+        for spec, mode, is_ahead, (start_s, failures) in zip(specs, modes, ahead, outages, strict=True)
     ]
 
 
@@ -38,6 +39,12 @@ def random_modes(knobs: Knobs, rng: np.random.Generator) -> list[str]:
         others = rng.choice(["prefill", "decode", "mixed", "prefill_first"], n - 2, p=[0.35, 0.35, 0.2, 0.1])
         return [str(mode) for mode in rng.permutation(["prefill", "decode", *others])]
     return ["mixed"] * n
+
+
+def random_async_scheduling(knobs: Knobs, rng: np.random.Generator) -> list[bool]:
+    """Which instances form an iteration while the one before it is computed."""
+    drawn = {"none": [False], "some": [False, True], "all": [True]}[knobs.async_scheduling]
+    return [bool(is_ahead) for is_ahead in rng.choice(drawn, knobs.n_instances)]
 
 
 def random_outages(

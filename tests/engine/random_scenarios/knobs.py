@@ -14,6 +14,7 @@ from tests.reference.rules.routing import ROUTES
 from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
 
 TICK_S = 2.0**-8
+ASYNC_SCHEDULING = ("none", "some", "all")
 MODES = ("mixed", "prefill_first", "some", "pools")
 
 
@@ -30,6 +31,7 @@ class Knobs:
         faults: Instances start late, fail and return.
         tier: There is a tier below HBM.
         modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
+        async_scheduling: Which instances schedule an iteration ahead: `none`, `some` or `all`.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
     """
@@ -54,6 +56,7 @@ class Knobs:
     evict: str = "lru"
     eviction: str = "blocks"
     view_delay_s: float = 0.0
+    async_scheduling: str = "none"
 
 
 KNOBS = st.builds(
@@ -78,6 +81,7 @@ KNOBS = st.builds(
     evict=st.sampled_from(sorted(EVICTIONS)),
     eviction=st.sampled_from(["blocks", "objects"]),
     view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
+    async_scheduling=st.sampled_from(ASYNC_SCHEDULING),
 )
 
 
@@ -116,6 +120,7 @@ def knobs_of(seed: int) -> Knobs:
         evict=name("evict", ["lru", *EVICTIONS]),
         eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
+        async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),
     )
 
 

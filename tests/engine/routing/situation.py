@@ -61,6 +61,7 @@ class Engine:
     max_model_len_tokens: int = 1_000_000
     start_s: float = 0.0
     kv_bytes_per_token: int = 1
+    async_scheduling: bool = False
     mode: str = "mixed"
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def form(instance: Instance) -> Step | None:
     """The next iteration, its blocks allocated and published; None if there is nothing to compute."""
     step = Step()
-    if instance.spec.mode == "prefill_first":
+    if instance.spec.async_scheduling:
+        form_async(instance, step)
+    elif instance.spec.mode == "prefill_first":
         form_prefill_first(instance, step)
     else:
         form_mixed(instance, step)
@@ -44,6 +46,43 @@ def form_prefill_first(instance: Instance, step: Step) -> None:
             admit_waiting(instance, step)
 
 
+def form_async(instance: Instance, step: Step) -> None:
+    """Those that run, first; who joins them is computed in the next iteration."""
+    if instance.spec.mode != "prefill_first" or not instance.ahead:
+        schedule_running(instance, step)
+    step.prefills += instance.ahead
+    instance.ahead = []
+    if instance.running and (step.preempted or instance.continues_run(step, instance.time_of(step))):
+        return
+    if not instance.running:
+        admit_waiting(instance, step)
+    if instance.running:
+        later = Step()
+        admit_waiting(instance, later, tokens_next(instance), blocks_next(instance))
+        instance.ahead = later.prefills
+
+
+def tokens_next(instance: Instance) -> int:
+    """Tokens of the next iteration's budget that are not for those who join ahead."""
+    if instance.spec.mode == "prefill_first":
+        return 0
+    return sum(max(1, turn.target - turn.computed) for turn in instance.running)
+
+
+def blocks_next(instance: Instance) -> int:
+    """Blocks that the batch will need in the next iteration."""
+    if instance.spec.mode == "prefill_first":
+        return 0
+    blocks = 0
+    for turn in instance.running:
+        if turn.computed < turn.target:
+            blocks += blocks_needed(instance, turn, turn.target - turn.computed)
+        else:
+            kv_tokens = turn.kv_tokens + turn.decoding
+            blocks += kv_tokens % instance.block_size == 0
+    return blocks
+
+
 def decodes_go_on(instance: Instance) -> bool:
     """Whether another iteration of all decodes would belong to the run."""
     room = instance.pool.free if instance.pool.timed_eviction else instance.pool.available
@@ -58,7 +97,7 @@ def decodes_go_on(instance: Instance) -> bool:
 
 def schedule_running(instance: Instance, step: Step) -> None:
     """Decodes, then unfinished prefills; preempt while blocks are short."""
-    for turn in instance.running:
+    for turn in unscheduled(instance):
         if not turn.decoding:
             step.jumped |= instance.look_up(turn)
     plan = plan_running(instance)
@@ -71,11 +110,16 @@ def schedule_running(instance: Instance, step: Step) -> None:
         schedule(instance, step, turn, tokens)
 
 
+def unscheduled(instance: Instance) -> list[Turn]:
+    """The batch, without those that have joined ahead: they have their first chunk."""
+    return [turn for turn in instance.running if all(turn is not other for other, _, _ in instance.ahead)]
+
+
 def plan_running(instance: Instance) -> list[tuple[Turn, int]]:
     """Tokens for each running turn, decodes first, in the order in which blocks are allocated."""
     plan = [(turn, 1) for turn in instance.running if turn.decoding]
     left = instance.spec.max_num_batched_tokens - len(plan)
-    for turn in instance.running:
+    for turn in unscheduled(instance):
         if not turn.decoding:
             chunk = min(turn.target - turn.computed, left)
             left -= chunk
@@ -99,14 +143,14 @@ def blocks_needed(instance: Instance, turn: Turn, tokens: int) -> int:
 # Step 2, at the start of a run: turns that join.
 
 
-def admit_waiting(instance: Instance, step: Step) -> None:
+def admit_waiting(instance: Instance, step: Step, tokens_taken: int = 0, blocks_taken: int = 0) -> None:
     """One waiting turn after the other, while tokens, places and blocks last."""
     while instance.ready and len(instance.running) < instance.spec.max_num_seqs:
-        tokens_left = instance.spec.max_num_batched_tokens - step.n_tokens
+        tokens_left = instance.spec.max_num_batched_tokens - tokens_taken - step.n_tokens
         if tokens_left <= 0:
             break
         turn = next_turn(instance)
-        if turn is None or not fits(instance, turn):
+        if turn is None or not fits(instance, turn, blocks_taken):
             break
         if instance.world.loads.load(instance, turn):
             continue
@@ -126,10 +170,10 @@ def next_turn(instance: Instance) -> Turn | None:
     return instance.ready[0] if chosen is None and not instance.running else chosen
 
 
-def fits(instance: Instance, turn: Turn) -> bool:
+def fits(instance: Instance, turn: Turn, taken: int) -> bool:
     """Whether the blocks of the whole remaining prompt can be had without touching the turn's own path."""
     pool, match = instance.pool, instance.match(turn)
-    missing = blocks_for(turn.target, instance.block_size) - match
+    missing = blocks_for(turn.target, instance.block_size) - match + taken
     if instance.world.retention.firm_pins and instance.running:
         return missing <= pool.available - pool.idle_on(turn.path, match)
     return missing <= pool.available + pool.pinned - pool.unlocked_on(turn.path, match)

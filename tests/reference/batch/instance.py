@@ -29,6 +29,7 @@ class Instance:
         waiting: The queue, head first.
         running: The batch, in order of admission.
         step: The iteration in flight; None if idle.
+        ahead: Turns that have joined for the one after it, as in `Step.prefills`.
         run: The run that it belongs to.
         cut: A turn has joined: the next iteration begins a new run.
         loaded: A serialized load has filled the cache since the last run began: the next run has one iteration.
@@ -54,6 +55,7 @@ class Instance:
         self.waiting: list[Turn] = []
         self.running: list[Turn] = []
         self.step: Step | None = None
+        self.ahead: list[tuple[Turn, int, int]] = []
         self.run: Run | None = None
         self.cut = False
         self.loaded = False
@@ -94,6 +96,7 @@ class Instance:
         other.pool = self.pool.copy()
         other.running = [twins[turn.id] for turn in self.running]
         other.waiting = [twins[turn.id] for turn in self.waiting]
+        other.ahead = [(twins[turn.id], chunk, cached) for turn, chunk, cached in self.ahead]
         if self.step is not None:
             decodes = [twins[turn.id] for turn in self.step.decodes]
             prefills = [(twins[turn.id], chunk, cached) for turn, chunk, cached in self.step.prefills]
@@ -131,7 +134,7 @@ class Instance:
         else:
             start_s, self.owed_s = self.world.now + self.owed_s, 0.0
             alone = self.step.preempted or self.loaded
-            self.run = Run(start_s, line.seconds, line.growth_s, self.step.composition, line.branch, alone)
+            self.run = Run(start_s, line.seconds, line.growth_s, self.composition(self.step), line.branch, alone)
         self.cut = self.loaded = False
         self.began_s = max(self.world.now, self.run.start_s)
         self.iterations += 1
@@ -142,7 +145,11 @@ class Instance:
         run = self.run
         if run is None or run.alone or self.cut or self.owed_s > 0 or step.preempted or step.jumped or step.broke:
             return False
-        return step.composition == run.composition and line.branch == run.branch
+        return self.composition(step) == run.composition and line.branch == run.branch
+
+    def composition(self, step: Step) -> tuple[object, ...]:
+        """A run lasts while this stays the same; where turns join ahead, what a prefill takes next belongs to it."""
+        return step.next_composition if self.spec.async_scheduling else step.composition
 
     def time_of(self, step: Step) -> Line:
         contexts = [turn.kv_tokens + 1 for turn in step.decodes]
@@ -187,7 +194,7 @@ class Instance:
             turn.preemptions += 1
             turn.asked_tokens += turn.computed
             turn.start_over()
-        self.running, self.waiting = [], []
+        self.running, self.waiting, self.ahead = [], [], []
         self.step, self.run, self.up, self.cut = None, None, False, False
         self.pool.clear()
         return homeless
@@ -298,6 +305,7 @@ class Instance:
 
     def preempt(self, turn: Turn) -> None:
         self.leave(turn)
+        self.ahead = [given for given in self.ahead if given[0] is not turn]
         turn.preemptions += 1
         turn.start_over()
         self.waiting.insert(0, turn)

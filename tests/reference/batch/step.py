@@ -32,9 +32,14 @@ class Step:
 
     @property
     def composition(self) -> tuple[object, ...]:
-        """A run lasts while this stays the same."""
+        """Who computes how much, and whose prefill ends."""
         prefills = tuple((t.id, chunk, t.computed == t.target) for t, chunk, _ in self.prefills)
         return tuple(t.id for t in self.decodes), prefills
+
+    @property
+    def next_composition(self) -> tuple[object, ...]:
+        """The same, and how much of a chunk is left for the next iteration."""
+        return self.composition, tuple(min(chunk, t.target - t.computed) for t, chunk, _ in self.prefills)
 
 
 @dataclass

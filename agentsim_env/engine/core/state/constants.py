@@ -12,8 +12,9 @@ READY, WAITING, PREFILL, DECODE = range(4)
 # Stays of a turn in a batch: the first, one after it was handed over, one after preemption or a lost instance.
 FIRST, MOVED, RETURNED = range(3)
 
-# Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join.
-LOOK_UP, MAKE_ROOM, TAKE_WAITING = range(3)
+# Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join it, or,
+# with `async_scheduling`, the one after it.
+LOOK_UP, MAKE_ROOM, TAKE_WAITING, TAKE_AHEAD = range(4)
 
 # Classes of transfers, the most urgent first: a turn waits, a turn is expected, nobody waits.
 DEMAND, AHEAD, BEHIND = range(3)

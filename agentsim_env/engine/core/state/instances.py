@@ -35,7 +35,7 @@ INSTANCE = on_lines(
         ("profile", "i4"),  # row of the latency tables
         ("max_num_seqs", "i4"),
         ("max_num_batched_tokens", "i4"),  # token budget of an iteration
-        ("plan_tokens", "i4"),  # tokens that the iteration being formed has so far
+        ("plan_tokens", "i4"),  # tokens so far of the iteration that turns would join now
         ("joining", "i4"),  # waiting turn that is being taken into the batch, for which room is made; NONE for none
         ("longest", "i8"),  # largest of the decodes' (KV tokens - iteration count)
         # Turns that join and leave.
@@ -98,6 +98,8 @@ INSTANCE = on_lines(
         ("prefetches_used", "i4"),  # found by the next turn of their program
         ("prefetches_wasted", "i4"),  # not found by it, or it never came
         ("to_prefetch", "i1"),  # it stands in that list
+        ("async_scheduling", "i1"),  # turns join its batch an iteration before the first that computes them
+        ("kept_for_next", "i4"),  # blocks that its batch will need in the next iteration, while others join for that
     ]
 )
 
@@ -116,6 +118,7 @@ SLOT = on_lines(
         ("target", "i4"),  # tokens to prefill: prompt plus what was generated before a preemption
         ("computed", "i4"),  # tokens of the target whose KV is scheduled or found
         ("chunk", "i4"),  # prefill tokens in the iteration in flight
+        ("ahead", "i4"),  # prefill tokens, scheduled, of the iteration after it, which is its first; 0: it is in flight
         ("expected", "i4"),  # prefill tokens that it is expected to need, by the hit when it joined the queue
         ("demand", "i4"),  # blocks of its prompt that no running turn held when it joined the queue
         ("owned", "i4"),  # blocks of a prefill that are not published: 1 for a block begun, else 0

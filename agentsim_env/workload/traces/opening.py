@@ -96,6 +96,21 @@ class TraceFile:
         if line and not line.isspace():
             yield number, line
 
+    def pieces(self) -> Iterator[bytes]:
+        """The content in pieces of a mebibyte, for readers that keep none of it.
+
+        Raises:
+            TraceError: The file is no text, is damaged or too large.
+        """
+        for chunk in self._chunks():
+            self._budget.take(self.path, len(chunk))
+            yield chunk
+
+    @property
+    def longest_bytes(self) -> int:
+        """Bytes that a single line or document may take."""
+        return self._budget.longest_bytes
+
     def content(self) -> bytes:
         """All of the file.
 

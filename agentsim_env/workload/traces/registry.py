@@ -13,6 +13,7 @@ from agentsim_env.workload.traces import (
     exported,
     llmservingsim,
     mooncake,
+    otel,
 )
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhere
@@ -62,6 +63,13 @@ FORMATS = {
             (("id", "requests", "block_size"),),
             claude_code.detect,
             claude_code.read,
+        ),
+        TraceFormat(
+            "otel",
+            "JSON or JSONL: trace_id, spans: [{start_time, end_time, attributes, ...}]; or OTLP/JSON: resourceSpans",
+            (("trace_id", "spans"), ("resourceSpans",)),
+            otel.detect,
+            otel.read,
         ),
         TraceFormat(
             "bailian",

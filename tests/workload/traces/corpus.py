@@ -1,5 +1,7 @@
 """A small trace of each format, as records or as lines, for tests that break them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +134,15 @@ BURSTGPT = [
     "30,a,4,ChatGPT,150,20,170,Conversation log",
 ]
 
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def sample(name: str) -> list[Any]:
+    """The objects of a sample, one for each line or for the whole file."""
+    text = (SAMPLES / name).read_text()
+    return [json.loads(line) for line in text.splitlines()] if name.endswith(".jsonl") else [json.loads(text)]
+
+
 JSON_TRACES = {
     "mooncake": MOONCAKE,
     "mooncake_sessions": MOONCAKE_SESSIONS,
@@ -140,6 +151,9 @@ JSON_TRACES = {
     "aisimulate": AISIMULATE,
     "claude_code": CLAUDE_CODE,
     "agentsim": AGENTSIM,
+    "otel": sample("otel_two_sessions.jsonl"),
+    "otel_spans_without_content": sample("otel_two_sessions_no_content.jsonl"),
+    "otel_sessions_as_otlp": sample("otel_two_sessions_otlp.json"),
 }
 CSV_TRACES = {"azure": AZURE, "azure_seconds": AZURE_SECONDS, "burstgpt": BURSTGPT}
 

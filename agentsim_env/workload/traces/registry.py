@@ -14,6 +14,7 @@ from agentsim_env.workload.traces import (
     llmservingsim,
     mooncake,
     otel,
+    tracelab,
 )
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhere
@@ -95,6 +96,13 @@ FORMATS = {
             (("timestamp", "input_length", "output_length"),),
             mooncake.detect,
             mooncake.read,
+        ),
+        TraceFormat(
+            "tracelab",
+            "JSONL: session_id, round_index, input_tokens_total, prefix_tokens, output_tokens, timing_events, tools",
+            (("session_id", "round_index", "input_tokens_total", "output_tokens"),),
+            tracelab.detect,
+            tracelab.read,
         ),
         TraceFormat(
             "azure",

@@ -14,6 +14,9 @@ import numpy as np
 CHARS_PER_TOKEN = 4
 """Characters of a token where a trace has only texts; what inference-perf takes, and close for English and code."""
 
+MOST_NAMED_TOKENS = 2**24
+"""Tokens of a prompt whose blocks get ids, so that an odd length takes no memory; longer contexts do not exist yet."""
+
 
 class Message(NamedTuple):
     """What is known of a message once its text is forgotten.
@@ -104,7 +107,8 @@ class MessageTree:
         if not ends or max(ends) < tokens:
             nodes.append(self.private(tokens))
             ends.append(tokens)
-        last_token = np.arange(1, tokens // block_tokens + 1, dtype=np.int64) * block_tokens - 1
+        n_blocks = min(tokens, MOST_NAMED_TOKENS) // block_tokens
+        last_token = np.arange(1, n_blocks + 1, dtype=np.int64) * block_tokens - 1
         holder = np.searchsorted(np.maximum.accumulate(ends), last_token, side="right")
         return np.array(nodes, dtype=np.int64)[holder]
 

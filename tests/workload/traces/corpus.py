@@ -134,6 +134,23 @@ BURSTGPT = [
     "30,a,4,ChatGPT,150,20,170,Conversation log",
 ]
 
+TRACELAB_ROUNDS: list[Any] = [
+    {
+        "provider": "claude",
+        "session_id": "s",
+        "round_index": at,
+        "input_tokens_total": prompt,
+        "prefix_tokens": prompt // 2,
+        "output_tokens": 30,
+        "timing_events": [
+            {"event_type": first, "timestamp": f"2026-06-01T05:40:{20 * at:02}.151Z"},
+            {"event_type": "tool_call", "timestamp": f"2026-06-01T05:40:{20 * at + 9:02}.420Z"},
+        ],
+        "tools": [{"tool_name": "Bash", "result_at": f"2026-06-01T05:40:{20 * at + 10:02}.5Z"}],
+        "first_input_event_type": first,
+    }
+    for at, (prompt, first) in enumerate([(500, "user_message"), (700, "tool_result")])
+]
 SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -151,11 +168,17 @@ JSON_TRACES = {
     "aisimulate": AISIMULATE,
     "claude_code": CLAUDE_CODE,
     "agentsim": AGENTSIM,
+    "tracelab": TRACELAB_ROUNDS,
     "otel": sample("otel_two_sessions.jsonl"),
     "otel_spans_without_content": sample("otel_two_sessions_no_content.jsonl"),
     "otel_sessions_as_otlp": sample("otel_two_sessions_otlp.json"),
 }
-CSV_TRACES = {"azure": AZURE, "azure_seconds": AZURE_SECONDS, "burstgpt": BURSTGPT}
+CSV_TRACES = {
+    "azure": AZURE,
+    "azure_seconds": AZURE_SECONDS,
+    "burstgpt": BURSTGPT,
+    "tracelab_sessions": (SAMPLES / "tracelab_sessions.csv").read_text().splitlines(),
+}
 
 
 def longest_context(programs: Programs) -> int:

@@ -7,11 +7,11 @@ OpenTelemetry's semantic conventions for generative AI 0.1.0 and what was there 
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from agentsim_env.workload.traces.errors import shown
 from agentsim_env.workload.traces.fields import Record
+from agentsim_env.workload.traces.iso_times import iso_ns
 from agentsim_env.workload.traces.otel.messages import Content, read_content
 from agentsim_env.workload.traces.texts import estimated_tokens
 
@@ -21,7 +21,6 @@ _SESSION = ("gen_ai.conversation.id", "exgentic.session.id")
 _TOOL_CALL = ("gen_ai.tool.call.id", "gen_ai.tool.id")
 _START = ("start_time", "startTimeUnixNano")
 _END = ("end_time", "endTimeUnixNano")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_NS = 10**19  # 317 years
 _NO_SPAN = "0000000000000000"
 
@@ -155,14 +154,7 @@ def _time_ns(span: Record, names: tuple[str, str]) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LATEST_NS:
             raise span.error(nano, f"is {shown(value)}; allowed: nanoseconds since 1970")
         return value
-    value = span.content[iso]
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
-        raise span.error(iso, f"is {shown(value)}; allowed: ISO 8601, as 2026-03-02T09:00:00.100000Z") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = moment - _EPOCH
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+    return iso_ns(span, iso)
 
 
 def _attributes(span: Record) -> dict[str, Any]:

@@ -36,8 +36,6 @@ _ELSEWHERE = (
     ),
     _Known(frozenset({"id", "messages"}), f"conversations as texts; {_LENGTHS}"),
     _Known(frozenset({"conversations"}), f"conversations as texts; {_LENGTHS}"),
-    _Known(frozenset({"session_id", "turns"}), f"conversations of aiperf as texts; {_LENGTHS}"),
-    _Known(frozenset({"session_id", "messages"}), "requests of aiperf as texts; allowed: input_length, in tokens"),
     _Known(frozenset({"text_input"}), "requests of aiperf as texts; allowed: input_length, in tokens"),
 )
 

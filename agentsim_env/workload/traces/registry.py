@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agentsim_env.workload.traces import (
+    aiperf,
     aisimulate,
     azure,
     bailian,
@@ -71,6 +72,13 @@ FORMATS = {
             (("trace_id", "spans"), ("resourceSpans",)),
             otel.detect,
             otel.read,
+        ),
+        TraceFormat(
+            "aiperf",
+            "JSONL of texts: messages, output_length, session_id, timestamp or delay; or session_id, turns",
+            (("messages", "output_length"), ("session_id", "turns")),
+            aiperf.detect,
+            aiperf.read,
         ),
         TraceFormat(
             "bailian",

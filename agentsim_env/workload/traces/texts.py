@@ -52,18 +52,19 @@ class MessageTree:
         self._next: dict[tuple[int, bytes], int] = {}
         self._end_tokens: list[int] = []
 
-    def prompt(self, messages: Sequence[Message], tokens: int) -> list[int]:
+    def prompt(self, messages: Sequence[Message], tokens: int, behind: Sequence[int] = ()) -> list[int]:
         """The nodes of a prompt.
 
         Messages that no earlier prompt had here share by their characters what the known ones leave of the tokens.
 
         Args:
-            messages: Its messages.
+            messages: Its messages, those of `behind` left out.
             tokens: Its length.
+            behind: Nodes that it begins with.
         """
-        path = self.known(messages)
+        path = [*behind, *self.known(messages, behind)]
         begin = min(tokens, self._end_tokens[path[-1]]) if path else 0
-        fresh = messages[len(path) :]
+        fresh = messages[len(path) - len(behind) :]
         chars = max(1, sum(part.chars for part in fresh))
         done = 0
         for at, part in enumerate(fresh):
@@ -72,14 +73,16 @@ class MessageTree:
             path.append(self._grow(path[-1] if path else -1, part.key, end))
         return path
 
-    def known(self, messages: Sequence[Message]) -> list[int]:
-        """The nodes of the leading messages that an earlier prompt had too."""
+    def known(self, messages: Sequence[Message], behind: Sequence[int] = ()) -> list[int]:
+        """The nodes of the messages that an earlier prompt had here too."""
         path: list[int] = []
+        at = behind[-1] if behind else -1
         for part in messages:
-            node = self._next.get((path[-1] if path else -1, part.key))
+            node = self._next.get((at, part.key))
             if node is None:
                 break
             path.append(node)
+            at = node
         return path
 
     def answer(self, path: Sequence[int], messages: Sequence[Message], end_tokens: int) -> int:

@@ -1,31 +1,16 @@
-"""Messages of a call as OpenTelemetry's attributes hold them: JSON in strings, in two forms.
+"""What a call of a model asked and was answered, in OpenTelemetry's attributes: messages as JSON in strings."""
 
-The older form is OpenAI's: `{role, content: text or [{type: "text", text}], tool_calls: [{id, function: {name,
-arguments}}], tool_call_id}`; the newer one is OpenTelemetry's own: `{role, parts: [...]}` with parts of the types
-`text` (content), `tool_call` (id, name, arguments), `tool_call_response` (id, response) and `reasoning` (content).
-"""
-
-import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from agentsim_env.workload.traces.errors import shown
+from agentsim_env.workload.traces.chat_messages import Part, as_text, digest, read_message
 from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.texts import Message, message
 
 _OUTPUTS = ("gen_ai.output.text", "gen_ai.completion", "gen_ai.output", "gen_ai.output.messages")
 _INPUT = "gen_ai.input.messages"
 _BEFORE = ("gen_ai.tool.definitions", "gen_ai.system_instructions")
-_THOUGHT = ("reasoning", "thinking")
-
-
-class _Part(NamedTuple):
-    """A piece of a message; `call_id` and `tool` only of tool calls and their results."""
-
-    text: str
-    call_id: str = ""
-    tool: str = ""
 
 
 class Content(NamedTuple):
@@ -59,24 +44,24 @@ def read_content(attributes: Record) -> Content:
         TraceError: They are not JSON, or not messages.
     """
     asked = _messages(attributes, _INPUT)
-    before = tuple(message(name, _text(attributes.content[name])) for name in _BEFORE if attributes.content.get(name))
+    before = tuple(message(name, as_text(attributes.content[name])) for name in _BEFORE if attributes.content.get(name))
     output = next((name for name in _OUTPUTS if attributes.content.get(name)), "")
     answered = _messages(attributes, output) if output else []
     said = [part for role, parts in asked if role == "assistant" for part in parts]
     parts = [part for _, parts in answered for part in parts]
     return Content(
-        (*before, *(_digest(role, parts) for role, parts in asked)) if asked else (),
-        frozenset(_digest("", [part]).key for part in said),
+        (*before, *(digest(role, parts) for role, parts in asked)) if asked else (),
+        frozenset(digest("", [part]).key for part in said),
         {part.call_id: part.tool for part in said if part.call_id},
         asked[-1][0] if asked else "",
         tuple(_answered_calls(asked)),
-        tuple(_digest("assistant", parts) for _, parts in answered),
-        frozenset(_digest("", [part]).key for part in parts),
+        tuple(digest("assistant", parts) for _, parts in answered),
+        frozenset(digest("", [part]).key for part in parts),
         frozenset(part.call_id for part in parts if part.call_id),
     )
 
 
-def _answered_calls(asked: list[tuple[str, list[_Part]]]) -> Iterator[str]:
+def _answered_calls(asked: list[tuple[str, list[Part]]]) -> Iterator[str]:
     """Ids of the tool calls that the messages after the last answer bring results of."""
     for role, parts in reversed(asked):
         if role == "assistant":
@@ -84,11 +69,7 @@ def _answered_calls(asked: list[tuple[str, list[_Part]]]) -> Iterator[str]:
         yield from (part.call_id for part in parts if part.call_id)
 
 
-def _digest(role: str, parts: list[_Part]) -> Message:
-    return message(role, *(piece for part in parts for piece in part))
-
-
-def _messages(attributes: Record, name: str) -> list[tuple[str, list[_Part]]]:
+def _messages(attributes: Record, name: str) -> list[tuple[str, list[Part]]]:
     """Roles and parts of the messages under a name; a text that is no JSON is one of the assistant."""
     value = attributes.content.get(name)
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
@@ -100,53 +81,11 @@ def _messages(attributes: Record, name: str) -> list[tuple[str, list[_Part]]]:
     if value is None:
         return []
     if name != _INPUT and not _are_messages(value):
-        return [("assistant", [_Part(_text(value).strip())])]
+        return [("assistant", [Part(as_text(value).strip())])]
     found = value if isinstance(value, list) else [value]
-    return [_message(attributes, f"{name}[{at}]", item) for at, item in enumerate(found)]
+    return [read_message(attributes, f"{name}[{at}]", item) for at, item in enumerate(found)]
 
 
 def _are_messages(value: Any) -> bool:
     found = value if isinstance(value, list) else [value]
     return bool(found) and all(isinstance(item, dict) and "role" in item for item in found)
-
-
-def _message(attributes: Record, place: str, item: Any) -> tuple[str, list[_Part]]:
-    if not isinstance(item, dict) or not isinstance(item.get("role"), str):
-        raise attributes.error(place, f"is {shown(item)}; allowed: an object with role and content or parts")
-    role, call_id = item["role"], _text(item.get("tool_call_id"))
-    content = item.get("parts", item.get("content"))
-    pieces = content if isinstance(content, list) else [] if content is None else [content]
-    parts = [part for piece in pieces for part in _parts(piece, call_id)]
-    calls = item.get("tool_calls")
-    parts += [_tool_call(call) for call in (calls if isinstance(calls, list) else []) if isinstance(call, dict)]
-    return role, parts
-
-
-def _parts(piece: Any, call_id: str) -> Iterator[_Part]:
-    """The part that a piece of a message is; none for reasoning, which chat templates leave out."""
-    if not isinstance(piece, dict):
-        yield _Part(_text(piece).strip(), call_id)
-    elif piece.get("type") in ("tool_call", "tool_use"):
-        yield _tool_call(piece)
-    elif piece.get("type") in ("tool_call_response", "tool_result"):
-        answered = piece.get("id", piece.get("tool_use_id"))
-        yield _Part(_text(piece.get("response", piece.get("content"))).strip(), _text(answered))
-    elif piece.get("type") not in _THOUGHT:
-        yield _Part(_text(piece.get("text", piece.get("content", piece))).strip(), call_id)
-
-
-def _tool_call(call: dict[str, Any]) -> _Part:
-    """A tool call, its arguments the same whether they are JSON or JSON in a string."""
-    function = call.get("function")
-    named = function if isinstance(function, dict) else call
-    arguments = named.get("arguments", named.get("input"))
-    if isinstance(arguments, str):
-        with contextlib.suppress(ValueError, RecursionError):
-            arguments = json.loads(arguments)
-    return _Part(_text(arguments), _text(call.get("id")), _text(named.get("name")))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -34,7 +34,6 @@ _ELSEWHERE = (
         frozenset({"num_prefill_tokens", "num_decode_tokens"}),
         "lengths of Vidur without arrival times: name its columns in, out, add t_s, and it is read as azure",
     ),
-    _Known(frozenset({"id", "messages"}), f"conversations as texts; {_LENGTHS}"),
     _Known(frozenset({"conversations"}), f"conversations as texts; {_LENGTHS}"),
     _Known(frozenset({"text_input"}), "requests of aiperf as texts; allowed: input_length, in tokens"),
 )

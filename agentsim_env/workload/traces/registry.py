@@ -16,6 +16,7 @@ from agentsim_env.workload.traces import (
     mooncake,
     otel,
     tracelab,
+    vllm_multi_turn,
 )
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhere
@@ -33,6 +34,7 @@ class TraceFormat(NamedTuple):
         fields: Fields that it cannot do without, one tuple for each layout.
         detect: Whether the beginning of a file looks like this format.
         read: Reads a file or folder.
+        is_array: Its records may be those of one JSON array.
     """
 
     name: str
@@ -40,6 +42,7 @@ class TraceFormat(NamedTuple):
     fields: tuple[tuple[str, ...], ...]
     detect: Callable[[Sample], bool]
     read: Callable[[Path, ReadOptions], Trace]
+    is_array: bool = False
 
 
 FORMATS = {
@@ -113,6 +116,14 @@ FORMATS = {
             tracelab.read,
         ),
         TraceFormat(
+            "vllm_multi_turn",
+            "JSON array (or JSONL) of texts: id, messages: [{role, content}]",
+            (("id", "messages"),),
+            vllm_multi_turn.detect,
+            vllm_multi_turn.read,
+            is_array=True,
+        ),
+        TraceFormat(
             "azure",
             "CSV: TIMESTAMP,ContextTokens,GeneratedTokens or t_s,in,out",
             (("timestamp", "contexttokens", "generatedtokens"), ("t_s", "in", "out")),
@@ -139,7 +150,7 @@ def detect_format(path: Path | str) -> str:
     path = Path(path)
     sample = sniff(path)
     found = next((entry.name for entry in FORMATS.values() if entry.detect(sample)), None)
-    if found is not None and not sample.text.startswith("["):
+    if found is not None and (FORMATS[found].is_array or not sample.text.startswith("[")):
         return found
     if found is not None:
         problem = f"is a JSON array of {found} records; allowed: one JSON object a line, as from jq -c '.[]'"

@@ -169,6 +169,7 @@ JSON_TRACES = {
     "claude_code": CLAUDE_CODE,
     "agentsim": AGENTSIM,
     "tracelab": TRACELAB_ROUNDS,
+    "vllm_multi_turn": sample("vllm_multi_turn.json")[0],
     "aiperf": sample("aiperf_mooncake_messages.jsonl"),
     "aiperf_sessions": sample("aiperf_multi_turn.jsonl"),
     "aiperf_spawns": sample("aiperf_dag.jsonl"),

@@ -50,7 +50,7 @@ def test_the_nearest_format_and_what_it_lacks(tmp_path: Path, row: Any, said: st
     [
         ("arrived_at,num_prefill_tokens,num_decode_tokens,x", "is a trace of Vidur: rename its columns"),
         ("num_prefill_tokens,num_decode_tokens", "is lengths of Vidur without arrival times"),
-        ([{"id": "a", "messages": []}], "is conversations as texts"),
+        ([{"id": "a", "conversations": []}], "is conversations as texts"),
         ({"timestamp": 0, "text_input": "hello", "output_length": 5}, "is requests of aiperf as texts"),
     ],
 )

@@ -217,10 +217,10 @@ def test_a_broken_span_names_file_line_and_field(jsonl: Write, change: dict[str,
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"trace_id": "t", "spans": [{"span_id": "a", "name"', r":1: spans: a span is not JSON"),
+        ('{"trace_id": "t", "spans": [{"span_id": "a", "name"', r":1: spans: an object is not JSON"),
         (
             '{\n"trace_id": "t", "spans": [{"span_id": "a",\n "name": oops}]}',
-            r":3: spans: a span is not JSON \(Expecting",
+            r":3: spans: an object is not JSON \(Expecting",
         ),
         ('{"trace_id": "t", "spans": [ ', r":1: spans: the file ends inside: is it cut off\?"),
         ('{"trace_id": "t", "spans": [5]}', r":1: spans: holds '5' where an object is expected"),

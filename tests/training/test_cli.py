@@ -49,6 +49,8 @@ def call(*arguments: str | Path) -> tuple[int, str, str]:
             ["simulate", "--set", "cluster.model=Llama-3.1-70B"],
             "cluster.instances.0: Llama-3.1-70B (bf16, tp 1) does not",
         ),
+        (["traces", "none.jsonl"], "none.jsonl: no such file or folder"),
+        (["traces", "none.jsonl", "--format", "x"], "format is 'x'; allowed: auto, agentsim, "),
         (["simulate", "--skip-bad-lines"], "--skip-bad-lines goes with --trace"),
         (["simulate", "--trace", "none.jsonl"], "none.jsonl: no such file or folder"),
         (

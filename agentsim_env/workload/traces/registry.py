@@ -31,9 +31,10 @@ class TraceFormat(NamedTuple):
     Attributes:
         name: Name, as it is given to `read_trace`.
         layout: What a file looks like, in a line.
-        fields: Fields that it cannot do without, one tuple for each layout.
+        fields: Fields that its JSON cannot do without, one tuple for each layout.
         detect: Whether the beginning of a file looks like this format.
         read: Reads a file or folder.
+        columns: Likewise columns of its CSV.
         is_array: Its records may be those of one JSON array.
     """
 
@@ -42,6 +43,7 @@ class TraceFormat(NamedTuple):
     fields: tuple[tuple[str, ...], ...]
     detect: Callable[[Sample], bool]
     read: Callable[[Path, ReadOptions], Trace]
+    columns: tuple[tuple[str, ...], ...] = ()
     is_array: bool = False
 
 
@@ -110,10 +112,11 @@ FORMATS = {
         ),
         TraceFormat(
             "tracelab",
-            "JSONL: session_id, round_index, input_tokens_total, prefix_tokens, output_tokens, timing_events, tools",
+            "JSONL: session_id, round_index, input_tokens_total, output_tokens; CSV: session_id, round_idx, prefix_len",
             (("session_id", "round_index", "input_tokens_total", "output_tokens"),),
             tracelab.detect,
             tracelab.read,
+            (("session_id", *tracelab.COLUMNS),),
         ),
         TraceFormat(
             "vllm_multi_turn",
@@ -126,16 +129,18 @@ FORMATS = {
         TraceFormat(
             "azure",
             "CSV: TIMESTAMP,ContextTokens,GeneratedTokens or t_s,in,out",
-            (("timestamp", "contexttokens", "generatedtokens"), ("t_s", "in", "out")),
+            (),
             azure.detect,
             azure.read,
+            (("timestamp", "contexttokens", "generatedtokens"), ("t_s", "in", "out")),
         ),
         TraceFormat(
             "burstgpt",
             "CSV: Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
-            (("timestamp", "model", "request tokens", "response tokens"),),
+            (),
             burstgpt.detect,
             burstgpt.read,
+            (("timestamp", "model", "request tokens", "response tokens"),),
         ),
     )
 }
@@ -163,8 +168,8 @@ def detect_format(path: Path | str) -> str:
         what = f"has the fields {listed(names)}"
     if sample.columns and (separator := next((mark for mark in ";\t|" if mark in sample.text), None)):
         what += f", separated by {separator!r} where ',' is expected"
-    alike = [entry for entry in FORMATS.values() if entry.layout.startswith("CSV") == bool(sample.columns)]
-    if near := advice(names, [(entry.name, fields) for entry in alike for fields in entry.fields]):
+    needs = {entry.name: entry.columns if sample.columns else entry.fields for entry in FORMATS.values()}
+    if near := advice(names, [(name, fields) for name, layouts in needs.items() for fields in layouts]):
         what += f"; {near}"
     if len(sample.columns) > 1:
         what += "; single requests in any CSV are read as azure once its columns are t_s,in,out (seconds and tokens)"

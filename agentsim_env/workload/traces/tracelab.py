@@ -26,7 +26,7 @@ from agentsim_env.workload.traces.sniff import Sample
 from agentsim_env.workload.traces.texts import MOST_NAMED_TOKENS
 from agentsim_env.workload.traces.trie import PrefixTrie
 
-_COLUMNS = ("round_idx", "prefix_len", "input_len", "output_len", "tool_wait_after_ms")
+COLUMNS = ("round_idx", "prefix_len", "input_len", "output_len", "tool_wait_after_ms")
 _ARRIVAL = "arrival_time"
 _INPUTS = ("user_message", "tool_result")
 _OUTPUTS = ("reasoning", "text", "tool_call")
@@ -136,7 +136,7 @@ def _rows(file: TraceFile, problems: Problems) -> Iterable[_Round]:
     columns, rows = read_rows(file, problems)
     path = file.path
     session = column_index(path, columns, "session_id" if "session_id" in columns else "id")
-    index, prefix, new, output, wait = (column_index(path, columns, name) for name in _COLUMNS)
+    index, prefix, new, output, wait = (column_index(path, columns, name) for name in COLUMNS)
     arrival = columns.index(_ARRIVAL) if _ARRIVAL in columns else -1
     for line, cells in rows:
         try:

@@ -186,6 +186,16 @@ def test_copies_are_left_out_and_missing_counts_estimated(jsonl: Write) -> None:
     )
 
 
+def test_failed_calls_are_kept_and_what_is_no_call_is_not_looked_at(jsonl: Write) -> None:
+    failed = chat(0, 1, [user("x" * 400)], "", status={"code": 2})
+    failed["attributes"] |= {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}
+    other = {"span_id": "o", "trace_id": "t", "name": "GET /health", "start_time": "never"}
+    silent = span(2, 1, "chat m")
+    programs, report = read_trace(jsonl([session(failed, other, silent)]))
+    assert [turn[:2] for turn in turns_of(programs)] == [(100, 1)]
+    assert report.raised_outputs == 1
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -200,7 +210,7 @@ def test_copies_are_left_out_and_missing_counts_estimated(jsonl: Write) -> None:
         ({"attributes": 5}, "attributes: is 5; allowed: an object, or a list of keys and values"),
         (
             {"attributes": {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": -1}},
-            "attributes.gen_ai.usage.input_tokens: is -1; allowed: an integer from 1",
+            "attributes.gen_ai.usage.input_tokens: is -1; allowed: an integer from 0",
         ),
         ({"attributes": {"gen_ai.input.messages": "[{"}}, "attributes.gen_ai.input.messages: is not JSON"),
         ({"attributes": {"gen_ai.input.messages": "[5]"}}, r"attributes.gen_ai.input.messages\[0\]: is 5; allowed: an"),

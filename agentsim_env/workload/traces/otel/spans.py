@@ -121,10 +121,9 @@ def _call(span: Record, attributes: Record, span_id: str, parent_id: str) -> Cal
 
 
 def _tokens(attributes: Record, names: tuple[str, ...], minimum: int, chars: int) -> tuple[int, bool]:
-    """A count of tokens, and whether it is only estimated from characters."""
-    if any(name in attributes for name in names):
-        return attributes.tokens(names, minimum), False
-    return estimated_tokens(chars), True
+    """A count of tokens, and whether it is only estimated from characters, as where a failed call counts none."""
+    found = attributes.tokens(names) if any(name in attributes for name in names) else -1
+    return (found, False) if found >= minimum else (estimated_tokens(chars), True)
 
 
 def _tool_run(span: Record, attributes: Record, span_id: str, parent_id: str) -> ToolRun:

@@ -15,6 +15,7 @@ from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.opening import trace_files
 from agentsim_env.workload.traces.options import ReadOptions
 from agentsim_env.workload.traces.otel.documents import read_spans
+from agentsim_env.workload.traces.otel.messages import Interned
 from agentsim_env.workload.traces.otel.sessions import Programs, Spans
 from agentsim_env.workload.traces.otel.spans import Call, Span, read_span
 from agentsim_env.workload.traces.report import Trace
@@ -30,43 +31,68 @@ def read(path: Path, options: ReadOptions) -> Trace:
     """Reads spans; a session is a program that arrives when its first call did."""
     problems = Problems(options.skip_bad_lines)
     files = trace_files(path, (".json", ".jsonl"), options.max_bytes)
-    traces: dict[str, Spans] = {}
-    told: set[bytes] = set()
-    repeated = estimated = 0
-    starts_ns: list[int] = []
+    collected = _Collected()
     for file in files:
         for record in read_spans(file, problems):
             try:
-                span = _read(record)
+                collected.add(_read(record), record)
             except TraceError as error:
                 problems.add(error)
-                continue
-            if isinstance(span.what, Call):
-                digest = _digest(span.what, record)
-                if digest in told:
-                    repeated += 1
-                    continue
-                told.add(digest)
-                estimated += span.what.is_estimated
-                starts_ns.append(span.what.start_ns)
-            traces.setdefault(span.trace_id, Spans()).add(span)
     programs = Programs(options)
-    programs.add(session for spans in traces.values() for session in spans.sessions())
-    doubts = {
-        "spans are exact copies of others; left out": repeated,
-        "calls have no counts of tokens; taken as characters / 4": estimated,
-    }
+    programs.add(session for spans in collected.traces.values() for session in spans.sessions())
     return programs.builder.trace(
         "otel",
         len(files),
         problems,
-        span_s=(max(starts_ns) - min(starts_ns)) / 1e9 if starts_ns else 0.0,
+        span_s=collected.span_s,
         approximated=programs.late_roots,
         subagent_requests=programs.subagent_requests,
         subagent_prompt_tokens=programs.subagent_prompt_tokens,
         subagent_output_tokens=programs.subagent_output_tokens,
-        doubts=tuple(f"{count:,} {what}" for what, count in doubts.items() if count),
+        doubts=collected.doubts,
     )
+
+
+class _Collected:
+    """The spans of all files.
+
+    Attributes:
+        traces: Those of each trace id.
+    """
+
+    def __init__(self) -> None:
+        self.traces: dict[str, Spans] = {}
+        self._interned = Interned()
+        self._told: set[bytes] = set()
+        self._repeated = self._estimated = 0
+        self._starts_ns: list[int] = []
+
+    def add(self, span: Span, record: Record) -> None:
+        """Adds a span, unless it is a copy of a call."""
+        if isinstance(span.what, Call):
+            digest = _digest(span.what, record)
+            if digest in self._told:
+                self._repeated += 1
+                return
+            self._told.add(digest)
+            self._estimated += span.what.is_estimated
+            self._starts_ns.append(span.what.start_ns)
+            span = span._replace(what=span.what._replace(content=self._interned.content(span.what.content)))
+        self.traces.setdefault(span.trace_id, Spans()).add(span)
+
+    @property
+    def span_s(self) -> float:
+        """Seconds from the first call's start to the last one's."""
+        return (max(self._starts_ns) - min(self._starts_ns)) / 1e9 if self._starts_ns else 0.0
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What was left out or estimated."""
+        counts = {
+            "spans are exact copies of others; left out": self._repeated,
+            "calls have no counts of tokens; taken as characters / 4": self._estimated,
+        }
+        return tuple(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def _read(record: Record) -> Span:

@@ -37,6 +37,22 @@ class Content(NamedTuple):
     answer_calls: frozenset[str]
 
 
+class Interned:
+    """One object for all equal messages and digests: a conversation repeats them in every call."""
+
+    def __init__(self) -> None:
+        """Starts with none."""
+        self._messages: dict[Message, Message] = {}
+        self._digests: dict[bytes, bytes] = {}
+
+    def content(self, content: Content) -> Content:
+        """The same content, of objects that others have too."""
+        return content._replace(
+            prompt=tuple(self._messages.setdefault(part, part) for part in content.prompt),
+            said=frozenset(self._digests.setdefault(part, part) for part in content.said),
+        )
+
+
 def read_content(attributes: Record) -> Content:
     """The messages of a call; nothing of those that the trace leaves out.
 

@@ -313,6 +313,33 @@ def simulate(
 
 
 @app.command()
+def traces(
+    trace: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="Trace of any known format.")],
+    trace_format: Format = None,
+    sessions: Sessions = None,
+    message_mode: MessageMode = None,
+    time_unit: TimeUnit = None,
+    skip_bad_lines: Annotated[bool, typer.Option(help="Count broken lines of the trace and go on.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(parser=_picture, metavar="PATH", help="Draw lengths, turns, waits and arrivals.")
+    ] = None,
+) -> None:
+    """Say what a trace is: its format, programs, turns, tokens, reuse, waits by tool and sub-agents."""
+    from agentsim_env.workload.traces.summary.printed import read_and_print
+
+    read_and_print(
+        trace,
+        _console(),
+        picture,
+        format=trace_format,
+        sessions=sessions,
+        message_mode=message_mode,
+        time_unit=time_unit,
+        skip_bad_lines=skip_bad_lines,
+    )
+
+
+@app.command()
 def calibrate(
     measurements: Annotated[Path, typer.Argument(help="Measured iterations (CSV), or folder of kernel tables.")],
     gpu: Annotated[str, typer.Option(help="GPU that they were measured on.")],

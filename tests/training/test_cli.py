@@ -49,6 +49,8 @@ def call(*arguments: str | Path) -> tuple[int, str, str]:
             ["simulate", "--set", "cluster.model=Llama-3.1-70B"],
             "cluster.instances.0: Llama-3.1-70B (bf16, tp 1) does not",
         ),
+        (["traces", "none.jsonl"], "none.jsonl: no such file or folder"),
+        (["traces", "none.jsonl", "--format", "x"], "format is 'x'; allowed: auto, agentsim, "),
         (["simulate", "--skip-bad-lines"], "--skip-bad-lines goes with --trace"),
         (["simulate", "--trace", "none.jsonl"], "none.jsonl: no such file or folder"),
         (
@@ -207,6 +209,15 @@ def test_at_a_rate_what_fits_nowhere_is_said_beside_the_results() -> None:
     assert code == 0
     assert not err
     assert "no instance takes more than 17,600 tokens" in out
+
+
+def test_traces_says_what_a_trace_is_and_draws_it(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[1] / "workload" / "traces" / "samples" / "otel_session_a.json"
+    code, out, _ = call("traces", sample, "--picture", tmp_path / "trace.png")
+    assert code == 0
+    assert out.startswith("otel trace: 1 programs, 3 requests in 16.2 s\n")
+    assert "restart_belt" in out
+    assert (tmp_path / "trace.png").stat().st_size > 0
 
 
 def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> None:

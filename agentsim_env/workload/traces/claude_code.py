@@ -4,10 +4,12 @@ A folder of JSON files, one such file, or JSONL with one conversation a line: `{
 "requests": [...]}`. A request has `in`, `out`, `hash_ids`, `think_time` (s, client side, before the request),
 `api_time` (s, server side), `t` (s since the conversation began), `input_types`; its `type` is `n` or `s` (not
 streamed or streamed). A sub-agent is an entry of type `subagent` with `requests` of its own, after the request that
-started it.
+started it; `status` is `completed`, or `async_launched` if the conversation does not wait for it. The AgentX traces of
+SemiAnalysis are of this layout too.
 """
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from agentsim_env.workload.traces.build import TraceBuilder
 from agentsim_env.workload.traces.clock import out_of_order
 from agentsim_env.workload.traces.errors import Problems, TraceError, shown
 from agentsim_env.workload.traces.fields import Record
+from agentsim_env.workload.traces.json_ids import common_prefix
 from agentsim_env.workload.traces.lines import parse
 from agentsim_env.workload.traces.opening import trace_files
 from agentsim_env.workload.traces.options import ReadOptions
@@ -40,6 +43,11 @@ class _Request(NamedTuple):
     api_s: float
     tool: str
 
+    @property
+    def end_s(self) -> float:
+        """NaN if it is not known."""
+        return self.t_s + self.api_s
+
 
 class _Agent(NamedTuple):
     """A sub-agent: `t_s` is its end in the published traces; others give its start."""
@@ -47,6 +55,7 @@ class _Agent(NamedTuple):
     t_s: float
     duration_s: float
     entries: "list[_Request | _Agent]"
+    is_awaited: bool
 
 
 class _Turn(NamedTuple):
@@ -119,7 +128,8 @@ def _entries(records: list[Record], tokens_per_id: int, problems: Problems, dept
                     raise record.error("requests", f"are those of more than {_DEEPEST} sub-agents in one another")
                 inner = _entries(record.records("requests"), tokens_per_id, problems, depth + 1)
                 duration_s = record.seconds("duration_ms", math.nan, 0.0, per_s=1e3)
-                agent = _Agent(record.seconds("t"), duration_s, inner)
+                is_awaited = record.text("status", "") != "async_launched"
+                agent = _Agent(record.seconds("t"), duration_s, inner, is_awaited)
                 # one that only starts others makes no request of its own: those start where it does
                 entries += [agent] if any(isinstance(entry, _Request) for entry in inner) else inner
             else:
@@ -144,6 +154,34 @@ def _request(record: Record, tokens_per_id: int) -> _Request:
         record.seconds("api_time", math.nan, 0.0),
         "tool" if "tool_result" in types else "user",
     )
+
+
+def _streams(entries: list[_Request | _Agent]) -> list[list[_Request | _Agent]]:
+    """Entries of a sub-agent as conversations side by side: a request goes to one whose last request had ended.
+
+    Of several it goes to that with whose ids it has the most in common. What it starts stays with it.
+    """
+    streams: list[list[_Request | _Agent]] = []
+    last: list[_Request | None] = []
+    at = 0
+    for entry in entries:
+        if isinstance(entry, _Request):
+            begin_s = entry.t_s + _RESOLUTION_S
+            free = [i for i, before in enumerate(last) if before is None or not before.end_s > begin_s]
+            at = max(free, key=partial(_in_common, entry, last), default=len(streams))
+        if at == len(streams):
+            streams.append([])
+            last.append(None)
+        streams[at].append(entry)
+        if isinstance(entry, _Request):
+            last[at] = entry
+    return streams
+
+
+def _in_common(request: _Request, last: list[_Request | None], at: int) -> int:
+    """Ids that a request has in common with the last one of a stream."""
+    before = last[at]
+    return 0 if before is None or before.ids is None or request.ids is None else common_prefix(before.ids, request.ids)
 
 
 def _by_time(entries: list[_Request | _Agent]) -> tuple[list[_Request | _Agent], int]:
@@ -196,8 +234,7 @@ class _Conversations:
         self.sorted_records += unsorted
         for entry in entries:
             if isinstance(entry, _Agent):
-                branch = self._agent(entry, trie, clock_s, last or origin)
-                waiting += [branch] if branch else []
+                waiting += self._agent(entry, trie, clock_s, last or origin)
                 continue
             begin_s = clock_s + entry.t_s
             turn = self._turn(entry, trie, last)
@@ -226,23 +263,24 @@ class _Conversations:
             extends=() if before is None else (before.turn,),
         )
 
-    def _agent(self, agent: _Agent, trie: PrefixTrie, clock_s: float, origin: _Turn | None) -> _Branch | None:
-        """Adds the turns of a sub-agent."""
+    def _agent(self, agent: _Agent, trie: PrefixTrie, clock_s: float, origin: _Turn | None) -> list[_Branch]:
+        """Adds the turns of a sub-agent; returns what is to be joined."""
         first = next((entry for entry in agent.entries if isinstance(entry, _Request)), None)
         if first is None:
-            return None
+            return []
         t_s = clock_s + agent.t_s
         start_s = t_s - agent.duration_s
-        if not start_s >= (origin.end_s if origin else 0.0) - _RESOLUTION_S:
+        if not start_s >= (origin.end_s if origin else 0.0) - _RESOLUTION_S or clock_s + first.t_s >= t_s:
             start_s = t_s
         # inside, clocks start with the sub-agent in the published traces, with the conversation in others
         inner_s = start_s - first.t_s if clock_s + first.t_s + _RESOLUTION_S < start_s else clock_s
         turns, prompts, outputs = len(self.builder), self.builder.prompt_tokens, self.builder.output_tokens
-        last = self._chain(agent.entries, trie, inner_s, origin)
+        lasts = [self._chain(stream, trie, inner_s, origin) for stream in _streams(agent.entries)]
         self.subagent_requests += len(self.builder) - turns
         self.subagent_prompt_tokens += self.builder.prompt_tokens - prompts
         self.subagent_output_tokens += self.builder.output_tokens - outputs
-        if last is None:
-            return None
-        end_s = last.end_s if math.isnan(agent.duration_s) else start_s + agent.duration_s
-        return _Branch(last.turn, end_s, origin.turn if origin else -1)
+        if not agent.is_awaited:
+            return []
+        end_s = math.nan if math.isnan(agent.duration_s) else start_s + agent.duration_s
+        started_by = origin.turn if origin else -1
+        return [_Branch(last.turn, last.end_s if math.isnan(end_s) else end_s, started_by) for last in lasts if last]

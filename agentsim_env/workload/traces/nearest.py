@@ -34,14 +34,7 @@ _ELSEWHERE = (
         frozenset({"num_prefill_tokens", "num_decode_tokens"}),
         "lengths of Vidur without arrival times: name its columns in, out, add t_s, and it is read as azure",
     ),
-    _Known(frozenset({"resourceSpans"}), "an OpenTelemetry export, which is not read"),
-    _Known(frozenset({"trace_id", "spans"}), "a session of OpenTelemetry spans, which is not read"),
-    _Known(frozenset({"session_id", "round_idx", "prefix_len"}), "sessions of TraceLab, which are not read"),
-    _Known(frozenset({"provider", "round_index"}), "rounds of TraceLab, which are not read"),
-    _Known(frozenset({"id", "messages"}), f"conversations as texts; {_LENGTHS}"),
     _Known(frozenset({"conversations"}), f"conversations as texts; {_LENGTHS}"),
-    _Known(frozenset({"session_id", "turns"}), f"conversations of aiperf as texts; {_LENGTHS}"),
-    _Known(frozenset({"session_id", "messages"}), "requests of aiperf as texts; allowed: input_length, in tokens"),
     _Known(frozenset({"text_input"}), "requests of aiperf as texts; allowed: input_length, in tokens"),
 )
 

@@ -2,7 +2,9 @@
 
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,17 @@ RECORD_BYTES, ROW_BYTES = 1000, 100
 
 _LONGEST_SHARE = 16  # a single line or document may take a sixteenth of what all may take
 _CHUNK_BYTES = 1 << 20
+_WATCHER: ContextVar[Callable[[int], None]] = ContextVar("watcher", default=lambda count: None)
+
+
+@contextmanager
+def watched(tell: Callable[[int], None]) -> Iterator[None]:
+    """Tells how many more bytes of files (as they are packed) have been read, as long as the block lasts."""
+    token = _WATCHER.set(tell)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(token)
 
 
 class Budget:
@@ -96,6 +109,21 @@ class TraceFile:
         if line and not line.isspace():
             yield number, line
 
+    def pieces(self) -> Iterator[bytes]:
+        """The content in pieces of a mebibyte, for readers that keep none of it.
+
+        Raises:
+            TraceError: The file is no text, is damaged or too large.
+        """
+        for chunk in self._chunks():
+            self._budget.take(self.path, len(chunk))
+            yield chunk
+
+    @property
+    def longest_bytes(self) -> int:
+        """Bytes that a single line or document may take."""
+        return self._budget.longest_bytes
+
     def content(self) -> bytes:
         """All of the file.
 
@@ -141,7 +169,10 @@ class TraceFile:
                 stream = file if packing is None else packing.open(file)
                 first = _fill(stream)
                 refuse_what_is_no_text(self.path, first, packing.name if packing else "")
+                seen, tell = 0, _WATCHER.get()
                 while first:
+                    tell(file.tell() - seen)
+                    seen = file.tell()
                     yield first
                     first = stream.read(_CHUNK_BYTES)
         except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:

@@ -21,7 +21,7 @@ from agentsim_env.workload.traces.sniff import SUFFIXES
 
 _ONLY_FOR = {
     "sessions": ("mooncake",),
-    "message_mode": ("mooncake",),
+    "message_mode": ("mooncake", "aiperf"),
     "time_unit": ("mooncake", "bailian", "azure", "burstgpt"),
     "trace_block_tokens": ("mooncake", "bailian", "claude_code", "aisimulate"),
 }

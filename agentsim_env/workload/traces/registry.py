@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agentsim_env.workload.traces import (
+    aiperf,
     aisimulate,
     azure,
     bailian,
@@ -13,6 +14,9 @@ from agentsim_env.workload.traces import (
     exported,
     llmservingsim,
     mooncake,
+    otel,
+    tracelab,
+    vllm_multi_turn,
 )
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhere
@@ -27,9 +31,11 @@ class TraceFormat(NamedTuple):
     Attributes:
         name: Name, as it is given to `read_trace`.
         layout: What a file looks like, in a line.
-        fields: Fields that it cannot do without, one tuple for each layout.
+        fields: Fields that its JSON cannot do without, one tuple for each layout.
         detect: Whether the beginning of a file looks like this format.
         read: Reads a file or folder.
+        columns: Likewise columns of its CSV.
+        is_array: Its records may be those of one JSON array.
     """
 
     name: str
@@ -37,6 +43,8 @@ class TraceFormat(NamedTuple):
     fields: tuple[tuple[str, ...], ...]
     detect: Callable[[Sample], bool]
     read: Callable[[Path, ReadOptions], Trace]
+    columns: tuple[tuple[str, ...], ...] = ()
+    is_array: bool = False
 
 
 FORMATS = {
@@ -64,6 +72,20 @@ FORMATS = {
             claude_code.read,
         ),
         TraceFormat(
+            "otel",
+            "JSON or JSONL: trace_id, spans: [{start_time, end_time, attributes, ...}]; or OTLP/JSON: resourceSpans",
+            (("trace_id", "spans"), ("resourceSpans",)),
+            otel.detect,
+            otel.read,
+        ),
+        TraceFormat(
+            "aiperf",
+            "JSONL of texts: messages, output_length, session_id, timestamp or delay; or session_id, turns",
+            (("messages", "output_length"), ("session_id", "turns")),
+            aiperf.detect,
+            aiperf.read,
+        ),
+        TraceFormat(
             "bailian",
             "JSONL: chat_id, parent_chat_id, timestamp, input_length, output_length, type, turn, hash_ids",
             (("chat_id", "parent_chat_id", "timestamp", "input_length", "output_length"),),
@@ -89,18 +111,36 @@ FORMATS = {
             mooncake.read,
         ),
         TraceFormat(
+            "tracelab",
+            "JSONL: session_id, round_index, input_tokens_total, output_tokens; CSV: session_id, round_idx, prefix_len",
+            (("session_id", "round_index", "input_tokens_total", "output_tokens"),),
+            tracelab.detect,
+            tracelab.read,
+            (("session_id", *tracelab.COLUMNS),),
+        ),
+        TraceFormat(
+            "vllm_multi_turn",
+            "JSON array (or JSONL) of texts: id, messages: [{role, content}]",
+            (("id", "messages"),),
+            vllm_multi_turn.detect,
+            vllm_multi_turn.read,
+            is_array=True,
+        ),
+        TraceFormat(
             "azure",
             "CSV: TIMESTAMP,ContextTokens,GeneratedTokens or t_s,in,out",
-            (("timestamp", "contexttokens", "generatedtokens"), ("t_s", "in", "out")),
+            (),
             azure.detect,
             azure.read,
+            (("timestamp", "contexttokens", "generatedtokens"), ("t_s", "in", "out")),
         ),
         TraceFormat(
             "burstgpt",
             "CSV: Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
-            (("timestamp", "model", "request tokens", "response tokens"),),
+            (),
             burstgpt.detect,
             burstgpt.read,
+            (("timestamp", "model", "request tokens", "response tokens"),),
         ),
     )
 }
@@ -115,7 +155,7 @@ def detect_format(path: Path | str) -> str:
     path = Path(path)
     sample = sniff(path)
     found = next((entry.name for entry in FORMATS.values() if entry.detect(sample)), None)
-    if found is not None and not sample.text.startswith("["):
+    if found is not None and (FORMATS[found].is_array or not sample.text.startswith("[")):
         return found
     if found is not None:
         problem = f"is a JSON array of {found} records; allowed: one JSON object a line, as from jq -c '.[]'"
@@ -128,8 +168,8 @@ def detect_format(path: Path | str) -> str:
         what = f"has the fields {listed(names)}"
     if sample.columns and (separator := next((mark for mark in ";\t|" if mark in sample.text), None)):
         what += f", separated by {separator!r} where ',' is expected"
-    alike = [entry for entry in FORMATS.values() if entry.layout.startswith("CSV") == bool(sample.columns)]
-    if near := advice(names, [(entry.name, fields) for entry in alike for fields in entry.fields]):
+    needs = {entry.name: entry.columns if sample.columns else entry.fields for entry in FORMATS.values()}
+    if near := advice(names, [(name, fields) for name, layouts in needs.items() for fields in layouts]):
         what += f"; {near}"
     if len(sample.columns) > 1:
         what += "; single requests in any CSV are read as azure once its columns are t_s,in,out (seconds and tokens)"

@@ -14,6 +14,7 @@ SUFFIXES = tuple(name + end for name in (".json", ".jsonl", ".csv", ".parquet") 
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _LONGEST_HEADER = 10_000
+_READ_IN_PARTS = ("resourceSpans", "spans")  # fields of documents that may be too long for memory, and tell the format
 _TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[\[\]{}]', re.DOTALL)
 
 
@@ -53,7 +54,7 @@ def sniff(path: Path) -> Sample:
     head = file.beginning()
     if head == PARQUET:
         return Sample(frozenset(), (), "", is_parquet=True)
-    if head.lstrip(_BLANK).startswith(b"{") and b"\n" not in head:
+    if head.lstrip(_BLANK).startswith(b"{") and b"\n" not in head and not _is_read_in_parts(head):
         head = next(file.lines())[1]  # the fields that tell the format may come after a long list
     text = head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
     if text.startswith(("{", "[")):
@@ -65,6 +66,11 @@ def sniff(path: Path) -> Sample:
         problem = f"begins with a line of more than {_LONGEST_HEADER:,} characters, which is neither JSON nor a header"
         raise TraceError(path, 1, "", f"{problem} of CSV: no known trace format begins so")
     return Sample(frozenset(), columns_of(path, first), first)
+
+
+def _is_read_in_parts(head: bytes) -> bool:
+    keys, _ = _fields(head.decode("utf-8", errors="replace"))
+    return not keys.isdisjoint(_READ_IN_PARTS)
 
 
 def columns_of(path: Path, header: str) -> tuple[str, ...]:

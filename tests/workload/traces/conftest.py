@@ -26,6 +26,12 @@ def jsonl(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def samples() -> Path:
+    """Folder of small made-up traces in the formats of other tools."""
+    return Path(__file__).parent / "samples"
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the public traces; tests that need it are skipped where it is not."""
     folder = Path(os.environ.get("AGENTSIM_SHARED", ROOT.parent / "shared")) / "data"

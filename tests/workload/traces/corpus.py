@@ -1,5 +1,7 @@
 """A small trace of each format, as records or as lines, for tests that break them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +134,32 @@ BURSTGPT = [
     "30,a,4,ChatGPT,150,20,170,Conversation log",
 ]
 
+TRACELAB_ROUNDS: list[Any] = [
+    {
+        "provider": "claude",
+        "session_id": "s",
+        "round_index": at,
+        "input_tokens_total": prompt,
+        "prefix_tokens": prompt // 2,
+        "output_tokens": 30,
+        "timing_events": [
+            {"event_type": first, "timestamp": f"2026-06-01T05:40:{20 * at:02}.151Z"},
+            {"event_type": "tool_call", "timestamp": f"2026-06-01T05:40:{20 * at + 9:02}.420Z"},
+        ],
+        "tools": [{"tool_name": "Bash", "result_at": f"2026-06-01T05:40:{20 * at + 10:02}.5Z"}],
+        "first_input_event_type": first,
+    }
+    for at, (prompt, first) in enumerate([(500, "user_message"), (700, "tool_result")])
+]
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def sample(name: str) -> list[Any]:
+    """The objects of a sample, one for each line or for the whole file."""
+    text = (SAMPLES / name).read_text()
+    return [json.loads(line) for line in text.splitlines()] if name.endswith(".jsonl") else [json.loads(text)]
+
+
 JSON_TRACES = {
     "mooncake": MOONCAKE,
     "mooncake_sessions": MOONCAKE_SESSIONS,
@@ -140,8 +168,21 @@ JSON_TRACES = {
     "aisimulate": AISIMULATE,
     "claude_code": CLAUDE_CODE,
     "agentsim": AGENTSIM,
+    "tracelab": TRACELAB_ROUNDS,
+    "vllm_multi_turn": sample("vllm_multi_turn.json")[0],
+    "aiperf": sample("aiperf_mooncake_messages.jsonl"),
+    "aiperf_sessions": sample("aiperf_multi_turn.jsonl"),
+    "aiperf_spawns": sample("aiperf_dag.jsonl"),
+    "otel": sample("otel_two_sessions.jsonl"),
+    "otel_spans_without_content": sample("otel_two_sessions_no_content.jsonl"),
+    "otel_sessions_as_otlp": sample("otel_two_sessions_otlp.json"),
 }
-CSV_TRACES = {"azure": AZURE, "azure_seconds": AZURE_SECONDS, "burstgpt": BURSTGPT}
+CSV_TRACES = {
+    "azure": AZURE,
+    "azure_seconds": AZURE_SECONDS,
+    "burstgpt": BURSTGPT,
+    "tracelab_sessions": (SAMPLES / "tracelab_sessions.csv").read_text().splitlines(),
+}
 
 
 def longest_context(programs: Programs) -> int:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from agentsim_env.workload.traces import TraceError, detect_format, read_trace
+from agentsim_env.workload.traces import FORMATS, TraceError, detect_format, read_trace
 from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhere
+from agentsim_env.workload.traces.sniff import sniff
+from tests.workload.traces.corpus import CSV_TRACES, JSON_TRACES
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,16 @@ from agentsim_env.workload.traces.nearest import advice, listed, written_elsewhe
         (
             {"Timestamp": 0, "Input_Length": 5, "output_length": 5},
             "it is mooncake except for capitals; allowed: timestamp, input_length, output_length",
+        ),
+        ({"trace_id": "a", "span": []}, "otel, which also needs spans (here span?)"),
+        (
+            {"session_id": "a", "messages": [], "output_len": 5},
+            "aiperf, which also needs output_length (here output_len?)",
+        ),
+        ({"ID": "a", "messages": []}, "it is vllm_multi_turn except for capitals; allowed: id, messages"),
+        (
+            "session_id,round,prefix_len,input_len,output_len,tool_wait_after_ms",
+            "tracelab, which also needs round_idx (here round?)",
         ),
         ("TIMESTAMP,ContextToken,GeneratedTokens", "azure, which also needs contexttokens (here contexttoken?)"),
         (
@@ -50,10 +62,7 @@ def test_the_nearest_format_and_what_it_lacks(tmp_path: Path, row: Any, said: st
     [
         ("arrived_at,num_prefill_tokens,num_decode_tokens,x", "is a trace of Vidur: rename its columns"),
         ("num_prefill_tokens,num_decode_tokens", "is lengths of Vidur without arrival times"),
-        ({"trace_id": "a", "spans": []}, "is a session of OpenTelemetry spans"),
-        ({"resourceSpans": []}, "is an OpenTelemetry export"),
-        ("session_id,round_idx,prefix_len,input_len,output_len", "is sessions of TraceLab"),
-        ([{"id": "a", "messages": []}], "is conversations as texts"),
+        ([{"id": "a", "conversations": []}], "is conversations as texts"),
         ({"timestamp": 0, "text_input": "hello", "output_length": 5}, "is requests of aiperf as texts"),
     ],
 )
@@ -63,6 +72,15 @@ def test_files_of_other_tools(tmp_path: Path, row: Any, said: str) -> None:
     with pytest.raises(TraceError) as caught:
         detect_format(path)
     assert str(caught.value).startswith(f"{path}: {said}")
+
+
+@pytest.mark.parametrize("name", [*JSON_TRACES, *CSV_TRACES])
+def test_one_format_takes_a_file_and_no_other(tmp_path: Path, name: str) -> None:
+    rows = JSON_TRACES[name] if name in JSON_TRACES else CSV_TRACES[name]
+    path = tmp_path / "trace"
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    sample = sniff(path)
+    assert [entry.name for entry in FORMATS.values() if entry.detect(sample)] == [name.partition("_s")[0]]
 
 
 def test_fields_inside_others_do_not_make_a_format(tmp_path: Path) -> None:

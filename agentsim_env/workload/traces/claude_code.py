@@ -265,7 +265,9 @@ class _Conversations:
 
     def _agent(self, agent: _Agent, trie: PrefixTrie, clock_s: float, origin: _Turn | None) -> list[_Branch]:
         """Adds the turns of a sub-agent; returns what is to be joined."""
-        first = next((entry for entry in agent.entries if isinstance(entry, _Request)), None)
+        entries, unsorted = _by_time(agent.entries)
+        self.sorted_records += unsorted
+        first = next((entry for entry in entries if isinstance(entry, _Request)), None)
         if first is None:
             return []
         t_s = clock_s + agent.t_s
@@ -275,7 +277,7 @@ class _Conversations:
         # inside, clocks start with the sub-agent in the published traces, with the conversation in others
         inner_s = start_s - first.t_s if clock_s + first.t_s + _RESOLUTION_S < start_s else clock_s
         turns, prompts, outputs = len(self.builder), self.builder.prompt_tokens, self.builder.output_tokens
-        lasts = [self._chain(stream, trie, inner_s, origin) for stream in _streams(agent.entries)]
+        lasts = [self._chain(stream, trie, inner_s, origin) for stream in _streams(entries)]
         self.subagent_requests += len(self.builder) - turns
         self.subagent_prompt_tokens += self.builder.prompt_tokens - prompts
         self.subagent_output_tokens += self.builder.output_tokens - outputs

@@ -102,8 +102,9 @@ def completion_rate(scenario: Scenario, users: int) -> float:
     )
     engines = engines_of(closed_loop)
     find_unserved(closed_loop, engines, work.longest_contexts())
-    core = assemble(closed_loop, engines).begin(source_of(closed_loop, work).draw(_SEED), _SEED)
+    programs = source_of(closed_loop, work).draw(_SEED)
     try:
+        core = assemble(closed_loop, engines).begin(programs, _SEED)
         check_goes_on(core.advance(), core.state, has_time_limit=False)
     except SimulationError as error:
         raise _no_capacity(scenario, f"with {users:,} of its programs in progress {error}") from error

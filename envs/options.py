@@ -8,11 +8,9 @@ from agentsim_env.actions import whole_number
 from agentsim_env.assembly import WorkloadSource
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.workload import Programs
+from agentsim_env.workload.streams import SEEDS
 
 OPTIONS = ("programs", "window")
-
-SEEDS = 1 << 63
-"""Seeds are below: what is saved holds them in 64 bits with a sign."""
 
 
 def checked_seed(seed: Any) -> int | None:

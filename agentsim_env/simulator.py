@@ -14,6 +14,7 @@ from agentsim_env.engine.core.decisions import DECISIONS, ENDED, KINDS, PAUSED, 
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.limits import longest_context_tokens
+from agentsim_env.errors import shown
 from agentsim_env.hardware import Engine
 from agentsim_env.load import prepare
 from agentsim_env.metrics import Records, summarise
@@ -204,7 +205,7 @@ class Simulator:
         allowed = self._mask()
         chosen = whole_number(action)
         if chosen is None or not 0 <= chosen < len(allowed) or not allowed[chosen]:
-            given = repr(action) if chosen is None else chosen
+            given = shown(action if chosen is None else chosen)
             legal = ", ".join(str(i) for i in np.flatnonzero(allowed))
             raise ActionError(f"{KINDS[self.asked]} = {given} is not legal now; legal are: {legal}")
         self._advance(chosen)

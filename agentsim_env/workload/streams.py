@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from agentsim_env.actions import whole_number
-from agentsim_env.errors import AgentSimError
+from agentsim_env.errors import AgentSimError, shown
 
 SEEDS = 1 << 63
 """Seeds are below: what is saved holds them in 64 bits with a sign."""
@@ -23,7 +23,7 @@ def checked_seed(seed: Any) -> int:
     """
     number = whole_number(seed)
     if number is None or not 0 <= number < SEEDS:
-        raise SeedError(f"seed = {seed!r:.60}: must be a whole number from 0 to 2^63 - 1")
+        raise SeedError(f"seed = {shown(seed):.60}: must be a whole number from 0 to 2^63 - 1")
     return number
 
 

@@ -42,6 +42,15 @@ def load_hyperparameters(environment: str, algo: str, changes: Sequence[str] = (
             values[name] = _number(yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise TrainingError(f"--hyper {change}: the value is not YAML") from error
+    return checked(algo, values)
+
+
+def checked(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters, if the algorithm can have them.
+
+    Raises:
+        TrainingError: It has no such hyper-parameter, or one is out of its range.
+    """
     _check(algo, values)
     return {name: _checked(algo, name, value) for name, value in values.items()}
 

@@ -1,6 +1,7 @@
 """agentsim-env: a program-level simulator of LLM-agent serving, wrapped as Gymnasium environments."""
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentsim_env.registration import register_environments
@@ -41,4 +42,17 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
+def _check_links() -> None:
+    """Says what is wrong where a checkout, or what was installed from it, has files in the place of links, or none."""
+    here = Path(__file__).parent
+    for name in ("agents", "envs", "training"):
+        if here.is_dir() and not (here / name).is_dir():
+            raise ImportError(
+                f"{here / name} is no folder: these sources came without their symbolic links, as by Git with"
+                " core.symlinks=false or from an archive that was unpacked without them; clone again with"
+                " `git clone -c core.symlinks=true`, and install from there"
+            )
+
+
+_check_links()
 register_environments()

@@ -3,7 +3,7 @@
 from operator import index
 from typing import Any
 
-from agentsim_env.errors import AgentSimError
+from agentsim_env.errors import AgentSimError, shown
 
 
 class ActionError(AgentSimError, ValueError):
@@ -43,6 +43,6 @@ def numbered(action: Any, n: int, of: str = "") -> int:
     if number is not None and 0 <= number < n:
         return number
     whose = f" of {of}" if of else ""
-    shown = repr(action) if number is None else number
+    given = shown(action if number is None else number)
     kind = ", whole numbers" if number is None else ""
-    raise ActionError(f"action {shown}{whose} is outside Discrete({n}): actions are 0 to {n - 1}{kind}")
+    raise ActionError(f"action {given}{whose} is outside Discrete({n}): actions are 0 to {n - 1}{kind}")

@@ -9,7 +9,11 @@ and do not count.
 import functools
 import hashlib
 import json
+import sys
+import time
+from collections.abc import Callable
 from math import isfinite
+from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +33,7 @@ _LEAST_PROGRAMS = 192
 _GROWTH = 1.5
 _PATIENCE = 3
 _MOST_USERS_PER_INSTANCE = 4096
+_SLOW_S = 5.0
 
 
 def capacity_per_s(scenario: Scenario) -> float:
@@ -61,10 +66,10 @@ def capacity_curve(scenario: Scenario) -> list[tuple[int, float]]:
     """
     curve: list[tuple[int, float]] = []
     users, most = max(2, scenario.cluster.n_instances), _most_users(scenario)
-    top, worse = 0.0, 0
+    top, worse, announce = 0.0, 0, _announcement(scenario)
     while worse < _PATIENCE and (not curve or curve[-1][0] < most):
         users = min(users, most)
-        rate = completion_rate(scenario, users)
+        rate = completion_rate(scenario, users, announce)
         if not isfinite(rate):
             raise _no_capacity(scenario, f"with {users:,} of its programs in progress they take no time")
         worse = worse + 1 if rate < 1.01 * top or rate == 0.0 else 0
@@ -76,7 +81,7 @@ def capacity_curve(scenario: Scenario) -> list[tuple[int, float]]:
     return curve
 
 
-def completion_rate(scenario: Scenario, users: int) -> float:
+def completion_rate(scenario: Scenario, users: int, between: Callable[[], None] | None = None) -> float:
     """Programs done per second while `users` programs are in progress, start and end of the run left out.
 
     A trace with few programs has no time between start and end in which so many are in progress: its rate is that of
@@ -85,6 +90,7 @@ def completion_rate(scenario: Scenario, users: int) -> float:
     Args:
         scenario: The scenario.
         users: Programs in progress; as many as the trace has, if it has fewer.
+        between: Called some twenty times a second.
 
     Raises:
         ScenarioError: No program fits on an instance, or the run got stuck.
@@ -102,12 +108,27 @@ def completion_rate(scenario: Scenario, users: int) -> float:
     )
     engines = engines_of(closed_loop)
     find_unserved(closed_loop, engines, work.longest_contexts())
-    core = assemble(closed_loop, engines).begin(source_of(closed_loop, work).draw(_SEED), _SEED)
+    programs = source_of(closed_loop, work).draw(_SEED)
     try:
-        check_goes_on(core.advance(), core.state, has_time_limit=False)
+        core = assemble(closed_loop, engines).begin(programs, _SEED)
+        check_goes_on(core.advance(between=between), core.state, has_time_limit=False)
     except SimulationError as error:
         raise _no_capacity(scenario, f"with {users:,} of its programs in progress {error}") from error
     return _done_per_s(core.state.program_run)
+
+
+def _announcement(scenario: Scenario) -> Callable[[], None]:
+    """Says on the standard error stream, once, that a search takes its time; workers are silent."""
+    begun_s, said = time.monotonic(), parent_process() is not None
+
+    def announce() -> None:
+        nonlocal said
+        if not said and time.monotonic() - begun_s > _SLOW_S:
+            said = True
+            what = f"measuring the capacity of {scenario.name} on {scenario.cluster.n_instances:,} instances, once"
+            print(f"agentsim-env: {what}; workload.arrivals.rate_per_s needs none ...", file=sys.stderr, flush=True)
+
+    return announce
 
 
 def _done_per_s(programs: np.ndarray) -> float:

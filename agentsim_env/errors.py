@@ -11,3 +11,12 @@ class AgentSimError(Exception):
 
 class AgentSimWarning(UserWarning):
     """Something works, but may not mean what whoever asked for it thinks; the message says what it means."""
+
+
+def shown(value: object) -> str:
+    """A value as it stands in a message; Python does not write out numbers of thousands of digits."""
+    try:
+        return repr(value)
+    except ValueError:
+        long = "a number of thousands of digits"
+        return long if isinstance(value, int) else f"a {type(value).__name__} with {long}"

@@ -16,11 +16,23 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.stem}.{uuid4().hex}.partial{path.suffix}")
     try:
-        yield draft
-        sync(draft)
-        os.replace(draft, path)
+        with naming(path):
+            yield draft
+            sync(draft)
+            os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors in the block that do not say which file they are of say that it is `path`, as where a disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -14,12 +14,14 @@ from agentsim_env.engine.core.decisions import DECISIONS, ENDED, KINDS, PAUSED, 
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.longest_context import longest_context_tokens
+from agentsim_env.errors import shown
 from agentsim_env.hardware import Engine
 from agentsim_env.load import prepare
 from agentsim_env.metrics import Records, summarise
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.bundle import bundle_of
-from agentsim_env.workload import Faults, Programs
+from agentsim_env.workload import Faults, Programs, checked_copy
+from agentsim_env.workload.streams import checked_seed
 
 
 class Decision(NamedTuple):
@@ -125,15 +127,17 @@ class Simulator:
         """Begin an episode.
 
         Args:
-            seed: Of the workload, the faults and the chance inside rules.
-            programs: A workload to run instead of the drawn one.
+            seed: Of the workload, the faults and the chance inside rules: a whole number from 0 to 2^63 - 1.
+            programs: A workload to run instead of the drawn one; changing it later does not change the episode.
 
         Raises:
+            SeedError: The seed is not such a number.
             InvalidProgramsError: A workload, drawn or given, breaks a promise of `Programs`; the episode before stays.
             ScenarioError: Ticks are too frequent for the times of the workload; or the scenario is strict, and a
                 program fits on no instance.
         """
-        programs = self.source.draw(seed) if programs is None else programs
+        seed = checked_seed(seed)
+        programs = self.source.draw(seed) if programs is None else checked_copy(programs)
         self._core = self._assembly.begin(programs, seed)
         self.seed, self.programs = seed, programs
         self.asked, self._decided = NOT_BEGUN, None
@@ -201,7 +205,7 @@ class Simulator:
         allowed = self._mask()
         chosen = whole_number(action)
         if chosen is None or not 0 <= chosen < len(allowed) or not allowed[chosen]:
-            given = repr(action) if chosen is None else chosen
+            given = shown(action if chosen is None else chosen)
             legal = ", ".join(str(i) for i in np.flatnonzero(allowed))
             raise ActionError(f"{KINDS[self.asked]} = {given} is not legal now; legal are: {legal}")
         self._advance(chosen)

@@ -1,6 +1,6 @@
 """AgentSim/Joint-v0: several kinds of decision in one environment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +169,10 @@ def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:
     """The chosen kinds in the order of the engine."""
     if kinds is None:
         return tuple(QUESTIONS)
-    unknown = [kind for kind in kinds if kind not in QUESTIONS]
-    if unknown or not kinds:
-        raise EnvError(f"kinds {tuple(kinds)}: must be some of {', '.join(QUESTIONS)}")
-    return tuple(kind for kind in QUESTIONS if kind in kinds)
+    given = tuple(kinds) if isinstance(kinds, Iterable) else ()
+    if not given or any(kind not in tuple(QUESTIONS) for kind in given):
+        raise EnvError(f"kinds {kinds!r:.200}: must be some of {', '.join(QUESTIONS)}")
+    return tuple(kind for kind in QUESTIONS if kind in given)
 
 
 def joint_features(kinds: Sequence[str]) -> FeatureTable:

@@ -7,12 +7,11 @@ from typing import Any
 from agentsim_env.actions import whole_number
 from agentsim_env.assembly import WorkloadSource
 from agentsim_env.envs.errors import EnvError
+from agentsim_env.errors import shown
 from agentsim_env.workload import Programs
+from agentsim_env.workload.streams import SEEDS
 
 OPTIONS = ("programs", "window")
-
-SEEDS = 1 << 63
-"""Seeds are below: what is saved holds them in 64 bits with a sign."""
 
 
 def checked_seed(seed: Any) -> int | None:
@@ -25,7 +24,7 @@ def checked_seed(seed: Any) -> int | None:
         return None
     number = whole_number(seed)
     if number is None or not 0 <= number < SEEDS:
-        raise EnvError(f"seed {seed!r}: must be a whole number from 0 to 2^63 - 1, or None")
+        raise EnvError(f"seed {shown(seed)}: must be a whole number from 0 to 2^63 - 1, or None")
     return number
 
 

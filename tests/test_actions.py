@@ -61,6 +61,11 @@ def test_numbers_out_of_range_are_named_with_the_range(action: Any) -> None:
         numbered(action, 3, of="gateway")
 
 
+def test_a_number_that_python_does_not_write_out_is_no_action_either() -> None:
+    with pytest.raises(ActionError, match=r"^action a number of thousands of digits is outside Discrete\(3\)"):
+        numbered(10**5_000, 3)
+
+
 @pytest.mark.parametrize("action", NOT_WHOLE, ids=repr)
 def test_the_simulator_takes_whole_numbers_only(action: Any) -> None:
     simulator = Simulator(small("equal"), agent_kinds=("route_turn",))

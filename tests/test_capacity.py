@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -289,13 +290,30 @@ def test_rules_that_reject_everything_leave_no_capacity(cache: Path) -> None:
 def test_a_search_ends_and_says_why(cache: Path, monkeypatch: pytest.MonkeyPatch, rate: Any, why: str) -> None:
     asked: list[int] = []
 
-    def measured_rate(scenario: Scenario, users: int) -> float:
+    def measured_rate(scenario: Scenario, users: int, between: Callable[[], None]) -> float:
         asked.append(users)
         return rate(users)
 
     monkeypatch.setattr(capacity, "completion_rate", measured_rate)
     assert why in refused(quick())
     assert len(asked) <= 24
+
+
+def test_a_search_that_takes_its_time_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow(scenario: Scenario, users: int, between: Callable[[], None]) -> float:
+        between()
+        return 1.0 / users
+
+    monkeypatch.setattr(capacity, "completion_rate", slow)
+    capacity_curve(quick(gpus=3))
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(capacity, "_SLOW_S", 0.0)
+    capacity_curve(quick(gpus=3))
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "measuring the capacity of unnamed on 3 instances, once; workload.arrivals.rate_per_s needs none" in said
 
 
 def test_a_cluster_that_never_comes_up_has_no_capacity(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """The Python face of the simulator: decisions, rules, and times that can be worked out by hand."""
 
+import errno
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from agentsim_env.load import prepare
 from agentsim_env.metrics import Records
 from agentsim_env.workload import InvalidProgramsError, Programs
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Tool
+from agentsim_env.workload.streams import SeedError
 from tests.reference.building import WorkloadBuilder
 from tests.small import SMALL, answer_at_random, small
 
@@ -367,6 +370,45 @@ def test_programs_pass_the_gate_at_every_reset_and_a_refused_one_leaves_the_epis
     assert simulator.seed == 3
     with pytest.raises(InvalidProgramsError, match="there is no program"):
         simulator.reset(seed=0, programs=single_turns([], [], []))
+
+
+def test_what_becomes_of_given_programs_later_does_not_reach_the_episode() -> None:
+    simulator, given = on("H100"), single_turns([0.0, 1.0], [50, 60], [5, 5])
+    simulator.reset(seed=0, programs=given)
+    for array in given[:4]:
+        array[:] = np.zeros(1, array.dtype)
+    simulator.run()
+    assert simulator.records().turns["prompt_tokens"].tolist() == [50, 60]
+
+
+@pytest.mark.parametrize("seed", [np.int64(7), np.uint32(7), np.array(7)], ids=repr)
+def test_whole_numbers_of_any_kind_are_seeds(seed: Any) -> None:
+    simulator = Simulator(small("faulty"))
+    hashes = []
+    for equal in (7, seed):
+        simulator.reset(equal)
+        simulator.run()
+        hashes.append(simulator.records().content_hash())
+    assert type(simulator.seed) is int
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, None, "1", 1.0, True, np.array([1]), float("nan"), [1, 2]], ids=str)
+def test_anything_else_is_no_seed(seed: Any) -> None:
+    simulator = Simulator(small("equal"))
+    with pytest.raises(SeedError, match=r"seed = .*: must be a whole number from 0 to 2\^63 - 1"):
+        simulator.reset(seed)
+    with pytest.raises(SeedError, match="must be a whole number"):
+        simulator.source.draw(seed)
+
+
+def test_no_memory_for_an_episode_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(import_module("agentsim_env.assembly.assemble"), "new_state", refuse)
+    with pytest.raises(SimulationError, match=r"there is no memory for \d+ programs on \d+ instances: give fewer"):
+        Simulator(small("equal")).reset(0)
 
 
 # Pauses: compiled code comes back to Python, and nothing comes of it.

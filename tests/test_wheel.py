@@ -75,6 +75,21 @@ def test_a_wheel_has_one_package_with_all_that_the_folders_hold(wheel: Path) -> 
     assert [name for name in names if name.endswith("py.typed")] == ["agentsim_env/py.typed"]
 
 
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_checkout_without_links_says_so(tmp_path: Path, is_file: bool) -> None:
+    package = tmp_path / "agentsim_env"
+    package.mkdir()
+    for module in (ROOT / "agentsim_env").glob("*.py"):
+        shutil.copy(module, package)
+    if is_file:
+        for name in ("agents", "envs", "training"):
+            (package / name).write_text(f"../{name}")
+    importing = [sys.executable, "-c", "import agentsim_env"]
+    done = subprocess.run(importing, cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"ImportError: {package / 'agents'} is no folder: these sources came without their symbolic" in done.stderr
+
+
 def test_beside_a_project_with_folders_of_these_names_it_makes_trains_and_evaluates(
     wheel: Path, tmp_path: Path
 ) -> None:

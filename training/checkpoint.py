@@ -16,6 +16,7 @@ import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agentsim_env.files import sync
+from agentsim_env.scenario.errors import shorten
 from agentsim_env.training.episodes import Tape, restore
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.files import write_json
@@ -160,9 +161,9 @@ def _restore(checkpoint: Checkpoint, model: Any, vec_env: DummyVecEnv) -> dict[s
 
 
 def _in_short(error: Exception) -> str:
-    """The first line of an error, and its kind where it says nothing."""
+    """The beginning of an error, and its kind where it says nothing; torch adds advice that nobody should follow."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return shorten(lines[0]) if lines else type(error).__name__
 
 
 def _state(model: Any, vec_env: DummyVecEnv, buffer: Any) -> dict[str, Any]:

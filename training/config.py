@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from agentsim_env.actions import whole_number
 from agentsim_env.files import write_text
 from agentsim_env.training import environments
 from agentsim_env.training.errors import TrainingError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agentsim_env.scenario import Scenario
 
 MOST_ENVS = 4096
+MOST_SEED = 2**32 - 1
 _CONFIG = "config.yaml"
 SCENARIO = "scenario.yaml"
 """Name of the file with the scenario in the folder of a run."""
@@ -102,18 +104,18 @@ def create_run(
     environments.find_environment(environment)
     loaded = environments.load(scenario, overrides, trace, bundle, environment)
     values = load_hyperparameters(environment, algo, hyper)
-    given_steps, given_envs = int(values.pop("n_timesteps")), int(values.pop("n_envs"))
-    steps = given_steps if steps is None else steps
+    given_steps, given_envs = values.pop("n_timesteps"), values.pop("n_envs")
+    steps = _at_least(1, "steps", given_steps if steps is None else steps)
     config = RunConfig(
         environment=environment,
         algo=algo,
-        seed=_at_least(0, "seed", seed),
-        steps=_at_least(1, "steps", steps),
+        seed=_seed(seed),
+        steps=steps,
         n_envs=_envs(given_envs if envs is None else envs),
         hyperparameters=values,
-        validation_every=_at_least(1, "validation_every", validation_every or max(1, steps // 20)),
+        validation_every=_every("validation_every", validation_every, steps),
         validation_episodes=_at_least(1, "validation_episodes", validation_episodes),
-        checkpoint_every=_at_least(1, "checkpoint_every", checkpoint_every or max(1, steps // 20)),
+        checkpoint_every=_every("checkpoint_every", checkpoint_every, steps),
         scenario_hash=loaded.content_hash(),
     )
     warn_if_nothing_changes(algo, values, steps, config.n_envs)
@@ -224,13 +226,27 @@ def _as_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", text).strip("-") or "scenario"
 
 
-def _at_least(least: int, name: str, value: int) -> int:
-    if value < least:
-        raise TrainingError(f"{name} must be at least {least}, not {value}")
-    return value
+def _at_least(least: int, name: str, value: Any) -> int:
+    number = whole_number(value)
+    if number is None or number < least:
+        kind = "a whole number of " if number is None else ""
+        raise TrainingError(f"{name} must be {kind}at least {least}, not {value!r}")
+    return number
+
+
+def _every(name: str, value: Any, steps: int) -> int:
+    return _at_least(1, name, max(1, steps // 20) if value is None else value)
+
+
+def _seed(value: Any) -> int:
+    number = _at_least(0, "seed", value)
+    if number > MOST_SEED:
+        raise TrainingError(f"seed must be at most {MOST_SEED}, not {value}: the networks' random numbers take 32 bits")
+    return number
 
 
 def _envs(value: int) -> int:
-    if _at_least(1, "envs", value) > MOST_ENVS:
+    number = _at_least(1, "envs", value)
+    if number > MOST_ENVS:
         raise TrainingError(f"envs must be at most {MOST_ENVS}, not {value}: they run side by side in one process")
-    return value
+    return number

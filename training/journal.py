@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from agentsim_env.agents.loading import files_of
-from agentsim_env.files import write_text
+from agentsim_env.files import naming, write_text
 from agentsim_env.scenario import Scenario
 from agentsim_env.training.rollouts import Rollout
 
@@ -34,9 +34,10 @@ class Journal:
     def add(self, seed: int, rollouts: Sequence[Rollout]) -> None:
         """Keeps a seed."""
         if self._file is not None:
-            self._file.write(_line(seed, rollouts))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with naming(Path(self._file.name)):
+                self._file.write(_line(seed, rollouts))
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Ends writing; the file stays."""

@@ -63,7 +63,7 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
             device=device,
             **arguments(config.algo, values),
         )
-    except (AssertionError, ArithmeticError, TypeError, RuntimeError) as error:
+    except (AssertionError, ArithmeticError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingError(f"{config.algo} cannot be made with device {device} and {values}: {error}") from error
     if discount_s is not None:
         discount_by_time(model, vec_env, discount_s)

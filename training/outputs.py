@@ -42,9 +42,15 @@ def _named(given: str | Path, option: str) -> Path:
 
 def _try_to_write(path: Path, folder: Path, option: str) -> None:
     """Writes a nameless file in the folder, or in the nearest above it that there is."""
-    there = next(above for above in (folder.absolute(), *folder.absolute().parents) if above.exists())
+    there = next(above for above in (folder.absolute(), *folder.absolute().parents) if _is_something(above))
+    if not there.exists():
+        raise TrainingError(f"{option} {path}: cannot be written: {there} is a link that leads nowhere")
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(bytes(_TRIED_BYTES))
     except OSError as error:
         raise TrainingError(f"{option} {path}: cannot be written: {there}: {error.strerror}") from error
+
+
+def _is_something(path: Path) -> bool:
+    return path.exists() or path.is_symlink()

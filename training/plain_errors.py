@@ -17,6 +17,10 @@ _INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What ends writing; errors of files say which one it was (`agentsim_env.files.naming`)."""
+
+
 class PlainErrors(TyperGroup):
     """Prints our own errors, and those of files, as a sentence for the user; any other keeps its traceback."""
 
@@ -37,7 +41,9 @@ class PlainErrors(TyperGroup):
             if error.errno == errno.EPIPE:
                 _silence_output()
                 raise typer.Exit(1) from None
-            fail(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error))
+            where = "standard output" if error.filename is None and error.errno in _FULL else error.filename
+            reason = error.strerror or str(error)
+            fail(reason if where is None else f"{where}: {reason}")
         except EOFError as error:
             raise RuntimeError("something was read to an early end") from error
         except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from rich.console import Console
 from agentsim_env import Scenario
 from agentsim_env.training.checkpoint import read_checkpoint, restore_checkpoint
 from agentsim_env.training.config import RunConfig, load_run
+from agentsim_env.training.hyperparameters import checked
 from agentsim_env.training.lock import locked
 from agentsim_env.training.logs import Table, make_logger
 from agentsim_env.training.model import make_model, make_vec_env
@@ -46,6 +47,7 @@ def run(folder: str | Path, console: Console | None = None, device: str = "cpu")
 def _train(folder: Path, config: RunConfig, scenario: Scenario, console: Console | None, device: str) -> None:
     # With more threads small networks train no faster, and other bits come out.
     torch.set_num_threads(1)
+    checked(config.algo, config.hyperparameters)  # the file may have been edited
     vec_env = make_vec_env(config, scenario)
     model = make_model(config, vec_env, device)
     checkpoint = read_checkpoint(folder)

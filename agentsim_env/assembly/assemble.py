@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from agentsim_env.assembly.lower_memory import lower_memory
+from agentsim_env.assembly.stuck import SimulationError
 from agentsim_env.assembly.ticks import check_ticks
 from agentsim_env.assembly.unserved import find_unserved
 from agentsim_env.engine.blueprint import Blueprint, new_state
@@ -46,10 +47,17 @@ class Assembly:
             InvalidProgramsError: The workload breaks a promise of `Programs`.
             ScenarioError: Ticks are too frequent for the times of the workload; or the scenario is strict, and a
                 program fits on no instance.
+            SimulationError: There is no memory for it.
         """
         faults = self._faults(seed)
         check_ticks(self.blueprint, programs, self._planned_s)
-        state = new_state(self.blueprint, programs, faults, seed)
+        try:
+            state = new_state(self.blueprint, programs, faults, seed)
+        except (MemoryError, OSError) as error:  # the system refuses to map what large arrays may come to need
+            raise SimulationError(
+                f"there is no memory for {len(programs.program):,} programs on {len(self.engines):,} instances:"
+                " give fewer of either"
+            ) from error
         if self.scenario.workload.strict:
             find_unserved(self.scenario, self.engines, longest_contexts(programs))
         return Core(state, faults)

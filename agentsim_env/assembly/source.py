@@ -17,7 +17,7 @@ from agentsim_env.scenario import arrivals as schema
 from agentsim_env.workload import Programs, arrivals
 from agentsim_env.workload.arrivals import Times
 from agentsim_env.workload.heap import give_back
-from agentsim_env.workload.streams import Streams
+from agentsim_env.workload.streams import Streams, checked_seed
 
 Work = Mix | Recorded
 """What draws programs: a mix of families, or a trace."""
@@ -83,15 +83,16 @@ class WorkloadSource:
         """The workload of an episode.
 
         Args:
-            seed: Whole number of at least 0. Equal seeds give equal workloads, in any process.
+            seed: Whole number from 0 to 2^63 - 1. Equal seeds give equal workloads, in any process.
             window: Part of the trace to take the programs from, (start, end) in seconds.
 
         Raises:
+            SeedError: If the seed is not such a number.
             TooFewProgramsError: If the trace, or its part or window, has fewer programs than an episode.
             ScenarioError: If `window` is given and the programs do not come from a trace, or if a program arrives after
                 the clock has come to its end.
         """
-        streams = Streams.spawn(seed)
+        streams = Streams.spawn(checked_seed(seed))
         if isinstance(self.work, Recorded):
             programs = self.work.programs(self.n_programs, streams, self.times, window)
         elif window is not None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from agentsim_env.errors import shown
 from agentsim_env.fields.base import Because
 from agentsim_env.fields.problems import NOT_KNOWN
 from agentsim_env.scenario import registries
@@ -53,9 +54,9 @@ def _line(details: ErrorDetails, data: Any, layers: Sequence[Layer]) -> str:
         value = details.get("ctx", {}).get("tag", _NO_VALUE)
     elif kind == "missing" or value is None:
         value = _NO_VALUE
-    shown = "" if value is _NO_VALUE else f" = {shorten(repr(value))}"
+    given = "" if value is _NO_VALUE else f" = {shorten(shown(value))}"
     field = ".".join(shorten(str(key)) for key in path) or "scenario"
-    return f"{where(path, layers)}: {field}{shown}: {_reason(details, path, data)}"
+    return f"{where(path, layers)}: {field}{given}: {_reason(details, path, data)}"
 
 
 def _path(loc: Sequence[str | int], data: Any) -> tuple[str | int, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agentsim_env.errors import shown
 from agentsim_env.scenario.bundle import bundles, rules_as_data
 from agentsim_env.scenario.errors import ScenarioError, shorten, suggestion
 from agentsim_env.scenario.explain import explain, where
@@ -99,7 +100,7 @@ def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[La
         return _with_bases(Layer("scenario", {"name": "unnamed", **source}), Path(), ())
     if not isinstance(source, str | Path | None):
         allowed = "a name of the library, a path, a mapping or a Scenario"
-        raise ScenarioError(f"scenario: {shorten(repr(source))}: must be {allowed}")
+        raise ScenarioError(f"scenario: {shorten(shown(source))}: must be {allowed}")
     path = _find(DEFAULT if source is None else source, Path(), "scenario")
     return _read(path, ())
 
@@ -166,7 +167,7 @@ def _with_bases(top: Layer, folder: Path, children: tuple[Path, ...]) -> list[La
     line = line_of(top.node, ["extends"])
     where = f"{top.label}:{line}: extends" if line else f"{top.label}: extends"
     if not isinstance(base, str):
-        raise ScenarioError(f"{where} = {base!r}: must be the name of a scenario or the path of a file")
+        raise ScenarioError(f"{where} = {shorten(shown(base))}: must be the name of a scenario or the path of a file")
     below = _read(_find(base, folder, where), children)
     # A name or a knee describes one scenario and not those that extend it.
     inherited = [layer._replace(data={k: v for k, v in layer.data.items() if k not in PROSE}) for layer in below]

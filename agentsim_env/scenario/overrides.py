@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from agentsim_env.errors import shown
 from agentsim_env.scenario.errors import ScenarioError, shorten
 from agentsim_env.scenario.layers import Layer
 from agentsim_env.scenario.strict_yaml import parse
@@ -28,7 +29,7 @@ def pairs(overrides: Overrides) -> Iterator[tuple[str, str, Any]]:
             yield label, _path(path, label), value
         return
     if isinstance(overrides, str) or not isinstance(overrides, Iterable):
-        raise ScenarioError(f"overrides = {shorten(repr(overrides))}: must be a list of path=value, or a mapping")
+        raise ScenarioError(f"overrides = {shorten(shown(overrides))}: must be a list of path=value, or a mapping")
     for text in overrides:
         label = f"--set {shorten(str(text))}"
         path, equals, value = text.partition("=") if isinstance(text, str) else ("", "", "")

@@ -2,9 +2,13 @@
 
 import hashlib
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from agentsim_env.scenario.errors import ScenarioError
+
+MOST_FILES = 10_000
+"""Of a folder: a trace is cut into some hundreds of files at most, and a home or a disk is hashed for hours."""
 
 
 def trace_digest(path: str) -> str:
@@ -12,7 +16,8 @@ def trace_digest(path: str) -> str:
 
     Raises:
         FileNotFoundError: There is neither a file nor a folder of that name.
-        ScenarioError: It is a pipe, a device or a socket, which may never end.
+        ScenarioError: It is a pipe, a device or a socket, which may never end, or a folder of very many files, or of
+            one that cannot be read.
     """
     root = Path(path)
     if root.exists() and not root.is_dir() and not root.is_file():
@@ -20,8 +25,22 @@ def trace_digest(path: str) -> str:
         raise ScenarioError(f"workload.trace.path = {path!r}: {problem}")
     if not root.is_dir():
         return _file_digest(root, *_version(root))
+    try:
+        return _folder_digest(root)
+    except OSError as error:  # of a file in it: the folder itself is there
+        problem = f"cannot be read: {error.filename}: {error.strerror}"
+        raise ScenarioError(f"workload.trace.path = {path!r}: {problem}") from error
+
+
+def _folder_digest(root: Path) -> str:
+    files = sorted(islice((file for file in root.rglob("*") if file.is_file()), MOST_FILES + 1))
+    if len(files) > MOST_FILES:
+        problem = (
+            f"is a folder with more than {MOST_FILES:,} files; allowed: a file, or a folder with nothing but a trace"
+        )
+        raise ScenarioError(f"workload.trace.path = {str(root)!r}: {problem}")
     digest = hashlib.sha256()
-    for file in sorted(file for file in root.rglob("*") if file.is_file()):
+    for file in files:
         digest.update(f"{file.relative_to(root).as_posix()}:{_file_digest(file, *_version(file))}\n".encode())
     return digest.hexdigest()
 

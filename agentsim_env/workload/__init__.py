@@ -3,7 +3,7 @@
 from agentsim_env.workload.builder import ChainTurn, ProgramBuilder
 from agentsim_env.workload.faults import FAULT, Faults, draw_faults
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
-from agentsim_env.workload.validation import InvalidProgramsError, validate
+from agentsim_env.workload.validation import InvalidProgramsError, checked_copy, validate
 
 __all__ = [
     "EDGE",
@@ -17,6 +17,7 @@ __all__ = [
     "ProgramBuilder",
     "Programs",
     "Tool",
+    "checked_copy",
     "draw_faults",
     "validate",
 ]

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
-from numbers import Integral
-from typing import NamedTuple
+from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from agentsim_env.limits import MOST_INT32, MOST_RETRIES
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
-from agentsim_env.workload.validation import InvalidProgramsError, validate
+from agentsim_env.workload.validation import InvalidProgramsError, check_whole, validate
 
 
 class ChainTurn(NamedTuple):
@@ -44,9 +44,11 @@ class ProgramBuilder:
     """
 
     def __init__(self, block_size: int = 16, tools: Sequence[Tool] = ()) -> None:
+        check_whole(block_size, "block_size", 1)
+        _check_kinds(tools, Tool, "tools")
         self.block_size = block_size
         self._tools = {tool.name: tool for tool in tools}
-        self._tool_index = {tool.name: i for i, tool in enumerate(tools)}
+        self._tool_index = {name: i for i, name in enumerate(self._tools)}
         self._families: dict[str, int] = {}
         self._tenants: dict[str, int] = {}
         self._segments: list[tuple[int, int, int]] = []
@@ -56,9 +58,8 @@ class ProgramBuilder:
 
     def add_segment(self, n_blocks: int, parent: int = -1) -> int:
         """Adds a run of `n_blocks` blocks that follows segment `parent` (-1: a root) and returns its number."""
-        if not -1 <= parent < len(self._segments):
-            raise InvalidProgramsError(f"segment {len(self._segments)}: parent = {parent}: no such segment")
-        _check_fits(f"segment {len(self._segments)}: n_blocks", n_blocks)
+        self._check_parent(parent)
+        _check_whole(n_blocks, "segment", len(self._segments), "n_blocks")
         start = self.end_block(parent)
         self._segments.append((parent, start, n_blocks))
         return len(self._segments) - 1
@@ -85,10 +86,14 @@ class ProgramBuilder:
             family: Name of its family.
             tenant: Name of its owner.
         """
-        family_index = self._families.setdefault(family, len(self._families))
-        tenant_index = self._tenants.setdefault(tenant, len(self._tenants))
+        number = len(self._programs)
+        _check_number(arrival_s, "program", number, "arrival_s")
+        _check_number(deadline_s, "program", number, "deadline_s")
+        _check_whole(after, "program", number, "after")
+        family_index = _number_of(family, self._families, "program", number, "family")
+        tenant_index = _number_of(tenant, self._tenants, "program", number, "tenant")
         self._programs.append((arrival_s, deadline_s, after, family_index, tenant_index))
-        return len(self._programs) - 1
+        return number
 
     def add_turn(
         self,
@@ -108,14 +113,14 @@ class ProgramBuilder:
             output_tokens: Tokens to generate.
             new_tokens: Tokens that the program has not had before; None: the whole prompt.
         """
-        if not 0 <= program < len(self._programs):
-            raise InvalidProgramsError(f"turn {len(self._turns)}: program = {program}: no such program")
+        number = len(self._turns)
+        _check_index(program, len(self._programs), "turn", number, "program")
         new = prompt_tokens if new_tokens is None else new_tokens
         given = {"segment": segment, "prompt_tokens": prompt_tokens, "new_tokens": new, "output_tokens": output_tokens}
         for name, value in given.items():
-            _check_fits(f"turn {len(self._turns)}: {name}", value)
+            _check_whole(value, "turn", number, name)
         self._turns.append((program, segment, prompt_tokens, new, output_tokens))
-        return len(self._turns) - 1
+        return number
 
     def add_edge(self, source: int, target: int, gap_s: float = 0.0, tool: str = "tool", failures: int = 0) -> None:
         """Lets turn `target` wait for turn `source` and a call of `tool` that follows it.
@@ -127,16 +132,16 @@ class ProgramBuilder:
             tool: Name of the tool.
             failures: Failed attempts before the one that succeeds.
         """
+        number = len(self._edges)
         for turn in (source, target):
-            if not 0 <= turn < len(self._turns):
-                raise InvalidProgramsError(f"edge {len(self._edges)}: turn {turn}: no such turn")
+            _check_index(turn, len(self._turns), "edge", number, "turn")
         if self._turns[source][0] != self._turns[target][0]:
-            raise InvalidProgramsError(f"edge {len(self._edges)}: turn {target}: of another program than turn {source}")
-        _check_fits(f"edge {len(self._edges)}: failures", failures, MOST_RETRIES)
-        if tool not in self._tool_index:
-            self._tool_index[tool] = len(self._tools)
-            self._tools[tool] = Tool(tool)
-        self._edges.append((source, target, gap_s, self._tool_index[tool], failures))
+            raise InvalidProgramsError(f"edge {number}: turn {target}: of another program than turn {source}")
+        _check_number(gap_s, "edge", number, "gap_s")
+        _check_whole(failures, "edge", number, "failures", MOST_RETRIES)
+        place = _number_of(tool, self._tool_index, "edge", number, "tool")
+        self._tools.setdefault(tool, Tool(tool))
+        self._edges.append((source, target, gap_s, place, failures))
 
     def add_chain(self, program: int, turns: Sequence[ChainTurn], parent: int = -1) -> list[int]:
         """Adds turns that follow one another on one private segment below `parent` and returns their numbers.
@@ -146,8 +151,13 @@ class ProgramBuilder:
             turns: The turns, at least one.
             parent: Shared segment that the context starts from, with all its tokens; -1: none.
         """
+        _check_kinds(turns, ChainTurn, "turns")
         if not turns:
             raise InvalidProgramsError(f"program {program}: a chain has at least one turn")
+        for i, turn in enumerate(turns):
+            _check_whole(turn.new_tokens, "turn", i, "new_tokens")
+            _check_whole(turn.output_tokens, "turn", i, "output_tokens")
+        self._check_parent(parent)
         prompt, added = self.end_block(parent) * self.block_size, []
         total = prompt + sum(turn.new_tokens + turn.output_tokens for turn in turns)
         segment = self.add_segment(-(-total // self.block_size) - self.end_block(parent), parent)
@@ -211,6 +221,10 @@ class ProgramBuilder:
         validate(programs)
         return programs
 
+    def _check_parent(self, parent: int) -> None:
+        if parent != -1:
+            _check_index(parent, len(self._segments), "segment", len(self._segments), "parent")
+
     def _program_order(self) -> np.ndarray:
         """Number of the program at each place: those that wait for no other are sorted among their own places."""
         order = np.arange(len(self._programs))
@@ -244,10 +258,49 @@ class ProgramBuilder:
         return np.array(order, np.int64)
 
 
-def _check_fits(name: str, value: int, most: int = MOST_INT32) -> None:
+_MOST_NAMES = np.iinfo(EDGE["tool"]).max + 1
+"""Tools, families and tenants: their numbers are saved in 16 bits."""
+
+
+def _check_whole(value: Any, entry: str, number: int, field: str, most: int = MOST_INT32) -> None:
     """Refuses what would become another number in the arrays; whether it makes sense is seen when all is there."""
-    if not isinstance(value, Integral) or abs(value) > most:
-        raise InvalidProgramsError(f"{name} = {value!r}: must be a whole number of at most {most:,}")
+    if type(value) is int and -most <= value <= most:
+        return
+    if not isinstance(value, Integral) or isinstance(value, bool) or abs(int(value)) > most:
+        raise InvalidProgramsError(
+            f"{entry} {number}: {field} = {value!r:.60}: must be a whole number of at most {most:,}"
+        )
+
+
+def _check_number(value: Any, entry: str, number: int, field: str) -> None:
+    """Refuses what is no number, which NumPy may make one of."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise InvalidProgramsError(f"{entry} {number}: {field} = {value!r:.60}: must be a number")
+
+
+def _check_index(value: Any, n: int, entry: str, number: int, field: str) -> None:
+    """Refuses what is not the number of one of `n` things that have been added."""
+    _check_whole(value, entry, number, field)
+    if not 0 <= value < n:
+        raise InvalidProgramsError(f"{entry} {number}: {field} = {value}: there is none; {n:,} have been added")
+
+
+def _check_kinds(entries: Any, kind: type, name: str) -> None:
+    if isinstance(entries, str) or not isinstance(entries, Sequence):
+        raise InvalidProgramsError(f"{name} = {entries!r:.60}: must be a list of {kind.__name__}")
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, kind):
+            raise InvalidProgramsError(f"{name}: entry {i} is {entry!r:.60}: must be a {kind.__name__}")
+
+
+def _number_of(name: Any, known: dict[str, int], entry: str, number: int, field: str) -> int:
+    """Number of a name, the next one if it has none yet."""
+    if not isinstance(name, str):
+        raise InvalidProgramsError(f"{entry} {number}: {field} = {name!r:.60}: must be a text")
+    place = known.setdefault(name, len(known))
+    if place >= _MOST_NAMES:
+        raise InvalidProgramsError(f"{entry} {number}: {field} = {name!r:.60}: one too many, at most {_MOST_NAMES:,}")
+    return place
 
 
 def _inverse(order: np.ndarray) -> np.ndarray:

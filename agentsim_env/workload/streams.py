@@ -1,8 +1,30 @@
 """Random streams: one generator a purpose, all from one seed."""
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+
+from agentsim_env.actions import whole_number
+from agentsim_env.errors import AgentSimError, shown
+
+SEEDS = 1 << 63
+"""Seeds are below: what is saved holds them in 64 bits with a sign."""
+
+
+class SeedError(AgentSimError, ValueError):
+    """A seed is not a whole number, or not one of those that there are."""
+
+
+def checked_seed(seed: Any) -> int:
+    """A seed as a whole number of Python.
+
+    Raises:
+        SeedError: It is no whole number, below 0, or too large.
+    """
+    number = whole_number(seed)
+    if number is None or not 0 <= number < SEEDS:
+        raise SeedError(f"seed = {shown(seed):.60}: must be a whole number from 0 to 2^63 - 1")
+    return number
 
 
 class Streams(NamedTuple):

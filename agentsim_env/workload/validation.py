@@ -34,6 +34,17 @@ def validate(programs: Programs) -> None:
     _check_calls(programs)
 
 
+def checked_copy(programs: Programs) -> Programs:
+    """A workload with arrays of its own, so that no later change of the given ones reaches compiled code.
+
+    Raises:
+        InvalidProgramsError: See `validate`.
+    """
+    validate(programs)
+    arrays = {name: np.array(getattr(programs, name)) for name in ("program", "turn", "edge", "segment")}
+    return programs._replace(**arrays)
+
+
 def _refuse(bad: np.ndarray, message: Callable[[int], str]) -> None:
     if bad.any():
         where = np.flatnonzero(bad)
@@ -63,14 +74,17 @@ def _check_kinds(programs: Programs) -> None:
         array: Any = getattr(programs, name)
         if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
             raise InvalidProgramsError(f"{name}: must be a one-dimensional array of dtype {dtype}")
+        if isinstance(array, np.ma.MaskedArray):
+            raise InvalidProgramsError(f"{name}: must be an array without a mask: leave out what is masked")
         if not (array.flags.c_contiguous and array.flags.aligned):
             raise InvalidProgramsError(f"{name}: must lie in one piece, aligned, as its copy does: np.array({name})")
-    _check_whole(programs.block_size, "block_size", 1)
+    check_whole(programs.block_size, "block_size", 1)
 
 
-def _check_whole(value: Any, name: str, least: int) -> None:
+def check_whole(value: Any, name: str, least: int) -> None:
+    """Refuses what is not a whole number of at least `least`, as the engine counts."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= MOST_COUNT:
-        raise InvalidProgramsError(f"{name} = {value!r}: must be a whole number from {least} to {MOST_COUNT:,}")
+        raise InvalidProgramsError(f"{name} = {value!r:.60}: must be a whole number from {least} to {MOST_COUNT:,}")
 
 
 def _check_tools(programs: Programs) -> None:
@@ -82,7 +96,9 @@ def _check_tools(programs: Programs) -> None:
         if wrong is not None:
             raise InvalidProgramsError(f"{name}: entry {wrong} is {entries[wrong]!r:.60}: must be a {kind.__name__}")
     for i, tool in enumerate(programs.tools):
-        _check_whole(tool.concurrency, f"tool {i} ({tool.name}): concurrency", 0)
+        if not isinstance(tool.name, str):
+            raise InvalidProgramsError(f"tool {i}: name = {tool.name!r:.60}: must be a text")
+        check_whole(tool.concurrency, f"tool {i} ({tool.name}): concurrency", 0)
         if not isinstance(tool.backoff_s, Real) or not 0 <= tool.backoff_s <= LONGEST_S:
             reason = f"must be in 0 .. {LONGEST_S:g} seconds"
             raise InvalidProgramsError(f"tool {i} ({tool.name}): backoff_s = {tool.backoff_s!r}: {reason}")

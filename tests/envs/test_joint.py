@@ -1,6 +1,5 @@
 """AgentSim/Joint-v0: the table that several kinds of decision share."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +45,13 @@ def test_every_open_kind_is_there() -> None:
     assert {single.question.kind for single in SINGLE} <= set(QUESTIONS)
 
 
-@pytest.mark.parametrize("kinds", [(), ("route_turn", "fly")])
-def test_kinds_must_be_known(kinds: Sequence[str]) -> None:
+def test_kinds_may_come_one_by_one() -> None:
+    kinds: Any = iter(["retain_kv", "route_turn"])
+    assert JointEnv(tight(), kinds=kinds).kinds == ("route_turn", "retain_kv")
+
+
+@pytest.mark.parametrize("kinds", [(), ("route_turn", "fly"), 5, "route_turn", iter(()), [["route_turn"]]], ids=repr)
+def test_kinds_must_be_known(kinds: Any) -> None:
     with pytest.raises(ValueError, match="must be some of admit_program, route_turn"):
         JointEnv(tight(), kinds=kinds)
 

@@ -81,6 +81,14 @@ TEXTS = {
     "a tag of Python": ("a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
     "a number of 5,000 digits": (PLAIN.replace("0.3", "9" * 5_000), "x.yaml:8: not valid YAML: '999"),
     "a number of 400 digits": (PLAIN.replace("0.3", "9" * 400), "x.yaml:8: workload.arrivals.rate_per_s = 999"),
+    "a number of 5,000 hexadecimal digits": (
+        PLAIN.replace("0.3", "0x" + "f" * 5_000),
+        "rate_per_s = a number of thousands of digits: must be a valid number",
+    ),
+    "5,000 digits in a list": (
+        PLAIN.replace("0.3", "[0x" + "f" * 5_000 + "]"),
+        "rate_per_s = a list with a number of thousands of digits: must be a valid number",
+    ),
     "a time for a number": (PLAIN.replace("0.3", "1:40"), "rate_per_s = '1:40': must be a valid number"),
     "NUL": (PLAIN + "\0", "not valid YAML: the character 0x0"),
     "UTF-16": (PLAIN.encode("utf-16"), "x.yaml: cannot be read: it is not text in UTF-8"),
@@ -171,6 +179,7 @@ def test_what_is_no_scenario_is_refused(source: Any, reason: str) -> None:
         ({1: 2}, "override 1: the path must be a text of keys with dots between"),
         ({"": 1}, "the path must be a text of keys"),
         ({"cluster.frontend_s": 10**400}, "must be a valid number"),
+        ({"episode.programs": 10**5_000}, "episode.programs = a number of thousands of digits: must be"),
         ({"cluster": nested_in_itself()}, "is nested too deep"),
     ],
 )

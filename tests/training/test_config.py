@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agentsim_env import Scenario
@@ -33,6 +34,10 @@ def test_scenario_cannot_be_changed_afterwards(new_run: Callable[..., Path]) -> 
         load_run(folder)
 
 
+def test_a_seed_of_numpys_is_a_whole_number(new_run: Callable[..., Path]) -> None:
+    assert load_run(new_run(seed=np.int64(3)))[0].seed == 3
+
+
 def test_extend(new_run: Callable[..., Path]) -> None:
     folder = new_run()
     extend(folder, 512)
@@ -51,6 +56,11 @@ def test_says_what_is_wrong(tmp_path: Path, tiny: Scenario) -> None:
         create_run("rooting", out=tmp_path)
     with pytest.raises(TrainingError, match="steps must be at least 1, not 0"):
         create_run(scenario=tiny, steps=0, out=tmp_path)
+    with pytest.raises(TrainingError, match="seed must be at most 4294967295, not 4294967296"):
+        create_run(scenario=tiny, seed=2**32, out=tmp_path)
+    with pytest.raises(TrainingError, match=r"seed must be a whole number of at least 0, not 1\.5"):
+        create_run(scenario=tiny, seed=1.5, out=tmp_path)  # pyright: ignore[reportArgumentType]
+    assert not list(tmp_path.iterdir())
     with pytest.raises(TrainingError, match="no such file or folder"):
         create_run(trace=tmp_path / "none.jsonl", out=tmp_path)
     with pytest.raises(TrainingError, match=r"it has no config\.yaml"):

@@ -54,6 +54,16 @@ def test_a_place_below_a_file(tmp_path: Path) -> None:
             test(tmp_path / "file" / "new" / "deep")
 
 
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "none" / "x")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    for link in ("link", "round"):
+        with pytest.raises(TrainingError, match=f"cannot be written: {tmp_path / link} is a link that leads nowhere"):
+            folder_for_results(tmp_path / link)
+        with pytest.raises(TrainingError, match=f"{tmp_path / link} is a link that leads nowhere"):
+            folder_for_results(tmp_path / link / "deep")
+
+
 def test_a_folder_in_the_place_of_a_file_and_the_reverse(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("precious")
     with pytest.raises(TrainingError, match="is a file; allowed: a folder"):

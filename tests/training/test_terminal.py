@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -22,12 +23,12 @@ def simulate(tmp_path: Path) -> list[str]:
     return ["simulate", "-s", str(scenario), *SETTINGS]
 
 
-def start(arguments: list[str], encoding: str) -> subprocess.Popen:
+def start(arguments: list[str], encoding: str, stdout: int | IO[str] = subprocess.PIPE) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "agentsim_env.training.cli", *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C"},
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
     )
 
@@ -63,3 +64,12 @@ def test_an_output_that_nobody_reads_any_more_costs_no_records(simulate: list[st
     assert (tmp_path / "records" / "summary.json").is_file()
     assert "Traceback" not in error
     assert "Exception" not in error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_output_that_is_full_is_named(simulate: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = start(simulate, "utf-8", full)
+        _, err = process.communicate()
+    assert process.returncode in (1, 2)
+    assert err.decode().endswith("agentsim: standard output: No space left on device\n")

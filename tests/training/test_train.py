@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from agentsim_env.agents import NumpyPolicy, make_agent
 from agentsim_env.agents.sb3 import SB3Agent
 from agentsim_env.training import supervision
 from agentsim_env.training.checkpoint import latest_checkpoint
+from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.files import read_csv
 from agentsim_env.training.train import run
 
@@ -84,6 +86,14 @@ def test_finished_run_is_left_alone(new_run: Callable[..., Path]) -> None:
     before = parameters(folder)
     run(folder)
     assert all(torch.equal(value, before[name]) for name, value in parameters(folder).items())
+
+
+def test_hyperparameters_that_were_edited_are_checked_again(new_run: Callable[..., Path]) -> None:
+    folder = new_run()
+    config = folder / "config.yaml"
+    config.write_text(re.sub("gamma: .*", "gamma: .nan", config.read_text()))
+    with pytest.raises(TrainingError, match="gamma = nan: must be a number from 0 to 1"):
+        run(folder)
 
 
 def test_seed_decides(new_run: Callable[..., Path]) -> None:

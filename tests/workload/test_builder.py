@@ -127,8 +127,27 @@ def test_edge_to_another_program_is_refused():
         (lambda b: b.add_turn(0, 0, prompt_tokens=5, output_tokens=0), "turn 1: output_tokens = 0"),
         (lambda b: b.add_turn(0, 0, prompt_tokens=5, new_tokens=6, output_tokens=1), "turn 1: new_tokens = 6"),
         (lambda b: b.add_turn(0, 7, prompt_tokens=5, output_tokens=1), "turn 1: segment = 7"),
-        (lambda b: b.add_edge(0, 4), "edge 0: turn 4"),
+        (lambda b: b.add_edge(0, 4), "edge 0: turn = 4: there is none; 1 have been added"),
         (lambda b: b.add_chain(0, []), "at least one turn"),
+        (lambda b: b.add_program("5"), "program 1: arrival_s = '5': must be a number"),
+        (lambda b: b.add_program(deadline_s=None), "program 1: deadline_s = None: must be a number"),
+        (lambda b: b.add_program(after=np.nan), "program 1: after = nan: must be a whole number"),
+        (lambda b: b.add_program(after=10**10), "program 1: after = 10000000000: must be a whole number of at most"),
+        (lambda b: b.add_program(family=["chat"]), r"program 1: family = \['chat'\]: must be a text"),
+        (lambda b: b.add_segment(4, parent="0"), "segment 1: parent = '0': must be a whole number"),
+        (lambda b: b.add_turn(None, 0, prompt_tokens=1, output_tokens=1), "turn 1: program = None: must be a whole"),
+        (lambda b: b.add_edge(0, 0.5), "edge 0: turn = 0.5: must be a whole number"),
+        (lambda b: b.add_edge(0, 0, tool=3), "edge 0: tool = 3: must be a text"),
+        (lambda b: b.add_edge(0, 0, gap_s="1"), "edge 0: gap_s = '1': must be a number"),
+        (lambda b: b.add_chain(0, 5), "turns = 5: must be a list of ChainTurn"),
+        (lambda b: b.add_chain(0, [(10, 10)]), r"turns: entry 0 is \(10, 10\): must be a ChainTurn"),
+        (
+            lambda b: b.add_chain(0, [ChainTurn(10, 10), ChainTurn(np.nan, 1)]),
+            "turn 1: new_tokens = nan: must be a whole",
+        ),
+        (lambda b: ProgramBuilder(block_size="16"), "block_size = '16': must be a whole number"),
+        (lambda b: ProgramBuilder(tools="shell"), "tools = 'shell': must be a list of Tool"),
+        (lambda b: ProgramBuilder(tools=["shell"]), "tools: entry 0 is 'shell': must be a Tool"),
     ],
 )
 def test_what_breaks_a_promise_is_refused(change, message):
@@ -152,3 +171,18 @@ def test_numbers_that_the_arrays_cannot_hold_are_refused(change, message):
     builder.add_chain(builder.add_program(), [ChainTurn(10, 2), ChainTurn(3, 4)])
     with pytest.raises(InvalidProgramsError, match=message):
         change(builder)
+
+
+def test_no_more_tools_than_their_numbers_have_room_for():
+    builder, program, turn = one_turn()
+    other = builder.add_turn(program, 0, prompt_tokens=10, output_tokens=1)
+    for i in range(2**15):
+        builder.add_edge(turn, other, tool=f"tool {i}")
+    with pytest.raises(InvalidProgramsError, match="edge 32768: tool = 'one more': one too many, at most 32,768"):
+        builder.add_edge(turn, other, tool="one more")
+
+
+def test_a_tool_that_is_given_twice_is_one():
+    builder = ProgramBuilder(tools=[Tool("shell"), Tool("shell", concurrency=2)])
+    builder.add_chain(builder.add_program(), [ChainTurn(10, 5, 0.5, "shell"), ChainTurn(3, 2)])
+    assert builder.build().tools == (Tool("shell", concurrency=2),)

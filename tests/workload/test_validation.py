@@ -72,6 +72,8 @@ def broken(array, field, index, value):
         (lambda programs: programs._replace(turn=programs.turn[:-1]), "programs have .* turns"),
         (lambda programs: programs._replace(turn=programs.edge), "turn: must be a one-dimensional array"),
         (lambda programs: programs._replace(tools=(programs.tools[0]._replace(backoff_s=-1.0),)), "tool 0"),
+        (lambda programs: programs._replace(tools=(programs.tools[0]._replace(name=None),)), "tool 0: name = None"),
+        (lambda programs: programs._replace(turn=np.ma.array(programs.turn)), "turn: must be an array without a mask"),
         (lambda programs: programs._replace(tools=("search",)), "tools: entry 0 is 'search': must be a Tool"),
         (lambda programs: programs._replace(families=("chat", None)), "families: entry 1 is None: must be a str"),
         (lambda programs: programs._replace(tenants="default"), "tenants: must be a tuple"),

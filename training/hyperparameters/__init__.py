@@ -3,12 +3,13 @@
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
 from agentsim_env.scenario.errors import suggestion
 from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.hyperparameters.ranges import RANGES, in_range
 
 _FOLDER = Path(__file__).parent
 _OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale", "sampled", "discount_s")
@@ -37,11 +38,21 @@ def load_hyperparameters(environment: str, algo: str, changes: Sequence[str] = (
         name, equals, value = change.partition("=")
         if not equals:
             raise TrainingError(f"--hyper {change}: must be name=value, as in learning_rate=1e-3")
-        values[name] = _number(yaml.safe_load(value))
+        try:
+            values[name] = _number(yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise TrainingError(f"--hyper {change}: the value is not YAML") from error
+    return checked(algo, values)
+
+
+def checked(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters, if the algorithm can have them.
+
+    Raises:
+        TrainingError: It has no such hyper-parameter, or one is out of its range.
+    """
     _check(algo, values)
-    for name, value in values.items():
-        _check_number(algo, name, value)
-    return values
+    return {name: _checked(algo, name, value) for name, value in values.items()}
 
 
 def arguments(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,17 +72,23 @@ def _check(algo: str, values: Mapping[str, Any]) -> None:
         raise TrainingError(f"{algo} has no hyper-parameter {unknown[0]!r}{suggestion(unknown[0], allowed)}")
 
 
-def _check_number(algo: str, name: str, value: Any) -> None:
-    """Refuses a text where the algorithm's own default is a number, and a time that is none."""
+def _checked(algo: str, name: str, value: Any) -> Any:
+    """A value, if the hyper-parameter can have it."""
     from agentsim_env.agents.sb3 import algorithm_class
 
-    if name == "discount_s" and not (isinstance(value, int | float) and value > 0):
-        raise TrainingError(f"discount_s = {value!r}: must be a number of seconds above 0")
-    if not isinstance(value, str) or value.startswith(_LINEAR) or name == "policy":
-        return
     parameter = inspect.signature(algorithm_class(algo).__init__).parameters.get(name)
-    if parameter is None or isinstance(parameter.default, int | float):
-        raise TrainingError(f"{name} = {value!r}: must be a number, or as lin_1e-3 where {algo} takes a schedule")
+    default = None if parameter is None else parameter.default
+    if name == "sampled" or isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise TrainingError(f"{name} = {value!r}: must be true or false")
+    elif name in RANGES and not (value is None and parameter is not None and default is None):
+        if is_linear(value):
+            in_range(name, _first_of(value))
+        elif isinstance(value, str) and not RANGES[name].words:
+            raise TrainingError(f"{name} = {value!r}: must be a number, or as lin_1e-3 where {algo} takes a schedule")
+        else:
+            return in_range(name, value)
+    return value
 
 
 def _number(value: Any) -> Any:
@@ -84,7 +101,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-def is_linear(value: Any) -> bool:
+def is_linear(value: Any) -> TypeGuard[str]:
     """Whether a value is a schedule that falls to 0, as `lin_1e-3`."""
     return isinstance(value, str) and value.startswith(_LINEAR)
 
@@ -94,7 +111,12 @@ def _schedule(value: Any) -> Any:
         return value
     from stable_baselines3.common.utils import LinearSchedule
 
+    return LinearSchedule(_first_of(value), 0.0, 1.0)
+
+
+def _first_of(schedule: str) -> float:
+    """What a schedule begins with."""
     try:
-        return LinearSchedule(float(value.removeprefix(_LINEAR)), 0.0, 1.0)
+        return float(schedule.removeprefix(_LINEAR))
     except ValueError:
-        raise TrainingError(f"{value!r} is no schedule: write {_LINEAR} and a number, as in lin_1e-3") from None
+        raise TrainingError(f"{schedule!r} is no schedule: write {_LINEAR} and a number, as in lin_1e-3") from None

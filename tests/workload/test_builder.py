@@ -148,7 +148,7 @@ def test_edge_to_another_program_is_refused():
         (lambda b: b.add_chain(0, 5), "turns = 5: must be a list of ChainTurn"),
         (lambda b: b.add_chain(0, [(10, 10)]), r"turns: entry 0 is \(10, 10\): must be a ChainTurn"),
         (
-            lambda b: b.add_chain(0, [ChainTurn(10, 10), ChainTurn(np.nan, 1)]),
+            lambda b: b.add_chain(0, [ChainTurn(10, 10), ChainTurn(NAN, 1)]),
             "turn 1: new_tokens = nan: must be a whole",
         ),
         (lambda b: of_any_kind(block_size="16"), "block_size = '16': must be a whole number"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from agentsim_env.scenario.arrivals import TraceTimes
 from agentsim_env.scenario.errors import ScenarioError, TooFewProgramsError
+from agentsim_env.scenario.trace_digest import files_below
 from agentsim_env.scenario.workload import TraceSource, Workload
 from agentsim_env.workload.arrivals import Times
 from agentsim_env.workload.programs import Programs, longest_contexts
@@ -167,6 +168,6 @@ def _read(path: Path, block_size: int, reuse_generated: bool, stamp: tuple[int, 
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    files = files_below(path) if path.is_dir() else [path]
     known = [file.stat() for file in files if file.exists()]
     return (len(known), sum(stat.st_size for stat in known), max((stat.st_mtime_ns for stat in known), default=0))

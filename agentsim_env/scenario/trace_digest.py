@@ -1,6 +1,8 @@
 """What a trace is, for the hash of a scenario: its bytes, wherever they lie."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -25,24 +27,37 @@ def trace_digest(path: str) -> str:
         raise ScenarioError(f"workload.trace.path = {path!r}: {problem}")
     if not root.is_dir():
         return _file_digest(root, *_version(root))
-    try:
-        return _folder_digest(root)
-    except OSError as error:  # of a file in it: the folder itself is there
-        problem = f"cannot be read: {error.filename}: {error.strerror}"
-        raise ScenarioError(f"workload.trace.path = {path!r}: {problem}") from error
+    with _readable(root):
+        digest = hashlib.sha256()
+        for file in files_below(root):
+            digest.update(f"{file.relative_to(root).as_posix()}:{_file_digest(file, *_version(file))}\n".encode())
+        return digest.hexdigest()
 
 
-def _folder_digest(root: Path) -> str:
-    files = sorted(islice((file for file in root.rglob("*") if file.is_file()), MOST_FILES + 1))
+def files_below(folder: Path) -> list[Path]:
+    """All files in the folder of a trace, by name.
+
+    Raises:
+        ScenarioError: There are very many, or what is in it cannot be seen.
+    """
+    with _readable(folder):
+        files = sorted(islice((file for file in folder.rglob("*") if file.is_file()), MOST_FILES + 1))
     if len(files) > MOST_FILES:
         problem = (
             f"is a folder with more than {MOST_FILES:,} files; allowed: a file, or a folder with nothing but a trace"
         )
-        raise ScenarioError(f"workload.trace.path = {str(root)!r}: {problem}")
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.relative_to(root).as_posix()}:{_file_digest(file, *_version(file))}\n".encode())
-    return digest.hexdigest()
+        raise ScenarioError(f"workload.trace.path = {str(folder)!r}: {problem}")
+    return files
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Errors of files in a folder that is there."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"cannot be read: {error.filename}: {error.strerror}"
+        raise ScenarioError(f"workload.trace.path = {str(folder)!r}: {problem}") from error
 
 
 def _version(file: Path) -> tuple[int, int]:

@@ -161,3 +161,12 @@ def test_equal_times_are_times_and_keep_the_order_of_the_file(trace: Callable[..
     records = simulate("tool_chat", trace=tmp_path / "trace")
     assert not np.asarray(records.programs["arrival_s"]).any()
     assert "arrivals: the trace's own times, all the same" in records.metadata["trace"]
+
+
+def test_a_folder_that_holds_more_than_a_trace_is_not_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jsonl").write_text("{}")
+    monkeypatch.setattr("agentsim_env.scenario.trace_digest.MOST_FILES", 2)
+    scenario = load_scenario("coding_agents", {"workload.trace": {"path": str(tmp_path)}, "workload.arrivals": CLOSED})
+    with pytest.raises(ScenarioError, match="is a folder with more than 2 files"):
+        prepare(scenario)

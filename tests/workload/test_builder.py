@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -87,6 +89,10 @@ def test_any_order_of_adding_gives_a_valid_workload(dag):
     assert found == sorted((program, a, b) for program, (a, b) in pairs)
 
 
+of_any_kind: Any = ProgramBuilder
+NAN: Any = np.nan
+
+
 def one_turn():
     builder = ProgramBuilder()
     program = builder.add_program()
@@ -142,12 +148,12 @@ def test_edge_to_another_program_is_refused():
         (lambda b: b.add_chain(0, 5), "turns = 5: must be a list of ChainTurn"),
         (lambda b: b.add_chain(0, [(10, 10)]), r"turns: entry 0 is \(10, 10\): must be a ChainTurn"),
         (
-            lambda b: b.add_chain(0, [ChainTurn(10, 10), ChainTurn(np.nan, 1)]),
+            lambda b: b.add_chain(0, [ChainTurn(10, 10), ChainTurn(NAN, 1)]),
             "turn 1: new_tokens = nan: must be a whole",
         ),
-        (lambda b: ProgramBuilder(block_size="16"), "block_size = '16': must be a whole number"),
-        (lambda b: ProgramBuilder(tools="shell"), "tools = 'shell': must be a list of Tool"),
-        (lambda b: ProgramBuilder(tools=["shell"]), "tools: entry 0 is 'shell': must be a Tool"),
+        (lambda b: of_any_kind(block_size="16"), "block_size = '16': must be a whole number"),
+        (lambda b: of_any_kind(tools="shell"), "tools = 'shell': must be a list of Tool"),
+        (lambda b: of_any_kind(tools=["shell"]), "tools: entry 0 is 'shell': must be a Tool"),
     ],
 )
 def test_what_breaks_a_promise_is_refused(change, message):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentsim_env.workload.traces.opening import files_ending_in, is_folder, watched
+from agentsim_env.workload.traces.opening import files_ending_in, watched
 from agentsim_env.workload.traces.read import read_trace
 from agentsim_env.workload.traces.report import Trace
 from agentsim_env.workload.traces.sniff import SUFFIXES
@@ -106,8 +106,8 @@ def _bar(path: Path, console: "Console") -> Iterator[None]:
     """A bar of the bytes that are read, for long traces."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    files = files_ending_in(path, SUFFIXES) if is_folder(path) else [path]
-    size = sum(file.stat().st_size for file in files)
+    files = files_ending_in(path, SUFFIXES) if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files if file.is_file())  # the reader says if there is none
     columns = (TextColumn("[bold]read[/]"), BarColumn(), DownloadColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=console, transient=True, disable=size < _LONG_BYTES) as bar:
         task = bar.add_task("", total=size)

@@ -67,12 +67,12 @@ def read_trace(
         The programs, sorted by arrival, and a report.
 
     Raises:
-        TraceError: The file cannot be read; names file, line, field and what is allowed.
-        ValueError: An argument that is not allowed.
+        TraceError: The file cannot be read, or not so; names file, line, field and what is allowed.
+        ValueError: Another argument that is not allowed.
     """
     path = Path(path)
     if format != "auto" and format not in FORMATS:
-        raise ValueError(f"format is {format!r}; allowed: auto, {', '.join(FORMATS)}")
+        raise TraceError(path, 0, "", f"format is {format!r}; allowed: auto, {', '.join(FORMATS)}")
     options = ReadOptions(
         block_size,
         skip_bad_lines,

@@ -34,6 +34,8 @@ def draw(outcomes: Sequence[Outcome], file: Path) -> None:
     panels = figure.subplots(max(1, rows), 3, squeeze=False)
     for row, outcome in zip(panels, runs, strict=False):
         _draw_run(row, outcome)
+    if runs:
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False)
     if points:
         _draw_points(panels[-1], points)
     figure.savefig(file, dpi=130)
@@ -45,8 +47,8 @@ def _draw_run(panels: "Sequence[Axes]", outcome: Outcome) -> None:
     left, middle, right = panels
     _timeline(left, measured, MEASURED, "measured")
     _timeline(left, simulated, SIMULATED, "simulated")
-    left.set(xlabel="seconds", ylabel="requests", title=outcome.run.name)
-    left.legend(frameon=False, fontsize=8)
+    left.set(xlabel="seconds", ylabel="requests")
+    left.set_title(outcome.run.name, loc="left")  # it may be longer than the panel is wide
     for panel, metric, label in ((middle, "ttft_s", "TTFT, s"), (right, "tpot_s", "TPOT, ms")):
         scale = 1e3 if metric == "tpot_s" else 1.0
         one, other = scale * getattr(measured, metric), scale * getattr(simulated, metric)

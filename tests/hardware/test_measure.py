@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -44,6 +45,16 @@ def test_tables_of_a_tiny_model_can_be_calibrated(config: Path, tmp_path: Path) 
     result = calibrate(out, "RTX 4090", str(config), tp=2)
     assert {error.regime for error in result.errors} == {"decode", "prefill", "mixed"}
     assert result.profile.iteration_s([32, 32], [(16, 16)]) > 0
+
+
+def test_times_that_fall_with_more_tokens_are_noise(config: Path, tmp_path: Path) -> None:
+    grid = Grid(max_tokens=32, max_context_tokens=64, max_sequences=2, repeats=1)
+    out = measure(find_model(str(config)), tmp_path / "tables", device="cpu", grid=grid, report=lambda _: None)
+    table = pd.read_csv(out / "dense.csv")
+    table["time_us"] = 100.0 / table["tokens"]
+    table.to_csv(out / "dense.csv", index=False)
+    profile = calibrate(out, "RTX 4090", str(config)).profile
+    assert (profile.dense_s > 0).all()
 
 
 def test_points_too_large_for_the_memory_are_left_out(config: Path, tmp_path: Path) -> None:

@@ -108,12 +108,15 @@ def kernels(layers: Table, attention: Table, gpu: Gpu, model: Model, tp: int, so
 
 
 def _extended(tokens: Array, parts: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
-    """Three more octaves of tokens at the slope of the last one measured: neighbouring knots are too noisy for that."""
+    """Three more octaves of tokens at the slope of the last one measured: neighbouring knots are too noisy for that.
+
+    A time that falls there is noise too: more tokens never take less.
+    """
     half = int(np.argmin(np.abs(tokens - tokens[-1] / 2)))
     beyond = tokens[-1] * np.array([2.0, 4.0, 8.0])
     longer: dict[str, Array] = {}
     for name, values in parts.items():
-        slope = (values[-1] - values[half]) / (tokens[-1] - tokens[half])
+        slope = max(0.0, (values[-1] - values[half]) / (tokens[-1] - tokens[half]))
         longer[name] = np.append(values, values[-1] + slope * (beyond - tokens[-1]))
     return np.append(tokens, beyond), longer
 

@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from agentsim_env.workload.traces.errors import Problems, TraceError
@@ -48,14 +48,21 @@ class JsonText:
         self._ended = False
         self.line = 1
 
-    def find(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Moves behind the next match, or to the end."""
+    def find(
+        self, pattern: re.Pattern[str], passed: Callable[[str, int], None] = lambda text, line: None
+    ) -> re.Match[str] | None:
+        """Moves behind the next match, or to the end; `passed` gets what lies between, in parts, with their lines."""
         while True:
             if match := pattern.search(self._window, self._at):
+                passed(self._window[self._at : match.end()], self.line)
                 self._move(match.end())
                 return match
-            self._move(max(self._at, len(self._window) - _LONGEST_NAME))
+            kept = max(self._at, len(self._window) - _LONGEST_NAME)
+            passed(self._window[self._at : kept], self.line)
+            self._move(kept)
             if not self._more():
+                passed(self._window[self._at :], self.line)
+                self._move(len(self._window))
                 return None
 
     def objects(self, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """OpenTelemetry spans: the two sessions of the samples, in each encoding, and what is wrong with others."""
 
 import json
+import re
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -262,3 +263,20 @@ def test_a_document_of_one_line_is_read_in_parts(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert report.sessions == 600
     assert peak < size / 1.5
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"broken": ', "the file ends inside: is it cut off?"),
+        ("nonsense", "holds 'nonsense' where a document is expected"),
+        ('{"x": 1}', "is a document without spans"),
+    ],
+)
+def test_what_is_around_the_spans_is_read_too(tmp_path: Path, line: str, problem: str) -> None:
+    whole = (Path(__file__).parent / "samples" / "otel_two_sessions.jsonl").read_text()
+    file = tmp_path / "trace.jsonl"
+    file.write_text(f"{whole.rstrip()}\n{line}\n")
+    with pytest.raises(TraceError, match=re.escape(problem)):
+        read_trace(file)
+    assert len(read_trace(file, skip_bad_lines=True).report.bad_lines) == 1

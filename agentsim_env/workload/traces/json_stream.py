@@ -13,6 +13,7 @@ _GAP = re.compile(r"[\s,]*")
 _LONGEST_NAME = 200  # characters that may be a part of what is looked for
 _DECODER = json.JSONDecoder()
 _ARRAY = re.compile(r"\[")
+_SIGN = re.compile(r"\S")
 
 
 def read_array(file: TraceFile, problems: Problems) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -22,6 +23,9 @@ def read_array(file: TraceFile, problems: Problems) -> Iterator[tuple[int, dict[
         return
     try:
         yield from text.objects(problems)
+        text.find(_SIGN)  # the bracket that ends the list
+        if behind := text.find(_SIGN):
+            raise TraceError(file.path, text.line, "", f"holds {behind[0]!r} behind the end of its list")
     except TraceError as error:
         problems.add(error)
 

@@ -85,3 +85,12 @@ def test_a_long_array_is_read_in_parts(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert path.stat().st_size > 16e6
     assert peak < 12e6
+
+
+def test_what_stands_behind_the_list_is_told(tmp_path: Path) -> None:
+    whole = (Path(__file__).parent / "samples" / "vllm_multi_turn.json").read_text()
+    file = tmp_path / "trace.json"
+    file.write_text(f"{whole.rstrip()}\nnonsense\n")
+    with pytest.raises(TraceError, match="holds 'n' behind the end of its list"):
+        read_trace(file)
+    assert len(read_trace(file, skip_bad_lines=True).report.bad_lines) == 1

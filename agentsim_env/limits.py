@@ -43,6 +43,9 @@ MOST_TURNS = 50_000_000
 MOST_TURNS_OF_A_PROGRAM = 1_000_000
 """Turns that a family may give a program."""
 
+MOST_STEPS = 10_000_000
+"""Steps of all societies of an episode: some 30 bytes of memory each, and each is an event."""
+
 MOST_INSTANCES = 10_000
 """Instances of a cluster: routers look at each of them for each turn."""
 

@@ -13,7 +13,7 @@ from agentsim_env.hardware import Profile
 from agentsim_env.load import prepare
 from agentsim_env.metrics import Records
 from agentsim_env.workload import InvalidProgramsError, Programs
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Tool
+from agentsim_env.workload.programs import EDGE, SEGMENT, Tool, new_programs, new_turns
 from agentsim_env.workload.streams import SeedError
 from tests.reference.building import WorkloadBuilder
 from tests.small import SMALL, answer_at_random, small
@@ -30,8 +30,8 @@ def on(gpu: str, **instance: Any) -> Simulator:
 def single_turns(arrival_s: Sequence[float], prompts: Sequence[int], outputs: Sequence[int]) -> Programs:
     """Programs of one turn that share nothing."""
     n = len(arrival_s)
-    program, turn, segment = np.zeros(n, PROGRAM), np.zeros(n, TURN), np.zeros(n, SEGMENT)
-    program["arrival_s"], program["deadline_s"], program["after"] = arrival_s, np.inf, -1
+    program, turn, segment = new_programs(n), new_turns(n), np.zeros(n, SEGMENT)
+    program["arrival_s"] = arrival_s
     program["first_turn"], program["n_turns"] = np.arange(n), 1
     turn["program"] = turn["segment"] = np.arange(n)
     turn["prompt_tokens"] = turn["new_tokens"] = prompts

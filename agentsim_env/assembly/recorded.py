@@ -12,7 +12,7 @@ from agentsim_env.scenario.errors import ScenarioError, TooFewProgramsError
 from agentsim_env.scenario.trace_digest import files_below
 from agentsim_env.scenario.workload import TraceSource, Workload
 from agentsim_env.workload.arrivals import Times
-from agentsim_env.workload.programs import Programs, longest_contexts
+from agentsim_env.workload.programs import ARRAYS, Programs, longest_contexts
 from agentsim_env.workload.streams import Streams
 from agentsim_env.workload.traces import Trace, TraceReport, TraceSampler, read_trace
 
@@ -115,12 +115,7 @@ class Recorded:
 
 def _copied(programs: Programs) -> Programs:
     """The same workload in arrays of its own, which whoever gets them may change."""
-    return programs._replace(
-        program=programs.program.copy(),
-        turn=programs.turn.copy(),
-        edge=programs.edge.copy(),
-        segment=programs.segment.copy(),
-    )
+    return programs._replace(**{name: getattr(programs, name).copy() for name in ARRAYS})
 
 
 def _faster(programs: Programs, speedup: float) -> Programs:

@@ -2,13 +2,14 @@
 
 from agentsim_env.workload.builder import ChainTurn, ProgramBuilder
 from agentsim_env.workload.faults import FAULT, Faults, draw_faults
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.programs import EDGE, PROGRAM, REPORT, SEGMENT, TURN, Programs, Tool, new_programs, new_turns
 from agentsim_env.workload.validation import InvalidProgramsError, checked_copy, validate
 
 __all__ = [
     "EDGE",
     "FAULT",
     "PROGRAM",
+    "REPORT",
     "SEGMENT",
     "TURN",
     "ChainTurn",
@@ -19,5 +20,7 @@ __all__ = [
     "Tool",
     "checked_copy",
     "draw_faults",
+    "new_programs",
+    "new_turns",
     "validate",
 ]

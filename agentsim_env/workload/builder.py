@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.limits import MOST_INT32, MOST_RETRIES
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.programs import EDGE, REPORT, SEGMENT, Programs, Tool, new_programs, new_turns
 from agentsim_env.workload.validation import InvalidProgramsError, check_whole, validate
 
 
@@ -52,9 +52,11 @@ class ProgramBuilder:
         self._families: dict[str, int] = {}
         self._tenants: dict[str, int] = {}
         self._segments: list[tuple[int, int, int]] = []
-        self._programs: list[tuple[float, float, int, int, int]] = []
-        self._turns: list[tuple[int, int, int, int, int]] = []
+        self._programs: list[tuple[float, float, int, int, int, int, int]] = []
+        self._turns: list[tuple[int, int, int, int, int, int]] = []
         self._edges: list[tuple[int, int, float, int, int]] = []
+        self._reports: list[tuple[float, int, int, int]] = []
+        self._step_s: list[float] = []
 
     def add_segment(self, n_blocks: int, parent: int = -1) -> int:
         """Adds a run of `n_blocks` blocks that follows segment `parent` (-1: a root) and returns its number."""
@@ -76,6 +78,8 @@ class ProgramBuilder:
         after: int = -1,
         family: str = "custom",
         tenant: str = "default",
+        adapter: int = -1,
+        society: int = -1,
     ) -> int:
         """Adds a program and returns its number.
 
@@ -85,14 +89,17 @@ class ProgramBuilder:
             after: Number of the program whose end starts this one.
             family: Name of its family.
             tenant: Name of its owner.
+            adapter: Number of the adapter that its turns need, -1 for none.
+            society: Number of the society that it takes steps with, -1 for none.
         """
         number = len(self._programs)
         _check_number(arrival_s, "program", number, "arrival_s")
         _check_number(deadline_s, "program", number, "deadline_s")
-        _check_whole(after, "program", number, "after")
+        for name, value in {"after": after, "adapter": adapter, "society": society}.items():
+            _check_whole(value, "program", number, name)
         family_index = _number_of(family, self._families, "program", number, "family")
         tenant_index = _number_of(tenant, self._tenants, "program", number, "tenant")
-        self._programs.append((arrival_s, deadline_s, after, family_index, tenant_index))
+        self._programs.append((arrival_s, deadline_s, after, family_index, tenant_index, adapter, society))
         return number
 
     def add_turn(
@@ -103,6 +110,7 @@ class ProgramBuilder:
         prompt_tokens: int,
         output_tokens: int,
         new_tokens: int | None = None,
+        step: int = -1,
     ) -> int:
         """Adds a turn and returns its number.
 
@@ -112,14 +120,15 @@ class ProgramBuilder:
             prompt_tokens: Whole prompt.
             output_tokens: Tokens to generate.
             new_tokens: Tokens that the program has not had before; None: the whole prompt.
+            step: Step of its society before which it is not ready, -1 for none.
         """
         number = len(self._turns)
         _check_index(program, len(self._programs), "turn", number, "program")
         new = prompt_tokens if new_tokens is None else new_tokens
         given = {"segment": segment, "prompt_tokens": prompt_tokens, "new_tokens": new, "output_tokens": output_tokens}
-        for name, value in given.items():
+        for name, value in (given | {"step": step}).items():
             _check_whole(value, "turn", number, name)
-        self._turns.append((program, segment, prompt_tokens, new, output_tokens))
+        self._turns.append((program, segment, prompt_tokens, new, output_tokens, step))
         return number
 
     def add_edge(self, source: int, target: int, gap_s: float = 0.0, tool: str = "tool", failures: int = 0) -> None:
@@ -142,6 +151,31 @@ class ProgramBuilder:
         place = _number_of(tool, self._tool_index, "edge", number, "tool")
         self._tools.setdefault(tool, Tool(tool))
         self._edges.append((source, target, gap_s, place, failures))
+
+    def add_society(self, step_s: float = 0.0) -> int:
+        """Adds programs that take steps together, each of at least `step_s` seconds, and returns their number."""
+        number = len(self._step_s)
+        _check_number(step_s, "society", number, "step_s")
+        self._step_s.append(step_s)
+        return number
+
+    def add_report(self, program: int, announced: float, *, step: int = -1, turn: int = -1) -> None:
+        """Lets a program say when its next call comes.
+
+        Args:
+            program: Number of the program.
+            announced: Step of that call if the program is in a society, else seconds from the report to it.
+            step: Step that begins with this report.
+            turn: Number of the turn of the program that ends with it; either this or `step`.
+        """
+        number = len(self._reports)
+        _check_index(program, len(self._programs), "report", number, "program")
+        _check_number(announced, "report", number, "announced")
+        _check_whole(step, "report", number, "step")
+        _check_whole(turn, "report", number, "turn")
+        if turn != -1:
+            _check_index(turn, len(self._turns), "report", number, "turn")
+        self._reports.append((announced, program, step, turn))
 
     def add_chain(self, program: int, turns: Sequence[ChainTurn], parent: int = -1) -> list[int]:
         """Adds turns that follow one another on one private segment below `parent` and returns their numbers.
@@ -189,7 +223,7 @@ class ProgramBuilder:
         program_at = self._program_order()
         turn_at = self._turn_order(program_at)
         new_program, new_turn = _inverse(program_at), _inverse(turn_at)
-        columns = [np.array(column) for column in zip(*self._turns, strict=True)] or [np.empty(0, np.int64)] * 5
+        columns = [np.array(column) for column in zip(*self._turns, strict=True)] or [np.empty(0, np.int64)] * 6
 
         edges = sorted((int(new_turn[source]), i) for i, (source, *_) in enumerate(self._edges))
         edge = np.array(
@@ -199,25 +233,29 @@ class ProgramBuilder:
             ],
             EDGE,
         )
-        turn = np.zeros(len(self._turns), TURN)
+        turn = new_turns(len(self._turns))
         turn["program"] = new_program[columns[0][turn_at]]
-        for name, column in zip(("segment", "prompt_tokens", "new_tokens", "output_tokens"), columns[1:], strict=True):
+        for name, column in zip(_TURN_COLUMNS, columns[1:], strict=True):
             turn[name] = column[turn_at]
         turn["n_edges"] = np.bincount([source for source, _ in edges], minlength=len(turn))
         turn["first_edge"] = np.cumsum(turn["n_edges"], dtype=np.int64) - turn["n_edges"]
         turn["n_parents"] = np.bincount(edge["target"], minlength=len(turn))
 
-        program = np.zeros(len(self._programs), PROGRAM)
+        program = new_programs(len(self._programs))
         for i, number in enumerate(program_at):
-            arrival_s, deadline_s, after, family, tenant = self._programs[number]
+            arrival_s, deadline_s, after, *labels = self._programs[number]
             after = int(new_program[after]) if 0 <= after < len(new_program) else after
-            program[i] = (arrival_s, deadline_s, after, 0, 0, family, tenant)
+            program[i] = (arrival_s, deadline_s, after, 0, 0, *labels)
         program["n_turns"] = np.bincount(turn["program"], minlength=len(program))
         program["first_turn"] = np.cumsum(program["n_turns"], dtype=np.int64) - program["n_turns"]
         segment = np.array(self._segments, SEGMENT)
+        report = np.array(self._reports, REPORT)
+        report["program"] = new_program[report["program"]]
+        report["turn"] = np.where(report["turn"] >= 0, new_turn[report["turn"]], report["turn"])
         tools = tuple(self._tools.values())
         families, tenants = tuple(self._families) or ("custom",), tuple(self._tenants) or ("default",)
-        programs = Programs(program, turn, edge, segment, self.block_size, tools, families, tenants)
+        names = (tools, families, tenants)
+        programs = Programs(program, turn, edge, segment, self.block_size, *names, report, tuple(self._step_s))
         validate(programs)
         return programs
 
@@ -228,7 +266,7 @@ class ProgramBuilder:
     def _program_order(self) -> np.ndarray:
         """Number of the program at each place: those that wait for no other are sorted among their own places."""
         order = np.arange(len(self._programs))
-        places = [i for i, (_, _, after, _, _) in enumerate(self._programs) if after == -1]
+        places = [i for i, (_, _, after, *_) in enumerate(self._programs) if after == -1]
         order[places] = sorted(places, key=lambda i: self._programs[i][0])
         return order
 
@@ -257,6 +295,8 @@ class ProgramBuilder:
                 raise InvalidProgramsError(f"program {number}: its edges form a cycle")
         return np.array(order, np.int64)
 
+
+_TURN_COLUMNS = ("segment", "prompt_tokens", "new_tokens", "output_tokens", "step")
 
 _MOST_NAMES = np.iinfo(EDGE["tool"]).max + 1
 """Tools, families and tenants: their numbers are saved in 16 bits."""

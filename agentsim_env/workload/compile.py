@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env.workload.arrivals import ArrivalTimes
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.programs import EDGE, SEGMENT, Programs, Tool, new_programs, new_turns
 from agentsim_env.workload.shapes import Forest, Shapes
 
 
@@ -89,9 +89,8 @@ def compile_programs(
     segment, leaf = (_leaf_a_context if reuse_generated else _leaf_a_turn)(shapes, shared, block_size)
     n_programs, n_turns, n_edges = len(shapes.n_turns), len(shapes.context), len(shapes.edge_source)
 
-    program = np.empty(n_programs, PROGRAM)
+    program = new_programs(n_programs)
     program["arrival_s"] = times.arrival_s
-    program["deadline_s"] = np.inf
     program["after"] = times.after
     program["first_turn"] = shapes.n_turns.cumsum() - shapes.n_turns
     program["n_turns"] = shapes.n_turns
@@ -99,7 +98,7 @@ def compile_programs(
     program["tenant"] = labels.tenant
 
     edges_of = np.bincount(shapes.edge_source, minlength=n_turns)
-    turn = np.empty(n_turns, TURN)
+    turn = new_turns(n_turns)
     turn["program"] = np.repeat(np.arange(n_programs), shapes.n_turns)
     turn["segment"] = leaf
     turn["prompt_tokens"] = shapes.prompt_tokens

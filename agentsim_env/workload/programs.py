@@ -17,6 +17,8 @@ PROGRAM = np.dtype(
         ("n_turns", "i4"),
         ("family", "i2"),  # index into Programs.families
         ("tenant", "i2"),  # index into Programs.tenants
+        ("adapter", "i4"),  # adapter (LoRA) that its turns need beside KV; programs may share one; -1 for none
+        ("society", "i4"),  # programs that take steps together, index into Programs.step_s; -1 for none
     ],
     align=True,
 )
@@ -31,6 +33,7 @@ TURN = np.dtype(
         ("first_edge", "i4"),  # outgoing edges are first_edge .. first_edge + n_edges - 1
         ("n_edges", "i2"),
         ("n_parents", "i2"),  # incoming edges; 0 for a root, which is ready when its program is admitted
+        ("step", "i4"),  # step of its society before which it is not ready, -1 for none
     ],
     align=True,
 )
@@ -50,6 +53,18 @@ SEGMENT = np.dtype(
         ("parent", "i4"),  # -1 for a root
         ("start_block", "i4"),  # blocks on the path before this segment
         ("n_blocks", "i4"),
+    ],
+    align=True,
+)
+
+REPORT = np.dtype(
+    [
+        # What a program says of its next LLM call. In a society: the number of the step in which it comes; else the
+        # seconds from this report until it comes. It may be wrong: nothing but rules and observations looks at it.
+        ("announced", "f8"),
+        ("program", "i4"),
+        ("step", "i4"),  # it is made when this step of the program's society begins; -1: after a turn
+        ("turn", "i4"),  # it is made when this turn of the program ends; -1: in a step
     ],
     align=True,
 )
@@ -81,6 +96,8 @@ class Programs(NamedTuple):
         tools: Tool kinds that `EDGE.tool` refers to.
         families: Names that `PROGRAM.family` refers to.
         tenants: Names that `PROGRAM.tenant` refers to.
+        report: `REPORT` array, in any order.
+        step_s: How long a step lasts at least, of each society that `PROGRAM.society` refers to, in seconds.
     """
 
     program: np.ndarray
@@ -91,6 +108,27 @@ class Programs(NamedTuple):
     tools: tuple[Tool, ...]
     families: tuple[str, ...]
     tenants: tuple[str, ...] = ("default",)
+    report: np.ndarray = np.zeros(0, REPORT)
+    step_s: tuple[float, ...] = ()
+
+
+ARRAYS = ("program", "turn", "edge", "segment", "report")
+"""The arrays of a workload."""
+
+
+def new_programs(n: int) -> np.ndarray:
+    """`PROGRAM [n]` of programs that wait for no other, have no deadline and no adapter and are in no society."""
+    program = np.zeros(n, PROGRAM)
+    program["deadline_s"] = np.inf
+    program["after"] = program["adapter"] = program["society"] = -1
+    return program
+
+
+def new_turns(n: int) -> np.ndarray:
+    """`TURN [n]` of turns that stand in no step."""
+    turn = np.zeros(n, TURN)
+    turn["step"] = -1
+    return turn
 
 
 def longest_contexts(programs: Programs) -> np.ndarray:

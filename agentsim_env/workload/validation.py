@@ -4,19 +4,16 @@ Compiled code follows indices without looking; a wrong one reads and writes othe
 every workload passes here at every reset, drawn ones too: it takes about a tenth of a millisecond.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from agentsim_env.errors import AgentSimError
 from agentsim_env.limits import LONGEST_S, MOST_COUNT, MOST_INT32, MOST_RETRIES
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
-
-
-class InvalidProgramsError(AgentSimError, ValueError):
-    """A workload breaks an invariant; the message names the entry, the field and what is allowed."""
+from agentsim_env.workload.programs import ARRAYS, EDGE, PROGRAM, REPORT, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.refusing import InvalidProgramsError, check_range, refuse
+from agentsim_env.workload.societies import check_societies
 
 
 def validate(programs: Programs) -> None:
@@ -32,6 +29,7 @@ def validate(programs: Programs) -> None:
     _check_turns(programs, ends)
     _check_graph(programs)
     _check_calls(programs)
+    check_societies(programs)
 
 
 def checked_copy(programs: Programs) -> Programs:
@@ -41,28 +39,8 @@ def checked_copy(programs: Programs) -> Programs:
         InvalidProgramsError: See `validate`.
     """
     validate(programs)
-    arrays = {name: np.array(getattr(programs, name)) for name in ("program", "turn", "edge", "segment")}
+    arrays = {name: np.array(getattr(programs, name)) for name in ARRAYS}
     return programs._replace(**arrays)
-
-
-def _refuse(bad: np.ndarray, message: Callable[[int], str]) -> None:
-    if bad.any():
-        where = np.flatnonzero(bad)
-        more = f" (and {len(where) - 1} more)" if len(where) > 1 else ""
-        raise InvalidProgramsError(message(int(where[0])) + more)
-
-
-def _outside(values: np.ndarray, least: float, most: float) -> bool:
-    """Whether any of some numbers is out of bounds, NaN too; quick, so that which one is asked for afterwards."""
-    return len(values) > 0 and not (values.min() >= least and values.max() <= most)
-
-
-def _check_range(values: np.ndarray, name: str, least: float, most: float, allowed: str) -> None:
-    """Refuses numbers that are not in `least .. most`; `name` is that of an entry and of a field, as "turn.segment"."""
-    if _outside(values, least, most):
-        entry, field = name.split(".")
-        bad = ~((values >= least) & (values <= most))
-        _refuse(bad, lambda i: f"{entry} {i}: {field} = {values[i]}: {allowed}")
 
 
 def _check_kinds(programs: Programs) -> None:
@@ -70,7 +48,7 @@ def _check_kinds(programs: Programs) -> None:
         raise InvalidProgramsError(
             f"programs: must be a Programs, as ProgramBuilder and read_programs give it, not {type(programs).__name__}"
         )
-    for name, dtype in (("program", PROGRAM), ("turn", TURN), ("edge", EDGE), ("segment", SEGMENT)):
+    for name, dtype in zip(ARRAYS, (PROGRAM, TURN, EDGE, SEGMENT, REPORT), strict=True):
         array: Any = getattr(programs, name)
         if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
             raise InvalidProgramsError(f"{name}: must be a one-dimensional array of dtype {dtype}")
@@ -107,25 +85,25 @@ def _check_tools(programs: Programs) -> None:
 def _check_segments(segment: np.ndarray) -> np.ndarray:
     """Checks the forest; returns the block behind each path."""
     parent, n_blocks = segment["parent"], segment["n_blocks"]
-    _refuse(
+    refuse(
         (parent < -1) | (parent >= np.arange(len(segment))),
         lambda i: f"segment {i}: parent = {parent[i]}: must come before the segment, or be -1",
     )
-    _check_range(n_blocks, "segment.n_blocks", 1, MOST_INT32, "must be at least 1")
+    check_range(n_blocks, "segment.n_blocks", 1, MOST_INT32, "must be at least 1")
     ends = segment["start_block"] + n_blocks.astype(np.int64)
     expected = np.where(parent >= 0, ends[parent], 0)
-    _refuse(
+    refuse(
         segment["start_block"] != expected,
         lambda i: f"segment {i}: start_block = {segment['start_block'][i]}: must be {expected[i]}, its parent's end",
     )
-    _refuse(ends > MOST_INT32, lambda i: f"segment {i}: ends with block {ends[i]}: must be at most {MOST_INT32:,}")
+    refuse(ends > MOST_INT32, lambda i: f"segment {i}: ends with block {ends[i]}: must be at most {MOST_INT32:,}")
     return ends
 
 
 def _check_programs(programs: Programs) -> None:
     program, turn = programs.program, programs.turn
     n = len(program)
-    _check_range(
+    check_range(
         program["arrival_s"],
         "program.arrival_s",
         0.0,
@@ -133,19 +111,19 @@ def _check_programs(programs: Programs) -> None:
         f"must be finite and at least 0, at most {LONGEST_S:g} s",
     )
     deadline_s = program["deadline_s"]
-    _refuse(np.isnan(deadline_s), lambda i: f"program {i}: deadline_s is not a number")
+    refuse(np.isnan(deadline_s), lambda i: f"program {i}: deadline_s is not a number")
     _check_arrivals(program["after"].astype(np.int64), program["arrival_s"])
     for field, names in (("family", programs.families), ("tenant", programs.tenants)):
-        _check_range(program[field], f"program.{field}", 0, len(names) - 1, f"there are {len(names)} names")
+        check_range(program[field], f"program.{field}", 0, len(names) - 1, f"there are {len(names)} names")
     n_turns = program["n_turns"].astype(np.int64)
-    _check_range(n_turns, "program.n_turns", 1, MOST_INT32, "must be at least 1")
+    check_range(n_turns, "program.n_turns", 1, MOST_INT32, "must be at least 1")
     ends = np.cumsum(n_turns)
     first = program["first_turn"]
-    _refuse(first != ends - n_turns, lambda i: f"program {i}: first_turn = {first[i]}: must be {ends[i] - n_turns[i]}")
+    refuse(first != ends - n_turns, lambda i: f"program {i}: first_turn = {first[i]}: must be {ends[i] - n_turns[i]}")
     if n_turns.sum() != len(turn):
         raise InvalidProgramsError(f"programs have {n_turns.sum()} turns, and there are {len(turn)}")
     owner = np.repeat(np.arange(n, dtype=np.int32), n_turns)
-    _refuse(turn["program"] != owner, lambda i: f"turn {i}: program = {turn['program'][i]}: must be {owner[i]}")
+    refuse(turn["program"] != owner, lambda i: f"turn {i}: program = {turn['program'][i]}: must be {owner[i]}")
 
 
 def _check_arrivals(after: np.ndarray, arrival_s: np.ndarray) -> None:
@@ -156,7 +134,7 @@ def _check_arrivals(after: np.ndarray, arrival_s: np.ndarray) -> None:
         arrival_s: Times of arrival, or delays.
     """
     n = len(after)
-    _check_range(after, "program.after", -1, n - 1, f"must be -1, or one of the {n} programs")
+    check_range(after, "program.after", -1, n - 1, f"must be -1, or one of the {n} programs")
     roots = np.flatnonzero(after == -1)
     times = arrival_s[roots]
     if (times[1:] < times[:-1]).any():
@@ -168,23 +146,23 @@ def _check_arrivals(after: np.ndarray, arrival_s: np.ndarray) -> None:
     reached = after
     for _ in range(n.bit_length()):
         reached = np.where(reached >= 0, reached[reached], -1)
-    _refuse(reached >= 0, lambda i: f"program {i}: after = {after[i]}: waits for itself, over others")
+    refuse(reached >= 0, lambda i: f"program {i}: after = {after[i]}: waits for itself, over others")
 
 
 def _check_turns(programs: Programs, ends: np.ndarray) -> None:
     turn = programs.turn
     prompt, new = turn["prompt_tokens"].astype(np.int64), turn["new_tokens"]
     output, leaf = turn["output_tokens"], turn["segment"]
-    _check_range(prompt, "turn.prompt_tokens", 1, MOST_INT32, "must be at least 1")
-    _refuse((new < 0) | (new > prompt), lambda i: f"turn {i}: new_tokens = {new[i]}: must be in 0 .. {prompt[i]}")
-    _check_range(output, "turn.output_tokens", 1, MOST_INT32, "must be at least 1")
+    check_range(prompt, "turn.prompt_tokens", 1, MOST_INT32, "must be at least 1")
+    refuse((new < 0) | (new > prompt), lambda i: f"turn {i}: new_tokens = {new[i]}: must be in 0 .. {prompt[i]}")
+    check_range(output, "turn.output_tokens", 1, MOST_INT32, "must be at least 1")
     total = prompt + output
-    _check_range(total, "turn.prompt_tokens + output_tokens", 1, MOST_INT32, f"must be at most {MOST_INT32:,}")
+    check_range(total, "turn.prompt_tokens + output_tokens", 1, MOST_INT32, f"must be at most {MOST_INT32:,}")
     n_segments = len(programs.segment)
-    _check_range(leaf, "turn.segment", 0, n_segments - 1, f"there are {n_segments} segments")
+    check_range(leaf, "turn.segment", 0, n_segments - 1, f"there are {n_segments} segments")
     covered = ends[leaf]
     size = programs.block_size
-    _refuse(
+    refuse(
         covered * size < total,
         lambda i: (
             f"turn {i}: segment {leaf[i]} ends with block {covered[i]}, prompt and output need {-(-total[i] // size)}"
@@ -196,25 +174,25 @@ def _check_graph(programs: Programs) -> None:
     """Edges stand in the order of the turns that they leave, and lead to later turns of the same program."""
     turn, target = programs.turn, programs.edge["target"].astype(np.int64)
     n_turns, n_edges = len(turn), turn["n_edges"].astype(np.int64)
-    _check_range(n_edges, "turn.n_edges", 0, MOST_INT32, "must be at least 0")
+    check_range(n_edges, "turn.n_edges", 0, MOST_INT32, "must be at least 0")
     ends = np.cumsum(n_edges)
     first = turn["first_edge"]
-    _refuse(first != ends - n_edges, lambda i: f"turn {i}: first_edge = {first[i]}: must be {ends[i] - n_edges[i]}")
+    refuse(first != ends - n_edges, lambda i: f"turn {i}: first_edge = {first[i]}: must be {ends[i] - n_edges[i]}")
     if n_edges.sum() != len(target):
         raise InvalidProgramsError(f"turns have {n_edges.sum()} edges, and there are {len(target)}")
     source = np.repeat(np.arange(n_turns), n_edges)
-    _check_range(target, "edge.target", 0, n_turns - 1, "no such turn")
-    _refuse(
+    check_range(target, "edge.target", 0, n_turns - 1, "no such turn")
+    refuse(
         target <= source,
         lambda i: f"edge {i}: target = {target[i]}: must come after turn {source[i]}, which it leaves",
     )
     owner = turn["program"]
-    _refuse(
+    refuse(
         owner[target] != owner[source],
         lambda i: f"edge {i}: from turn {source[i]} to {target[i]}: of another program",
     )
     parents = np.bincount(target, minlength=n_turns)
-    _refuse(
+    refuse(
         turn["n_parents"] != parents,
         lambda i: f"turn {i}: n_parents = {turn['n_parents'][i]}: {parents[i]} edges lead to it",
     )
@@ -224,12 +202,12 @@ def _check_calls(programs: Programs) -> None:
     """Tools of the edges, and the time that each call takes with all its attempts and back-offs."""
     edge, tools = programs.edge, programs.tools
     gap_s, tool, failures = edge["gap_s"], edge["tool"], edge["failures"]
-    _check_range(gap_s, "edge.gap_s", 0.0, LONGEST_S, f"must be finite and at least 0, at most {LONGEST_S:g} s")
-    _check_range(tool, "edge.tool", 0, len(tools) - 1, f"there are {len(tools)} tools")
-    _check_range(failures, "edge.failures", 0, MOST_RETRIES, f"must be in 0 .. {MOST_RETRIES}")
+    check_range(gap_s, "edge.gap_s", 0.0, LONGEST_S, f"must be finite and at least 0, at most {LONGEST_S:g} s")
+    check_range(tool, "edge.tool", 0, len(tools) - 1, f"there are {len(tools)} tools")
+    check_range(failures, "edge.failures", 0, MOST_RETRIES, f"must be in 0 .. {MOST_RETRIES}")
     if failures.any():
         call_s = call_times_s(programs)
-        _refuse(
+        refuse(
             call_s > LONGEST_S,
             lambda i: (
                 f"edge {i}: failures = {failures[i]}: with gap_s = {gap_s[i]:g} and a back-off of"

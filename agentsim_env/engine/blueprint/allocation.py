@@ -29,7 +29,9 @@ from agentsim_env.engine.core.state import (
 )
 from agentsim_env.engine.entry import FAULTS_AT_ONCE
 from agentsim_env.engine.programs.future_uses import due_after, uses_of
+from agentsim_env.engine.programs.memory_owners import adapter_owners, segment_owners
 from agentsim_env.engine.programs.shared_prefixes import shared_prefixes
+from agentsim_env.engine.programs.step_table import step_table
 from agentsim_env.engine.residency.directory import FIRST_PLACES
 from agentsim_env.engine.tables import RULES
 from agentsim_env.workload.faults import Faults
@@ -76,7 +78,9 @@ def new_state(
         "world": world,
         **around._asdict(),
         **_workload(blueprint, programs),
+        **step_table(programs),
         **_future(blueprint, programs),
+        **_owners(blueprint, programs),
         **_batches(blueprint),
         **_residency(around, len(programs.segment)),
         **_live(blueprint, programs, around, known),
@@ -133,6 +137,20 @@ def _future(blueprint: Blueprint, programs: Programs) -> Arrays:
     }
 
 
+def _owners(blueprint: Blueprint, programs: Programs) -> Arrays:
+    """Who shares segments and adapters, where a rule looks at it."""
+    asked = any(blueprint.row_of(kind).needs_owners for kind in KINDS)
+    nobody = (np.zeros(0, "i4"), np.zeros(0, "i4"))
+    owner_first, owner = segment_owners(programs) if asked else nobody
+    adapter_first, adapter_owner = adapter_owners(programs) if asked else nobody
+    return {
+        "owner_first": owner_first,
+        "owner": owner,
+        "adapter_first": adapter_first,
+        "adapter_owner": adapter_owner,
+    }
+
+
 def _batches(blueprint: Blueprint) -> Arrays:
     """What instances keep of their batches, and how long their iterations take."""
     n, latency = len(blueprint.engines), blueprint.latency
@@ -163,12 +181,13 @@ def _live(blueprint: Blueprint, programs: Programs, around: Topology, known: Kno
     """What lives for a while: slots, pins, transfers and events."""
     live = _most_live(programs)
     n_pins = len(programs.turn) if blueprint.decides("retain_kv") else 0
+    n_others = len(around.link) + len(programs.step_s)
     n_fault_events = FAULTS_AT_ONCE + len(blueprint.engines) if np.isfinite(known.faults_until_s) else 0
     return {
         "slot": reserved(live, SLOT),
         "pin": reserved(n_pins, PIN),
         "transfer": reserved(_most_transfers(blueprint, programs, around, live), TRANSFER),
-        "event": event_heap(known, live + n_fault_events + len(around.link) + TICKS_AT_ONCE + n_pins),
+        "event": event_heap(known, live + n_others + n_fault_events + TICKS_AT_ONCE + n_pins),
     }
 
 

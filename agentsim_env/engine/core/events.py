@@ -17,12 +17,13 @@ from agentsim_env.engine.core.state import NONE
     TOOL_END,
     TOOL_RETRY,
     EDGE_DONE,
+    STEP_BEGIN,
     TURN_READY,
     CONTROL_TICK,
     TRANSFER_END,
     PIN_EXPIRY,
     ITERATION_END,
-) = range(11)
+) = range(12)
 
 VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK = range(5)  # ids of CONTROL_TICK
 

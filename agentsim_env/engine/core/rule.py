@@ -26,6 +26,8 @@ class Rule(NamedTuple):
         needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
         needs_paths: The longest path of service that leads to each turn must be kept (`State.path_s`).
         needs_future: The turns that will use a segment must be known (`engine/programs/future_uses.py`).
+        needs_owners: The programs that share a segment or an adapter must be known
+            (`engine/programs/memory_owners.py`).
         steals: Idle instances take waiting turns from loaded ones while this rule routes.
     """
 
@@ -38,6 +40,7 @@ class Rule(NamedTuple):
     needs_tree: bool = False
     needs_paths: bool = False
     needs_future: bool = False
+    needs_owners: bool = False
     steals: bool = False
 
     @property

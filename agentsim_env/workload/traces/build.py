@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.errors import AgentSimError
-from agentsim_env.workload.programs import EDGE, PROGRAM, TURN, Programs, Tool
+from agentsim_env.workload.programs import EDGE, PROGRAM, Programs, Tool, new_programs, new_turns
 from agentsim_env.workload.traces.clock import out_of_order
 from agentsim_env.workload.traces.errors import Problems
 from agentsim_env.workload.traces.options import ReadOptions
@@ -171,8 +171,7 @@ class TraceBuilder:
         return index
 
     def _program_array(self) -> np.ndarray:
-        array = np.zeros(len(self._programs), dtype=PROGRAM)
-        array["after"] = -1
+        array = new_programs(len(self._programs))
         for name in _Program._fields:
             array[name] = [getattr(program, name) for program in self._programs]
         array["n_turns"] = np.diff(array["first_turn"], append=len(self))
@@ -182,7 +181,7 @@ class TraceBuilder:
         return array
 
     def _turns(self) -> np.ndarray:
-        turn = np.zeros(len(self), dtype=TURN)
+        turn = new_turns(len(self))
         turn["program"] = self._program_of
         turn["prompt_tokens"] = self._contexts.prompt_tokens
         turn["output_tokens"] = self._contexts.output_tokens

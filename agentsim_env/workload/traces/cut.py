@@ -3,7 +3,7 @@
 import numpy as np
 
 from agentsim_env.workload.programs import Programs
-from agentsim_env.workload.traces.subset import compact_segments, spans
+from agentsim_env.workload.traces.subset import compact_segments, spans, take_reports
 
 
 def cut_programs(
@@ -48,7 +48,9 @@ def cut_programs(
     turn["program"] = np.repeat(np.arange(len(program)), program["n_turns"])
     program["first_turn"] = np.cumsum(program["n_turns"], dtype=np.int64) - program["n_turns"]
     segment, turn["segment"] = compact_segments(programs.segment, turn["segment"])
-    return programs._replace(program=program, turn=turn, edge=edge, segment=segment)
+    program_at = np.where(left > 0, np.cumsum(left > 0) - 1, -1)
+    report = take_reports(programs.report, program_at, turn_at)
+    return programs._replace(program=program, turn=turn, edge=edge, segment=segment, report=report)
 
 
 def _turns_left(programs: Programs, max_turns: int | None, max_context_tokens: int | None) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
+from agentsim_env.workload.programs import EDGE, SEGMENT, Programs, new_programs, new_turns
 from agentsim_env.workload.traces.clock import out_of_order
 from agentsim_env.workload.traces.errors import Problems
 from agentsim_env.workload.traces.opening import TraceFile
@@ -80,13 +80,11 @@ def flat_programs(
     """
     order = np.argsort(arrival_s, kind="stable")
     n = len(order)
-    program = np.zeros(n, dtype=PROGRAM)
+    program = new_programs(n)
     program["arrival_s"] = np.asarray(arrival_s)[order]
-    program["deadline_s"] = np.inf
-    program["after"] = -1
     program["first_turn"] = np.arange(n)
     program["n_turns"] = 1
-    turn = np.zeros(n, dtype=TURN)
+    turn = new_turns(n)
     turn["program"] = turn["segment"] = np.arange(n)
     turn["prompt_tokens"] = turn["new_tokens"] = np.asarray(prompt_tokens)[order]
     turn["output_tokens"] = np.asarray(output_tokens)[order]

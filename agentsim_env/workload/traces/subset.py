@@ -29,13 +29,36 @@ def take_programs(programs: Programs, chosen: np.ndarray) -> Programs:
     turn = programs.turn[turns]
     edges = spans(turn["first_edge"].astype(np.int64), turn["n_edges"])
     edge = programs.edge[edges]
-    turn_at = np.zeros(len(programs.turn), dtype=np.int64)
-    turn_at[turns] = np.arange(len(turns))
+    turn_at = _places(turns, len(programs.turn))
     edge["target"] = turn_at[edge["target"]]
+    report = take_reports(programs.report, _places(chosen, len(programs.program)), turn_at)
     turn["program"] = np.repeat(np.arange(len(program)), program["n_turns"])
     turn["first_edge"] = np.cumsum(turn["n_edges"], dtype=np.int64) - turn["n_edges"]
     program["first_turn"] = np.cumsum(program["n_turns"], dtype=np.int64) - program["n_turns"]
-    return programs._replace(program=program, turn=turn, edge=edge)
+    return programs._replace(program=program, turn=turn, edge=edge, report=report)
+
+
+def _places(chosen: np.ndarray, n: int) -> np.ndarray:
+    """Place of each of `n` entries among the chosen ones, -1 for the others."""
+    place = np.full(n, -1, np.int64)
+    place[chosen] = np.arange(len(chosen))
+    return place
+
+
+def take_reports(report: np.ndarray, program_at: np.ndarray, turn_at: np.ndarray) -> np.ndarray:
+    """The reports that are left where some programs and turns are taken.
+
+    Args:
+        report: `REPORT` array.
+        program_at: New number of each program, -1 for those that are left out.
+        turn_at: New number of each turn, likewise.
+    """
+    in_step = report["turn"] < 0
+    turn = np.where(in_step, -1, turn_at[report["turn"]]) if len(turn_at) else report["turn"]
+    kept = (program_at[report["program"]] >= 0) & (in_step | (turn >= 0))
+    left = report[kept]
+    left["program"], left["turn"] = program_at[left["program"]], turn[kept]
+    return left
 
 
 def needed_segments(segment: np.ndarray, leaf: np.ndarray) -> np.ndarray:

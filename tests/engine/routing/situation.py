@@ -17,7 +17,7 @@ from agentsim_env.engine.entry import Core
 from agentsim_env.engine.residency import directory
 from agentsim_env.engine.routing import router
 from agentsim_env.hardware.profile import Profile
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.programs import EDGE, SEGMENT, Programs, Tool, new_programs, new_turns
 from tests.engine.hand_made import bound
 
 enter = bound(directory.enter)
@@ -209,12 +209,10 @@ class Situation:
 
 def _programs(prompt_tokens: int, output_tokens: int) -> Programs:
     """Program 0 with three turns, its last prompt being the longest, then programs of one turn."""
-    programs = np.zeros(N_PROGRAMS, PROGRAM)
-    programs["after"] = -1
-    programs["deadline_s"] = np.inf
+    programs = new_programs(N_PROGRAMS)
     programs["n_turns"] = [TURNS_OF_ASKED] + [1] * (N_PROGRAMS - 1)
     programs["first_turn"] = np.concatenate([[0], np.cumsum(programs["n_turns"])[:-1]])
-    turn = np.zeros(TURNS_OF_ASKED + N_PROGRAMS - 1, TURN)
+    turn = new_turns(TURNS_OF_ASKED + N_PROGRAMS - 1)
     turn["program"] = np.repeat(np.arange(N_PROGRAMS), programs["n_turns"])
     turn["segment"] = 1 + turn["program"]
     turn["prompt_tokens"] = prompt_tokens

@@ -1,12 +1,13 @@
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
+from agentsim_env.workload.programs import EDGE, PROGRAM, REPORT, SEGMENT, TURN, Programs, Tool, new_programs, new_turns
 from agentsim_env.workload.traces import TraceError, UnforeseenError, read_trace
 from agentsim_env.workload.traces.export import SUFFIXES, read_programs, write_programs
 from agentsim_env.workload.validation import InvalidProgramsError, validate
@@ -15,7 +16,7 @@ from agentsim_env.workload.validation import InvalidProgramsError, validate
 def workload(n: int = 30, seed: int = 0) -> Programs:
     """Programs with branches, joins, failures, deadlines, closed loops, and a segment that nobody uses."""
     rng = np.random.default_rng(seed)
-    program, turn, edge = np.zeros(n, PROGRAM), np.zeros(4 * n, TURN), np.zeros(4 * n, EDGE)
+    program, turn, edge = new_programs(n), new_turns(4 * n), np.zeros(4 * n, EDGE)
     program["arrival_s"] = np.sort(rng.exponential(7.0, n))
     program["deadline_s"] = np.where(rng.random(n) < 0.5, np.inf, rng.random(n) * 1e3)
     program["after"] = np.where(np.arange(n) % 5 == 4, np.arange(n) - 1, -1)
@@ -44,16 +45,41 @@ def workload(n: int = 30, seed: int = 0) -> Programs:
 
 
 def assert_same(a: Programs, b: Programs) -> None:
-    for x, y in zip(a[:4], b[:4], strict=True):
+    for x, y in zip(a, b, strict=True):
+        if not isinstance(x, np.ndarray):
+            assert x == y
+            continue
         assert x.dtype == y.dtype
         for name in x.dtype.names or ():
             assert x[name].tobytes() == y[name].tobytes(), name
-    assert a[4:] == b[4:]
 
 
+def in_steps(programs: Programs) -> Programs:
+    """The same programs in two societies, with adapters and reports; every third in none."""
+    rng = np.random.default_rng(1)
+    program, turn = programs.program.copy(), programs.turn.copy()
+    n, n_turns = len(program), len(turn)
+    program["society"] = np.arange(n) % 3 - 1
+    program["adapter"] = rng.integers(-1, 4, n)
+    step = 2 * np.tile([0, 1, 1, 2], n) + 7 * turn["program"]
+    turn["step"] = np.where((program["society"][turn["program"]] >= 0) & (rng.random(n_turns) < 0.7), step, -1)
+    report = np.zeros(2 * n, REPORT)
+    report["program"] = rng.permutation(np.repeat(np.arange(n), 2))
+    report["announced"] = rng.exponential(9.0, 2 * n)
+    after = (program["society"][report["program"]] < 0) | (np.arange(2 * n) % 2 == 0)
+    report["step"] = np.where(after, -1, rng.integers(0, 50, 2 * n))
+    report["turn"] = np.where(after, 4 * report["program"] + rng.permutation(2 * n) % 4, -1)
+    _, first = np.unique(report["turn"], return_index=True)
+    report = report[np.isin(np.arange(2 * n), first) | ~after]
+    made = programs._replace(program=program, turn=turn, report=report, step_s=(0.5, 30.0))
+    validate(made)
+    return made
+
+
+@pytest.mark.parametrize("made", [workload, lambda: in_steps(workload())])
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
-    programs = workload()
+def test_what_is_written_is_read(tmp_path: Path, suffix: str, made: Callable[[], Programs]) -> None:
+    programs = made()
     path = tmp_path / "new" / f"programs{suffix}"
     write_programs(programs, path)
     assert_same(read_programs(path), programs)
@@ -122,7 +148,7 @@ TURNS = [{"prompt_tokens": 9, "new_tokens": 9, "output_tokens": 1, "segment": 2,
     ("line", "changes", "message"),
     [
         (0, {"format": "x"}, r":1: format: is 'x'; allowed: agentsim_env.programs"),
-        (0, {"version": 2}, r":1: version: is 2; allowed: 1"),
+        (0, {"version": 3}, r":1: version: is 3; allowed: 1, 2"),
         (0, {"programs": 31}, r"programs: the header promises 31, the file has 30"),
         (1, {"family": "x"}, r":2: family: is 'x'; allowed: coding, chat"),
         (1, {"turns": TURNS}, r":2: turns\[0\].next\[0\].turn: is 9; allowed: an integer from 1 to 0"),

@@ -60,7 +60,18 @@ from agentsim_env.engine.core.state.constants import (
 )
 from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
 from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
-from agentsim_env.engine.core.state.programs import AHEAD_RUN, GAP, PREFIX, PROGRAM_RUN, TENANT, TOOL, TURN_RUN
+from agentsim_env.engine.core.state.programs import (
+    AHEAD_RUN,
+    GAP,
+    PREFIX,
+    PROGRAM_RUN,
+    SOCIETY,
+    STEP_ROW,
+    STEP_RUN,
+    TENANT,
+    TOOL,
+    TURN_RUN,
+)
 from agentsim_env.engine.core.state.world import EVENT, WORLD
 
 __all__ = [
@@ -114,6 +125,9 @@ __all__ = [
     "SEEN",
     "SERIALIZED",
     "SLOT",
+    "SOCIETY",
+    "STEP_ROW",
+    "STEP_RUN",
     "TAKE_AHEAD",
     "TAKE_WAITING",
     "TENANT",

@@ -6,9 +6,20 @@ import numpy as np
 
 from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
 from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
-from agentsim_env.engine.core.state.programs import AHEAD_RUN, GAP, PREFIX, PROGRAM_RUN, TENANT, TOOL, TURN_RUN
+from agentsim_env.engine.core.state.programs import (
+    AHEAD_RUN,
+    GAP,
+    PREFIX,
+    PROGRAM_RUN,
+    SOCIETY,
+    STEP_ROW,
+    STEP_RUN,
+    TENANT,
+    TOOL,
+    TURN_RUN,
+)
 from agentsim_env.engine.core.state.world import EVENT, WORLD
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN
+from agentsim_env.workload.programs import EDGE, PROGRAM, REPORT, SEGMENT, TURN
 
 F8, I4, I2, U1 = np.dtype("f8"), np.dtype("i4"), np.dtype("i2"), np.dtype("u1")
 
@@ -43,12 +54,25 @@ class State(NamedTuple):
     gap: Annotated[Any, GAP, "kinds + 1"]  # tool gaps that have ended, by tool and, in the last row, of all tools
     last_gaps_s: Annotated[Any, F8, "kinds + 1, 100"]  # the last of these; a ring
 
+    # Societies, whose programs take steps together, and what programs say of their next calls.
+    society: Annotated[Any, SOCIETY, "societies"]
+    step_row: Annotated[Any, STEP_ROW, "steps + 1", FIXED]
+    step_turn: Annotated[Any, I4, "turns in steps", FIXED]
+    step_run: Annotated[Any, STEP_RUN, "steps"]
+    report: Annotated[Any, REPORT, "reports", FIXED]  # by step, those after a turn behind all others
+    turn_report: Annotated[Any, I4, "T", FIXED]  # if there are any after a turn: that of each turn, NONE for none
+    announced: Annotated[Any, F8, "P"]  # if there are reports: step of the next call, or its time in seconds; inf: none
+
     # What rules know of the future, or of what programs share, if they ask for it.
     due_after_s: Annotated[Any, F8, "T", FIXED]  # see engine/programs/future_uses.py
     use_first: Annotated[Any, I4, "S + 1", FIXED]  # uses of segment s: `use_turn[use_first[s]:use_first[s + 1]]`
     use_turn: Annotated[Any, I4, "uses", FIXED]  # turns that use a segment, in order
     use_at: Annotated[Any, I4, "S"]  # first of them that is not over
     prefix: Annotated[Any, PREFIX, "P", FIXED]
+    owner_first: Annotated[Any, I4, "S + 1", FIXED]  # owners of segment s: `owner[owner_first[s]:owner_first[s + 1]]`
+    owner: Annotated[Any, I4, "owners", FIXED]  # programs, in order; see engine/programs/memory_owners.py
+    adapter_first: Annotated[Any, I4, "adapters + 1", FIXED]  # those of each adapter, likewise
+    adapter_owner: Annotated[Any, I4, "owners of adapters", FIXED]
     sharer: Annotated[Any, I4, "S"]  # scratch of rules that attribute shared prefixes to programs
 
     # Instances, their queues and batches.

@@ -73,6 +73,34 @@ TURN_RUN = np.dtype(
     align=True,
 )
 
+SOCIETY = np.dtype(
+    [
+        ("step_s", "f8"),  # a step lasts at least so long
+        ("step", "i4"),  # the step that it is in; NONE before the first
+        ("n_steps", "i4"),
+        ("left", "i4"),  # turns of its admitted programs that stand in steps begun so far and have not ended
+        ("first_row", "i4"),  # its step k is row `first_row + k` of `step_row` and `step_run`
+        ("armed", "i1"),  # the begin of the next step is due
+    ],
+    align=True,
+)
+
+STEP_ROW = np.dtype(
+    [
+        ("first_turn", "i4"),  # turns that stand in it: `step_turn` from here to the next row's
+        ("first_report", "i4"),  # reports that are made when it begins, likewise in `report`
+    ],
+    align=True,
+)
+
+STEP_RUN = np.dtype(
+    [
+        ("begun_s", "f8"),  # NaN before
+        ("ended_s", "f8"),  # all turns of it and of the steps before have ended
+    ],
+    align=True,
+)
+
 TOOL = np.dtype(
     [
         ("backoff_s", "f8"),

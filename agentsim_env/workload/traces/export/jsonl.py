@@ -11,7 +11,15 @@ import numpy as np
 
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
 from agentsim_env.workload.traces.errors import TraceError, shown
-from agentsim_env.workload.traces.export.layout import SEGMENT_FIELDS, Header, first_users, header_of, restore_segments
+from agentsim_env.workload.traces.export.layout import (
+    NUMBERED_REPORT,
+    SEGMENT_FIELDS,
+    Header,
+    first_users,
+    header_of,
+    restore_reports,
+    restore_segments,
+)
 from agentsim_env.workload.traces.fields import Record
 from agentsim_env.workload.traces.lines import parse
 from agentsim_env.workload.traces.opening import TraceFile
@@ -44,7 +52,7 @@ def _lines(programs: Programs) -> Iterator[dict[str, Any]]:
     user = first_users(programs)
     by_user = np.argsort(user, kind="stable")
     bounds = np.searchsorted(user[by_user], np.arange(len(programs.program) + 1))
-    segments = programs.segment.tolist()
+    segments, reports = programs.segment.tolist(), _reports(programs)
     for at, row in enumerate(programs.program.tolist()):
         program = dict(zip(PROGRAM.names or (), row, strict=True))
         first = program["first_turn"]
@@ -55,14 +63,28 @@ def _lines(programs: Programs) -> Iterator[dict[str, Any]]:
             "after": None if program["after"] < 0 else program["after"],
             "family": programs.families[program["family"]],
             "tenant": programs.tenants[program["tenant"]],
+            **{name: program[name] for name in ("adapter", "society") if program[name] >= 0},
             "turns": [_turn(programs, turns[turn], first, edges) for turn in range(first, first + program["n_turns"])],
             "segments": [[int(i), *segments[i]] for i in by_user[bounds[at] : bounds[at + 1]]],
+            **({"reports": reports[at]} if at in reports else {}),
         }
+
+
+def _reports(programs: Programs) -> dict[int, list[dict[str, Any]]]:
+    """What each program reports, with the place of each report among all."""
+    reports: dict[int, list[dict[str, Any]]] = {}
+    first = programs.program["first_turn"].tolist()
+    for number, (announced, program, step, turn) in enumerate(programs.report.tolist()):
+        made = {"step": step} if turn < 0 else {"turn": turn - first[program]}
+        reports.setdefault(program, []).append({"id": number, "announced": announced, **made})
+    return reports
 
 
 def _turn(programs: Programs, row: tuple[Any, ...], first: int, edges: list[tuple[Any, ...]]) -> dict[str, Any]:
     turn = dict(zip(TURN.names or (), row, strict=True))
     content = {name: turn[name] for name in ("prompt_tokens", "new_tokens", "output_tokens", "segment")}
+    if turn["step"] >= 0:
+        content["step"] = turn["step"]
     if turn["n_edges"]:
         content["next"] = [
             {"turn": target - first, "gap_s": gap_s, "tool": programs.tools[tool].name}
@@ -83,6 +105,7 @@ class _Tables:
         self.turn: list[list[Any]] = []
         self.edge: list[tuple[Any, ...]] = []
         self.segment: list[list[int]] = []
+        self.report: list[tuple[int, float, int, int, int]] = []
 
 
 def read_jsonl(file: TraceFile) -> Programs:
@@ -112,6 +135,8 @@ def read_jsonl(file: TraceFile) -> Programs:
         header.tools,
         header.families,
         header.tenants,
+        restore_reports(path, np.array(tables.report, dtype=NUMBERED_REPORT)),
+        header.step_s,
     )
     header.check_sizes(path, programs)
     return programs
@@ -130,6 +155,8 @@ def _read_program(record: Record, tables: _Tables) -> None:
             len(turns),
             tables.family[record.choice("family", tuple(tables.family))],
             tables.tenant[record.choice("tenant", tuple(tables.tenant))],
+            record.whole("adapter", 0, _MOST, -1),
+            record.whole("society", 0, _MOST, -1),
         )
     )
     for at, turn in enumerate(turns):
@@ -144,6 +171,7 @@ def _read_program(record: Record, tables: _Tables) -> None:
                 len(tables.edge),
                 len(waits),
                 0,
+                turn.whole("step", 0, _MOST, -1),
             ]
         )
         for wait in waits:
@@ -155,6 +183,11 @@ def _read_program(record: Record, tables: _Tables) -> None:
         if not isinstance(row, list) or len(row) != len(SEGMENT_FIELDS) or not all(map(_is_short, row)):
             raise record.error(f"segments[{at}]", f"is {shown(row)}; allowed: integers {', '.join(SEGMENT_FIELDS)}")
         tables.segment.append(row)
+    for report in record.records("reports", []):
+        turn = report.whole("turn", 0, len(turns) - 1, -1)
+        made = (report.whole("step", 0, _MOST, -1), turn if turn < 0 else first + turn)
+        announced = report.number("announced", minimum=0.0)
+        tables.report.append((report.whole("id", 0, _MOST), announced, len(tables.program) - 1, *made))
 
 
 def _is_short(value: object) -> bool:

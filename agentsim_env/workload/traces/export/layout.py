@@ -6,13 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from agentsim_env.workload.programs import Programs, Tool
+from agentsim_env.workload.programs import REPORT, Programs, Tool
 from agentsim_env.workload.traces.errors import TraceError, shown
 from agentsim_env.workload.traces.fields import Record
 
 FORMAT = "agentsim_env.programs"
-VERSION = 1
+VERSION = 2
+"""Of files with adapters, societies, steps or reports; others are as they were in version 1, and say so."""
+
 _MOST_NAMES = 2**15 - 1
+NUMBERED_REPORT = np.dtype([("id", "i4"), *((name, REPORT[name].str) for name in REPORT.names or ())])
+"""A report with its place among all reports, which stand with their programs."""
+
 SEGMENT_FIELDS = ("id", "parent", "start_block", "n_blocks")
 
 
@@ -20,7 +25,7 @@ def header_of(programs: Programs) -> dict[str, Any]:
     """What is not on the line of a program."""
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if has_more(programs) else 1,
         "block_size": programs.block_size,
         "programs": len(programs.program),
         "turns": len(programs.turn),
@@ -30,7 +35,13 @@ def header_of(programs: Programs) -> dict[str, Any]:
         "tools": [tool._asdict() for tool in programs.tools],
         "families": programs.families,
         "tenants": programs.tenants,
-    }
+    } | ({"step_s": programs.step_s, "reports": len(programs.report)} if has_more(programs) else {})
+
+
+def has_more(programs: Programs) -> bool:
+    """Whether a workload has what version 1 could not say."""
+    program = programs.program
+    return bool(programs.step_s or len(programs.report) or (program["adapter"] >= 0).any())
 
 
 class Header:
@@ -42,6 +53,8 @@ class Header:
         tools: Tools.
         families: Names of families.
         tenants: Names of tenants.
+        step_s: Least length of a step of each society.
+        has_more: Whether there are columns that version 1 has not.
     """
 
     def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
@@ -52,9 +65,11 @@ class Header:
         """
         record = Record(path, 1, content)
         record.choice("format", (FORMAT,))
-        if content.get("version") != VERSION:
-            raise record.error("version", f"is {shown(content.get('version'))}; allowed: {VERSION}")
-        self.sizes = {name: record.whole(name, 0, 2**31 - 1) for name in ("programs", "turns", "edges", "segments")}
+        if content.get("version") not in (1, VERSION):
+            raise record.error("version", f"is {shown(content.get('version'))}; allowed: 1, {VERSION}")
+        self.has_more = content["version"] == VERSION
+        sizes = ("programs", "turns", "edges", "segments", *(["reports"] if self.has_more else []))
+        self.sizes = {name: record.whole(name, 0, 2**31 - 1) for name in sizes}
         self.block_size = record.whole("block_size", 1, 2**31 - 1)
         self.tools = tuple(
             Tool(tool.text("name"), tool.whole("concurrency", 0, 2**31 - 1, 0), tool.number("backoff_s", 0.0, 0.0))
@@ -62,6 +77,7 @@ class Header:
         )
         self.families = _names(record, "families")
         self.tenants = _names(record, "tenants")
+        self.step_s = _step_lengths(record) if self.has_more else ()
 
     def check_sizes(self, path: Path, programs: Programs) -> None:
         """Compares with what was read.
@@ -73,6 +89,13 @@ class Header:
             found = len(getattr(programs, name.removesuffix("s")))
             if found != size:
                 raise TraceError(path, 0, name, f"the header promises {size}, the file has {found}: it is not whole")
+
+
+def _step_lengths(record: Record) -> tuple[float, ...]:
+    lengths = record.content.get("step_s")
+    if not isinstance(lengths, list) or not all(type(length) in (int, float) for length in lengths):
+        raise record.error("step_s", f"is {shown(lengths)}; allowed: a list of seconds")
+    return tuple(float(length) for length in lengths)
 
 
 def _names(record: Record, field: str) -> tuple[str, ...]:
@@ -121,3 +144,22 @@ def restore_segments(path: Path, rows: np.ndarray, dtype: np.dtype) -> np.ndarra
     for column, name in enumerate(SEGMENT_FIELDS[1:], 1):
         segment[name] = rows[order, column]
     return segment
+
+
+def restore_reports(path: Path, rows: np.ndarray) -> np.ndarray:
+    """`REPORT` array in the order of the ids.
+
+    Args:
+        path: File, for errors.
+        rows: `NUMBERED_REPORT` array.
+
+    Raises:
+        TraceError: An id is missing or used twice.
+    """
+    rows = rows[np.argsort(rows["id"], kind="stable")]
+    if not np.array_equal(rows["id"], np.arange(len(rows))):
+        raise TraceError(path, 0, "reports", f"the ids are not 0 to {len(rows) - 1}, each once")
+    report = np.zeros(len(rows), dtype=REPORT)
+    for name in REPORT.names or ():
+        report[name] = rows[name]
+    return report

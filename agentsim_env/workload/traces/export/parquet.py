@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs
+from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, new_programs, new_turns
 from agentsim_env.workload.traces.errors import TraceError
 from agentsim_env.workload.traces.export.layout import (
     FORMAT,
+    NUMBERED_REPORT,
     SEGMENT_FIELDS,
     Header,
     first_users,
+    has_more,
     header_of,
+    restore_reports,
     restore_segments,
 )
 from agentsim_env.workload.traces.lines import parse
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 _PROGRAM = ("arrival_s", "deadline_s", "after")
 _TURN = ("segment", "prompt_tokens", "new_tokens", "output_tokens")
+_MORE_OF_PROGRAM = ("adapter", "society")
+_MORE_OF_TURN = ("step",)
+_REPORT = ("id", "announced", "step", "turn")
 _EDGE = ("source", "target", "gap_s", "tool", "failures")
 _CELL_BYTES = 8
 _KEY = FORMAT.encode()
@@ -41,10 +47,13 @@ def write_parquet(programs: Programs, path: Path) -> None:
     first = program["first_turn"][owner]
     user = first_users(programs)
     order = np.argsort(user, kind="stable")
-    columns: dict[str, Any] = {name: pa.array(program[name]) for name in _PROGRAM}
+    more = has_more(programs)
+    program_names = _PROGRAM + (_MORE_OF_PROGRAM if more else ())
+    turn_names = _TURN + (_MORE_OF_TURN if more else ())
+    columns: dict[str, Any] = {name: pa.array(program[name]) for name in program_names}
     columns["family"] = _named(pa, program["family"], programs.families)
     columns["tenant"] = _named(pa, program["tenant"], programs.tenants)
-    columns["turns"] = _lists(pa, n_turns, {name: pa.array(turn[name]) for name in _TURN})
+    columns["turns"] = _lists(pa, n_turns, {name: pa.array(turn[name]) for name in turn_names})
     columns["edges"] = _lists(
         pa,
         np.bincount(owner, minlength=len(program)),
@@ -62,8 +71,25 @@ def write_parquet(programs: Programs, path: Path) -> None:
         {"id": pa.array(order.astype(np.int32))}
         | {name: pa.array(programs.segment[name][order]) for name in SEGMENT_FIELDS[1:]},
     )
+    if more:
+        columns["reports"] = _lists(pa, *_reports(pa, programs))
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(header_of(programs)).encode()})
     pq.write_table(table, path)
+
+
+def _reports(pa: Any, programs: Programs) -> tuple[np.ndarray, "dict[str, pa.Array]"]:
+    """Reports of each program, and their columns; turns count from the first of their program."""
+    order = np.argsort(programs.report["program"], kind="stable")
+    report = programs.report[order]
+    first = programs.program["first_turn"][report["program"]]
+    columns = {
+        "id": order.astype(np.int32),
+        "announced": report["announced"],
+        "step": report["step"],
+        "turn": np.where(report["turn"] >= 0, report["turn"] - first, -1).astype(np.int32),
+    }
+    n_reports = np.bincount(report["program"], minlength=len(programs.program))
+    return n_reports, {name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()}
 
 
 def _named(pa: Any, index: np.ndarray, names: tuple[str, ...]) -> "pa.Array":
@@ -128,17 +154,18 @@ def _one_line(error: BaseException) -> str:
 
 
 def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
-    program = np.zeros(len(table), dtype=PROGRAM)
-    for name in _PROGRAM:
+    program = new_programs(len(table))
+    for name in _PROGRAM + (_MORE_OF_PROGRAM if header.has_more else ()):
         program[name] = _fitting(path, name, table[name].to_numpy(), PROGRAM[name])
     program["family"] = _indices(table["family"].to_pylist(), header.families)
     program["tenant"] = _indices(table["tenant"].to_pylist(), header.tenants)
-    n_turns, turns = _rows(table, "turns", _TURN)
+    turn_names = _TURN + (_MORE_OF_TURN if header.has_more else ())
+    n_turns, turns = _rows(table, "turns", turn_names)
     program["n_turns"] = n_turns
     program["first_turn"] = np.cumsum(n_turns) - n_turns
-    turn = np.zeros(len(turns["segment"]), dtype=TURN)
+    turn = new_turns(len(turns["segment"]))
     turn["program"] = np.repeat(np.arange(len(program)), n_turns)
-    for name in _TURN:
+    for name in turn_names:
         turn[name] = _fitting(path, name, turns[name], TURN[name])
     n_edges, edges = _rows(table, "edges", _EDGE)
     first = np.repeat(program["first_turn"], n_edges)
@@ -159,7 +186,26 @@ def _restore(path: Path, table: "pa.Table", header: Header) -> Programs:
     segments = _rows(table, "segments", SEGMENT_FIELDS)[1]
     rows = np.stack([_fitting(path, name, segments[name], np.dtype(np.int32)) for name in SEGMENT_FIELDS], axis=1)
     segment = restore_segments(path, rows, SEGMENT)
-    return Programs(program, turn, edge, segment, header.block_size, header.tools, header.families, header.tenants)
+    report = _restore_reports(path, table, program) if header.has_more else restore_reports(path, _NO_REPORTS)
+    names = (header.tools, header.families, header.tenants)
+    return Programs(program, turn, edge, segment, header.block_size, *names, report, header.step_s)
+
+
+_NO_REPORTS = np.zeros(0, NUMBERED_REPORT)
+
+
+def _restore_reports(path: Path, table: "pa.Table", program: np.ndarray) -> np.ndarray:
+    n_reports, columns = _rows(table, "reports", _REPORT)
+    rows = np.zeros(len(columns["id"]), NUMBERED_REPORT)
+    for name in _REPORT:
+        rows[name] = _fitting(path, name, columns[name], NUMBERED_REPORT[name])
+    rows["program"] = np.repeat(np.arange(len(program)), n_reports)
+    after = rows["turn"] >= 0
+    beyond = after & (rows["turn"] >= program["n_turns"][rows["program"]])
+    if beyond.any():
+        raise TraceError(path, 0, "reports", "are made after turns that their programs do not have")
+    rows["turn"][after] += program["first_turn"][rows["program"][after]]
+    return restore_reports(path, rows)
 
 
 def _fitting(path: Path, name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -14,6 +14,7 @@ from agentsim_env.engine.latency.iteration_time import iterations_begun
 from agentsim_env.engine.loads.orphans import lose_kept
 from agentsim_env.engine.loads.transfer_ends import lose_transfers, transfer_end
 from agentsim_env.engine.programs.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
+from agentsim_env.engine.programs.step_begins import step_begins
 from agentsim_env.engine.programs.tools import start_edges, tool_end, tool_retry
 from agentsim_env.engine.residency.kv_time import charge
 from agentsim_env.engine.residency.pins import lose_pins
@@ -99,6 +100,8 @@ def _handle(state, kind, number):
         transfer_end(state, number)
     elif kind == events.PIN_EXPIRY:
         expire(state, number)
+    elif kind == events.STEP_BEGIN:
+        step_begins(state, number)
     elif kind == events.INSTANCE_DOWN:
         _instance_down(state, number)
     elif kind == events.INSTANCE_UP:

@@ -15,6 +15,7 @@ from agentsim_env.engine.core.state import (
     HELD,
     REJECTED,
     UNBORN,
+    State,
 )
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware.engines import Engine
@@ -23,7 +24,7 @@ from agentsim_env.workload.faults import FAULT
 from tests.agreement.scenario import BLOCK, Scenario
 from tests.reference.description import InstanceSpec, MemorySpec
 from tests.reference.loop import simulate
-from tests.reference.records import INSTANCE, PROGRAM, TURN, Records
+from tests.reference.records import INSTANCE, PROGRAM, STEP, TURN, Records
 from tests.reference.rules import Rules
 
 STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
@@ -77,9 +78,11 @@ def engine_records(scenario: Scenario) -> Records:
                 "arrival_s": program["arrived_s"],
                 "end_s": program["end_s"],
                 "gap_s": program["gap_s"],
+                "announced": announced(state),
                 "state": np.array([STATES[int(number)] for number in program["state"]]),
             },
         ),
+        steps=columns(STEP, {name: state.step_run[name] for name in STEP.names or ()}),
         instances=columns(
             INSTANCE,
             {
@@ -110,6 +113,12 @@ def engine_records(scenario: Scenario) -> Records:
         decisions=int(world["routed"]),
         end_s=float(world["now_s"]),
     )
+
+
+def announced(state: State) -> np.ndarray:
+    """What is announced at the end; nothing where nobody reports, and not looked at of programs that have failed."""
+    said = state.announced if len(state.announced) else np.full(len(state.program), np.inf)
+    return np.where(state.program_run["state"] == FAILED, np.nan, said)
 
 
 def columns(dtype: np.dtype, values: dict[str, np.ndarray]) -> np.ndarray:
@@ -182,7 +191,7 @@ def differences(expected: Records, got: Records) -> list[str]:
     may also differ by 1e-9 of the end of the simulation.
     """
     found = []
-    for table in ("turns", "programs", "instances"):
+    for table in ("turns", "programs", "steps", "instances"):
         want_table, got_table = getattr(expected, table), getattr(got, table)
         for name in want_table.dtype.names:
             want, have = want_table[name], got_table[name]
@@ -218,6 +227,8 @@ def count(records: Records) -> Counter[str]:
             "scenarios": 1,
             "programs": len(records.programs),
             "turns": len(records.turns),
+            "steps": int((~np.isnan(records.steps["begun_s"])).sum()),
+            "announced calls": int(np.isfinite(records.programs["announced"]).sum()),
             "decisions": records.decisions,
             "rejected programs": int((records.programs["state"] == "rejected").sum()),
             "preemptions": int(records.turns["preemptions"].sum()),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from agentsim_env.workload.programs import Programs
+from agentsim_env.workload.traces.subset import take_reports
 from tests.agreement.scenario import Scenario
 from tests.reference.description import InstanceSpec, TierSpec
 
@@ -51,7 +52,26 @@ def _without_turns(programs: Programs, turns: np.ndarray, owners: np.ndarray) ->
     edge["target"] -= np.cumsum(turns)[edge["target"]].astype("i4")
     program["n_turns"] = np.bincount(turn["program"], minlength=len(program))
     program["first_turn"] = np.cumsum(program["n_turns"]) - program["n_turns"]
-    return programs._replace(program=program, turn=_edges_in_a_row(turn), edge=edge)
+    report = take_reports(programs.report, _places(~owners), _places(~turns))
+    return programs._replace(program=program, turn=_edges_in_a_row(turn), edge=edge, report=report)
+
+
+def _places(kept: np.ndarray) -> np.ndarray:
+    """New number of each entry, -1 for those that are not kept."""
+    return np.where(kept, np.cumsum(kept) - 1, -1)
+
+
+def without_report(programs: Programs, number: int) -> Programs:
+    return programs._replace(report=np.delete(programs.report, number))
+
+
+def out_of_step(programs: Programs, number: int) -> Programs:
+    """A turn that stands in no step."""
+    if programs.turn["step"][number] < 0:
+        return programs
+    turn = programs.turn.copy()
+    turn["step"][number] = -1
+    return programs._replace(turn=turn)
 
 
 def _edges_in_a_row(turn: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from agentsim_env.workload.programs import Programs
 from tests.agreement.edits import (
     both_pools,
     earlier,
+    out_of_step,
     plainer_tool,
     shorter_gap,
     shorter_output,
@@ -16,6 +17,7 @@ from tests.agreement.edits import (
     without_instance,
     without_outages,
     without_program,
+    without_report,
     without_segment,
     without_turn,
 )
@@ -136,6 +138,8 @@ PASSES = (
     Pass(lambda scenario: sum(len(spec.failures) for spec in scenario.specs), without_outages),
     Pass(lambda scenario: 4 * len(scenario.specs), plain_instance),
     of_programs(n_turns, without_turn),
+    of_programs(lambda programs: len(programs.report), without_report),
+    of_programs(n_turns, out_of_step),
     of_programs(lambda programs: len(programs.edge), without_edge),
     of_programs(lambda programs: len(programs.tools), plainer_tool),
     of_programs(n_turns, shorter_output),

@@ -44,14 +44,21 @@ def workload(programs: Programs) -> Iterator[str]:
     yield f"work = WorkloadBuilder(({tools},), {programs.block_size}, {programs.tenants!r})"
     for parent, _, n_blocks in programs.segment.tolist():
         yield call("segment", n_blocks, parent if parent >= 0 else None)
+    for step_s in programs.step_s:
+        yield call("society", step_s)
     edges: list[str] = []
-    for arrival_s, deadline_s, after, first_turn, n_turns, _, tenant in programs.program.tolist():
+    for number, row in enumerate(programs.program.tolist()):
+        arrival_s, deadline_s, after, first_turn, n_turns, _, tenant, *beside = row
         given = (arrival_s, after) if math.isinf(deadline_s) and tenant == 0 else (arrival_s, after, deadline_s, tenant)
-        yield call("program", *given)
+        yield call("program", *(given if beside == [-1, -1] else (arrival_s, after, deadline_s, tenant, *beside)))
+        for announced, _, step, turn in programs.report[programs.report["program"] == number].tolist():
+            yield call("report", announced, step, turn)
         for number in range(first_turn, first_turn + n_turns):
             turn = programs.turn[number]
             yield call(
-                "turn", *(int(turn[name]) for name in ("segment", "prompt_tokens", "output_tokens", "new_tokens"))
+                "turn",
+                *(int(turn[name]) for name in ("segment", "prompt_tokens", "output_tokens", "new_tokens")),
+                *([int(turn["step"])] if turn["step"] >= 0 else []),
             )
             for edge in range(int(turn["first_edge"]), int(turn["first_edge"] + turn["n_edges"])):
                 gap_s, target, tool, failures = programs.edge[edge].item()

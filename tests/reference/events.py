@@ -25,13 +25,14 @@ class Kind(IntEnum):
     TOOL_END = 3
     TOOL_RETRY = 4
     EDGE_DONE = 5
-    TURN_READY = 6
-    CONTROL_TICK = 7
-    TRANSFER_END = 8
-    PIN_EXPIRY = 9
-    ITERATION_END = 10
+    STEP_BEGIN = 6
+    TURN_READY = 7
+    CONTROL_TICK = 8
+    TRANSFER_END = 9
+    PIN_EXPIRY = 10
+    ITERATION_END = 11
     # An iteration boundary inside a run is no event: all that happens at its time comes before it (see loop.py).
-    QUIET_BOUNDARY = 11
+    QUIET_BOUNDARY = 12
 
 
 class Events:

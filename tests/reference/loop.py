@@ -45,6 +45,7 @@ class Loop:
             Kind.TOOL_END: self.tool_end,
             Kind.TOOL_RETRY: self.tool_retry,
             Kind.EDGE_DONE: self.edge_done,
+            Kind.STEP_BEGIN: self.step_begin,
             Kind.TURN_READY: self.turn_ready,
             Kind.CONTROL_TICK: self.control_tick,
             Kind.TRANSFER_END: self.transfer_end,
@@ -98,7 +99,7 @@ class Loop:
             instance.charge()
             instance.pool.waste_idle()
 
-    # What happens at each kind of event; the number is that of an instance, a program, an edge, a turn or a link.
+    # What happens at each kind of event; the number is that of an instance, program, edge, society, turn or link.
 
     def instance_down(self, number: int) -> None:
         """Everything there is lost; the turns that were there are routed again."""
@@ -127,6 +128,9 @@ class Loop:
 
     def edge_done(self, edge: int) -> None:
         self.world.gateway.edge_done(edge)
+
+    def step_begin(self, society: int) -> None:
+        self.world.societies.begin(society)
 
     def turn_ready(self, number: int) -> None:
         turn = self.world.orchestrator.turns[number]

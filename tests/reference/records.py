@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.reference.batch.instance import Instance
+from tests.reference.programs.orchestrator import Program
+from tests.reference.programs.societies import Society
 from tests.reference.world import World
 
 TURN = np.dtype(
@@ -22,7 +24,8 @@ TURN = np.dtype(
         ("instance", "i8"),
     ]
 )
-PROGRAM = np.dtype([("arrival_s", "f8"), ("end_s", "f8"), ("gap_s", "f8"), ("state", "U8")])
+PROGRAM = np.dtype([("arrival_s", "f8"), ("end_s", "f8"), ("gap_s", "f8"), ("announced", "f8"), ("state", "U8")])
+STEP = np.dtype([("begun_s", "f8"), ("ended_s", "f8")])
 INSTANCE = np.dtype(
     [
         ("busy_s", "f8"),
@@ -61,7 +64,7 @@ INSTANCE = np.dtype(
 
 @dataclass(frozen=True)
 class Records:
-    """Structured arrays, one row a turn, program and instance; the integrals; and how much happened.
+    """Structured arrays, one row a turn, program, step and instance; the integrals; and how much happened.
 
     Attributes:
         area: Program-seconds in which a counted program was busy.
@@ -72,6 +75,7 @@ class Records:
 
     turns: np.ndarray
     programs: np.ndarray
+    steps: np.ndarray
     instances: np.ndarray
     area: float
     area_all: float
@@ -85,7 +89,7 @@ def collect(world: World, warmup_programs: int) -> Records:
     for program in world.orchestrator.programs:
         busy_s = sum(stop - start for start, stop in program.busy_intervals(world.now))
         stay_s = (world.now if np.isnan(program.end_s) else program.end_s) - program.arrival_s
-        programs.append((program.arrival_s, program.end_s, stay_s - busy_s, program.state))
+        programs.append((program.arrival_s, program.end_s, stay_s - busy_s, announced(world, program), program.state))
         if program.id >= warmup_programs and program.state != "unborn":
             area += busy_s
             area_all += stay_s
@@ -93,12 +97,22 @@ def collect(world: World, warmup_programs: int) -> Records:
     return Records(
         turns=np.array(turns, TURN),
         programs=np.array(programs, PROGRAM),
+        steps=np.array([row for society in world.societies.societies for row in step_rows(society)], STEP),
         instances=np.array([instance_row(instance) for instance in world.instances], INSTANCE),
         area=area,
         area_all=area_all,
         decisions=world.router.routed,
         end_s=world.now,
     )
+
+
+def announced(world: World, program: Program) -> float:
+    """What is announced at the end, infinite for nothing; of a program that has failed nobody asks."""
+    return np.nan if program.state == "failed" else world.societies.announced.get(program.id, np.inf)
+
+
+def step_rows(society: Society) -> list[tuple[float, float]]:
+    return [(society.begun_s.get(k, np.nan), society.ended_s.get(k, np.nan)) for k in range(society.n_steps)]
 
 
 def instance_row(instance: Instance) -> tuple[float | int, ...]:

@@ -13,6 +13,7 @@ from tests.reference.programs.admission import Admission
 from tests.reference.programs.gateway import Gateway
 from tests.reference.programs.history import History
 from tests.reference.programs.orchestrator import Orchestrator
+from tests.reference.programs.societies import Societies
 from tests.reference.programs.tools import Tools
 from tests.reference.residency.retention import Retention
 from tests.reference.routing.handover import Handover
@@ -60,6 +61,7 @@ class World:
         self.tools = Tools(workload, self.events, self.orchestrator.waited)
         self.admission = Admission(self)
         self.gateway = Gateway(self)
+        self.societies = Societies(self)
 
         self.instances = [Instance(self, number, spec) for number, spec in enumerate(specs)]
         self.iterations = Iterations(self)

@@ -5,6 +5,7 @@ import numpy as np
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, HELD, NONE, UNBORN
 from agentsim_env.engine.core.times import has_happened
+from agentsim_env.engine.programs.societies import has_begun
 from agentsim_env.workload.programs import Programs
 
 NOMINAL_TOKEN_S = 1 / 64
@@ -57,6 +58,21 @@ def is_over(state, t):
 
 
 @compiled
+def _step_due_s(state, t):
+    """When the step of a turn begins if steps go on to take as long as they did; now if it has begun."""
+    now_s = state.world[0].now_s
+    if has_begun(state, t):
+        return now_s
+    society = state.society[state.program[state.turn[t].program].society]
+    each_s, from_s = max(society.step_s, NOMINAL_TOKEN_S), now_s
+    if society.step >= 0:
+        from_s = state.step_run[society.first_row + society.step].begun_s
+    if society.step > 0:
+        each_s = max(each_s, (from_s - state.step_run[society.first_row].begun_s) / society.step)
+    return max(now_s, from_s + (state.turn[t].step - society.step) * each_s)
+
+
+@compiled
 def due_s(state, t):
     """When a turn that is not over is ready, as far as that can be said: see `NOMINAL_TOKEN_S`."""
     now_s = state.world[0].now_s
@@ -64,14 +80,18 @@ def due_s(state, t):
     program, run = state.program[p], state.program_run[p]
     if run.state == UNBORN:
         from_s = program.arrival_s if program.after == NONE else now_s + program.arrival_s
-        return from_s + state.due_after_s[t]
+        return max(from_s + state.due_after_s[t], _step_due_s(state, t))
     if run.state == HELD:
-        return now_s + state.due_after_s[t]
+        return max(now_s + state.due_after_s[t], _step_due_s(state, t))
     if has_happened(state.turn_run[t].ready_s):
         return state.turn_run[t].ready_s
+    if not has_begun(state, t):
+        return _step_due_s(state, t)
     before = t - 1
-    while not has_happened(state.turn_run[before].ready_s):
+    while before >= program.first_turn and not has_happened(state.turn_run[before].ready_s):
         before -= 1
+    if before < program.first_turn:
+        return now_s + state.due_after_s[t]
     last = state.turn_run[before]
     if not has_happened(last.end_s):
         return now_s + (state.due_after_s[t] - state.due_after_s[before])

@@ -8,6 +8,8 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import join_arrived, join_paused, join_to_route, new_slot, release_paused
 from agentsim_env.engine.core.state import ACTIVE, DONE, FAILED, HELD, NONE, REJECTED
 from agentsim_env.engine.programs.history import note_gap, note_length
+from agentsim_env.engine.programs.reports import has_come, report_after
+from agentsim_env.engine.programs.societies import end_turn_of_step, enter_society, has_begun, leave_society
 from agentsim_env.engine.residency.hits import recomputed_tokens
 
 
@@ -74,7 +76,7 @@ def hold(state, p):
 
 
 @compiled
-def _get_ready(state, t):
+def get_ready(state, t):
     """All that a turn has waited for is there: it enters the gateway."""
     world = state.world[0]
     state.turn_run[t].ready_s = world.now_s
@@ -95,10 +97,11 @@ def let_in(state, p):
     run.admitted_s = world.now_s
     run.acting_since_s = world.now_s
     world.n_admitted += 1
+    enter_society(state, p)
     program = state.program[p]
     for t in range(program.first_turn, program.first_turn + program.n_turns):
-        if state.turn[t].n_parents == 0:
-            _get_ready(state, t)
+        if state.turn[t].n_parents == 0 and has_begun(state, t):
+            get_ready(state, t)
 
 
 PAST_WEIGHT = 0.8
@@ -154,6 +157,7 @@ def _enter_cluster(state, t):
     if run.live == 0 and run.turns_left < state.program[turn.program].n_turns:
         run.acting_s = PAST_WEIGHT * run.acting_s + state.turn_run[t].ready_s - run.acting_since_s
     run.live += 1
+    has_come(state, turn.program)
     _note_context(state, turn.program, turn.prompt_tokens)
 
 
@@ -219,11 +223,13 @@ def turn_ready(state, t):
         return
     if turn.prompt_tokens + turn.output_tokens <= state.world[0].longest_context:
         _enter_cluster(state, t)
-        if run.paused:
+        # The turns of a step are not held: the step would wait for them, and what frees memory for them waits for it.
+        if run.paused and turn.step == NONE:
             join_paused(state, new_slot(state, t))
         else:
             join_to_route(state, new_slot(state, t))
     else:
+        leave_society(state, turn.program)
         _end_program(state, turn.program, FAILED)
 
 
@@ -234,8 +240,8 @@ def edge_done(state, e):
     t = state.edge[e].target
     run = state.turn_run[t]
     run.pending -= 1
-    if run.pending == 0 and state.program_run[state.turn[t].program].state == ACTIVE:
-        _get_ready(state, t)
+    if run.pending == 0 and state.program_run[state.turn[t].program].state == ACTIVE and has_begun(state, t):
+        get_ready(state, t)
 
 
 @compiled
@@ -283,6 +289,8 @@ def turn_ended(state, t):
         _account(state, t)
     if run.state != ACTIVE:
         return
+    report_after(state, t)
+    end_turn_of_step(state, t)
     run.turns_left -= 1
     if run.turns_left == 0:
         _end_program(state, p, DONE)

@@ -33,6 +33,7 @@ class Knobs:
         modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
         async_scheduling: Which instances schedule an iteration ahead: `none`, `some` or `all`.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
+        societies: Societies whose programs take steps together; with 1 or more, programs report their next calls.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
     """
 
@@ -57,6 +58,7 @@ class Knobs:
     eviction: str = "blocks"
     view_delay_s: float = 0.0
     async_scheduling: str = "none"
+    societies: int = 0
 
 
 KNOBS = st.builds(
@@ -82,6 +84,7 @@ KNOBS = st.builds(
     eviction=st.sampled_from(["blocks", "objects"]),
     view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
     async_scheduling=st.sampled_from(ASYNC_SCHEDULING),
+    societies=st.integers(0, 2),
 )
 
 
@@ -121,6 +124,7 @@ def knobs_of(seed: int) -> Knobs:
         eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),
+        societies=int(one_of("societies", [0, 0, 0, 0, 0, 1, 1, 2])),
     )
 
 

@@ -7,12 +7,14 @@ import numpy as np
 from agentsim_env.workload.programs import Programs, Tool
 from tests.agreement.scenario import BLOCK
 from tests.engine.random_scenarios.knobs import TICK_S, Knobs, snap
+from tests.engine.random_scenarios.societies import with_societies
 from tests.engine.random_scenarios.streams import Streams
 from tests.reference.building import WorkloadBuilder
 
 
 def random_workload(knobs: Knobs, streams: Streams) -> Programs:
-    return with_tenants(knobs, RandomWorkload(knobs, streams).build(), streams("tenants"))
+    programs = with_tenants(knobs, RandomWorkload(knobs, streams).build(), streams("tenants"))
+    return with_societies(knobs, programs, streams("steps and reports")) if knobs.societies else programs
 
 
 def with_tenants(knobs: Knobs, programs: Programs, rng: np.random.Generator) -> Programs:

@@ -29,17 +29,21 @@ class Gateway:
     # Turns.
 
     def admit(self, program: Program) -> None:
-        """A program comes in: its roots are ready."""
+        """A program comes in: its roots are ready, unless they stand in a step to come."""
         program.acting_since_s = self.world.now
+        self.world.societies.admitted(program)
         for turn in self.world.orchestrator.admit(program):
-            self.get_ready(turn)
+            if self.world.societies.has_begun(turn):
+                self.get_ready(turn)
 
     def edge_done(self, edge: int) -> None:
         """A tool's result is here."""
         gap_s = self.world.now - self.world.orchestrator.source(edge).end_s
         self.world.history.note(int(self.world.workload.edge["tool"][edge]), gap_s)
         turn = self.world.orchestrator.join(edge)
-        if turn is not None and self.world.orchestrator.program(turn).state != "failed":
+        if turn is None or self.world.orchestrator.program(turn).state == "failed":
+            return
+        if self.world.societies.has_begun(turn):
             self.get_ready(turn)
 
     def get_ready(self, turn: Turn) -> None:
@@ -57,7 +61,9 @@ class Gateway:
         turn.arriving = False
         if not was_live and any(other.has_ended for other in program.turns.values()):
             program.acting_s = KEPT_OF_THE_PAST * program.acting_s + turn.ready_s - program.acting_since_s
-        if program.paused and any(self.world.router.possible(turn)):
+        if any(self.world.router.possible(turn)):
+            self.world.societies.announced.pop(program.id, None)
+        if program.paused and turn.step < 0 and any(self.world.router.possible(turn)):
             self.paused.append(turn)
         else:
             self.world.router.place(turn)
@@ -76,6 +82,7 @@ class Gateway:
             return
         for edge in world.orchestrator.edges(turn):
             world.tools.start(edge, world.now)
+        world.societies.turn_ended(turn)
         if world.orchestrator.finished(program):
             self.end(program, "done")
 
@@ -83,6 +90,7 @@ class Gateway:
 
     def end(self, program: Program, state: str) -> None:
         world = self.world
+        were_waited_for = world.societies.are_waited_for(program)
         world.admission.has_ended |= program.state == "active"
         if state == "done":
             world.history.lengths.append(len(program.turns))
@@ -91,6 +99,7 @@ class Gateway:
         program.end_s = world.now
         program.paused = False
         if state == "failed":
+            world.societies.failed(program, were_waited_for)
             world.iterations.look_again_at(world.retention.failed(program.id))
         self.release(program)
         for number, delay_s in world.orchestrator.followers(program):

@@ -105,6 +105,7 @@ class Orchestrator:
             output=int(row["output_tokens"]),
             target=prompt,
             new=int(row["new_tokens"]),
+            step=int(row["step"]),
         )
 
     def program(self, turn: Turn) -> Program:

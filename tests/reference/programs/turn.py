@@ -23,6 +23,7 @@ class Turn:
         kept_at: That instance.
         stay: Which stay in a batch this is: "first", "moved" (it was handed over) or "returned".
         moves: Times that it went on to a decode instance.
+        step: Step of its society before which it is not ready, -1 for none.
         arriving: It is ready and passes the gateway.
         asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
     """
@@ -56,6 +57,7 @@ class Turn:
     moves: int = 0
     stay: str = "first"
     loading: bool = False
+    step: int = -1
     arriving: bool = False
     instance: int = -1
 

@@ -150,18 +150,37 @@ def due_after_s(look: Look, turn: Turn) -> float:
     return due_s
 
 
+def step_due_s(look: Look, turn: Turn) -> float:
+    """When the step of a turn begins if steps go on to take as long as they did."""
+    society = look.world.societies.of(turn.program)
+    if turn.step < 0 or society is None or look.world.societies.has_begun(turn):
+        return look.world.now
+    each_s, from_s = max(society.step_s, 1 / 64), look.world.now
+    if society.step >= 0:
+        from_s = society.begun_s[society.step]
+    if society.step > 0:
+        each_s = max(each_s, (from_s - society.begun_s[0]) / society.step)
+    return max(look.world.now, from_s + (turn.step - society.step) * each_s)
+
+
 def due_s(look: Look, turn: Turn) -> float:
     """When a turn that has not ended will be ready."""
     program = look.world.orchestrator.programs[turn.program]
     row = look.world.workload.program[turn.program]
     after_s = due_after_s(look, turn)
     if program.state == "unborn":
-        return (float(row["arrival_s"]) if row["after"] < 0 else look.world.now + float(row["arrival_s"])) + after_s
+        arrival_s = float(row["arrival_s"]) if row["after"] < 0 else look.world.now + float(row["arrival_s"])
+        return max(arrival_s + after_s, step_due_s(look, turn))
     if program.state == "held":
-        return look.world.now + after_s
+        return max(look.world.now + after_s, step_due_s(look, turn))
     if not math.isnan(turn.ready_s):
         return turn.ready_s
-    last = [t for t in program.turns.values() if t.id < turn.id and not math.isnan(t.ready_s)][-1]
+    if not look.world.societies.has_begun(turn):
+        return step_due_s(look, turn)
+    before = [t for t in program.turns.values() if t.id < turn.id and not math.isnan(t.ready_s)]
+    if not before:
+        return look.world.now + after_s
+    last = before[-1]
     before_s = due_after_s(look, last)
     if not last.has_ended:
         return look.world.now + (after_s - before_s)

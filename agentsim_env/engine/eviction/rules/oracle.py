@@ -12,7 +12,8 @@ def oracle_belady(state, pool):
 
     The next use of a record is that of the next turn whose prompt covers a block of its segment. A turn that waits is
     due since it was ready, one behind a gap when the tool answers, later ones behind the service in between, which is
-    not known and taken as 1/64 s per output token. Turns that were sent to another instance do not count.
+    not known and taken as 1/64 s per output token, one in a step to come when it begins if steps take as long as those
+    so far. Turns that were sent to another instance do not count.
     """
     best, furthest_s = NONE, 0.0
     r = first_candidate(state, pool)

@@ -24,7 +24,7 @@ from agentsim_env.workload.faults import FAULT
 from tests.agreement.scenario import BLOCK, Scenario
 from tests.reference.description import InstanceSpec, MemorySpec
 from tests.reference.loop import simulate
-from tests.reference.records import INSTANCE, PROGRAM, STEP, TURN, Records
+from tests.reference.records import CALL, INSTANCE, PROGRAM, STEP, TURN, Records
 from tests.reference.rules import Rules
 
 STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
@@ -78,10 +78,10 @@ def engine_records(scenario: Scenario) -> Records:
                 "arrival_s": program["arrived_s"],
                 "end_s": program["end_s"],
                 "gap_s": program["gap_s"],
-                "announced": announced(state),
                 "state": np.array([STATES[int(number)] for number in program["state"]]),
             },
         ),
+        calls=columns(CALL, {"announced": announced(state)}),
         steps=columns(STEP, {name: state.step_run[name] for name in STEP.names or ()}),
         instances=columns(
             INSTANCE,
@@ -191,7 +191,7 @@ def differences(expected: Records, got: Records) -> list[str]:
     may also differ by 1e-9 of the end of the simulation.
     """
     found = []
-    for table in ("turns", "programs", "steps", "instances"):
+    for table in ("turns", "programs", "calls", "steps", "instances"):
         want_table, got_table = getattr(expected, table), getattr(got, table)
         for name in want_table.dtype.names:
             want, have = want_table[name], got_table[name]
@@ -228,7 +228,7 @@ def count(records: Records) -> Counter[str]:
             "programs": len(records.programs),
             "turns": len(records.turns),
             "steps": int((~np.isnan(records.steps["begun_s"])).sum()),
-            "announced calls": int(np.isfinite(records.programs["announced"]).sum()),
+            "announced calls": int(np.isfinite(records.calls["announced"]).sum()),
             "decisions": records.decisions,
             "rejected programs": int((records.programs["state"] == "rejected").sum()),
             "preemptions": int(records.turns["preemptions"].sum()),

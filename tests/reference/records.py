@@ -24,7 +24,8 @@ TURN = np.dtype(
         ("instance", "i8"),
     ]
 )
-PROGRAM = np.dtype([("arrival_s", "f8"), ("end_s", "f8"), ("gap_s", "f8"), ("announced", "f8"), ("state", "U8")])
+PROGRAM = np.dtype([("arrival_s", "f8"), ("end_s", "f8"), ("gap_s", "f8"), ("state", "U8")])
+CALL = np.dtype([("announced", "f8")])
 STEP = np.dtype([("begun_s", "f8"), ("ended_s", "f8")])
 INSTANCE = np.dtype(
     [
@@ -66,6 +67,8 @@ INSTANCE = np.dtype(
 class Records:
     """Structured arrays, one row a turn, program, step and instance; the integrals; and how much happened.
 
+    `calls` has a row a program: what is announced of its next call.
+
     Attributes:
         area: Program-seconds in which a counted program was busy.
         area_all: Program-seconds in which a counted program had arrived and not ended.
@@ -75,6 +78,7 @@ class Records:
 
     turns: np.ndarray
     programs: np.ndarray
+    calls: np.ndarray
     steps: np.ndarray
     instances: np.ndarray
     area: float
@@ -89,7 +93,7 @@ def collect(world: World, warmup_programs: int) -> Records:
     for program in world.orchestrator.programs:
         busy_s = sum(stop - start for start, stop in program.busy_intervals(world.now))
         stay_s = (world.now if np.isnan(program.end_s) else program.end_s) - program.arrival_s
-        programs.append((program.arrival_s, program.end_s, stay_s - busy_s, announced(world, program), program.state))
+        programs.append((program.arrival_s, program.end_s, stay_s - busy_s, program.state))
         if program.id >= warmup_programs and program.state != "unborn":
             area += busy_s
             area_all += stay_s
@@ -97,6 +101,7 @@ def collect(world: World, warmup_programs: int) -> Records:
     return Records(
         turns=np.array(turns, TURN),
         programs=np.array(programs, PROGRAM),
+        calls=np.array([(announced(world, program),) for program in world.orchestrator.programs], CALL),
         steps=np.array([row for society in world.societies.societies for row in step_rows(society)], STEP),
         instances=np.array([instance_row(instance) for instance in world.instances], INSTANCE),
         area=area,

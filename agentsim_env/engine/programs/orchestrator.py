@@ -8,7 +8,7 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import join_arrived, join_paused, join_to_route, new_slot, release_paused
 from agentsim_env.engine.core.state import ACTIVE, DONE, FAILED, HELD, NONE, REJECTED
 from agentsim_env.engine.programs.history import note_gap, note_length
-from agentsim_env.engine.programs.reports import has_come, report_after
+from agentsim_env.engine.programs.reports import calls_no_more, has_come, report_after
 from agentsim_env.engine.programs.societies import end_turn_of_step, enter_society, has_begun, leave_society
 from agentsim_env.engine.residency.hits import recomputed_tokens
 
@@ -188,6 +188,7 @@ def _end_program(state, p, how):
         world.ask_held = 1
         if run.paused:
             resume(state, p)
+    calls_no_more(state, p)
     run.state = how
     run.end_s = world.now_s
     world.n_active -= _counted(state, p)

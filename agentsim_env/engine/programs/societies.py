@@ -4,7 +4,7 @@ from agentsim_env.engine.core import events
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.core.times import has_happened
-from agentsim_env.engine.programs.reports import report_in_step
+from agentsim_env.engine.programs.reports import hand_list_on, report_in_step
 
 
 @compiled
@@ -84,6 +84,8 @@ def take_step(state, q):
         return NONE
     society.step += 1
     row = society.first_row + society.step
+    if society.step > 0:
+        hand_list_on(state, row)
     state.step_run[row].begun_s = state.world[0].now_s
     report_in_step(state, row)
     return row

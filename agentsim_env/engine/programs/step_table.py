@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from agentsim_env.engine.core.state import NONE, SOCIETY, STEP_ROW, STEP_RUN
+from agentsim_env.engine.core.state import ANNOUNCER, NONE, SOCIETY, STEP_ROW, STEP_RUN
 from agentsim_env.workload.programs import REPORT, Programs
 from agentsim_env.workload.societies import n_steps
 
@@ -32,7 +32,12 @@ def step_table(programs: Programs) -> dict[str, np.ndarray]:
     row["first_report"] = np.searchsorted(report_row[order], np.arange(n_rows + 1))
     run = np.zeros(n_rows, STEP_RUN)
     run["begun_s"] = run["ended_s"] = np.nan
+    run["first"] = run["last"] = NONE
     report = programs.report[order]
+    n_announcers = len(programs.program) if len(report) else 0
+    announcer = np.zeros(n_announcers, ANNOUNCER)
+    for name in announcer.dtype.names or ():
+        announcer[name] = NONE
     return {
         "society": society,
         "step_row": row,
@@ -40,7 +45,8 @@ def step_table(programs: Programs) -> dict[str, np.ndarray]:
         "step_run": run,
         "report": report,
         "turn_report": _turn_reports(report, len(programs.turn)),
-        "announced": np.full(len(programs.program) if len(report) else 0, np.inf),
+        "announced": np.full(n_announcers, np.inf),
+        "announcer": announcer,
     }
 
 
@@ -54,6 +60,7 @@ def _no_steps() -> dict[str, np.ndarray]:
         "report": np.zeros(0, REPORT),
         "turn_report": np.zeros(0, "i4"),
         "announced": np.zeros(0),
+        "announcer": np.zeros(0, ANNOUNCER),
     }
 
 

@@ -62,6 +62,7 @@ from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROF
 from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import (
     AHEAD_RUN,
+    ANNOUNCER,
     GAP,
     PREFIX,
     PROGRAM_RUN,
@@ -78,6 +79,7 @@ __all__ = [
     "ACTIVE",
     "AHEAD",
     "AHEAD_RUN",
+    "ANNOUNCER",
     "BEHIND",
     "BLOCKS",
     "CXL",

@@ -8,6 +8,7 @@ from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROF
 from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import (
     AHEAD_RUN,
+    ANNOUNCER,
     GAP,
     PREFIX,
     PROGRAM_RUN,
@@ -62,6 +63,7 @@ class State(NamedTuple):
     report: Annotated[Any, REPORT, "reports", FIXED]  # by step, those after a turn behind all others
     turn_report: Annotated[Any, I4, "T", FIXED]  # if there are any after a turn: that of each turn, NONE for none
     announced: Annotated[Any, F8, "P"]  # if there are reports: step of the next call, or its time in seconds; inf: none
+    announcer: Annotated[Any, ANNOUNCER, "P"]  # likewise
 
     # What rules know of the future, or of what programs share, if they ask for it.
     due_after_s: Annotated[Any, F8, "T", FIXED]  # see engine/programs/future_uses.py

@@ -97,6 +97,17 @@ STEP_RUN = np.dtype(
     [
         ("begun_s", "f8"),  # NaN before
         ("ended_s", "f8"),  # all turns of it and of the steps before have ended
+        ("first", "i4"),  # programs that have announced it, see engine/programs/reports.py
+        ("last", "i4"),
+    ],
+    align=True,
+)
+
+ANNOUNCER = np.dtype(
+    [
+        ("row", "i4"),  # row of `step_run` in whose list it was put, NONE if it stands in none
+        ("next", "i4"),  # neighbours there
+        ("previous", "i4"),
     ],
     align=True,
 )

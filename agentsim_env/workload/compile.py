@@ -86,7 +86,8 @@ def compile_programs(
         block_size: Tokens in a KV block.
         reuse_generated: Whether what a turn has generated is cache for the next one.
     """
-    segment, leaf = (_leaf_a_context if reuse_generated else _leaf_a_turn)(shapes, shared, block_size)
+    base = _base(shapes, shared, block_size)
+    segment, leaf = (_leaf_a_context if reuse_generated else _leaf_a_turn)(shapes, base, block_size)
     n_programs, n_turns, n_edges = len(shapes.n_turns), len(shapes.context), len(shapes.edge_source)
 
     program = new_programs(n_programs)
@@ -113,25 +114,55 @@ def compile_programs(
     edge["target"] = shapes.edge_target
     edge["tool"] = shapes.edge_tool
     edge["failures"] = 0
-    return Programs(program, turn, edge, segment, block_size, labels.tools, labels.families, labels.tenants)
+    programs = Programs(program, turn, edge, segment, block_size, labels.tools, labels.families, labels.tenants)
+    agents = shapes.agents
+    if agents is None:
+        return programs
+    program["society"], program["adapter"], turn["step"] = agents.society, agents.adapter, agents.step
+    return programs._replace(report=agents.report, step_s=agents.step_s)
 
 
-def _leaf_a_context(shapes: Shapes, shared: Shared, block_size: int) -> tuple[np.ndarray, np.ndarray]:
+def _base(shapes: Shapes, shared: Shared, block_size: int) -> Shared:
+    """What contexts stand on: a node of the forest each, and behind it, of an agent, the prefix of its own.
+
+    `leaf` and `end_block` of what is returned have an entry a context.
+    """
+    node = shapes.context_node
+    above, start = shared.leaf[node], shared.end_block[node]
+    if shapes.agents is None:
+        return Shared(shared.segment, above, start)
+    first_of = np.zeros(len(node), np.int64)
+    first_of[shapes.context[::-1]] = np.arange(len(shapes.context))[::-1]
+    owner = np.repeat(np.arange(len(shapes.n_turns)), shapes.n_turns)[first_of]
+    end = shapes.agents.prefix_end_tokens[owner] // block_size
+    # Contexts of one agent that start from one node share the prefix.
+    rows = np.flatnonzero(end > start)
+    key = owner[rows] * (len(shared.leaf) + 1) + node[rows]
+    _, first, of = np.unique(key, return_index=True, return_inverse=True)
+    own = np.zeros(len(first), SEGMENT)
+    own["parent"], own["start_block"] = above[rows[first]], start[rows[first]]
+    own["n_blocks"] = (end - start)[rows[first]]
+    above, start = above.copy(), start.copy()
+    above[rows], start[rows] = len(shared.segment) + of, end[rows]
+    return Shared(np.concatenate([shared.segment, own]), above, start)
+
+
+def _leaf_a_context(shapes: Shapes, base: Shared, block_size: int) -> tuple[np.ndarray, np.ndarray]:
     """All turns of a context lie on one segment, long enough for the last of them."""
-    start = shared.end_block[shapes.context_node]
+    start = base.end_block
     last_token = np.zeros(len(shapes.context_node), np.int64)
     # Later turns of a context are longer, and the last assignment to an index stands.
     last_token[shapes.context] = shapes.prompt_tokens + shapes.output_tokens
-    n_shared = len(shared.segment)
+    n_shared = len(base.segment)
     segment = np.empty(n_shared + len(start), SEGMENT)
-    segment[:n_shared] = shared.segment
-    segment["parent"][n_shared:] = shared.leaf[shapes.context_node]
+    segment[:n_shared] = base.segment
+    segment["parent"][n_shared:] = base.leaf
     segment["start_block"][n_shared:] = start
     segment["n_blocks"][n_shared:] = (last_token + (block_size - 1)) // block_size - start
     return segment, shapes.context + n_shared
 
 
-def _leaf_a_turn(shapes: Shapes, shared: Shared, block_size: int) -> tuple[np.ndarray, np.ndarray]:
+def _leaf_a_turn(shapes: Shapes, base: Shared, block_size: int) -> tuple[np.ndarray, np.ndarray]:
     """Each turn leaves the trunk of its context at the end of its prompt, and the next one goes on from there.
 
     A context with m turns has up to m trunk segments and m - 1 leaves of their own beside them; the last turn needs no
@@ -142,8 +173,7 @@ def _leaf_a_turn(shapes: Shapes, shared: Shared, block_size: int) -> tuple[np.nd
     prompt, output = shapes.prompt_tokens[order], shapes.output_tokens[order]
     is_last = np.diff(context, append=-1) != 0
     is_first = np.diff(context, prepend=-1) != 0
-    node = shapes.context_node[context]
-    start, above = shared.end_block[node], shared.leaf[node]
+    start, above = base.end_block[context], base.leaf[context]
 
     branch = prompt // block_size
     end = (prompt + output + (block_size - 1)) // block_size
@@ -151,7 +181,7 @@ def _leaf_a_turn(shapes: Shapes, shared: Shared, block_size: int) -> tuple[np.nd
     trunk_start = np.where(is_first, start, np.concatenate([[0], branch[:-1]]))
     has_trunk = trunk_end > trunk_start
     n_segments = has_trunk.astype(np.int64) + ~is_last
-    own = len(shared.segment) + np.cumsum(n_segments) - n_segments
+    own = len(base.segment) + np.cumsum(n_segments) - n_segments
 
     # The trunk that a turn's leaf hangs on: its own, else the nearest earlier one of its context, else what is shared.
     turn = np.arange(len(context))
@@ -160,8 +190,8 @@ def _leaf_a_turn(shapes: Shapes, shared: Shared, block_size: int) -> tuple[np.nd
     trunk = np.where(latest >= first_of, own[latest], above)
     trunk_before = np.where(is_first, above, np.concatenate([[-1], trunk[:-1]]))
 
-    segment = np.empty(len(shared.segment) + int(n_segments.sum()), SEGMENT)
-    segment[: len(shared.segment)] = shared.segment
+    segment = np.empty(len(base.segment) + int(n_segments.sum()), SEGMENT)
+    segment[: len(base.segment)] = base.segment
     at = own[has_trunk]
     segment["parent"][at] = trunk_before[has_trunk]
     segment["start_block"][at] = trunk_start[has_trunk]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agentsim_env.workload.agents import Agents, merge_agents
+
 
 class Forest(NamedTuple):
     """Token runs that programs of a family share: system prompts, and below them tool schemas.
@@ -35,6 +37,7 @@ class Shapes(NamedTuple):
         edge_target: Turn that waits for it, a later one of the same program, shape (edges,).
         edge_tool: Index into the family's tool names, shape (edges,).
         gap_s: Run time of one attempt of the tool, or think time, shape (edges,).
+        agents: What programs have that are agents of a world: prefixes of their own, societies, reports; None for none.
     """
 
     n_turns: np.ndarray
@@ -47,6 +50,7 @@ class Shapes(NamedTuple):
     edge_target: np.ndarray
     edge_tool: np.ndarray
     gap_s: np.ndarray
+    agents: Agents | None = None
 
 
 def ragged(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -96,4 +100,13 @@ def merge(parts: Sequence[Shapes], part_of: np.ndarray) -> Shapes:
         edge_target=moved_to[target[edge]],
         edge_tool=column("edge_tool")[edge],
         gap_s=column("gap_s")[edge],
+        agents=_agents(parts, order, moved_to),
     )
+
+
+def _agents(parts: Sequence[Shapes], order: np.ndarray, moved_to: np.ndarray) -> Agents | None:
+    """The agents among the programs of several draws, if there are any."""
+    if all(part.agents is None for part in parts):
+        return None
+    agents = [part.agents or Agents.none(len(part.n_turns), len(part.prompt_tokens)) for part in parts]
+    return merge_agents(agents, order, moved_to)

@@ -36,6 +36,7 @@ class Streams(NamedTuple):
         lengths: Token counts.
         gaps: Run times of tools and think times.
         failures: Failed attempts of tools.
+        reports: What agents say of their next calls, and how wrong it is.
     """
 
     arrivals: np.random.Generator
@@ -43,6 +44,7 @@ class Streams(NamedTuple):
     lengths: np.random.Generator
     gaps: np.random.Generator
     failures: np.random.Generator
+    reports: np.random.Generator
 
     @classmethod
     def spawn(cls, seed: int) -> Self:

@@ -18,6 +18,10 @@ from agentsim_env.workload.families import (
     subagents,
     swe_agent,
     tool_chat,
+    workflow,
+    world_diffusion,
+    world_independent,
+    world_interacting,
 )
 from agentsim_env.workload.families.parameters import FamilyParams
 from agentsim_env.workload.shapes import Shapes
@@ -68,6 +72,24 @@ FAMILIES: dict[str, Family] = {
         plan_and_execute.PlanAndExecuteParams,
         plan_and_execute.draw,
         "The agents of `react` with a plan: tool results and calls are longer.",
+    ),
+    "world_independent": Family(
+        world_independent.WorldIndependentParams,
+        world_independent.draw,
+        "Agents of a simulated world that act for some steps, then call.",
+    ),
+    "world_interacting": Family(
+        world_interacting.WorldInteractingParams,
+        world_interacting.draw,
+        "Agents of a simulated world that walk about and call when they meet.",
+    ),
+    "world_diffusion": Family(
+        world_diffusion.WorldDiffusionParams,
+        world_diffusion.draw,
+        "Agents of a simulated world that call when news reaches them from friend to friend.",
+    ),
+    "workflow": Family(
+        workflow.WorkflowParams, workflow.draw, "Workflows of agents with prompts of their own, run again and again."
     ),
 }
 """Families by name."""

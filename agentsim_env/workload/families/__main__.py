@@ -40,7 +40,7 @@ def _short(value: object) -> str:
         )
     if isinstance(value, tuple | list):
         return "/".join(_short(item) for item in value)
-    return f"{value:.12g}"
+    return value if isinstance(value, str) else f"{value:.12g}"
 
 
 def tables() -> str:

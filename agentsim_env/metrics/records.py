@@ -105,6 +105,18 @@ INSTANCES = np.dtype(
 )
 """One row per instance, beside the names `gpu` and `model`. Warm-up programs are in it."""
 
+STEPS = np.dtype(
+    [
+        ("society", "i4"),
+        ("step", "i4"),
+        ("calls", "i4"),  # turns that stand in it
+        ("begun_s", "f8"),
+        ("ended_s", "f8"),  # all turns in it and in the steps before have ended
+        ("stall_s", "f8"),  # time for which it was waited for them beyond the least length of a step
+    ]
+)
+"""One row per step of each society; there is none where programs go their own way."""
+
 COUNTS = tuple(name for name in INSTANCES.names or () if name in (INSTANCE.names or ()) and INSTANCES[name].kind == "i")
 """Columns that the engine counts by the same name."""
 
@@ -126,6 +138,7 @@ class Records:
         instances: `INSTANCES` array with the names `gpu`, `model`.
         now_s: Simulated time when the records were taken.
         metadata: What identifies the run: scenario and its hash, seed, rules, versions and so on.
+        steps: `STEPS` array.
     """
 
     turns: np.ndarray
@@ -133,6 +146,7 @@ class Records:
     instances: np.ndarray
     now_s: float
     metadata: dict[str, Any] = field(default_factory=dict)
+    steps: np.ndarray = field(default_factory=lambda: np.zeros(0, STEPS))
 
     @classmethod
     def from_state(
@@ -153,6 +167,7 @@ class Records:
             instances=_instances(state, engines, float(world["now_s"])),
             now_s=float(world["now_s"]),
             metadata={**(metadata or {}), "versions": versions()},
+            steps=_steps(state),
         )
 
     @property
@@ -168,7 +183,7 @@ class Records:
     def content_hash(self) -> str:
         """SHA-256 of all rows as hexadecimal digits; metadata does not count."""
         digest = hashlib.sha256()
-        for array in (self.turns, self.programs, self.instances):
+        for array in self._arrays().values():
             for name in array.dtype.names or ():
                 column = np.ascontiguousarray(array[name])
                 digest.update(f"{name} {len(column)} ".encode())
@@ -176,13 +191,14 @@ class Records:
         return digest.hexdigest()
 
     def to_frames(self) -> dict[str, "pd.DataFrame"]:
-        """The rows as pandas data frames, by the names `turns`, `programs`, `instances`."""
+        """The rows as pandas data frames: `turns`, `programs`, `instances`, and `steps` if there are any."""
         import pandas as pd
 
         return {name: pd.DataFrame(_columns(array)) for name, array in self._arrays().items()}
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {"turns": self.turns, "programs": self.programs, "instances": self.instances}
+        arrays = {"turns": self.turns, "programs": self.programs, "instances": self.instances}
+        return arrays | ({"steps": self.steps} if len(self.steps) else {})
 
 
 def versions() -> dict[str, str]:
@@ -259,6 +275,18 @@ def _held_s(run: np.ndarray, now_s: float) -> np.ndarray:
     ended_s = np.where(np.isnan(run["end_s"]), now_s, run["end_s"])
     held_s = np.where(np.isnan(run["admitted_s"]), ended_s, run["admitted_s"]) - run["arrived_s"]
     return np.where(np.isnan(held_s), 0.0, held_s)
+
+
+def _steps(state: State) -> np.ndarray:
+    society, run = state.society, state.step_run
+    rows = np.empty(len(run), STEPS)
+    rows["society"] = np.repeat(np.arange(len(society)), society["n_steps"])
+    rows["step"] = np.arange(len(run)) - society["first_row"][rows["society"]]
+    rows["calls"] = np.diff(state.step_row["first_turn"]) if len(run) else 0
+    rows["begun_s"], rows["ended_s"] = run["begun_s"], run["ended_s"]
+    lasted_s = run["ended_s"] - run["begun_s"]
+    rows["stall_s"] = np.maximum(0.0, lasted_s - society["step_s"][rows["society"]])
+    return rows
 
 
 def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.ndarray:

@@ -178,6 +178,8 @@ def _latency(figures: dict[str, float]) -> ReportTable:
         ("queueing (ms)", "queueing_s", 0, 1e3),
     )
     labels = ("mean", *QUANTILES)
+    if "steps" in figures:
+        metrics = (*metrics, ("step (s)", "step_s", 2, 1.0), ("stall of a step (s)", "step_stall_s", 2, 1.0))
     rows = [
         (heading, *(_show(figures, f"{label}_{name}", digits, scale) for label in labels))
         for heading, name, digits, scale in metrics

@@ -10,7 +10,7 @@ import numpy as np
 from agentsim_env.errors import AgentSimError
 from agentsim_env.files import replacing, write_text
 from agentsim_env.metrics.objectives import objectives_of
-from agentsim_env.metrics.records import INSTANCES, PROGRAMS, TURNS, Records, with_names
+from agentsim_env.metrics.records import INSTANCES, PROGRAMS, STEPS, TURNS, Records, with_names
 from agentsim_env.metrics.summary import summarise
 from agentsim_env.scenario.episode import Slo
 
@@ -26,11 +26,15 @@ LAYOUTS = {
 }
 """Numeric columns and names of each file."""
 
+STEP_LAYOUT = (STEPS, ())
+"""Those of `steps.parquet`, which is there where programs take steps together."""
+
 
 def save_records(records: Records, folder: str | Path, slo: Slo | None = None) -> None:
-    """Write `turns.parquet`, `programs.parquet`, `instances.parquet` and, last, `summary.json`.
+    """Write `turns.parquet`, `programs.parquet`, `instances.parquet`, `steps.parquet` and, last, `summary.json`.
 
-    Each file replaces an older one at once. `summary.json` holds figures, metadata and the hash of the rows.
+    Each file replaces an older one at once; where there are no steps there is no file of them. `summary.json` holds
+    figures, metadata and the hash of the rows.
 
     Args:
         records: What a simulation has recorded.
@@ -42,7 +46,7 @@ def save_records(records: Records, folder: str | Path, slo: Slo | None = None) -
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in LAYOUTS:
+    for name in (*LAYOUTS, *(["steps"] if len(records.steps) else [])):
         rows = getattr(records, name)
         table = pa.table({column: pa.array(rows[column]) for column in rows.dtype.names})
         with replacing(folder / f"{name}.parquet") as draft:
@@ -51,6 +55,7 @@ def save_records(records: Records, folder: str | Path, slo: Slo | None = None) -
         "summary": summarise(records, slo),
         "slo": objectives_of(records, slo).given(),
         "now_s": records.now_s,
+        **({"steps": len(records.steps)} if len(records.steps) else {}),
         "content_hash": records.content_hash(),
         "metadata": records.metadata,
     }
@@ -68,6 +73,8 @@ def load_records(folder: str | Path) -> Records:
     folder = Path(folder)
     content = _read_summary(folder / "summary.json")
     arrays = {name: _read(folder / f"{name}.parquet", *layout) for name, layout in LAYOUTS.items()}
+    if content.get("steps"):
+        arrays["steps"] = _read(folder / "steps.parquet", *STEP_LAYOUT)
     records = Records(**arrays, now_s=content["now_s"], metadata=content["metadata"])
     if records.content_hash() != content["content_hash"]:
         raise RecordsError(f"{folder}: the Parquet files are not those that summary.json was written with")

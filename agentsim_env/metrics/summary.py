@@ -45,6 +45,7 @@ def summarise(records: "Records", slo: "Slo | None" = None) -> dict[str, float]:
         figures["jct_over_ideal"] = figures["mean_jct_s"] / figures["mean_ideal_s"]
         figures["mean_held_s"] = float(done["held_s"].mean())
         figures["mean_paused_s"] = float(done["paused_s"].mean())
+    figures |= _steps(records.steps)
     figures |= _tokens(turns)
     figures |= _rates(figures, span_s)
     figures |= _goodput(programs, turns, objectives_of(records, slo), span_s)
@@ -102,6 +103,16 @@ def statistics(name: str, values: np.ndarray) -> dict[str, float]:
     quantiles = np.quantile(sample, list(QUANTILES.values()))
     named = {f"{label}_{name}": float(value) for label, value in zip(QUANTILES, quantiles, strict=True)}
     return {f"mean_{name}": float(sample.mean()), **named}
+
+
+def _steps(steps: np.ndarray) -> dict[str, float]:
+    """How long the steps of societies took in which somebody called; nothing where there are none."""
+    ended = steps[(steps["calls"] > 0) & ~np.isnan(steps["ended_s"])]
+    if len(ended) == 0:
+        return {}
+    figures = {"steps": float(len(ended))}
+    figures |= statistics("step_s", ended["ended_s"] - ended["begun_s"])
+    return figures | statistics("step_stall_s", ended["stall_s"])
 
 
 def _tokens(turns: np.ndarray) -> dict[str, float]:

@@ -52,10 +52,10 @@ class AgentWorldParams(FamilyParams):
     Qwen2.5-7B are 235 MB of KV."""
 
     fresh_tokens: Distribution = Distribution(p50=530, mean=640, min=1)
-    """What a call brings beyond it [M: AI Metropolis, mean prompt of generative agents]; the form is ours."""
+    """What a call brings beyond it [N: AI Metropolis, mean prompt of generative agents]; the form is ours."""
 
     output_tokens: Distribution = Distribution(p50=19, mean=22, min=1)
-    """What a call generates [M: AI Metropolis]; the form is ours."""
+    """What a call generates [N: AI Metropolis]; the form is ours."""
 
     adapters: Literal["none", "own"] | PositiveNumber = "none"
     """LoRA adapters: `none`, one for each agent (`own`), or so many that agents share, dealt out at random."""
@@ -70,7 +70,7 @@ class AgentWorldParams(FamilyParams):
     """Share of the reports that are never sent."""
 
     hint_horizon: PositiveNumber | None = None
-    """Only calls less than so many steps away are reported [V: KVFlow's front-end]; `null`: all."""
+    """Only calls less than so many steps away are reported [N: KVFlow]; `null`: all."""
 
     emergency_share: Probability = 0.0
     """Share of the calls that come before their time, at any step after the agent's call before."""

@@ -22,7 +22,7 @@ _SETTLE_STEPS = 8
 class WorldInteractingParams(AgentWorldParams):
     """Distance is what is left of the current action, or the time until somebody is met if that is less [N: ScaleSim].
 
-    To meet, two have to come to one place, and to have met nobody for `cooldown_steps` [V: KVFlow's front-end]. Who
+    To meet, two have to come to one place, and to have met nobody for `cooldown_steps` [N: KVFlow]. Who
     meets calls in that step, begins another action and walks to another place, so that what others have said changes.
     """
 

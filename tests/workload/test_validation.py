@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agentsim_env.workload import ProgramBuilder
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 from tests.workload.sources import entry, source
 
@@ -102,3 +103,106 @@ def test_back_offs_that_double_beyond_the_clock_are_refused():
     validate(programs)
     with pytest.raises(InvalidProgramsError, match=r"edge 5: failures = 30: .* a back-off of 1 s that doubles"):
         validate(programs._replace(tools=slow))
+
+
+def in_steps():
+    """Three programs, of which two are in a society; a report after a turn and one in a step."""
+    builder = ProgramBuilder()
+    society = builder.add_society(0.5)
+    segment = builder.add_segment(8)
+    for number in range(3):
+        program = builder.add_program(society=society if number else -1, adapter=number)
+        turns = [
+            builder.add_turn(program, segment, prompt_tokens=9, output_tokens=1, step=2 * k if number else -1)
+            for k in range(3)
+        ]
+        builder.add_edge(turns[0], turns[1])
+        builder.add_edge(turns[1], turns[2])
+        builder.add_report(program, 4.0, turn=turns[1])
+    builder.add_report(2, 3.0, step=1)
+    return builder.build()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (broken("program", "society", 1, 1), "program 1: society = 1: must be -1, or one of the 1 of step_s"),
+        (broken("program", "society", 1, -2), "program 1: society = -2"),
+        (broken("program", "society", 1, -1), "turn 3: step = 0: must be -1: its program is in no society"),
+        (broken("program", "society", 2, 2**31 - 1), "program 2: society"),
+        (broken("program", "adapter", 1, -2), "program 1: adapter = -2: must be -1, or an adapter before"),
+        (broken("program", "adapter", 1, 2**31 - 1), "program 1: adapter = 2147483647"),
+        (broken("turn", "step", 0, 0), "turn 0: step = 0: must be -1: its program is in no society"),
+        (broken("turn", "step", 4, -2), "turn 4: step = -2: must be -1, or a step before 10,000,000"),
+        (broken("turn", "step", 8, 2**31 - 1), "turn 8: step = 2147483647"),
+        (broken("turn", "step", 4, 5), "turn 5: step = 4: must be at least 5, as it waits for a turn of that step"),
+        (broken("turn", "step", 5, 1), "turn 5: step = 1: must be at least 2"),
+        (broken("report", "announced", 0, np.nan), "report 0: announced = nan: must be in 0 .. 1e"),
+        (broken("report", "announced", 0, -1.0), "report 0: announced = -1"),
+        (broken("report", "announced", 3, 1e10), "report 3: announced = 10000000000.0: must be in 0 .. 1e"),
+        (broken("report", "program", 3, 3), "report 3: program = 3: there are 3 programs"),
+        (broken("report", "program", 3, -1), "report 3: program = -1"),
+        (broken("report", "program", 3, 0), "report 3: step = 1: must be -1: program 0 is in no society"),
+        (broken("report", "program", 0, 1), "report 0: turn = 1: of another program than 1"),
+        (broken("report", "step", 3, -1), "report 3: step = -1, turn = -1: must be one of them, the other -1"),
+        (broken("report", "step", 1, 1), "report 1: step = 1, turn = 4: must be one of them"),
+        (broken("report", "step", 3, 10**7), "report 3: step = 10000000: must be -1, or a step before 10,000,000"),
+        (broken("report", "turn", 0, 9), "report 0: turn = 9: must be -1, or one of the 9 turns"),
+        (broken("report", "turn", 0, -7), "report 0: turn = -7"),
+        (lambda programs: programs._replace(step_s=(-1.0,)), "step_s: entry 0 is -1.0: must be in 0 .. 1e"),
+        (lambda programs: programs._replace(step_s=(float("nan"),)), "step_s: entry 0 is nan"),
+        (lambda programs: programs._replace(step_s=("1",)), "step_s: entry 0 is '1'"),
+        (lambda programs: programs._replace(step_s=[0.5]), "step_s: must be a tuple"),
+        (lambda programs: programs._replace(step_s=()), "program 1: society = 0: must be -1, or one of the 0"),
+        (lambda programs: programs._replace(report=programs.turn), "report: must be a one-dimensional array of dtype"),
+        (lambda programs: programs._replace(report=programs.report[::2]), "report: must lie in one piece"),
+    ],
+)
+def test_broken_promise_of_societies_is_named(change, message):
+    programs = in_steps()
+    validate(programs)
+    with pytest.raises(InvalidProgramsError, match=message):
+        validate(change(programs))
+
+
+def test_two_reports_after_one_turn_are_refused():
+    programs = in_steps()
+    report = np.concatenate([programs.report, programs.report[1:2]])
+    with pytest.raises(InvalidProgramsError, match="report 4: turn = 4: another report is made at its end"):
+        validate(programs._replace(report=report))
+
+
+def test_a_turn_without_a_step_hands_on_what_it_waits_for():
+    programs = in_steps()
+    programs.turn["step"][[3, 4, 5]] = [3, -1, 2]
+    with pytest.raises(InvalidProgramsError, match="turn 5: step = 2: must be at least 3"):
+        validate(programs)
+
+
+def test_too_many_steps_are_refused():
+    programs = in_steps()
+    programs.report["step"][3] = 9_999_999
+    validate(programs)
+    programs = programs._replace(step_s=(0.0, 0.0))
+    programs.program["society"][1] = 1
+    with pytest.raises(InvalidProgramsError, match=r"the societies have 10,000,005 steps together; at most 10,000,000"):
+        validate(programs)
+
+
+def test_the_builder_keeps_societies_reports_and_adapters_with_their_programs():
+    """Programs move to the order of their arrival, and turns with them."""
+    builder = ProgramBuilder()
+    society = builder.add_society(0.5)
+    segment = builder.add_segment(8)
+    for arrival_s in (3.0, 1.0, 2.0):
+        program = builder.add_program(arrival_s, society=society, adapter=int(arrival_s))
+        turn = builder.add_turn(program, segment, prompt_tokens=9, output_tokens=1, step=int(10 * arrival_s))
+        builder.add_report(program, arrival_s, turn=turn)
+        builder.add_report(program, arrival_s, step=5)
+    programs = builder.build()
+    assert programs.program["adapter"].tolist() == [1, 2, 3]
+    assert programs.turn["step"].tolist() == [10, 20, 30]
+    assert programs.step_s == (0.5,)
+    for announced, owner, step, turn in programs.report.tolist():
+        assert programs.program["arrival_s"][owner] == announced
+        assert (step, turn) == (-1, owner) if step < 0 else (step, turn) == (5, -1)

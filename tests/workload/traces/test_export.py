@@ -9,7 +9,9 @@ import pytest
 
 from agentsim_env.workload.programs import EDGE, PROGRAM, REPORT, SEGMENT, TURN, Programs, Tool, new_programs, new_turns
 from agentsim_env.workload.traces import TraceError, UnforeseenError, read_trace
+from agentsim_env.workload.traces.cut import cut_programs
 from agentsim_env.workload.traces.export import SUFFIXES, read_programs, write_programs
+from agentsim_env.workload.traces.subset import take_programs
 from agentsim_env.workload.validation import InvalidProgramsError, validate
 
 
@@ -46,7 +48,7 @@ def workload(n: int = 30, seed: int = 0) -> Programs:
 
 def assert_same(a: Programs, b: Programs) -> None:
     for x, y in zip(a, b, strict=True):
-        if not isinstance(x, np.ndarray):
+        if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
             assert x == y
             continue
         assert x.dtype == y.dtype
@@ -255,3 +257,19 @@ def test_a_folder_holds_one_exported_workload(tmp_path: Path) -> None:
             read(tmp_path)
     with pytest.raises(FileNotFoundError):
         read_programs(tmp_path / "none.jsonl")
+
+
+def test_parts_of_a_workload_keep_what_their_programs_report() -> None:
+    """Some programs are taken, and later turns cut off."""
+    whole = in_steps(workload())
+    chosen = np.array([7, 2, 11, 4 + 8])
+    programs = whole._replace(program=whole.program.copy())
+    programs.program["after"] = -1
+    part = take_programs(programs, chosen)
+    taken = [(row[0], chosen[row[1]], row[2], row[3] % 4 if row[3] >= 0 else -1) for row in part.report.tolist()]
+    kept = [row for row in whole.report.tolist() if row[1] in chosen]
+    assert taken == [(row[0], row[1], row[2], row[3] % 4 if row[3] >= 0 else -1) for row in kept]
+    assert (part.turn["program"][part.report["turn"][part.report["turn"] >= 0]] >= 0).all()
+    cut = cut_programs(programs, max_turns=2)
+    validate(cut)
+    assert len(cut.report) == sum(row[3] < 0 or row[3] % 4 < 2 for row in whole.report.tolist())

@@ -12,7 +12,7 @@ from agentsim_env.engine.core.lists import free_slot, join_to_plan, leave_waitin
 from agentsim_env.engine.core.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
 from agentsim_env.engine.latency.iteration_time import iterations_begun
 from agentsim_env.engine.loads.orphans import lose_kept
-from agentsim_env.engine.loads.transfer_ends import lose_transfers, transfer_end
+from agentsim_env.engine.loads.transfer_ends import lose_transfers, renew, transfer_end
 from agentsim_env.engine.programs.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
 from agentsim_env.engine.programs.step_begins import step_begins
 from agentsim_env.engine.programs.tools import start_edges, tool_end, tool_retry
@@ -173,6 +173,8 @@ def _control_tick(state, number):
     elif number == events.ADMISSION_TICK:
         tick(state)
     elif number == events.PREFETCH_TICK:
+        if world.renews:
+            renew(state)
         tick_ahead(state)
     elif number == events.RETAIN_TICK:
         retain_again(state)

@@ -38,7 +38,11 @@ def constant_profile(**scalars: float) -> Profile:
 
 @dataclass(frozen=True)
 class TierSpec:
-    """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links."""
+    """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links.
+
+    Attributes:
+        interrupt_layers: What is brought up ahead of its use stops between these for what a turn waits for; 0: never.
+    """
 
     kind: str
     blocks: int
@@ -48,6 +52,7 @@ class TierSpec:
     latency_s: float
     from_above_bytes_per_s: float = 0.0
     queue: str = "fifo"
+    interrupt_layers: int = 0
 
 
 @dataclass(frozen=True)

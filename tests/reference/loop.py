@@ -141,9 +141,14 @@ class Loop:
         self.ticks[number]()
 
     def transfer_end(self, number: int) -> None:
-        """What was on the link has arrived; whoever waits for it, or for the blocks that it has kept, looks again."""
+        """What was on the link has arrived, or gives way; whoever waits for it, or for the blocks that it has kept, looks again."""
         world = self.world
         link = world.topology.links[number]
+        if link.stops_after is not None:
+            for other in world.loads.give_way(link):
+                world.iterations.wake(other)
+            world.iterations.look_at_woken()
+            return
         transfer = link.end(world.now)
         again = world.loads.arrived(transfer) if transfer.load is not None else world.copies.arrived(transfer)
         if transfer.load is not None and not link.queue:

@@ -96,6 +96,7 @@ def _ways(blueprint: Blueprint, below: Sequence[np.ndarray], n_pools: int) -> tu
         links.append(_links(blueprint, 2 * n, given))
         links[-1]["bytes_per_s"][0::2] = given.down_bytes_per_s
         links[-1]["bytes_per_s"][1::2] = given.up_bytes_per_s
+        links[-1]["layers"][1::2] = given.interrupt_layers
     if len(blueprint.tiers) == 2:
         upper, lower = np.unique(below[0]), dict(zip(below[0], below[1], strict=True))
         tier["pool"][upper, CXL] = [lower[pool] for pool in upper]
@@ -115,4 +116,5 @@ def _links(blueprint: Blueprint, n: int, given: Tier | Peer) -> np.ndarray:
     links["latency_s"] = given.latency_s
     links["block_bytes"] = blueprint.block_bytes
     links["queue"] = QUEUES.index(given.queue)
+    links["stops_after"] = NONE
     return links

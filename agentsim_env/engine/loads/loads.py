@@ -121,6 +121,12 @@ def _release(state, x):
 
 
 @compiled
+def _bytes(state, x):
+    """Bytes of all that a transfer moves."""
+    return state.transfer[x].missing * state.link[state.transfer[x].link].block_bytes
+
+
+@compiled
 def _arrive(state, load):
     """All of a prefix is in HBM, where it is ordinary cache until its turn is admitted."""
     leader = state.transfer[load]
@@ -139,7 +145,7 @@ def _arrive(state, load):
             state.instance[i].loaded_blocks += state.transfer[x].missing
         x = state.transfer[x].sibling
     if leader.program != NONE:
-        note_brought_up(state, leader.program, i, leader.first)
+        note_brought_up(state, leader.program, i, leader.first, leader.reserved)
     unlist_load(state, load)
     if leader.slot != NONE:
         let_go(state, leader.slot)
@@ -153,6 +159,8 @@ def end_part_of_load(state, x):
     void = leader.void
     if not void:
         _release(state, x)
+    elif not state.transfer[x].done:
+        state.instance[leader.target_pool].wasted_bytes += _bytes(state, x)
     state.transfer[x].done = 1
     leader.left -= 1
     if leader.left > 0:
@@ -280,19 +288,27 @@ def begin_load(state, i, s, r, match):
 
 
 @compiled
-def lose_load(state, x):
-    """One end of a transfer has failed: its load has no effect any more."""
-    load = state.transfer[x].leader
+def give_up(state, load):
+    """A load is to have no effect any more: what it locks and reserves is given back, and nobody waits for it."""
     leader = state.transfer[load]
     x = load
     while x != NONE:
-        if not state.transfer[x].done:
+        if state.transfer[x].done:
+            state.instance[leader.target_pool].wasted_bytes += _bytes(state, x)
+        else:
             _release(state, x)
         state.transfer[x].void = 1
         x = state.transfer[x].sibling
     charge_kv(state, leader.target_pool)
     unlock(state, leader.held)
     state.pool[leader.target_pool].used -= leader.reserved
-    if leader.program != NONE:
-        note_not_brought_up(state, leader.program, leader.target_pool)
     unlist_load(state, load)
+
+
+@compiled
+def lose_load(state, x):
+    """One end of a transfer has failed: its load has no effect any more."""
+    load = state.transfer[x].leader
+    give_up(state, load)
+    if state.transfer[load].program != NONE:
+        note_not_brought_up(state, state.transfer[load].program, state.transfer[load].target_pool)

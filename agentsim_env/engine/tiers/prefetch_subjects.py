@@ -180,18 +180,21 @@ def waste(state, p):
     """What has been brought up for a program, if anything, will not be used."""
     ahead = state.ahead[p]
     if ahead.prefetched != NONE:
-        state.instance[ahead.prefetched].prefetches_wasted += 1
+        instance = state.instance[ahead.prefetched]
+        instance.prefetches_wasted += 1
+        instance.wasted_bytes += ahead.prefetched_blocks * instance.block_bytes
         ahead.prefetched = NONE
 
 
 @compiled
-def note_brought_up(state, p, i, match):
-    """A program's context is in HBM of instance `i`, where `match` blocks of it were before."""
+def note_brought_up(state, p, i, match, blocks):
+    """A program's context is in HBM of instance `i`, where `match` blocks of it were, and `blocks` have been moved."""
     waste(state, p)
     ahead = state.ahead[p]
     ahead.prefetch = NONE
     ahead.prefetched = i
     ahead.prefetched_from = match
+    ahead.prefetched_blocks = blocks
     if state.program_run[p].state != ACTIVE:
         waste(state, p)
 

@@ -81,6 +81,9 @@ class Instance:
         self.prefetches = 0
         self.prefetches_used = 0
         self.prefetches_wasted = 0
+        self.prefetches_interrupted = 0
+        self.prefetches_cancelled = 0
+        self.wasted_blocks = 0.0
 
     def can_ever_hold(self, turn: Turn) -> bool:
         tokens = turn.prompt + turn.output

@@ -96,7 +96,7 @@ class Loads:
         for piece in load.pieces:
             for link in self.topology.links:
                 if piece in link.queue:
-                    link.hasten(piece)
+                    link.hasten(piece, self.world.now)
 
     def ahead(self, number: int, turn: Turn, match: int, most: int) -> None:
         """Bring up what the tiers have of a context before a turn asks for it."""
@@ -178,6 +178,7 @@ class Loads:
         load = transfer.load
         assert load is not None
         if load.void:
+            self.world.instances[load.instance].wasted_blocks += transfer.missing
             return []
         again = [] if transfer.peer is None else [transfer.peer]
         self.unlock_source(transfer)
@@ -207,6 +208,44 @@ class Loads:
         if load.turn is not None:
             self.world.handover.let_go(load.turn)
 
+    # A load gives way.
+
+    def give_way(self, link: Link) -> list[int]:
+        """What is on a link is to stop now for what is wanted; it is asked for again from where it began."""
+        transfer = link.queue[0]
+        if transfer.urgency == DEMAND:
+            link.go_on()
+            return []
+        load = transfer.load
+        assert load is not None
+        instance = self.world.instances[load.instance]
+        instance.wasted_blocks += link.stop(self.world.now)
+        if load.void:
+            return []
+        instance.prefetches_interrupted += 1
+        self.withdraw(load)
+        self.world.prefetcher.ask(load.instance)
+        return [load.instance]
+
+    def cancel_ahead(self, number: int) -> None:
+        """What is to be brought up to an instance ahead of its use, and has not begun, is not asked for any more."""
+        firsts = [link.queue[0] for link in self.topology.links if link.queue]
+        for load in [load for load in self.on_way if load.instance == number]:
+            begun = any(piece.done or piece in firsts for piece in load.pieces)
+            if load.pieces[0].urgency == AHEAD and not begun:
+                self.world.instances[number].prefetches_cancelled += 1
+                self.withdraw(load)
+                self.world.iterations.wake(number)
+
+    def withdraw(self, load: Load) -> None:
+        """A load has no effect any more; pieces that wait leave their links, others stay until their end."""
+        self.give_up(load)
+        self.world.prefetcher.withdrawn(load)
+        for link in self.topology.links:
+            for transfer in link.queue[1:]:
+                if transfer.load is load:
+                    link.forget(transfer)
+
     # A load is lost.
 
     def instance_down(self, number: int) -> list[int]:
@@ -230,15 +269,21 @@ class Loads:
                 self.lose(load)
 
     def lose(self, load: Load) -> None:
-        load.void = True
-        for piece in load.pieces:
-            if not piece.done:
-                self.unlock_source(piece)
-        instance = self.world.instances[load.instance]
-        instance.pool.release(load.held)
-        instance.reserve(load.match - load.end)
+        self.give_up(load)
         if load.program is not None:
             self.world.prefetcher.lost(load)
+
+    def give_up(self, load: Load) -> None:
+        """Nothing comes of it: what it locks and keeps free is given back."""
+        instance = self.world.instances[load.instance]
+        load.void = True
+        for piece in load.pieces:
+            if piece.done:
+                instance.wasted_blocks += piece.missing
+            else:
+                self.unlock_source(piece)
+        instance.pool.release(load.held)
+        instance.reserve(load.match - load.end)
         self.free_waiters(load)
 
     def free_waiters(self, load: Load) -> None:

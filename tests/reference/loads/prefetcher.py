@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Ahead:
-    """What has been brought up for a program and has not been used yet: where, and what was there before."""
+    """What has been brought up for a program and has not been used yet: where, what was there before, and how much."""
 
     instance: int
     match: int
+    blocks: int
 
 
 class Prefetcher:
@@ -65,10 +66,13 @@ class Prefetcher:
 
     def tick(self) -> None:
         self.tick_armed = False
-        for instance in self.world.instances:
-            if any(home == instance.number for home, _ in self.acting.values()):
-                self.ask(instance.number)
+        homes = {home for home, _ in self.acting.values()}
+        for number in sorted(homes):
+            if self.rule.parameters.get("renew", 0.0):
+                self.world.loads.cancel_ahead(number)
+            self.ask(number)
         self.arm_tick()
+        self.world.iterations.look_at_woken()
 
     def arm_tick(self) -> None:
         if self.acting and not self.tick_armed:
@@ -132,9 +136,13 @@ class Prefetcher:
         assert program is not None
         self.waste(program)
         del self.on_way[program]
-        self.there[program] = Ahead(load.instance, load.match)
+        self.there[program] = Ahead(load.instance, load.match, load.end - load.match)
         if self.world.orchestrator.programs[program].state != "active":
             self.waste(program)
+
+    def withdrawn(self, load: Load) -> None:
+        assert load.program is not None
+        del self.on_way[load.program]
 
     def lost(self, load: Load) -> None:
         assert load.program is not None
@@ -158,4 +166,6 @@ class Prefetcher:
     def waste(self, program: int) -> None:
         ahead = self.there.pop(program, None)
         if ahead is not None:
-            self.world.instances[ahead.instance].prefetches_wasted += 1
+            instance = self.world.instances[ahead.instance]
+            instance.prefetches_wasted += 1
+            instance.wasted_blocks += ahead.blocks

@@ -97,9 +97,12 @@ INSTANCE = on_lines(
         ("prefetches", "i4"),  # contexts whose prefetch has begun
         ("prefetches_used", "i4"),  # found by the next turn of their program
         ("prefetches_wasted", "i4"),  # not found by it, or it never came
+        ("prefetches_interrupted", "i4"),  # that gave way to what a waiting turn needs
+        ("prefetches_cancelled", "i4"),  # that had not begun when distances were looked at again
         ("to_prefetch", "i1"),  # it stands in that list
         ("async_scheduling", "i1"),  # turns join its batch an iteration before the first that computes them
         ("kept_for_next", "i4"),  # blocks that its batch will need in the next iteration, while others join for that
+        ("wasted_bytes", "f8"),  # moved to it by loads that were given up, or ahead of a use that did not come
     ]
 )
 

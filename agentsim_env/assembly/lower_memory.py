@@ -29,6 +29,7 @@ def lower_memory(scenario: Scenario, engines: Sequence[Engine]) -> dict[str, Any
             raise ScenarioError(
                 f"{scenario.name}: cluster.{field} = {gib:g}: must be at most {most:g}, which is {blocks}"
             )
+    _check_way_up(scenario, engines)
     layers = find_model(cluster.model).layers
     return {
         "tiers": [_tier(tier, engines, block_bytes, layers) for tier in cluster.tiers],
@@ -37,6 +38,17 @@ def lower_memory(scenario: Scenario, engines: Sequence[Engine]) -> dict[str, Any
         "peer": None if cluster.peer_link is None else _peer(cluster.peer_link, engines),
         "transfers": cluster.transfers,
     }
+
+
+def _check_way_up(scenario: Scenario, engines: Sequence[Engine]) -> None:
+    """Adapters come over the link from DRAM: one that moves nothing would keep turns waiting for ever."""
+    for number, tier in enumerate(scenario.cluster.tiers):
+        for engine in engines:
+            if tier.kind == "dram" and engine.adapter_slots > 0 and _link_bytes_per_s(tier, engine)[1] == 0.0:
+                raise ScenarioError(
+                    f"{scenario.name}: cluster.tiers.{number}.link_gb_per_s: must be above 0 on the way up: adapters"
+                    " come over it"
+                )
 
 
 def _peer(link: described.PeerLink, engines: Sequence[Engine]) -> Peer:

@@ -16,6 +16,7 @@ from agentsim_env.engine.loads.transfer_ends import lose_transfers, renew, trans
 from agentsim_env.engine.programs.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
 from agentsim_env.engine.programs.step_begins import step_begins
 from agentsim_env.engine.programs.tools import start_edges, tool_end, tool_retry
+from agentsim_env.engine.residency.adapters import lose_adapters
 from agentsim_env.engine.residency.kv_time import charge
 from agentsim_env.engine.residency.pins import lose_pins
 from agentsim_env.engine.residency.residency import drop_all
@@ -207,6 +208,7 @@ def _instance_down(state, i):
     lose_pins(state, i)
     lose_kept(state, i)
     drop_all(state, i)
+    lose_adapters(state, i)
     if instance.up:
         instance.up_s += now_s - instance.up_since_s
     instance.up = 0

@@ -16,6 +16,7 @@ from agentsim_env.fields.base import (
     Gpus,
     Instances,
     Part,
+    PositiveAmount,
     PositiveGib,
     PositiveNumber,
     PositiveSeconds,
@@ -38,6 +39,19 @@ class Failure(Part):
 
     down_s: PositiveSeconds
     """Time until it is back, with an empty KV cache."""
+
+
+class Adapters(Part):
+    """Room in HBM for what programs need beside KV: LoRAs, or whole models. Host memory has all of them."""
+
+    slots: PositiveNumber
+    """Adapters in HBM at most."""
+
+    rank: PositiveNumber = 64
+    """Rank of a LoRA of all linear layers, from which its size follows."""
+
+    bytes: PositiveAmount | None = None
+    """Size of each of them, on all GPUs of the instance together; `null`: what follows from `rank`."""
 
 
 class Instance(Part):
@@ -83,6 +97,10 @@ class Instance(Part):
 
     kv_blocks: PositiveNumber | None = None
     """KV blocks of the instance; `null`: as many as the memory holds."""
+
+    adapters: Adapters | None = None
+    """Slots for adapters, which leave less memory for KV; a turn whose program needs one waits until it is there. They
+    come over the link from a tier `dram`. `null`: none, and the workload must not need any."""
 
     start_s: Seconds = 0.0
     """Time at which the instance is ready to serve."""
@@ -313,6 +331,14 @@ class Cluster(Part):
             if tier.interrupt and self.transfers == "serialized":
                 reason = "must be false with transfers: serialized, where nothing is on a link for any time"
                 raise not_allowed(reason, tier.interrupt, ["tiers", i, "interrupt"])
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_have_a_way_up(self) -> Self:
+        for i, instance in enumerate(self.instances):
+            if instance.adapters is not None and all(tier.kind != "dram" for tier in self.tiers):
+                reason = "needs a tier dram: adapters come from host memory, over its link"
+                raise not_allowed(reason, instance.adapters.slots, ["instances", i, "adapters"])
         return self
 
     @model_validator(mode="after")

@@ -27,6 +27,8 @@ class EngineLike(Protocol):
     kv_bytes_per_token: float
     mode: str
     async_scheduling: bool
+    adapter_slots: int
+    adapter_bytes: float
 
 
 class Tier(NamedTuple):

@@ -60,6 +60,8 @@ def _instances(blueprint: Blueprint) -> np.ndarray:
     rows["max_num_seqs"] = [engine.max_num_seqs for engine in engines]
     rows["max_num_batched_tokens"] = [engine.max_num_batched_tokens for engine in engines]
     rows["up"] = [engine.start_s <= 0 for engine in engines]
+    rows["adapter_slots"] = [engine.adapter_slots for engine in engines]
+    rows["adapter_bytes"] = [engine.adapter_bytes for engine in engines]
     rows["block_bytes"] = [engine.kv_bytes_per_token * blueprint.block_size for engine in engines]
     return rows
 

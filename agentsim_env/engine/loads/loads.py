@@ -9,11 +9,20 @@ from agentsim_env.engine.batch.runs import cut, synchronise
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import AHEAD, CXL, DEMAND, DRAM, NONE, SERIALIZED
+from agentsim_env.engine.eviction.memory_objects import slot_to_fill
 from agentsim_env.engine.eviction.room import make_room
 from agentsim_env.engine.eviction.victims import free_up
+from agentsim_env.engine.residency.adapters import (
+    adapter_arrived,
+    empty_slot,
+    expect_adapter,
+    lacks_adapter,
+    load_of_adapter,
+    needed_adapter,
+)
 from agentsim_env.engine.residency.kv_time import charge as charge_kv
 from agentsim_env.engine.residency.residency import deepest, depth_blocks, hits, holder_of, lock, publish, unlock
-from agentsim_env.engine.tiers.links import can_begin, charge, enqueue, free_transfer, hasten, new_transfer
+from agentsim_env.engine.tiers.links import can_begin, charge, enqueue, free_transfer, hasten, new_transfer, transfer_bytes
 from agentsim_env.engine.tiers.lower_pools import lock_part, reach, unlock_part
 from agentsim_env.engine.tiers.on_the_way import end_of_load, list_load, load_that_brings, unlist_load, wait_for
 from agentsim_env.engine.tiers.prefetch_subjects import (
@@ -111,19 +120,39 @@ def _gather(state, i, leaf, match, most):
 
 
 @compiled
+def _adapter_part(state, i, leaf, a):
+    """A transfer of an adapter that is lacked, from host memory, which has all of them; NONE if it is not lacked."""
+    if not lacks_adapter(state, i, a):
+        return NONE
+    x = new_transfer(state, state.tier[i, DRAM].up, leaf, 0, 0, 0)
+    state.transfer[x].source_pool = state.tier[i, DRAM].pool
+    state.transfer[x].target_pool = i
+    state.transfer[x].adapter_slot = slot_to_fill(state, i)
+    return x
+
+
+@compiled
+def _with_adapter(state, load, x, match, a):
+    """A load of KV, NONE for none, and behind it the transfer of an adapter, NONE for none, which adds no block."""
+    if x == NONE:
+        return load
+    at = end_of_load(state, load) if load != NONE else match
+    state.transfer[x].first = state.transfer[x].blocks = at
+    load = _add(state, load, x)
+    expect_adapter(state, state.transfer[x].target_pool, state.transfer[x].adapter_slot, a, load)
+    return load
+
+
+@compiled
 def _release(state, x):
     """A transfer of a load does not need its source any more."""
     transfer = state.transfer[x]
+    if transfer.adapter_slot != NONE:
+        return
     if transfer.source_pool < len(state.instance):
         unlock(state, transfer.source)
     else:
         unlock_part(state, transfer.leaf, transfer.source_pool, transfer.first, transfer.blocks)
-
-
-@compiled
-def _bytes(state, x):
-    """Bytes of all that a transfer moves."""
-    return state.transfer[x].missing * state.link[state.transfer[x].link].block_bytes
 
 
 @compiled
@@ -133,19 +162,24 @@ def _arrive(state, load):
     i = leader.target_pool
     state.pool[i].used -= leader.reserved
     state.instance[i].plan_loaded = state.world[0].transfers == SERIALIZED
-    lowest = publish(state, leader.leaf, i, end_of_load(state, load))
-    lock(state, lowest)
-    unlock(state, leader.held)
-    unlock(state, lowest)
+    if leader.reserved > 0:
+        lowest = publish(state, leader.leaf, i, end_of_load(state, load))
+        lock(state, lowest)
+        unlock(state, leader.held)
+        unlock(state, lowest)
+    else:
+        unlock(state, leader.held)
     x = load
     while x != NONE:
-        if state.transfer[x].source_pool < len(state.instance):
+        if state.transfer[x].adapter_slot != NONE:
+            adapter_arrived(state, i, state.transfer[x].adapter_slot)
+        elif state.transfer[x].source_pool < len(state.instance):
             state.instance[i].migrated_blocks += state.transfer[x].missing
         else:
             state.instance[i].loaded_blocks += state.transfer[x].missing
         x = state.transfer[x].sibling
     if leader.program != NONE:
-        note_brought_up(state, leader.program, i, leader.first, leader.reserved)
+        note_brought_up(state, leader.program, i, load)
     unlist_load(state, load)
     if leader.slot != NONE:
         let_go(state, leader.slot)
@@ -160,7 +194,7 @@ def end_part_of_load(state, x):
     if not void:
         _release(state, x)
     elif not state.transfer[x].done:
-        state.instance[leader.target_pool].wasted_bytes += _bytes(state, x)
+        state.instance[leader.target_pool].wasted_bytes += transfer_bytes(state, x)
     state.transfer[x].done = 1
     leader.left -= 1
     if leader.left > 0:
@@ -229,11 +263,15 @@ def _depart(state, load):
 
 @compiled
 def _on_its_way(state, i, s, match, most):
-    """The load that a waiting turn waits for, or NONE: one for its program, or one that brings more of its prefix."""
+    """The load that a waiting turn waits for, or NONE: for its program, with its adapter, or with more of its prefix."""
     slot = state.slot[s]
     if state.world[0].prefetches:
         load = state.ahead[slot.program].prefetch
         if load != NONE and not slot.handed and state.transfer[load].target_pool == i:
+            return load
+    if state.world[0].has_adapters:
+        load = load_of_adapter(state, i, needed_adapter(state, i, slot.program))
+        if load != NONE:
             return load
     return load_that_brings(state, i, state.turn[slot.turn].segment, match, most)
 
@@ -250,11 +288,14 @@ def _hasten_load(state, load):
 
 @component(NOTHING, NUMBER, NUMBER)
 def begin_ahead(state, i, t):
-    """Bring up what the tiers have of a turn's context, for which `ahead_blocks` is positive; `set_out` follows."""
+    """Bring up what a turn for which `can_bring_up` holds needs; `set_out` follows."""
     r = held_ahead(state, i, t)
     most = context_blocks(state, t)
-    load = _from_tiers(state, i, state.turn[t].segment, min(depth_blocks(state, r), most), most)
+    leaf, match = state.turn[t].segment, min(depth_blocks(state, r), most)
     p = state.turn[t].program
+    a = needed_adapter(state, i, p) if state.world[0].has_adapters else NONE
+    adapter = _adapter_part(state, i, leaf, a)
+    load = _with_adapter(state, _from_tiers(state, i, leaf, match, most), adapter, match, a)
     state.transfer[load].program = p
     state.ahead[p].prefetch = load
     state.instance[i].prefetches += 1
@@ -263,24 +304,29 @@ def begin_ahead(state, i, t):
 
 @component(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)
 def begin_load(state, i, s, r, match):
-    """Bring up what other places have of a waiting turn's prefix beyond the `match` blocks down to record `r`.
+    """Bring up what a waiting turn lacks: of its prefix beyond the `match` blocks down to record `r`, and its adapter.
 
-    The caller has made sure that the whole prompt finds room. Returns 1 if the turn has to wait for that, which
+    The caller has made sure that all of it finds room. Returns 1 if the turn has to wait for that, which
     `set_out` then puts on its way, or for what is on its way already, else 0.
     """
     slot = state.slot[s]
     # The block of the last token is not worth a transfer: one token is computed in any case.
     most = (slot.target - 1) // state.world[0].block_size
+    a = needed_adapter(state, i, slot.program) if state.world[0].has_adapters else NONE
+    lacks = a != NONE and (lacks_adapter(state, i, a) or load_of_adapter(state, i, a) != NONE)
     load = _on_its_way(state, i, s, match, most)
+    slot.lacked_adapter = slot.lacked_adapter or lacks
     if load != NONE:
-        miss_ahead(state, i, slot.program, match)
+        miss_ahead(state, i, slot.program, match, lacks)
         wait_for(state, s, load)
         _hasten_load(state, load)
         return 1
-    load = _gather(state, i, state.turn[slot.turn].segment, match, most)
+    leaf = state.turn[slot.turn].segment
+    adapter = _adapter_part(state, i, leaf, a)
+    load = _with_adapter(state, _gather(state, i, leaf, match, most), adapter, match, a)
     if load == NONE:
         return 0
-    miss_ahead(state, i, slot.program, match)
+    miss_ahead(state, i, slot.program, match, lacks)
     state.transfer[load].slot = s
     wait_for(state, s, load)
     _make_ready(state, load, i, r, DEMAND)
@@ -293,8 +339,10 @@ def give_up(state, load):
     leader = state.transfer[load]
     x = load
     while x != NONE:
+        if state.transfer[x].adapter_slot != NONE:
+            empty_slot(state, leader.target_pool, state.transfer[x].adapter_slot)
         if state.transfer[x].done:
-            state.instance[leader.target_pool].wasted_bytes += _bytes(state, x)
+            state.instance[leader.target_pool].wasted_bytes += transfer_bytes(state, x)
         else:
             _release(state, x)
         state.transfer[x].void = 1

@@ -32,7 +32,7 @@ def new_transfer(state, link, leaf, first, blocks, missing):
     transfer.source = transfer.held = transfer.slot = transfer.program = transfer.sibling = transfer.next = NONE
     transfer.waiter = transfer.next_load = NONE
     transfer.reserved = 0
-    transfer.payer = NONE
+    transfer.payer = transfer.adapter_slot = NONE
     transfer.leader = x
     transfer.left = 1
     transfer.urgency = BEHIND
@@ -134,10 +134,19 @@ def hasten(state, x):
 
 
 @compiled
+def transfer_bytes(state, x):
+    """Bytes that a transfer moves: KV, or an adapter."""
+    transfer = state.transfer[x]
+    if transfer.adapter_slot != NONE:
+        return state.instance[transfer.target_pool].adapter_bytes
+    return transfer.missing * state.link[transfer.link].block_bytes
+
+
+@compiled
 def transfer_s(state, x):
     """Time of a transfer on its link: latency plus bytes over bandwidth."""
     link = state.link[state.transfer[x].link]
-    return link.latency_s + state.transfer[x].missing * link.block_bytes / link.bytes_per_s
+    return link.latency_s + transfer_bytes(state, x) / link.bytes_per_s
 
 
 @compiled
@@ -157,14 +166,14 @@ def charge(state, x):
     link = state.link[transfer.link]
     state.instance[transfer.payer].owed_s += transfer_s(state, x)
     link.busy_s += transfer_s(state, x)
-    link.bytes += transfer.missing * link.block_bytes
+    link.bytes += transfer_bytes(state, x)
 
 
 @compiled
 def take_current(state, k):
     """The transfer on link `k` has ended; the next in the queue begins. Returns the one that ended."""
     x = state.link[k].current
-    _leave(state, k, state.transfer[x].missing * state.link[k].block_bytes)
+    _leave(state, k, transfer_bytes(state, x))
     return x
 
 
@@ -191,7 +200,7 @@ def _leave(state, k, moved_bytes):
 def _layer_s(state, x):
     """Time that one of the layers of what a transfer moves takes."""
     link = state.link[state.transfer[x].link]
-    return state.transfer[x].missing * link.block_bytes / link.bytes_per_s / link.layers
+    return transfer_bytes(state, x) / link.bytes_per_s / link.layers
 
 
 @compiled
@@ -225,6 +234,6 @@ def take_stopped(state, k):
     if transfer.urgency == DEMAND:
         events.push(state, transfer.begun_s + transfer_s(state, x), events.TRANSFER_END, k)
         return -1.0
-    moved_bytes = transfer.missing * link.block_bytes * after / link.layers
+    moved_bytes = transfer_bytes(state, x) * after / link.layers
     _leave(state, k, moved_bytes)
     return moved_bytes

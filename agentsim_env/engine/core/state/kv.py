@@ -60,6 +60,16 @@ RESIDENT = on_lines(
     ]
 )
 
+ADAPTER_SLOT = np.dtype(
+    [
+        ("used", "i8"),  # number of its last use on its instance; a later one is larger
+        ("adapter", "i4"),  # what it holds, or will when a load has arrived; NONE for nothing
+        ("locks", "i4"),  # turns of the batch that need it, plus a load that fills it
+        ("load", "i4"),  # leader of that load; NONE if it holds its adapter, or nothing
+    ],
+    align=True,
+)
+
 PIN = np.dtype(
     [
         ("expiry_s", "f8"),  # deadline
@@ -118,6 +128,7 @@ TRANSFER = np.dtype(
         ("demotes", "i1"),  # HBM gives up what it has copied
         ("done", "i1"),  # it has ended, others of its load have not
         ("void", "i1"),  # an instance has failed, or it was given up: it ends without effect
+        ("adapter_slot", "i4"),  # slot at its target that it fills with an adapter; NONE: it moves KV
         ("distance", "f8"),  # of what has set out ahead of use: invocation distance of its subject then
     ],
     align=True,

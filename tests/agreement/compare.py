@@ -109,6 +109,7 @@ def engine_records(scenario: Scenario) -> Records:
                 "prefetches_interrupted": instance["prefetches_interrupted"],
                 "prefetches_cancelled": instance["prefetches_cancelled"],
                 "wasted_blocks": instance["wasted_bytes"] / BLOCK,
+                **{name: instance[name] for name in ("adapter_lookups", "adapter_hits", "adapter_loads")},
             },
         ),
         area=float(world["area_busy"]),
@@ -149,6 +150,8 @@ def engine_of(spec: InstanceSpec) -> Engine:
         failures=spec.failures,
         mode=spec.mode,
         async_scheduling=spec.async_scheduling,
+        adapter_slots=spec.adapter_slots,
+        adapter_bytes=spec.adapter_blocks * BLOCK,
     )
 
 
@@ -247,6 +250,8 @@ def count(records: Records) -> Counter[str]:
             "wasted prefetches": int(records.instances["prefetches_wasted"].sum()),
             "interrupted prefetches": int(records.instances["prefetches_interrupted"].sum()),
             "cancelled prefetches": int(records.instances["prefetches_cancelled"].sum()),
+            "adapter hits": int(records.instances["adapter_hits"].sum()),
+            "adapter loads": int(records.instances["adapter_loads"].sum()),
             "lost blocks": int(records.instances["lost_blocks"].sum()),
             "dropped blocks": int(records.instances["dropped_blocks"].sum()),
             "pins": int(records.instances["pins_made"].sum()),

@@ -80,7 +80,7 @@ class MemorySpec:
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
-    With `async_scheduling` turns join its batch one iteration ahead.
+    With `async_scheduling` turns join its batch one iteration ahead. An adapter takes as much as `adapter_blocks` blocks.
 
     Outages do not overlap and none begins before `start_s`.
     """
@@ -94,6 +94,8 @@ class InstanceSpec:
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
     async_scheduling: bool = False
+    adapter_slots: int = 0
+    adapter_blocks: float = 0.0
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

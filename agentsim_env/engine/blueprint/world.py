@@ -44,6 +44,7 @@ def _set_no_indices(world: np.ndarray) -> None:
 
 def _set_cluster(world: np.ndarray, blueprint: Blueprint) -> None:
     world["block_size"] = blueprint.block_size
+    world["has_adapters"] = any(engine.adapter_slots > 0 for engine in blueprint.engines)
     world["longest_context"] = longest_context_tokens(blueprint.engines, blueprint.block_size)
     world["frontend_s"] = blueprint.frontend_s
     world["view_delay_s"] = blueprint.view_delay_s

@@ -12,6 +12,7 @@ from agentsim_env.engine.core.state import AHEAD, CXL, DEMAND, DRAM, NONE, SERIA
 from agentsim_env.engine.eviction.memory_objects import slot_to_fill
 from agentsim_env.engine.eviction.room import make_room
 from agentsim_env.engine.eviction.victims import free_up
+from agentsim_env.engine.programs.invocation_distance import distance
 from agentsim_env.engine.residency.adapters import (
     adapter_arrived,
     empty_slot,
@@ -300,6 +301,10 @@ def begin_ahead(state, i, t):
     state.ahead[p].prefetch = load
     state.instance[i].prefetches += 1
     _make_ready(state, load, i, r, AHEAD)
+    x = load
+    while x != NONE:
+        state.transfer[x].distance = distance(state, p)
+        x = state.transfer[x].sibling
 
 
 @component(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER)

@@ -9,6 +9,7 @@ from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, CXL, DRAM, NONE
 from agentsim_env.engine.core.times import has_happened
+from agentsim_env.engine.programs.invocation_distance import reused_segment
 from agentsim_env.engine.residency.adapters import has_slot, lacks_adapter, needed_adapter
 from agentsim_env.engine.residency.residency import available_blocks, deepest, depth_blocks, holder_of, idle_on_path
 from agentsim_env.engine.tiers.links import can_begin
@@ -18,10 +19,22 @@ from agentsim_env.engine.tiers.on_the_way import load_that_brings
 
 @compiled
 def context_blocks(state, t):
-    """Whole blocks of a turn's context that are worth bringing up: its prompt, and its output if it has ended."""
-    turn, run = state.turn[t], state.turn_run[t]
-    tokens = turn.prompt_tokens + (turn.output_tokens if has_happened(run.end_s) else 0)
-    return (tokens - 1) // state.world[0].block_size
+    """Whole blocks of a turn's context that are worth bringing up: its prompt, and its output if it has ended.
+
+    Where rules know what is used again, it is not more than that of a turn that has ended.
+    """
+    turn, size = state.turn[t], state.world[0].block_size
+    if not has_happened(state.turn_run[t].end_s):
+        return (turn.prompt_tokens - 1) // size
+    blocks = (turn.prompt_tokens + turn.output_tokens - 1) // size
+    return min(blocks, _reused_blocks(state, t)) if len(state.owner_first) > 0 else blocks
+
+
+@compiled
+def _reused_blocks(state, t):
+    """Blocks up to the end of what is used again of a turn's path."""
+    segment = reused_segment(state, t)
+    return 0 if segment == NONE else state.segment[segment].start_block + state.segment[segment].n_blocks
 
 
 @compiled

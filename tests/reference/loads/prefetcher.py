@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Ahead:
-    """What has been brought up for a program and has not been used yet: where, what was there before, and how much."""
+    """What has been brought up for a program and has not been used yet: where, what was there before, and how much.
+
+    Attributes:
+        adapter: Its adapter has come, too.
+    """
 
     instance: int
     match: int
-    blocks: int
+    blocks: float
+    adapter: bool
+
+    def is_found(self, number: int, match: int, lacks_adapter: bool) -> bool:
+        """Whether a turn finds anything of it on an instance."""
+        return self.instance == number and (match > self.match or (self.adapter and not lacks_adapter))
 
 
 class Prefetcher:
@@ -57,7 +66,9 @@ class Prefetcher:
             number = self.to_ask[0]
             instance = self.world.instances[number]
             while instance.up and (turn := self.rule.answer(self, instance)) is not None:
-                match, end = self.plan(instance, turn)
+                plan = self.plan(instance, turn)
+                assert plan is not None
+                match, end = plan
                 self.world.loads.ahead(number, turn, match, end)
                 self.world.iterations.end_run(number)
             self.to_ask.pop(0)
@@ -86,8 +97,8 @@ class Prefetcher:
         """Blocks of its context that are worth it; of its output, too, if it has ended."""
         return (turn.prompt + (turn.output if turn.has_ended else 0) - 1) // self.world.workload.block_size
 
-    def plan(self, instance: Instance, turn: Turn) -> tuple[int, int]:
-        """(blocks in HBM, blocks when the tiers have added theirs) of a context; equal if nothing can be brought up."""
+    def plan(self, instance: Instance, turn: Turn) -> tuple[int, int] | None:
+        """(blocks in HBM, blocks when the tiers have added theirs) of a context; None if nothing may be brought up."""
         most = self.blocks_of(turn)
         match = instance.pool.match(turn.path, most)
         end = match
@@ -96,11 +107,15 @@ class Prefetcher:
         room = instance.pool.available - instance.pool.idle_on(turn.path, match)
         known = turn.program in self.on_way or turn.program in self.there
         known = known or self.world.loads.load_that_brings(instance.number, turn.path, match, most) is not None
-        return (match, end) if end - match <= room and not known else (match, match)
+        return (match, end) if end - match <= room and not known else None
 
     def can_bring(self, instance: Instance, turn: Turn) -> bool:
-        match, end = self.plan(instance, turn)
-        return end > match
+        """Whether there is something to bring up, and all of it finds room."""
+        plan, adapter = self.plan(instance, turn), instance.adapter_of(turn.program)
+        if plan is None or not instance.adapters.can_have(adapter):
+            return False
+        match, end = plan
+        return end > match or instance.adapters.lacks(adapter)
 
     def longest_s(self, instance: Instance, turn: Turn) -> float:
         """The whole context from the slowest tier, without a queue."""
@@ -136,7 +151,8 @@ class Prefetcher:
         assert program is not None
         self.waste(program)
         del self.on_way[program]
-        self.there[program] = Ahead(load.instance, load.match, load.end - load.match)
+        moved = sum(piece.size for piece in load.pieces)
+        self.there[program] = Ahead(load.instance, load.match, moved, load.adapter is not None)
         if self.world.orchestrator.programs[program].state != "active":
             self.waste(program)
 
@@ -152,15 +168,15 @@ class Prefetcher:
     def admitted(self, number: int, turn: Turn, match: int) -> None:
         """A turn joins the batch of an instance and finds so many blocks."""
         ahead = self.there.get(turn.program)
-        if ahead is not None and ahead.instance == number and match > ahead.match:
+        if ahead is not None and ahead.is_found(number, match, turn.lacked_adapter):
             del self.there[turn.program]
             self.world.instances[number].prefetches_used += 1
         self.waste(turn.program)
 
-    def missed(self, number: int, turn: Turn, match: int) -> None:
-        """A turn has to load its context, although it has been brought up: it has been evicted."""
+    def missed(self, number: int, turn: Turn, match: int, lacks_adapter: bool) -> None:
+        """A turn has to load something, although it has been brought up: it has been evicted."""
         ahead = self.there.get(turn.program)
-        if ahead is not None and ahead.instance == number and match <= ahead.match:
+        if ahead is not None and ahead.instance == number and not ahead.is_found(number, match, lacks_adapter):
             self.waste(turn.program)
 
     def waste(self, program: int) -> None:

@@ -32,6 +32,7 @@ class Transfer:
         load: The load that it is a part of; None for a copy that goes down.
         staged: It has left its source, and stands in the staging buffer.
         demotes: Its source gives it up when it has arrived.
+        adapter_blocks: It moves an adapter of this size.
         distance: Of what is brought up ahead of its use: invocation distance of its subject.
     """
 
@@ -42,6 +43,7 @@ class Transfer:
     end: int
     missing: int
     urgency: int = BEHIND
+    adapter_blocks: float = 0.0
     distance: float = 0.0
     held: list[int] = field(default_factory=list)
     load: Load | None = None
@@ -49,6 +51,11 @@ class Transfer:
     demotes: bool = False
     done: bool = False
     void: bool = False
+
+    @property
+    def size(self) -> float:
+        """What it moves, in blocks."""
+        return self.missing + self.adapter_blocks
 
     @property
     def peer(self) -> int | None:
@@ -109,9 +116,9 @@ class Link:
 
     def begin(self, now: float) -> None:
         self.begun_s = now
-        self.events.push(now + self.seconds(self.queue[0].missing), Kind.TRANSFER_END, self.number)
+        self.events.push(now + self.seconds(self.queue[0].size), Kind.TRANSFER_END, self.number)
 
-    def seconds(self, blocks: int) -> float:
+    def seconds(self, blocks: float) -> float:
         """Time to move blocks, without a queue."""
         return self.tier.latency_s + blocks * self.block_bytes / self.bytes_per_s
 
@@ -130,12 +137,12 @@ class Link:
         first, layers = self.queue[0], self.tier.interrupt_layers
         if layers == 0 or first.urgency != AHEAD or self.stops_after is not None:
             return
-        layer_s = first.missing * self.block_bytes / self.bytes_per_s / layers
+        layer_s = first.size * self.block_bytes / self.bytes_per_s / layers
         if layer_s == 0:
             return
         data_s = self.begun_s + self.tier.latency_s
         after = max(0, math.ceil((now - data_s) / layer_s))
-        if data_s + after * layer_s < self.begun_s + self.seconds(first.missing):
+        if data_s + after * layer_s < self.begun_s + self.seconds(first.size):
             self.stops_after = after
             self.events.cancel(Kind.TRANSFER_END, self.number)
             self.events.push(data_s + after * layer_s, Kind.TRANSFER_END, self.number)
@@ -143,13 +150,13 @@ class Link:
     def go_on(self) -> None:
         """The first one is wanted itself by now, and does not stop."""
         self.stops_after = None
-        end_s = self.begun_s + self.seconds(self.queue[0].missing)
+        end_s = self.begun_s + self.seconds(self.queue[0].size)
         self.events.push(end_s, Kind.TRANSFER_END, self.number)
 
     def stop(self, now: float) -> float:
         """The first one leaves, and the next one begins; how much of it has been moved, in blocks."""
         assert self.stops_after is not None
-        moved_blocks = self.queue[0].missing * self.stops_after / self.tier.interrupt_layers
+        moved_blocks = self.queue[0].size * self.stops_after / self.tier.interrupt_layers
         self.stops_after = None
         self.forget(self.queue[0])
         self.begin(now)
@@ -164,4 +171,4 @@ class Link:
         """A transfer that is serialized does not queue; how long it takes."""
         self.asked_blocks += transfer.missing
         self.moved_blocks += transfer.missing
-        return self.seconds(transfer.missing)
+        return self.seconds(transfer.size)

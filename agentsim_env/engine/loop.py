@@ -24,7 +24,7 @@ from agentsim_env.engine.retention.retention import expire, note_ended, release_
 from agentsim_env.engine.routing.router import place, refresh_view
 from agentsim_env.engine.routing.steal import steal
 from agentsim_env.engine.settle import settle
-from agentsim_env.engine.tiers.prefetch_subjects import note_turn_ended, note_turn_ready, tick_ahead
+from agentsim_env.engine.tiers.prefetch_subjects import ask_for_acting, note_turn_ended, note_turn_ready, tick_ahead
 from agentsim_env.engine.tiers.stores import store
 
 
@@ -103,6 +103,8 @@ def _handle(state, kind, number):
         expire(state, number)
     elif kind == events.STEP_BEGIN:
         step_begins(state, number)
+        if world.prefetches:
+            _look_ahead_again(state)
     elif kind == events.INSTANCE_DOWN:
         _instance_down(state, number)
     elif kind == events.INSTANCE_UP:
@@ -166,6 +168,14 @@ def _tick_again(state, period_s, number):
 
 
 @compiled
+def _look_ahead_again(state):
+    """Programs that act are nearer to their next turns, or have said something new of them."""
+    if state.world[0].renews:
+        renew(state)
+    ask_for_acting(state)
+
+
+@compiled
 def _control_tick(state, number):
     world = state.world[0]
     if number == events.VIEW_TICK:
@@ -174,8 +184,7 @@ def _control_tick(state, number):
     elif number == events.ADMISSION_TICK:
         tick(state)
     elif number == events.PREFETCH_TICK:
-        if world.renews:
-            renew(state)
+        _look_ahead_again(state)
         tick_ahead(state)
     elif number == events.RETAIN_TICK:
         retain_again(state)

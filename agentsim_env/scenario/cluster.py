@@ -100,7 +100,7 @@ class Instance(Part):
 
     adapters: Adapters | None = None
     """Slots for adapters, which leave less memory for KV; a turn whose program needs one waits until it is there. They
-    come over the link from a tier `dram`. `null`: none, and the workload must not need any."""
+    come over the link from a tier `dram`. `null`: what programs need is taken to be there."""
 
     start_s: Seconds = 0.0
     """Time at which the instance is ready to serve."""

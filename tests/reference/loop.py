@@ -131,6 +131,8 @@ class Loop:
 
     def step_begin(self, society: int) -> None:
         self.world.societies.begin(society)
+        if self.world.prefetcher.asks:
+            self.world.prefetcher.ask_for_acting()
 
     def turn_ready(self, number: int) -> None:
         turn = self.world.orchestrator.turns[number]

@@ -97,11 +97,6 @@ def _check(blueprint: Blueprint, programs: Programs) -> None:
     if programs.block_size != blueprint.block_size:
         sizes = f"{programs.block_size} tokens, those of the cluster {blueprint.block_size}"
         raise InvalidProgramsError(f"the blocks of the programs have {sizes}")
-    needed = np.flatnonzero(programs.program["adapter"] >= 0)
-    for i, engine in enumerate(blueprint.engines):
-        if len(needed) and engine.adapter_slots == 0:
-            what = f"program {needed[0]} needs adapter {programs.program['adapter'][needed[0]]}"
-            raise InvalidProgramsError(f"{what}, and instance {i} has no slots for any: see cluster.instances.adapters")
     if len(programs.program) == 0:
         raise InvalidProgramsError("there is no program: an episode has at least one")
 

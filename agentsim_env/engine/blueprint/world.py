@@ -73,5 +73,6 @@ def _set_rules(world: np.ndarray, blueprint: Blueprint) -> None:
     world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
     world["n_pin_times"] = len(blueprint.pin_grid_s)
     world["prefetches"] = blueprint.prefetches
+    world["knows_reuse"] = blueprint.row_of("prefetch_kv").needs_owners
     world["renews"] = blueprint.parameters_of("prefetch_kv").get("renew", 0.0) != 0.0
     world["prefetch_period_s"] = blueprint.parameters_of("prefetch_kv").get("period_s", blueprint.control_period_s)

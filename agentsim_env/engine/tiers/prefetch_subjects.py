@@ -21,13 +21,13 @@ from agentsim_env.engine.tiers.on_the_way import load_that_brings
 def context_blocks(state, t):
     """Whole blocks of a turn's context that are worth bringing up: its prompt, and its output if it has ended.
 
-    Where rules know what is used again, it is not more than that of a turn that has ended.
+    Where the prefetch rule knows what is used again, it is not more than that of a turn that has ended.
     """
     turn, size = state.turn[t], state.world[0].block_size
     if not has_happened(state.turn_run[t].end_s):
         return (turn.prompt_tokens - 1) // size
     blocks = (turn.prompt_tokens + turn.output_tokens - 1) // size
-    return min(blocks, _reused_blocks(state, t)) if len(state.owner_first) > 0 else blocks
+    return min(blocks, _reused_blocks(state, t)) if state.world[0].knows_reuse else blocks
 
 
 @compiled
@@ -187,12 +187,17 @@ def asked_ahead(state):
 
 
 @compiled
-def tick_ahead(state):
-    """A control tick: ask for all instances at which programs act."""
-    state.world[0].prefetch_armed = 0
+def ask_for_acting(state):
+    """Ask for all instances at which programs act: distances may have changed."""
     for i in range(len(state.instance)):
         if state.instance[i].acting_head != NONE:
             ask_ahead(state, i)
+
+
+@compiled
+def tick_ahead(state):
+    """A control tick of prefetching comes again as long as a program acts."""
+    state.world[0].prefetch_armed = 0
     _arm(state)
 
 

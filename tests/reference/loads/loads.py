@@ -113,6 +113,8 @@ class Loads:
         load = Load(number, turn.path, None, match, match, turn.program)
         pieces = self.from_tiers(load, most, AHEAD)
         pieces += self.from_host(load, self.world.instances[number], turn.program, AHEAD)
+        for _, transfer in pieces:
+            transfer.distance = self.world.societies.distance(self.world.orchestrator.program(turn))
         self.world.prefetcher.sets_out(load)
         self.set_out(load, self.world.instances[number], pieces)
 

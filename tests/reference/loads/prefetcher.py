@@ -9,7 +9,7 @@ from tests.reference.batch.instance import Instance
 from tests.reference.events import PREFETCH_TICK, Kind
 from tests.reference.loads.loads import Load
 from tests.reference.programs.turn import Turn
-from tests.reference.rules.prefetch import none
+from tests.reference.rules.prefetch import BY_DISTANCE, none
 
 if TYPE_CHECKING:
     from tests.reference.world import World
@@ -77,12 +77,16 @@ class Prefetcher:
 
     def tick(self) -> None:
         self.tick_armed = False
+        self.ask_for_acting()
+        self.arm_tick()
+
+    def ask_for_acting(self) -> None:
+        """Those who act are nearer to their next turns, or have said something new of them."""
         homes = {home for home, _ in self.acting.values()}
         for number in sorted(homes):
             if self.rule.parameters.get("renew", 0.0):
                 self.world.loads.cancel_ahead(number)
             self.ask(number)
-        self.arm_tick()
         self.world.iterations.look_at_woken()
 
     def arm_tick(self) -> None:
@@ -94,8 +98,15 @@ class Prefetcher:
     # What can be brought up.
 
     def blocks_of(self, turn: Turn) -> int:
-        """Blocks of its context that are worth it; of its output, too, if it has ended."""
-        return (turn.prompt + (turn.output if turn.has_ended else 0) - 1) // self.world.workload.block_size
+        """Blocks of its context that are worth it; if it has ended, of its output, too, or only of what is used again."""
+        size = self.world.workload.block_size
+        if not turn.has_ended:
+            return (turn.prompt - 1) // size
+        blocks = (turn.prompt + turn.output - 1) // size
+        if self.rule.answer not in BY_DISTANCE:
+            return blocks
+        reused = [segment.start + segment.length for segment in turn.path if self.world.owners.of_segment(segment.id)]
+        return min(blocks, max(reused, default=0))
 
     def plan(self, instance: Instance, turn: Turn) -> tuple[int, int] | None:
         """(blocks in HBM, blocks when the tiers have added theirs) of a context; None if nothing may be brought up."""

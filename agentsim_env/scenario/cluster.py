@@ -335,10 +335,11 @@ class Cluster(Part):
 
     @model_validator(mode="after")
     def _adapters_have_a_way_up(self) -> Self:
+        kinds = [tier.kind for tier in self.tiers]
         for i, instance in enumerate(self.instances):
-            if instance.adapters is not None and all(tier.kind != "dram" for tier in self.tiers):
-                reason = "needs a tier dram: adapters come from host memory, over its link"
-                raise not_allowed(reason, instance.adapters.slots, ["instances", i, "adapters"])
+            if instance.adapters is not None and "dram" not in kinds:
+                reason = f"must have one of kind dram: adapters of instances.{i} come from host memory, over its link"
+                raise not_allowed(reason, kinds, ["tiers"])
         return self
 
     @model_validator(mode="after")

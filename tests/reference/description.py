@@ -80,7 +80,7 @@ class MemorySpec:
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
-    With `async_scheduling` turns join its batch one iteration ahead. An adapter takes as much as `adapter_blocks` blocks.
+    With `async_scheduling` turns join its batch one iteration ahead. An adapter is as large as `adapter_blocks` blocks.
 
     Outages do not overlap and none begins before `start_s`.
     """

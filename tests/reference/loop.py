@@ -143,7 +143,7 @@ class Loop:
         self.ticks[number]()
 
     def transfer_end(self, number: int) -> None:
-        """What was on the link has arrived, or gives way; whoever waits for it, or for the blocks that it has kept, looks again."""
+        """What was on the link has arrived, or gives way; who waits for it, or for what it has kept, looks again."""
         world = self.world
         link = world.topology.links[number]
         if link.stops_after is not None:

@@ -94,7 +94,7 @@ def pop(state):
 @component(NOTHING, NUMBER, NUMBER)
 def withdraw(state, kind, number):
     """Remove an event that is there, wherever in the heap: it will not happen. Takes as long as there are events."""
-    heap, world = state.event, state.world[0]
+    heap = state.event
     key = (np.int64(kind) << 32) | np.int64(number)
     at = 0
     while heap[at].key != key:

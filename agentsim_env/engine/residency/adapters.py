@@ -30,12 +30,10 @@ def load_of_adapter(state, i, a):
 @compiled
 def has_slot(state, i, a):
     """Whether an adapter, NONE for none, is on instance `i`, is on its way, or can be given a slot."""
-    if not lacks_adapter(state, i, a):
-        return True
+    found = not lacks_adapter(state, i, a)
     for k in range(state.instance[i].adapter_slots):
-        if state.adapter_slot[i, k].locks == 0:
-            return True
-    return False
+        found = found or state.adapter_slot[i, k].locks == 0
+    return found
 
 
 @compiled

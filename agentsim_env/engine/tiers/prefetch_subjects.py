@@ -57,6 +57,8 @@ def ahead_blocks(state, i, t):
     leaf, most = state.turn[t].segment, context_blocks(state, t)
     r = held_ahead(state, i, t)
     match = min(depth_blocks(state, r), most)
+    if match == most:
+        return 0
     if load_that_brings(state, i, leaf, match, most) != NONE:
         return NONE
     at = match

@@ -24,6 +24,4 @@ def with_adapters(
     programs.program["adapter"] = rng.integers(-1, int(rng.choice([2, 5, n + 1])), n)
     size = float(rng.choice([1, 2, 8]))
     slots = [0 if len(specs) > 1 and rng.random() < 0.1 else knobs.adapters for _ in specs]
-    return programs, [
-        replace(spec, adapter_slots=k, adapter_blocks=size) for spec, k in zip(specs, slots, strict=True)
-    ]
+    return programs, [replace(spec, adapter_slots=k, adapter_blocks=size) for spec, k in zip(specs, slots, strict=True)]

@@ -106,7 +106,10 @@ def knobs_of(seed: int) -> Knobs:
     def name(knob: str, names: Sequence[str], p: Sequence[float] | None = None) -> str:
         return str(streams(knob).choice(names, p=p))
 
-    prefetch, evict = [name for name in PREFETCHES if name not in NEAREST], [name for name in EVICTIONS if name not in FAR]
+    prefetch, evict = (
+        [name for name in PREFETCHES if name not in NEAREST],
+        [name for name in EVICTIONS if name not in FAR],
+    )
     societies = int(one_of("societies", [0, 0, 0, 0, 0, 1, 1, 2]))
     near, far = (chance(f"{kind} by distance", 0.6 if societies else 0.1) for kind in ("prefetch", "evict"))
     route, schedule = [name for name in ROUTES if name != "llm_d"], [name for name in SCHEDULES if name != "continuum"]

@@ -110,7 +110,7 @@ def announced(*programs: tuple[float, int, float, float]) -> Programs:
 
 @pytest.mark.parametrize(("evict", "hits"), [("lru", 0), ("scalesim", 2)])
 def test_the_eviction_rule_says_which_adapter_gives_way(evict: str, hits: int) -> None:
-    """At 8 s adapter 2 comes. Of the others 0 was used longer ago, and is needed sooner; later 2 is needed, 0 is not."""
+    """At 8 s adapter 2 comes. Of the others 0 was used longer ago, and is needed sooner; later it is not, and 2 is."""
     programs = announced((0.0, 0, 12.0, 12.0), (4.0, 1, 100.0, 100.0), (8.0, 2, 200.0, 200.0))
     records = run(programs, slots=2, evict=evict)
     assert records.turns["end_s"][1] == (13 if hits else 15)

@@ -98,7 +98,7 @@ class Prefetcher:
     # What can be brought up.
 
     def blocks_of(self, turn: Turn) -> int:
-        """Blocks of its context that are worth it; if it has ended, of its output, too, or only of what is used again."""
+        """Blocks of its context that are worth it; after its end its output is among it, or only what is used again."""
         size = self.world.workload.block_size
         if not turn.has_ended:
             return (turn.prompt - 1) // size

@@ -145,9 +145,7 @@ def scalesim(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
         def further(kind: str, number: int) -> bool:
             of_adapter = kind == "adapter"
             distance = (
-                owners.distance_of_adapter(number)
-                if of_adapter
-                else owners.distance_of_segment(instance.pool, number)
+                owners.distance_of_adapter(number) if of_adapter else owners.distance_of_segment(instance.pool, number)
             )
             return distance > far(turn)
 

@@ -29,7 +29,8 @@ EVICT_RULES: dict[str, Rule] = {
     "oracle_belady": Rule(oracle_belady, oracle=True, needs_future=True, needs_owners=True),
 }
 
-LRU, SCALESIM, KVFLOW, BELADY = (list(EVICT_RULES).index(rule) for rule in ("lru", "scalesim", "kvflow", "oracle_belady"))
+_NAMED = ("lru", "scalesim", "kvflow", "oracle_belady")
+LRU, SCALESIM, KVFLOW, BELADY = (list(EVICT_RULES).index(rule) for rule in _NAMED)
 """Under LRU the engine takes the head of the idle list without calling a rule; the others order adapters, too."""
 
 victim_record = dispatcher("evict_kv", EVICT_RULES, __file__)

@@ -20,9 +20,7 @@ PREFETCH_RULES: dict[str, Rule] = {
     "scalesim": Rule(scalesim, {"period_s": 1.0, "renew": 1.0}, needs_owners=True),
     "kvflow": Rule(kvflow, {"period_s": 1.0}, needs_owners=True),
     "oracle_return": Rule(oracle_return, {"period_s": 0.1}, oracle=True),
-    "oracle_next_use": Rule(
-        oracle_next_use, {"period_s": 1.0}, oracle=True, needs_future=True, needs_owners=True
-    ),
+    "oracle_next_use": Rule(oracle_next_use, {"period_s": 1.0}, oracle=True, needs_future=True, needs_owners=True),
 }
 
 prefetch = dispatcher("prefetch_kv", PREFETCH_RULES, __file__)

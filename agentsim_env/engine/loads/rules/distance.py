@@ -36,7 +36,7 @@ def _has_room_before(state, i, p, blocks, nearest):
 
 @compiled
 def scalesim(state, i, load_ahead=2.0):
-    """The nearest of those who are to be called within `load_ahead` (2) steps, or seconds, if nobody nearer goes for it.
+    """The nearest of those to be called within `load_ahead` (2) steps, or seconds, if nobody nearer goes for it.
 
     ScaleSim (arXiv 2601.21473): an agent on the CPU side is loaded if there is room, or if an inactive agent on the GPU
     is further. Turns that wait come first.

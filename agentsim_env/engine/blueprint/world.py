@@ -24,6 +24,7 @@ def new_world(blueprint: Blueprint, programs: Programs, seed: int) -> np.ndarray
     world["time_limit_s"] = blueprint.time_limit_s
     world["warmup_programs"] = blueprint.warmup_programs
     world["last_follower"] = max(np.flatnonzero(programs.program["after"] != NONE), default=NONE)
+    world["has_loners"] = (programs.program["society"] == NONE).any()
     world["slo_ttft_s"], world["slo_tpot_s"] = blueprint.slo_ttft_s, blueprint.slo_tpot_s
     world["agent_kinds"] = sum(1 << KINDS.index(kind) for kind in blueprint.agent_kinds)
     world["token_seconds"] = blueprint.token_seconds

@@ -44,19 +44,17 @@ def held_ahead(state, i, t):
 
 
 @component(NUMBER, NUMBER, NUMBER)
-def ahead_blocks(state, i, t):
-    """Blocks of a subject's context that could be brought up to instance `i` now, from the tiers below it.
+def lacking_blocks(state, i, t):
+    """Blocks of a subject's context that HBM of instance `i` lacks and the tiers below it have.
 
-    0 if there are none; NONE if they do not find room in what is free or idle, if a load that brings more of the
-    context is on its way, or if something was brought up for the program before and is on its way or unused: what has
-    not stayed until its use would only push others out a second time.
+    NONE if a load that brings more of the context is on its way, or if something was brought up for the program before
+    and is on its way or unused: what has not stayed until its use would only push others out a second time.
     """
     ahead = state.ahead[state.turn[t].program]
     if ahead.prefetch != NONE or ahead.prefetched != NONE or not can_begin(state):
         return NONE
     leaf, most = state.turn[t].segment, context_blocks(state, t)
-    r = held_ahead(state, i, t)
-    match = min(depth_blocks(state, r), most)
+    match = min(depth_blocks(state, held_ahead(state, i, t)), most)
     if match == most:
         return 0
     if load_that_brings(state, i, leaf, match, most) != NONE:
@@ -66,8 +64,25 @@ def ahead_blocks(state, i, t):
         tier = state.tier[i, level]
         if at < most and tier.pool != NONE and state.link[tier.up].bytes_per_s > 0.0:
             at = min(reach(state, leaf, tier.pool, at), most)
-    fits = at - match <= available_blocks(state, i) - idle_on_path(state, r)
-    return at - match if fits else NONE
+    return at - match
+
+
+@compiled
+def ahead_blocks(state, i, t):
+    """The same; NONE also if they do not find room in what is free or idle."""
+    blocks = lacking_blocks(state, i, t)
+    if blocks > available_blocks(state, i) - idle_on_path(state, held_ahead(state, i, t)):
+        return NONE
+    return blocks
+
+
+@compiled
+def lacks_something(state, i, t):
+    """Whether there is something of what a subject needs to bring up to instance `i`, whether it finds room or not."""
+    blocks = lacking_blocks(state, i, t)
+    if not state.world[0].has_adapters or blocks == NONE:
+        return blocks > 0
+    return blocks > 0 or lacks_adapter(state, i, needed_adapter(state, i, state.turn[t].program))
 
 
 @compiled

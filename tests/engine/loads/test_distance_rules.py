@@ -76,6 +76,7 @@ def test_an_agent_is_brought_up_if_an_inactive_one_in_hbm_is_further() -> None:
     assert brought_up(announce(state, 1, 3, 2, 3)) == 0
     assert brought_up(announce(state, FAR_S, 3, 2, 3)) is None
     assert brought_up(announce(state, FAR_S, 2.5, 2, 3)) == 1
+    assert brought_up(announce(state, 3, 2.5, 2, 3)) == 1
 
 
 def test_kvflow_does_not_look_at_who_gives_way() -> None:

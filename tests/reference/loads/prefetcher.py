@@ -112,13 +112,30 @@ class Prefetcher:
         """(blocks in HBM, blocks when the tiers have added theirs) of a context; None if nothing may be brought up."""
         most = self.blocks_of(turn)
         match = instance.pool.match(turn.path, most)
-        end = match
-        for shelf, _ in self.world.topology.ways_up(instance.number):
-            end = min(shelf.reach(turn.path, end), most) if end < most else end
+        end = self.reach(instance, turn, match, most)
         room = instance.pool.available - instance.pool.idle_on(turn.path, match)
+        seen_to = self.is_seen_to(instance, turn, match, most)
+        return (match, end) if end - match <= room and not seen_to else None
+
+    def lacks(self, instance: Instance, turn: Turn) -> bool:
+        """Whether there is something to bring up, with or without room for it, and nobody sees to that."""
+        most = self.blocks_of(turn)
+        match = instance.pool.match(turn.path, most)
+        if self.is_seen_to(instance, turn, match, most):
+            return False
+        adapter = instance.adapter_of(turn.program)
+        return self.reach(instance, turn, match, most) > match or instance.adapters.lacks(adapter)
+
+    def reach(self, instance: Instance, turn: Turn, match: int, most: int) -> int:
+        """Blocks of a context when the tiers have added theirs."""
+        for shelf, _ in self.world.topology.ways_up(instance.number):
+            match = min(shelf.reach(turn.path, match), most) if match < most else match
+        return match
+
+    def is_seen_to(self, instance: Instance, turn: Turn, match: int, most: int) -> bool:
+        """Whether something for the program, or of the context, is on its way or has come and is unused."""
         known = turn.program in self.on_way or turn.program in self.there
-        known = known or self.world.loads.load_that_brings(instance.number, turn.path, match, most) is not None
-        return (match, end) if end - match <= room and not known else None
+        return known or self.world.loads.load_that_brings(instance.number, turn.path, match, most) is not None
 
     def can_bring(self, instance: Instance, turn: Turn) -> bool:
         """Whether there is something to bring up, and all of it finds room."""

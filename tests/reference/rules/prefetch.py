@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tests.reference.loads.prefetcher import Prefetcher
 
 Prefetch = Callable[["Prefetcher", "Instance"], Turn | None]
-HasRoom = Callable[[Turn], bool]
 Further = Callable[[str, int], bool]
 ReturnOf = Callable[["Prefetcher", Turn], float | None]
 
@@ -104,16 +103,6 @@ def oracle_return(prefetcher: Prefetcher, turn: Turn) -> float | None:
 # Who is nearest.
 
 
-def nearest(prefetcher: Prefetcher, instance: Instance, far: Callable[[Turn], float], has_room: HasRoom) -> Turn | None:
-    """Who waits, then of those who act the nearest that finds room."""
-    waiting = on_return(prefetcher, instance)
-    if waiting is not None:
-        return waiting
-    acting = [turn for home, turn in prefetcher.acting.values() if home == instance.number]
-    found = [turn for turn in acting if prefetcher.can_bring(instance, turn) and has_room(turn)]
-    return min((turn for turn in found if far(turn) < math.inf), key=far, default=None)
-
-
 def has_room(prefetcher: Prefetcher, instance: Instance, turn: Turn, further: Further) -> bool:
     """Whether what is free, and what is further than a turn, is enough for what it needs."""
     plan = prefetcher.plan(instance, turn)
@@ -128,38 +117,61 @@ def has_room(prefetcher: Prefetcher, instance: Instance, turn: Turn, further: Fu
     return end - match <= pool.free + idle
 
 
-def within(prefetcher: Prefetcher) -> Callable[[Turn], float]:
-    """Distance of the program of a turn; infinite if it is further than the rule looks."""
+def distance(prefetcher: Prefetcher, turn: Turn) -> float:
+    return prefetcher.world.societies.distance(prefetcher.world.orchestrator.program(turn))
 
-    def far(turn: Turn) -> float:
-        distance = prefetcher.world.societies.distance(prefetcher.world.orchestrator.program(turn))
-        return distance if distance <= prefetcher.rule.parameters["load_ahead"] else math.inf
 
-    return far
+def nearest(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
+    """Of those who act and lack something the nearest, if it is to be called soon.
+
+    Of equals a member of a society goes before others, the first society's before the second's, and in a society who
+    was expected in an earlier step, then who said so first; of the others whose gap has begun first.
+    """
+    societies = prefetcher.world.societies
+    lacking = [
+        turn
+        for home, turn in prefetcher.acting.values()
+        if home == instance.number
+        and distance(prefetcher, turn) <= prefetcher.rule.parameters["load_ahead"]
+        and prefetcher.lacks(instance, turn)
+    ]
+    first: list[Turn] = []
+    for society in societies.societies:
+        members = [turn for turn in lacking if societies.of(turn.program) is society]
+        listed = [turn for turn in members if societies.announced[turn.program] < society.n_steps]
+        first += sorted(listed, key=lambda turn: societies.places[turn.program])[:1]
+    others = [turn for turn in lacking if societies.of(turn.program) is None]
+    return min(first + others, key=lambda turn: distance(prefetcher, turn), default=None)
 
 
 def scalesim(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
-    far, owners = within(prefetcher), prefetcher.world.owners
+    """Who waits, then the nearest, if only who is further goes for it."""
+    waiting, owners = on_return(prefetcher, instance), prefetcher.world.owners
+    turn = nearest(prefetcher, instance) if waiting is None else None
+    if turn is None or not prefetcher.can_bring(instance, turn):
+        return waiting
+    mine = distance(prefetcher, turn)
 
-    def room(turn: Turn) -> bool:
-        def further(kind: str, number: int) -> bool:
-            of_adapter = kind == "adapter"
-            distance = (
-                owners.distance_of_adapter(number) if of_adapter else owners.distance_of_segment(instance.pool, number)
-            )
-            return distance > far(turn)
+    def further(kind: str, number: int) -> bool:
+        if kind == "adapter":
+            return owners.distance_of_adapter(number) > mine
+        return owners.distance_of_segment(instance.pool, number) > mine
 
-        return has_room(prefetcher, instance, turn, further)
-
-    return nearest(prefetcher, instance, far, room)
+    return turn if has_room(prefetcher, instance, turn, further) else None
 
 
 def kvflow(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
-    return nearest(prefetcher, instance, within(prefetcher), lambda turn: True)
+    """Who waits, then the nearest, whoever goes for it."""
+    waiting = on_return(prefetcher, instance)
+    turn = nearest(prefetcher, instance) if waiting is None else waiting
+    return turn if turn is not None and prefetcher.can_bring(instance, turn) else None
 
 
 def oracle_next_use(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
-    look = Look(instance.pool, instance, {})
+    """Who waits, then who is needed next of those for whom only goes what is needed later."""
+    waiting, look = on_return(prefetcher, instance), Look(instance.pool, instance, {})
+    if waiting is not None:
+        return waiting
 
     def use_s(turn: Turn) -> float:
         return next_turn_s(look, prefetcher.world.orchestrator.program(turn))
@@ -171,7 +183,9 @@ def oracle_next_use(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
 
         return has_room(prefetcher, instance, turn, later)
 
-    return nearest(prefetcher, instance, use_s, room)
+    acting = [turn for home, turn in prefetcher.acting.values() if home == instance.number]
+    found = [turn for turn in acting if prefetcher.can_bring(instance, turn) and room(turn)]
+    return min(found, key=use_s, default=None)
 
 
 BY_DISTANCE = (scalesim, kvflow, oracle_next_use)

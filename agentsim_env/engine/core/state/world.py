@@ -120,6 +120,7 @@ WORLD = np.dtype(
         ("faults", "i8"),  # faults that it has been given so far
         ("slice_events", "i8"),  # events after which `advance` comes back to Python; 0: when it is done
         ("has_adapters", "i1"),  # instances have slots for adapters
+        ("has_loners", "i1"),  # some programs are in no society
         ("knows_reuse", "i1"),  # the prefetch rule knows what of a context is used again
         ("renews", "i1"),  # loads ahead of use that have not begun are given up at the ticks of prefetching
     ],

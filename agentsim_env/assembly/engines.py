@@ -1,8 +1,10 @@
 """The serving engines of a scenario's cluster."""
 
 from agentsim_env.hardware import Engine, UnknownHardwareError, find_gpu, find_model, find_profile, kv_blocks
+from agentsim_env.hardware.adapters import adapter_bytes
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.engines import longest_context
+from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario.cluster import Cluster, Instance
@@ -43,6 +45,7 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
     weights, cache = model.served_dtype(weight_dtype(instance.dtype)), kv_dtype(instance.kv_dtype)
     check_tp(model, instance.tp)
     profile = find_profile(gpu, model, instance.tp, weights, cache)
+    slots, one_bytes = _adapters(instance, model)
     blocks = instance.kv_blocks or kv_blocks(
         gpu,
         model,
@@ -53,6 +56,7 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         instance.max_num_batched_tokens,
         instance.max_num_seqs,
         block_size,
+        slots * one_bytes / instance.tp,
     )
     price = gpu.price_per_hour if instance.price_per_hour is None else instance.price_per_hour
     return Engine(
@@ -74,4 +78,14 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         async_scheduling=instance.async_scheduling,
         kv_dtype=cache,
         host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * instance.tp,
+        adapter_slots=slots,
+        adapter_bytes=one_bytes,
     )
+
+
+def _adapters(instance: Instance, model: Model) -> tuple[int, float]:
+    """Slots of adapters, and bytes of one."""
+    given = instance.adapters
+    if given is None:
+        return 0, 0.0
+    return given.slots, float(adapter_bytes(model, given.rank) if given.bytes is None else given.bytes)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentsim_env.engine.blueprint import Peer, Tier
-from agentsim_env.hardware import Engine
+from agentsim_env.hardware import Engine, find_model
 from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY, PEER_GB_PER_S
 from agentsim_env.limits import MOST_COUNT
 from agentsim_env.scenario import Scenario, ScenarioError
@@ -29,13 +29,26 @@ def lower_memory(scenario: Scenario, engines: Sequence[Engine]) -> dict[str, Any
             raise ScenarioError(
                 f"{scenario.name}: cluster.{field} = {gib:g}: must be at most {most:g}, which is {blocks}"
             )
+    _check_way_up(scenario, engines)
+    layers = find_model(cluster.model).layers
     return {
-        "tiers": [_tier(tier, engines, block_bytes) for tier in cluster.tiers],
+        "tiers": [_tier(tier, engines, block_bytes, layers) for tier in cluster.tiers],
         "write_policy": cluster.write_policy,
         "staging_bytes": cluster.staging_gib * 2**30,
         "peer": None if cluster.peer_link is None else _peer(cluster.peer_link, engines),
         "transfers": cluster.transfers,
     }
+
+
+def _check_way_up(scenario: Scenario, engines: Sequence[Engine]) -> None:
+    """Adapters come over the link from DRAM: one that moves nothing would keep turns waiting for ever."""
+    for number, tier in enumerate(scenario.cluster.tiers):
+        for engine in engines:
+            if tier.kind == "dram" and engine.adapter_slots > 0 and _link_bytes_per_s(tier, engine)[1] == 0.0:
+                raise ScenarioError(
+                    f"{scenario.name}: cluster.tiers.{number}.link_gb_per_s: must be above 0 on the way up: adapters"
+                    " come over it"
+                )
 
 
 def _peer(link: described.PeerLink, engines: Sequence[Engine]) -> Peer:
@@ -55,7 +68,7 @@ def _bytes_per_token(scenario: Scenario, engines: Sequence[Engine]) -> int:
     return sizes.pop()
 
 
-def _tier(tier: described.Tier, engines: Sequence[Engine], block_bytes: float) -> Tier:
+def _tier(tier: described.Tier, engines: Sequence[Engine], block_bytes: float, layers: int) -> Tier:
     group = tier.instances_per_host or len(engines)
     rates = [_link_bytes_per_s(tier, engine) for engine in engines]
     from_above = LINK_EFFICIENCY * CXL_GB_PER_S if tier.host_link_gb_per_s is None else tier.host_link_gb_per_s
@@ -68,6 +81,7 @@ def _tier(tier: described.Tier, engines: Sequence[Engine], block_bytes: float) -
         latency_s=tier.latency_s,
         from_above_bytes_per_s=from_above * 1e9,
         queue=tier.queue,
+        interrupt_layers=layers if tier.interrupt else 0,
     )
 
 

@@ -12,10 +12,11 @@ from agentsim_env.engine.core.lists import free_slot, join_to_plan, leave_waitin
 from agentsim_env.engine.core.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
 from agentsim_env.engine.latency.iteration_time import iterations_begun
 from agentsim_env.engine.loads.orphans import lose_kept
-from agentsim_env.engine.loads.transfer_ends import lose_transfers, transfer_end
+from agentsim_env.engine.loads.transfer_ends import lose_transfers, renew, transfer_end
 from agentsim_env.engine.programs.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
 from agentsim_env.engine.programs.step_begins import step_begins
 from agentsim_env.engine.programs.tools import start_edges, tool_end, tool_retry
+from agentsim_env.engine.residency.adapters import lose_adapters
 from agentsim_env.engine.residency.kv_time import charge
 from agentsim_env.engine.residency.pins import lose_pins
 from agentsim_env.engine.residency.residency import drop_all
@@ -23,7 +24,7 @@ from agentsim_env.engine.retention.retention import expire, note_ended, release_
 from agentsim_env.engine.routing.router import place, refresh_view
 from agentsim_env.engine.routing.steal import steal
 from agentsim_env.engine.settle import settle
-from agentsim_env.engine.tiers.prefetch_subjects import note_turn_ended, note_turn_ready, tick_ahead
+from agentsim_env.engine.tiers.prefetch_subjects import ask_for_acting, note_turn_ended, note_turn_ready, tick_ahead
 from agentsim_env.engine.tiers.stores import store
 
 
@@ -102,6 +103,8 @@ def _handle(state, kind, number):
         expire(state, number)
     elif kind == events.STEP_BEGIN:
         step_begins(state, number)
+        if world.prefetches:
+            _look_ahead_again(state)
     elif kind == events.INSTANCE_DOWN:
         _instance_down(state, number)
     elif kind == events.INSTANCE_UP:
@@ -165,6 +168,14 @@ def _tick_again(state, period_s, number):
 
 
 @compiled
+def _look_ahead_again(state):
+    """Programs that act are nearer to their next turns, or have said something new of them."""
+    if state.world[0].renews:
+        renew(state)
+    ask_for_acting(state)
+
+
+@compiled
 def _control_tick(state, number):
     world = state.world[0]
     if number == events.VIEW_TICK:
@@ -173,6 +184,7 @@ def _control_tick(state, number):
     elif number == events.ADMISSION_TICK:
         tick(state)
     elif number == events.PREFETCH_TICK:
+        _look_ahead_again(state)
         tick_ahead(state)
     elif number == events.RETAIN_TICK:
         retain_again(state)
@@ -205,6 +217,7 @@ def _instance_down(state, i):
     lose_pins(state, i)
     lose_kept(state, i)
     drop_all(state, i)
+    lose_adapters(state, i)
     if instance.up:
         instance.up_s += now_s - instance.up_since_s
     instance.up = 0

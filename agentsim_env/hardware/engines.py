@@ -21,6 +21,8 @@ class Engine:
         failures: (start, length) of each planned outage, seconds.
         mode: How it shares the GPU between prefill and decode.
         async_scheduling: It forms an iteration while the one before it is computed.
+        adapter_slots: Adapters that its HBM has room for.
+        adapter_bytes: Bytes of an adapter, all ranks together.
         host_link_bytes_per_s: Link of all its GPUs to host memory, bytes per second and direction.
     """
 
@@ -42,6 +44,8 @@ class Engine:
     async_scheduling: bool = False
     kv_dtype: str = "bf16"
     host_link_bytes_per_s: float = 0.0
+    adapter_slots: int = 0
+    adapter_bytes: float = 0.0
 
 
 def longest_context(model: Model, asked_tokens: int | None) -> int:

@@ -44,6 +44,7 @@ def kv_blocks(
     max_num_batched_tokens: int = 2048,
     max_num_seqs: int = 256,
     block_size: int = 16,
+    other_bytes: float = 0.0,
 ) -> int:
     """KV blocks of one instance.
 
@@ -57,6 +58,7 @@ def kv_blocks(
         max_num_batched_tokens: Token budget of a step.
         max_num_seqs: Most sequences in a step.
         block_size: Tokens in a block.
+        other_bytes: What else each GPU keeps: slots of adapters.
 
     Returns:
         Whole blocks.
@@ -73,15 +75,19 @@ def kv_blocks(
     budget = gpu.memory_bytes * utilisation
     used = model.weight_bytes(dtype, tp) + gpu.reserved_gb * 1e9
     used += activation_peak_bytes(model, tp, max_num_batched_tokens, max_num_seqs)
-    free = budget - used
+    free = budget - used - other_bytes
     free -= _reserved_for_states(model, free, kv_dtype, tp, max_num_seqs)
     blocks = int(free // (per_token * block_size))
     if blocks < 1:
         raise UnknownHardwareError(
             f"{model.name} ({dtype}, tp {tp}) does not fit {gpu.name}: weights, activations and reserve need "
-            f"{used / 1e9:.1f} GB of {budget / 1e9:.1f} GB; use more GPUs (tp) or a smaller dtype"
+            f"{used / 1e9:.1f} GB of {budget / 1e9:.1f} GB{_beside(other_bytes)}; use more GPUs (tp) or a smaller dtype"
         )
     return blocks
+
+
+def _beside(other_bytes: float) -> str:
+    return f", beside {other_bytes / 1e9:.1f} GB of adapters" if other_bytes else ""
 
 
 def _reserved_for_states(model: Model, free_bytes: float, kv_dtype: str, tp: int, max_num_seqs: int) -> float:

@@ -26,6 +26,13 @@ INSTANCE_COUNTERS = (
     "prefetches",
     "prefetches_used",
     "prefetches_wasted",
+    "prefetches_interrupted",
+    "prefetches_cancelled",
+    "wasted_bytes",
+    "adapter_lookups",
+    "adapter_hits",
+    "adapter_loads",
+    "adapter_load_bytes",
 )
 """Columns of the instances that count what rules do; the warm-up is in them."""
 

@@ -97,6 +97,13 @@ INSTANCES = np.dtype(
         ("prefetches", "i8"),  # contexts brought up ahead of their use: begun ...
         ("prefetches_used", "i8"),  # ... found by the next turn of the program ...
         ("prefetches_wasted", "i8"),  # ... or not
+        ("prefetches_interrupted", "i8"),  # on their link by what a waiting turn needed
+        ("prefetches_cancelled", "i8"),  # before they began, as distances had changed
+        ("wasted_bytes", "f8"),  # moved to it by loads that were given up, or ahead of a use that did not come
+        ("adapter_lookups", "i8"),  # turns that needed an adapter, as often as they joined a batch ...
+        ("adapter_hits", "i8"),  # ... of these, those that had not waited for it
+        ("adapter_loads", "i8"),  # adapters brought up from host memory ...
+        ("adapter_load_bytes", "f8"),  # ... and their bytes
         ("peak_blocks", "i8"),  # most KV blocks resident or owned at once
         ("capacity_blocks", "i8"),
         *((f"{kind}_token_s", "f8") for kind in TOKEN_SECONDS),  # NaN unless they are added up
@@ -299,6 +306,8 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
     rows["iterations"] = instance["iteration"] + instance["prefill_iterations"]
     for name in COUNTS:
         rows[name] = instance[name]
+    rows["wasted_bytes"] = instance["wasted_bytes"]
+    rows["adapter_load_bytes"] = instance["adapter_loads"] * instance["adapter_bytes"]
     rows["capacity_blocks"] = state.pool["capacity"][: len(instance)]
     for name, token_s in zip(TOKEN_SECONDS, token_seconds(state, now_s), strict=True):
         rows[f"{name}_token_s"] = token_s

@@ -16,6 +16,7 @@ from agentsim_env.fields.base import (
     Gpus,
     Instances,
     Part,
+    PositiveAmount,
     PositiveGib,
     PositiveNumber,
     PositiveSeconds,
@@ -38,6 +39,19 @@ class Failure(Part):
 
     down_s: PositiveSeconds
     """Time until it is back, with an empty KV cache."""
+
+
+class Adapters(Part):
+    """Room in HBM for what programs need beside KV: LoRAs, or whole models. Host memory has all of them."""
+
+    slots: PositiveNumber
+    """Adapters in HBM at most."""
+
+    rank: PositiveNumber = 64
+    """Rank of a LoRA of all linear layers, from which its size follows."""
+
+    bytes: PositiveAmount | None = None
+    """Size of each of them, on all GPUs of the instance together; `null`: what follows from `rank`."""
 
 
 class Instance(Part):
@@ -83,6 +97,10 @@ class Instance(Part):
 
     kv_blocks: PositiveNumber | None = None
     """KV blocks of the instance; `null`: as many as the memory holds."""
+
+    adapters: Adapters | None = None
+    """Slots for adapters, which leave less memory for KV; a turn whose program needs one waits until it is there. They
+    come over the link from a tier `dram`. `null`: what programs need is taken to be there."""
 
     start_s: Seconds = 0.0
     """Time at which the instance is ready to serve."""
@@ -182,12 +200,24 @@ class Tier(Part):
     latency_s: Seconds = 10e-6
     """Time of a transfer beside that of its bytes."""
 
-    queue: Literal["fifo", "priority"] = "fifo"
-    """Which transfer a link takes next: the first that came, or what a waiting turn needs before what is brought up
-    ahead of its use, and this before copies that go down."""
+    queue: Literal["fifo", "priority", "distance"] = "fifo"
+    """Which transfer a link takes next: the first that came; with `priority` what a waiting turn needs before what is
+    brought up ahead of its use, and this before copies that go down; with `distance` likewise, and of what is brought
+    up ahead of its use that of the program with the smallest invocation distance."""
+
+    interrupt: Annotated[bool, Strict()] = False
+    """Whether what is brought up ahead of its use gives way, at the end of the layer in flight, to what a waiting turn
+    needs; it needs a `queue` in which that comes first."""
 
     instances_per_host: PositiveNumber | None = None
     """Instances, in order, that share a host's memory or a pool; `null`: all."""
+
+    @model_validator(mode="after")
+    def _what_waits_comes_first(self) -> Self:
+        if self.interrupt and self.queue == "fifo":
+            reason = "must be priority or distance with interrupt: a link goes on with what a waiting turn needs"
+            raise not_allowed(reason, self.queue, ["queue"])
+        return self
 
 
 class PeerLink(Part):
@@ -200,8 +230,8 @@ class PeerLink(Part):
     latency_s: Seconds = 1e-3
     """Time of a transfer beside that of its bytes. Measured over RDMA: 0.5-2 ms."""
 
-    queue: Literal["fifo", "priority"] = "fifo"
-    """Which transfer a link takes next; see `tiers`."""
+    queue: Literal["fifo", "priority", "distance"] = "fifo"
+    """Which transfer a link takes next; see `tiers`. Nothing is brought over ahead of its use."""
 
 
 class Cluster(Part):
@@ -293,6 +323,23 @@ class Cluster(Part):
         kinds = [tier.kind for tier in self.tiers]
         if kinds not in (["dram", "cxl"], ["dram"], ["cxl"], []):
             raise not_allowed("one tier of a kind at most, dram before cxl", kinds, ["tiers"])
+        return self
+
+    @model_validator(mode="after")
+    def _links_can_be_interrupted(self) -> Self:
+        for i, tier in enumerate(self.tiers):
+            if tier.interrupt and self.transfers == "serialized":
+                reason = "must be false with transfers: serialized, where nothing is on a link for any time"
+                raise not_allowed(reason, tier.interrupt, ["tiers", i, "interrupt"])
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_have_a_way_up(self) -> Self:
+        kinds = [tier.kind for tier in self.tiers]
+        for i, instance in enumerate(self.instances):
+            if instance.adapters is not None and "dram" not in kinds:
+                reason = f"must have one of kind dram: adapters of instances.{i} come from host memory, over its link"
+                raise not_allowed(reason, kinds, ["tiers"])
         return self
 
     @model_validator(mode="after")

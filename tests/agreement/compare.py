@@ -106,6 +106,10 @@ def engine_records(scenario: Scenario) -> Records:
                 "prefetches": instance["prefetches"],
                 "prefetches_used": instance["prefetches_used"],
                 "prefetches_wasted": instance["prefetches_wasted"],
+                "prefetches_interrupted": instance["prefetches_interrupted"],
+                "prefetches_cancelled": instance["prefetches_cancelled"],
+                "wasted_blocks": instance["wasted_bytes"] / BLOCK,
+                **{name: instance[name] for name in ("adapter_lookups", "adapter_hits", "adapter_loads")},
             },
         ),
         area=float(world["area_busy"]),
@@ -146,6 +150,8 @@ def engine_of(spec: InstanceSpec) -> Engine:
         failures=spec.failures,
         mode=spec.mode,
         async_scheduling=spec.async_scheduling,
+        adapter_slots=spec.adapter_slots,
+        adapter_bytes=spec.adapter_blocks * BLOCK,
     )
 
 
@@ -163,6 +169,7 @@ def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
             tier.latency_s,
             tier.from_above_bytes_per_s * BLOCK,
             tier.queue,
+            tier.interrupt_layers,
         )
         for tier in spec.tiers
     ]
@@ -241,6 +248,10 @@ def count(records: Records) -> Counter[str]:
             "prefetches": int(records.instances["prefetches"].sum()),
             "used prefetches": int(records.instances["prefetches_used"].sum()),
             "wasted prefetches": int(records.instances["prefetches_wasted"].sum()),
+            "interrupted prefetches": int(records.instances["prefetches_interrupted"].sum()),
+            "cancelled prefetches": int(records.instances["prefetches_cancelled"].sum()),
+            "adapter hits": int(records.instances["adapter_hits"].sum()),
+            "adapter loads": int(records.instances["adapter_loads"].sum()),
             "lost blocks": int(records.instances["lost_blocks"].sum()),
             "dropped blocks": int(records.instances["dropped_blocks"].sum()),
             "pins": int(records.instances["pins_made"].sum()),

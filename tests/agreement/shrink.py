@@ -85,7 +85,15 @@ def plain_setting(scenario: Scenario, place: int) -> Scenario:
     plain = {name: usual[name] for name in SETTINGS[place]}
     if all(getattr(scenario, name) == value for name, value in plain.items()):
         return scenario
-    return replace(scenario, **plain)
+    return without_lost_adapters(replace(scenario, **plain))
+
+
+def without_lost_adapters(scenario: Scenario) -> Scenario:
+    """Without slots for adapters where they have no way up."""
+    tiers = scenario.memory.tiers if scenario.memory is not None else ()
+    if any(tier.kind == "dram" and tier.up_bytes_per_s > 0 for tier in tiers):
+        return scenario
+    return replace(scenario, specs=[replace(spec, adapter_slots=0) for spec in scenario.specs])
 
 
 def plainer_memory(scenario: Scenario, place: int) -> Scenario:
@@ -95,21 +103,23 @@ def plainer_memory(scenario: Scenario, place: int) -> Scenario:
         return scenario
     edits = [{"tiers": memory.tiers[:i] + memory.tiers[i + 1 :]} for i in range(len(memory.tiers))]
     edits += [{"peer": None}, {"transfers": "overlap"}, {"write_policy": "none"}, {"staging_blocks": 0}]
+    edits += [{"tiers": tuple(replace(tier, interrupt_layers=0) for tier in memory.tiers)}]
     plainer = replace(memory, **edits[place]) if place < len(edits) else memory
     if plainer == memory:
         return scenario
-    return replace(scenario, memory=plainer if plainer.tiers or plainer.peer else None)
+    return without_lost_adapters(replace(scenario, memory=plainer if plainer.tiers or plainer.peer else None))
 
 
 def plain_instance(scenario: Scenario, place: int) -> Scenario:
-    """One instance `mixed`, no iteration ahead, always up, or with iterations that all take as long."""
-    number, kind = divmod(place, 4)
+    """One instance `mixed`, no iteration ahead, always up, with iterations of one length, or without adapters."""
+    number, kind = divmod(place, 5)
     spec = scenario.specs[number]
     plain = (
         replace(spec, mode="mixed"),
         replace(spec, async_scheduling=False),
         replace(spec, start_s=0.0),
         replace(spec, profile=constant_profile(overhead_s=2.0**-6)),
+        replace(spec, adapter_slots=0),
     )[kind]
     if plain == spec:
         return scenario
@@ -134,9 +144,9 @@ PASSES = (
     of_programs(lambda programs: len(programs.program), without_program),
     Pass(lambda scenario: len(SETTINGS), plain_setting),
     Pass(lambda scenario: len(scenario.specs), without_instance),
-    Pass(lambda scenario: 6, plainer_memory),
+    Pass(lambda scenario: 7, plainer_memory),
     Pass(lambda scenario: sum(len(spec.failures) for spec in scenario.specs), without_outages),
-    Pass(lambda scenario: 4 * len(scenario.specs), plain_instance),
+    Pass(lambda scenario: 5 * len(scenario.specs), plain_instance),
     of_programs(n_turns, without_turn),
     of_programs(lambda programs: len(programs.report), without_report),
     of_programs(n_turns, out_of_step),

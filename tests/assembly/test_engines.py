@@ -33,6 +33,19 @@ def test_price_is_per_gpu_and_blocks_can_be_set() -> None:
     assert engine.kv_bytes_per_token == 262_144
 
 
+def test_adapters_take_memory_from_kv() -> None:
+    """100 LoRAs of rank 64 on Qwen2.5-7B are 32.3 GB; a block of 16 tokens has 917,504 bytes."""
+    given: dict[str, object] = {"model": "Qwen2.5-7B", "tiers": [{"kind": "dram", "capacity_gib": 80.0}]}
+    sizes = ({}, {"adapters": {"slots": 100}}, {"adapters": {"slots": 10, "bytes": 1e9}})
+    plain, ranked, sized = (
+        resolve(Cluster.model_validate({**given, "instances": [{"gpu": "H100", **size}]}))[0] for size in sizes
+    )
+    assert (ranked.adapter_slots, ranked.adapter_bytes) == (100, 322_961_408)
+    assert plain.kv_blocks - ranked.kv_blocks == pytest.approx(100 * 322_961_408 / 917_504, abs=1)
+    assert plain.kv_blocks - sized.kv_blocks == pytest.approx(1e10 / 917_504, abs=1)
+    assert (plain.adapter_slots, plain.adapter_bytes) == (0, 0.0)
+
+
 def test_an_unmeasured_pair_is_marked_estimated() -> None:
     (engine,) = resolve(cluster({"gpu": "RTX-3090"}, model="Qwen2.5-3B"))
     assert engine.estimated

@@ -38,7 +38,11 @@ def constant_profile(**scalars: float) -> Profile:
 
 @dataclass(frozen=True)
 class TierSpec:
-    """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links."""
+    """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links.
+
+    Attributes:
+        interrupt_layers: What is brought up ahead of its use stops between these for what a turn waits for; 0: never.
+    """
 
     kind: str
     blocks: int
@@ -48,6 +52,7 @@ class TierSpec:
     latency_s: float
     from_above_bytes_per_s: float = 0.0
     queue: str = "fifo"
+    interrupt_layers: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class MemorySpec:
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
-    With `async_scheduling` turns join its batch one iteration ahead.
+    With `async_scheduling` turns join its batch one iteration ahead. An adapter is as large as `adapter_blocks` blocks.
 
     Outages do not overlap and none begins before `start_s`.
     """
@@ -89,6 +94,8 @@ class InstanceSpec:
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
     async_scheduling: bool = False
+    adapter_slots: int = 0
+    adapter_blocks: float = 0.0
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

@@ -131,6 +131,8 @@ class Loop:
 
     def step_begin(self, society: int) -> None:
         self.world.societies.begin(society)
+        if self.world.prefetcher.asks:
+            self.world.prefetcher.ask_for_acting()
 
     def turn_ready(self, number: int) -> None:
         turn = self.world.orchestrator.turns[number]
@@ -141,9 +143,14 @@ class Loop:
         self.ticks[number]()
 
     def transfer_end(self, number: int) -> None:
-        """What was on the link has arrived; whoever waits for it, or for the blocks that it has kept, looks again."""
+        """What was on the link has arrived, or gives way; who waits for it, or for what it has kept, looks again."""
         world = self.world
         link = world.topology.links[number]
+        if link.stops_after is not None:
+            for other in world.loads.give_way(link):
+                world.iterations.wake(other)
+            world.iterations.look_at_woken()
+            return
         transfer = link.end(world.now)
         again = world.loads.arrived(transfer) if transfer.load is not None else world.copies.arrived(transfer)
         if transfer.load is not None and not link.queue:

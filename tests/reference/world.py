@@ -15,6 +15,7 @@ from tests.reference.programs.history import History
 from tests.reference.programs.orchestrator import Orchestrator
 from tests.reference.programs.societies import Societies
 from tests.reference.programs.tools import Tools
+from tests.reference.residency.owners import Owners
 from tests.reference.residency.retention import Retention
 from tests.reference.routing.handover import Handover
 from tests.reference.routing.router import Router
@@ -69,6 +70,7 @@ class World:
         self.handover = Handover(self)
         self.retention = Retention(self)
 
+        self.owners = Owners(self)
         self.topology = Topology(self.memory, len(specs), self.events)
         self.copies = Copies(self)
         self.loads = Loads(self)

@@ -60,6 +60,23 @@ CASES = {
     "cluster.instances=[{gpu: H100, mtbf_s: 5, mttr_s: 1, failures: [{at_s: 5, down_s: 2}]}]": (
         "cluster.instances.0.mtbf_s = 5.0: give either failures or mtbf_s, not both"
     ),
+    "cluster.tiers=[{kind: dram, capacity_gib: 1, interrupt: true}]": (
+        "cluster.tiers.0.queue = 'fifo': must be priority or distance with interrupt: a link goes on with what a "
+        "waiting turn needs"
+    ),
+    "cluster={tiers: [{kind: dram, capacity_gib: 1, queue: priority, interrupt: true}], transfers: serialized}": (
+        "cluster.tiers.0.interrupt = True: must be false with transfers: serialized, where nothing is on a link for any "
+        "time"
+    ),
+    "cluster.tiers=[{kind: dram, capacity_gib: 1, queue: lifo}]": (
+        "cluster.tiers.0.queue = 'lifo': not one of the allowed values"
+    ),
+    "cluster.instances.0.adapters={slots: 4}": (
+        "cluster.tiers = []: must have one of kind dram: adapters of instances.0 come from host memory, over its link"
+    ),
+    "cluster.instances.0.adapters.slots=0": (
+        "cluster.instances.0.adapters.slots = 0: must be greater than or equal to 1"
+    ),
     "cluster.view_delay_s=-1": "cluster.view_delay_s = -1: must be greater than or equal to 0",
     "cluster.view_delay_s=on": "cluster.view_delay_s = True: must be a valid number",
     "cluster.view_delay_s=.inf": "cluster.view_delay_s = inf: must be a finite number",
@@ -167,7 +184,7 @@ def test_errors_name_file_and_line(small: Path) -> None:
         load_scenario(small)
     first, second = str(caught.value).splitlines()
     assert first.startswith(
-        f"{small}:5: cluster.instances.0.cuont = 2: unknown field; did you mean count?; allowed: async_scheduling, count,"
+        f"{small}:5: cluster.instances.0.cuont = 2: unknown field; did you mean count?; allowed: adapters, async_scheduling, "
     )
     assert second == f"{small}:9: workload.arrivals.load = -1: must be greater than 0"
 

@@ -33,6 +33,7 @@ def route_again(state, s):
     """A turn goes to the router once more."""
     state.slot[s].instance = NONE
     state.slot[s].state = READY
+    state.slot[s].lacked_adapter = 0
     join_to_route(state, s)
 
 

@@ -10,6 +10,7 @@ from agentsim_env.engine.core.lists import (
 )
 from agentsim_env.engine.core.state import DECODE, NONE, WAITING
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, kept_blocks
+from agentsim_env.engine.residency.adapters import unlock_adapter
 from agentsim_env.engine.residency.residency import (
     deepest,
     depth_blocks,
@@ -51,6 +52,8 @@ def leave_batch(state, i, s):
         tokens = state.slot[s].computed
         leave_prefills(state, i, s)
     leave_running(state, i, s)
+    if state.world[0].has_adapters:
+        unlock_adapter(state, i, s)
     _release(state, i, s, tokens)
 
 

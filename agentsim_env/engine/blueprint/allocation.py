@@ -10,6 +10,7 @@ from agentsim_env.engine.blueprint.world import new_world
 from agentsim_env.engine.core.decisions import KINDS, TARGETS
 from agentsim_env.engine.core.jit import COMPILED
 from agentsim_env.engine.core.state import (
+    ADAPTER_SLOT,
     AHEAD_RUN,
     DUE,
     FINISH,
@@ -82,6 +83,7 @@ def new_state(
         **_future(blueprint, programs),
         **_owners(blueprint, programs),
         **_batches(blueprint),
+        **_adapters(blueprint, programs),
         **_residency(around, len(programs.segment)),
         **_live(blueprint, programs, around, known),
         **_decisions(blueprint),
@@ -167,6 +169,15 @@ def _batches(blueprint: Blueprint) -> Arrays:
     }
 
 
+def _adapters(blueprint: Blueprint, programs: Programs) -> Arrays:
+    """Slots of adapters, with nothing in them yet, and where each adapter is."""
+    n, slots = len(blueprint.engines), max(engine.adapter_slots for engine in blueprint.engines)
+    slot = np.zeros((n, slots), ADAPTER_SLOT)
+    slot["adapter"] = slot["load"] = NONE
+    n_adapters = int(programs.program["adapter"].max()) + 1 if slots else 0
+    return {"adapter_slot": slot, "adapter_at": np.full((n, n_adapters), NONE, "i4")}
+
+
 def _residency(around: Topology, n_segments: int) -> Arrays:
     """Records of segments in pools, and where they are found."""
     most = min(n_segments * len(around.pool), int(around.pool["capacity"].sum())) + 1
@@ -206,8 +217,9 @@ def _most_transfers(blueprint: Blueprint, programs: Programs, around: Topology, 
     if not blueprint.tiers and blueprint.peer is None:
         return 0
     per_tier = 2 * len(programs.turn) + live
+    adapters = live + len(programs.program) if any(engine.adapter_slots for engine in blueprint.engines) else 0
     staged = int(np.minimum(around.pool["staging_blocks"], around.pool["capacity"]).sum())
-    return per_tier * len(blueprint.tiers) + live + len(programs.program) + staged
+    return per_tier * len(blueprint.tiers) + live + len(programs.program) + adapters + staged
 
 
 def _decisions(blueprint: Blueprint) -> Arrays:

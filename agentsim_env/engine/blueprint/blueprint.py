@@ -27,6 +27,8 @@ class EngineLike(Protocol):
     kv_bytes_per_token: float
     mode: str
     async_scheduling: bool
+    adapter_slots: int
+    adapter_bytes: float
 
 
 class Tier(NamedTuple):
@@ -40,7 +42,10 @@ class Tier(NamedTuple):
         up_bytes_per_s: Bandwidth from it to an instance, likewise.
         latency_s: Of each transfer.
         from_above_bytes_per_s: Bandwidth from a pool of the tier above to it.
-        queue: Which transfer its links take next: `fifo`, or `priority`, the most urgent.
+        queue: Which transfer its links take next: `fifo`; `priority`, the most urgent; or `distance`, likewise, and of
+            what is brought up ahead of its use that with the smallest invocation distance.
+        interrupt_layers: What is brought up ahead of its use gives way to what a turn waits for at the end of the layer
+            in flight, of so many; 0: it does not.
     """
 
     kind: str
@@ -51,6 +56,7 @@ class Tier(NamedTuple):
     latency_s: float = 0.0
     from_above_bytes_per_s: float = 0.0
     queue: str = "fifo"
+    interrupt_layers: int = 0
 
 
 class Peer(NamedTuple):
@@ -59,7 +65,7 @@ class Peer(NamedTuple):
     Attributes:
         bytes_per_s: Bandwidth of the link over which an instance gets KV from others, one for all or one each.
         latency_s: Of each transfer.
-        queue: Which transfer the links take next: `fifo`, or `priority`, the most urgent.
+        queue: Which transfer the links take next: `fifo`, or `priority`, the most urgent, as does `distance`.
     """
 
     bytes_per_s: float | Sequence[float]

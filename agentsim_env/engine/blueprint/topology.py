@@ -60,6 +60,8 @@ def _instances(blueprint: Blueprint) -> np.ndarray:
     rows["max_num_seqs"] = [engine.max_num_seqs for engine in engines]
     rows["max_num_batched_tokens"] = [engine.max_num_batched_tokens for engine in engines]
     rows["up"] = [engine.start_s <= 0 for engine in engines]
+    rows["adapter_slots"] = [engine.adapter_slots for engine in engines]
+    rows["adapter_bytes"] = [engine.adapter_bytes for engine in engines]
     rows["block_bytes"] = [engine.kv_bytes_per_token * blueprint.block_size for engine in engines]
     return rows
 
@@ -96,6 +98,7 @@ def _ways(blueprint: Blueprint, below: Sequence[np.ndarray], n_pools: int) -> tu
         links.append(_links(blueprint, 2 * n, given))
         links[-1]["bytes_per_s"][0::2] = given.down_bytes_per_s
         links[-1]["bytes_per_s"][1::2] = given.up_bytes_per_s
+        links[-1]["layers"][1::2] = given.interrupt_layers
     if len(blueprint.tiers) == 2:
         upper, lower = np.unique(below[0]), dict(zip(below[0], below[1], strict=True))
         tier["pool"][upper, CXL] = [lower[pool] for pool in upper]
@@ -115,4 +118,5 @@ def _links(blueprint: Blueprint, n: int, given: Tier | Peer) -> np.ndarray:
     links["latency_s"] = given.latency_s
     links["block_bytes"] = blueprint.block_bytes
     links["queue"] = QUEUES.index(given.queue)
+    links["stops_after"] = NONE
     return links

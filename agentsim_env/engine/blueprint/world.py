@@ -24,6 +24,7 @@ def new_world(blueprint: Blueprint, programs: Programs, seed: int) -> np.ndarray
     world["time_limit_s"] = blueprint.time_limit_s
     world["warmup_programs"] = blueprint.warmup_programs
     world["last_follower"] = max(np.flatnonzero(programs.program["after"] != NONE), default=NONE)
+    world["has_loners"] = (programs.program["society"] == NONE).any()
     world["slo_ttft_s"], world["slo_tpot_s"] = blueprint.slo_ttft_s, blueprint.slo_tpot_s
     world["agent_kinds"] = sum(1 << KINDS.index(kind) for kind in blueprint.agent_kinds)
     world["token_seconds"] = blueprint.token_seconds
@@ -44,6 +45,7 @@ def _set_no_indices(world: np.ndarray) -> None:
 
 def _set_cluster(world: np.ndarray, blueprint: Blueprint) -> None:
     world["block_size"] = blueprint.block_size
+    world["has_adapters"] = any(engine.adapter_slots > 0 for engine in blueprint.engines)
     world["longest_context"] = longest_context_tokens(blueprint.engines, blueprint.block_size)
     world["frontend_s"] = blueprint.frontend_s
     world["view_delay_s"] = blueprint.view_delay_s
@@ -72,4 +74,6 @@ def _set_rules(world: np.ndarray, blueprint: Blueprint) -> None:
     world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
     world["n_pin_times"] = len(blueprint.pin_grid_s)
     world["prefetches"] = blueprint.prefetches
+    world["knows_reuse"] = blueprint.row_of("prefetch_kv").needs_owners
+    world["renews"] = blueprint.parameters_of("prefetch_kv").get("renew", 0.0) != 0.0
     world["prefetch_period_s"] = blueprint.parameters_of("prefetch_kv").get("period_s", blueprint.control_period_s)

@@ -61,16 +61,10 @@ def more_to_come(state):
 
 
 @compiled
-def pop(state):
-    """Remove the first event; returns (kind, id)."""
-    heap = state.event
-    world = state.world[0]
-    first = heap[0].key
-    world.n_events -= 1
-    n = world.n_events
-    time_s, key = heap[n].time_s, heap[n].key
-    at = 0
-    child = 1
+def _fill(state, at, time_s, key):
+    """Put an event into the heap from place `at` down, which is empty."""
+    heap, n = state.event, state.world[0].n_events
+    child = 2 * at + 1
     while child < n:
         c = heap[child]
         if child + 1 < n:
@@ -84,7 +78,32 @@ def pop(state):
         at = child
         child = 2 * at + 1
     heap[at].time_s, heap[at].key = time_s, key
+
+
+@compiled
+def pop(state):
+    """Remove the first event; returns (kind, id)."""
+    first = state.event[0].key
+    world = state.world[0]
+    world.n_events -= 1
+    last = state.event[world.n_events]
+    _fill(state, 0, last.time_s, last.key)
     return first >> 32, first & 0xFFFFFFFF
+
+
+@component(NOTHING, NUMBER, NUMBER)
+def withdraw(state, kind, number):
+    """Remove an event that is there, wherever in the heap: it will not happen. Takes as long as there are events."""
+    heap = state.event
+    key = (np.int64(kind) << 32) | np.int64(number)
+    at = 0
+    while heap[at].key != key:
+        at += 1
+    while at > 0:
+        heap[at].time_s, heap[at].key = heap[(at - 1) >> 1].time_s, heap[(at - 1) >> 1].key
+        at = (at - 1) >> 1
+    heap[0].key = key
+    pop(state)
 
 
 @compiled

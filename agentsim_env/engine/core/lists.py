@@ -40,6 +40,7 @@ def new_slot(state, turn):
     slot.handed = 0
     slot.heap_at = NONE
     slot.transfer = NONE
+    slot.lacked_adapter = 0
     return s
 
 

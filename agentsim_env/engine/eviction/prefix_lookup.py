@@ -2,7 +2,9 @@
 
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.eviction.room import blocks_for_waiting
+from agentsim_env.engine.residency.adapters import has_slot, lacks_adapter, needed_adapter
 from agentsim_env.engine.residency.residency import deepest, depth_blocks, holder_of
+from agentsim_env.engine.tiers.links import can_begin
 
 
 @compiled
@@ -48,8 +50,20 @@ def uncached_prompt_tokens(state, i, t):
 
 
 @compiled
+def _adapter_fits(state, i, s):
+    """Whether the adapter of a turn is on instance `i` or can be brought there."""
+    a = needed_adapter(state, i, state.slot[s].program)
+    return has_slot(state, i, a) and (can_begin(state) or not lacks_adapter(state, i, a))
+
+
+@compiled
 def fits(state, i, s, r, match):
-    """Whether the blocks of a turn's whole remaining prompt can be had without touching its own path, down to `r`."""
+    """Whether the blocks of a turn's whole remaining prompt can be had without touching its own path, down to `r`.
+
+    So must be its adapter, if it needs one.
+    """
+    if state.world[0].has_adapters and not _adapter_fits(state, i, s):
+        return False
     needed = ceil_blocks(state.slot[s].target, state.world[0].block_size) - match
     return needed <= blocks_for_waiting(state, i, r)
 

@@ -11,6 +11,7 @@ from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.eviction.prefix_lookup import fits, found, hit_tokens, matched
 from agentsim_env.engine.eviction.victims import free_up
 from agentsim_env.engine.loads.loads import begin_load, set_out
+from agentsim_env.engine.residency.adapters import lock_adapter
 from agentsim_env.engine.residency.hits import begin_stay, count_hit
 from agentsim_env.engine.residency.pins import use_pins
 from agentsim_env.engine.residency.residency import lock
@@ -49,7 +50,9 @@ def _join(state, i, s, r, match, chunk):
     else:
         count_hit(state, i, s, slot.computed)
     if state.world[0].prefetches:
-        use_ahead(state, i, slot.program, match)
+        use_ahead(state, i, slot.program, match, slot.lacked_adapter)
+    if state.world[0].has_adapters:
+        lock_adapter(state, i, s)
     run = state.turn_run[slot.turn]
     if not has_happened(run.scheduled_s):
         run.scheduled_s = state.world[0].now_s

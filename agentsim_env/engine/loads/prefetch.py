@@ -20,7 +20,7 @@ from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE, SERIALIZED
 from agentsim_env.engine.loads.loads import begin_ahead, set_out
 from agentsim_env.engine.loads.rules import prefetch
-from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks
+from agentsim_env.engine.tiers.prefetch_subjects import can_bring_up
 
 
 @compiled
@@ -32,7 +32,7 @@ def subject_by_rule(state, i):
 @compiled
 def _offer(state, i, t):
     """Make a turn a candidate if there is something to bring up."""
-    if has_room(state) and ahead_blocks(state, i, t) > 0:
+    if has_room(state) and can_bring_up(state, i, t):
         offer(state, t)
 
 

@@ -4,9 +4,10 @@ from agentsim_env.engine.batch.runs import cut, synchronise, wake
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.loads.giving_way import cancel_ahead, interrupt
 from agentsim_env.engine.loads.loads import end_part_of_load, lose_load
 from agentsim_env.engine.residency.kv_time import charge
-from agentsim_env.engine.tiers.links import free_transfer, take_current
+from agentsim_env.engine.tiers.links import free_transfer, take_current, take_stopped
 from agentsim_env.engine.tiers.prefetch_subjects import ask_ahead
 from agentsim_env.engine.tiers.stores import end_copy, lose_copy
 
@@ -26,13 +27,37 @@ def _look_again(state, pool):
         wake(state, pool)
 
 
+@compiled
+def _give_way(state, k):
+    """What is on link `k` gives way to what a turn waits for, and its instance is asked what to bring up now."""
+    x = state.link[k].current
+    target = state.transfer[x].target_pool
+    moved_bytes = take_stopped(state, k)
+    if moved_bytes >= 0.0 and interrupt(state, x, moved_bytes):
+        ask_ahead(state, target)
+        _look_again(state, target)
+
+
+@component(NOTHING)
+def renew(state):
+    """The distances of those who act have changed: what has not begun for them is asked for again."""
+    for i in range(len(state.instance)):
+        if state.instance[i].acting_head != NONE:
+            _touch(state, i)
+            if cancel_ahead(state, i):
+                _look_again(state, i)
+
+
 @component(NOTHING, NUMBER)
 def transfer_end(state, k):
-    """What was on link `k` has arrived; the instance looks at its queue again."""
+    """What was on link `k` has arrived, or gives way; the instance looks at its queue again."""
     x = state.link[k].current
     source, target = state.transfer[x].source_pool, state.transfer[x].target_pool
     _touch(state, source)
     _touch(state, target)
+    if state.link[k].stops_after != NONE:
+        _give_way(state, k)
+        return
     take_current(state, k)
     if target < len(state.instance) and state.link[k].current == NONE:
         ask_ahead(state, target)

@@ -123,6 +123,27 @@ def next_use_s(state, segment, pool):
 
 
 @compiled
+def next_turn_s(state, p):
+    """When the next turn of a program that has not ended is due; inf for never."""
+    first, soonest_s = state.program[p].first_turn, np.inf
+    for t in range(first, first + state.program[p].n_turns):
+        if not is_over(state, t):
+            soonest_s = min(soonest_s, due_s(state, t))
+    return soonest_s
+
+
+@compiled
+def adapter_use_s(state, adapter, pool):
+    """When instance `pool` next needs an adapter, as far as programs are not at home elsewhere; inf for never."""
+    soonest_s = np.inf
+    for k in range(state.adapter_first[adapter], state.adapter_first[adapter + 1]):
+        p = state.adapter_owner[k]
+        if state.program_run[p].home < 0 or state.program_run[p].home == pool:
+            soonest_s = min(soonest_s, next_turn_s(state, p))
+    return soonest_s
+
+
+@compiled
 def next_answer_s(state, t):
     """How long the first of the tools that a turn has called will take; -1 if it has called none."""
     turn = state.turn[t]

@@ -9,6 +9,8 @@ from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, CXL, DRAM, NONE
 from agentsim_env.engine.core.times import has_happened
+from agentsim_env.engine.programs.invocation_distance import reused_segment
+from agentsim_env.engine.residency.adapters import has_slot, lacks_adapter, needed_adapter
 from agentsim_env.engine.residency.residency import available_blocks, deepest, depth_blocks, holder_of, idle_on_path
 from agentsim_env.engine.tiers.links import can_begin
 from agentsim_env.engine.tiers.lower_pools import reach
@@ -17,10 +19,22 @@ from agentsim_env.engine.tiers.on_the_way import load_that_brings
 
 @compiled
 def context_blocks(state, t):
-    """Whole blocks of a turn's context that are worth bringing up: its prompt, and its output if it has ended."""
-    turn, run = state.turn[t], state.turn_run[t]
-    tokens = turn.prompt_tokens + (turn.output_tokens if has_happened(run.end_s) else 0)
-    return (tokens - 1) // state.world[0].block_size
+    """Whole blocks of a turn's context that are worth bringing up: its prompt, and its output if it has ended.
+
+    Where the prefetch rule knows what is used again, it is not more than that of a turn that has ended.
+    """
+    turn, size = state.turn[t], state.world[0].block_size
+    if not has_happened(state.turn_run[t].end_s):
+        return (turn.prompt_tokens - 1) // size
+    blocks = (turn.prompt_tokens + turn.output_tokens - 1) // size
+    return min(blocks, _reused_blocks(state, t)) if state.world[0].knows_reuse else blocks
+
+
+@compiled
+def _reused_blocks(state, t):
+    """Blocks up to the end of what is used again of a turn's path."""
+    segment = reused_segment(state, t)
+    return 0 if segment == NONE else state.segment[segment].start_block + state.segment[segment].n_blocks
 
 
 @compiled
@@ -30,28 +44,55 @@ def held_ahead(state, i, t):
 
 
 @component(NUMBER, NUMBER, NUMBER)
-def ahead_blocks(state, i, t):
-    """Blocks of a subject's context that could be brought up to instance `i` now, from the tiers below it.
+def lacking_blocks(state, i, t):
+    """Blocks of a subject's context that HBM of instance `i` lacks and the tiers below it have.
 
-    0 if there are none, if they do not find room in what is free or idle, if a load that brings more of the context is
-    on its way, or if something was brought up for the program before and is on its way or unused: what has not stayed
-    until its use would only push others out a second time.
+    NONE if a load that brings more of the context is on its way, or if something was brought up for the program before
+    and is on its way or unused: what has not stayed until its use would only push others out a second time.
     """
     ahead = state.ahead[state.turn[t].program]
     if ahead.prefetch != NONE or ahead.prefetched != NONE or not can_begin(state):
-        return 0
+        return NONE
     leaf, most = state.turn[t].segment, context_blocks(state, t)
-    r = held_ahead(state, i, t)
-    match = min(depth_blocks(state, r), most)
-    if load_that_brings(state, i, leaf, match, most) != NONE:
+    match = min(depth_blocks(state, held_ahead(state, i, t)), most)
+    if match == most:
         return 0
+    if load_that_brings(state, i, leaf, match, most) != NONE:
+        return NONE
     at = match
     for level in range(DRAM, CXL + 1):
         tier = state.tier[i, level]
         if at < most and tier.pool != NONE and state.link[tier.up].bytes_per_s > 0.0:
             at = min(reach(state, leaf, tier.pool, at), most)
-    fits = at - match <= available_blocks(state, i) - idle_on_path(state, r)
-    return at - match if fits else 0
+    return at - match
+
+
+@compiled
+def ahead_blocks(state, i, t):
+    """The same; NONE also if they do not find room in what is free or idle."""
+    blocks = lacking_blocks(state, i, t)
+    if blocks > available_blocks(state, i) - idle_on_path(state, held_ahead(state, i, t)):
+        return NONE
+    return blocks
+
+
+@compiled
+def lacks_something(state, i, t):
+    """Whether there is something of what a subject needs to bring up to instance `i`, whether it finds room or not."""
+    blocks = lacking_blocks(state, i, t)
+    if not state.world[0].has_adapters or blocks == NONE:
+        return blocks > 0
+    return blocks > 0 or lacks_adapter(state, i, needed_adapter(state, i, state.turn[t].program))
+
+
+@compiled
+def can_bring_up(state, i, t):
+    """Whether there is something of what a subject needs to bring up to instance `i` now, and all of it finds room."""
+    blocks = ahead_blocks(state, i, t)
+    if not state.world[0].has_adapters or blocks == NONE:
+        return blocks > 0
+    a = needed_adapter(state, i, state.turn[t].program)
+    return has_slot(state, i, a) and (blocks > 0 or lacks_adapter(state, i, a))
 
 
 @compiled
@@ -163,12 +204,17 @@ def asked_ahead(state):
 
 
 @compiled
-def tick_ahead(state):
-    """A control tick: ask for all instances at which programs act."""
-    state.world[0].prefetch_armed = 0
+def ask_for_acting(state):
+    """Ask for all instances at which programs act: distances may have changed."""
     for i in range(len(state.instance)):
         if state.instance[i].acting_head != NONE:
             ask_ahead(state, i)
+
+
+@compiled
+def tick_ahead(state):
+    """A control tick of prefetching comes again as long as a program acts."""
+    state.world[0].prefetch_armed = 0
     _arm(state)
 
 
@@ -180,18 +226,27 @@ def waste(state, p):
     """What has been brought up for a program, if anything, will not be used."""
     ahead = state.ahead[p]
     if ahead.prefetched != NONE:
-        state.instance[ahead.prefetched].prefetches_wasted += 1
+        instance = state.instance[ahead.prefetched]
+        instance.prefetches_wasted += 1
+        instance.wasted_bytes += ahead.prefetched_blocks * instance.block_bytes
+        instance.wasted_bytes += ahead.prefetched_adapter * instance.adapter_bytes
         ahead.prefetched = NONE
 
 
 @compiled
-def note_brought_up(state, p, i, match):
-    """A program's context is in HBM of instance `i`, where `match` blocks of it were before."""
+def note_brought_up(state, p, i, load):
+    """What a load has brought up for a program is in HBM of instance `i`."""
     waste(state, p)
     ahead = state.ahead[p]
     ahead.prefetch = NONE
     ahead.prefetched = i
-    ahead.prefetched_from = match
+    ahead.prefetched_from = state.transfer[load].first
+    ahead.prefetched_blocks = state.transfer[load].reserved
+    ahead.prefetched_adapter = 0
+    x = load
+    while x != NONE:
+        ahead.prefetched_adapter += state.transfer[x].adapter_slot != NONE
+        x = state.transfer[x].sibling
     if state.program_run[p].state != ACTIVE:
         waste(state, p)
 
@@ -204,20 +259,26 @@ def note_not_brought_up(state, p, i):
 
 
 @compiled
-def miss_ahead(state, i, p, match):
-    """A turn of a program has to load its context on instance `i`, which has `match` blocks of it."""
+def _finds(state, i, p, match, lacks_adapter):
+    """Whether a turn finds anything of what has been brought up for its program, if that is on instance `i`."""
+    ahead = state.ahead[p]
+    return match > ahead.prefetched_from or (ahead.prefetched_adapter and not lacks_adapter)
+
+
+@compiled
+def miss_ahead(state, i, p, match, lacks_adapter):
+    """A turn of a program has to load something on instance `i`, which has `match` blocks of its context."""
     if not state.world[0].prefetches:
         return
-    ahead = state.ahead[p]
-    if ahead.prefetched == i and match <= ahead.prefetched_from:
+    if state.ahead[p].prefetched == i and not _finds(state, i, p, match, lacks_adapter):
         waste(state, p)
 
 
 @compiled
-def use_ahead(state, i, p, match):
+def use_ahead(state, i, p, match, lacked_adapter):
     """A turn of a program joins the batch of instance `i` and finds `match` blocks of its context."""
     ahead = state.ahead[p]
-    if ahead.prefetched == i and match > ahead.prefetched_from:
+    if ahead.prefetched == i and _finds(state, i, p, match, lacked_adapter):
         state.instance[i].prefetches_used += 1
         ahead.prefetched = NONE
     else:

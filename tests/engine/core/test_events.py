@@ -7,7 +7,7 @@ from agentsim_env.engine.core import events
 from agentsim_env.engine.core.state import State
 from tests.engine.hand_made import bound, state
 
-push, pop = bound(events.push), bound(events.pop)
+push, pop, withdraw = bound(events.push), bound(events.pop), bound(events.withdraw)
 set_due, clear_due = bound(events.set_due), bound(events.clear_due)
 
 
@@ -34,6 +34,19 @@ def test_earlier_events_come_first_then_kinds_then_ids() -> None:
     for event in given:
         push(made, *event)
     assert pop_all(made) == sorted(given)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_event_can_be_withdrawn_from_anywhere(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = state(n_events=50)
+    given = [(float(rng.integers(6)) / 4, int(rng.integers(9)), number) for number in rng.permutation(50).tolist()]
+    for event in given:
+        push(made, *event)
+    for place in rng.choice(50, 20, replace=False).tolist():
+        withdraw(made, *given[place][1:])
+        given[place] = (np.inf, 0, 0)
+    assert pop_all(made) == sorted(event for event in given if np.isfinite(event[0]))
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -96,6 +96,9 @@ def random_memory(knobs: Knobs, streams: Streams, specs: list[InstanceSpec]) -> 
     Pools are mostly linked, so that what one has prefilled is moved and not computed again.
     """
     tiers = random_tiers(knobs, streams, specs) if knobs.tier else ()
+    transfers = "serialized" if streams("transfers").random() < 0.2 else "overlap"
+    if transfers == "overlap":
+        tiers = random_interruption(tiers, streams("interruption"))
     peer = random_tier(knobs, specs, "peer", streams("links between instances"))
     is_linked = streams("whether instances are linked").random() < (0.8 if knobs.modes == "pools" else 0.5)
     if not (knobs.tier or (knobs.modes == "pools" and is_linked)):
@@ -107,7 +110,7 @@ def random_memory(knobs: Knobs, streams: Streams, specs: list[InstanceSpec]) -> 
         write_policy=str(streams("write_policy").choice(policies)) if tiers else "none",
         staging_blocks=int(streams("staging").choice([0, 2, 10, 1000])) if tiers else 0,
         peer=peer if is_linked else None,
-        transfers="serialized" if streams("transfers").random() < 0.2 else "overlap",
+        transfers=transfers,
     )
 
 
@@ -121,6 +124,16 @@ def random_tiers(knobs: Knobs, streams: Streams, specs: list[InstanceSpec]) -> t
     pools = tuple(pool // together for pool in first.pool_of)
     second = replace(second, pool_of=pools, from_above_bytes_per_s=second.down_bytes_per_s)
     return {"none": (), "both": (first, second)}.get(kind, (first,))
+
+
+def random_interruption(tiers: tuple[TierSpec, ...], rng: np.random.Generator) -> tuple[TierSpec, ...]:
+    """Half of the links that know what is urgent interrupt what is not, and half look at distances."""
+    changed = []
+    for tier in tiers:
+        layers, queue = int(rng.choice([0, 1, 2, 4])), str(rng.choice(["priority", "distance"]))
+        urgent = replace(tier, queue=queue, interrupt_layers=layers)
+        changed.append(urgent if tier.queue == "priority" else tier)
+    return tuple(changed)
 
 
 def random_tier(knobs: Knobs, specs: list[InstanceSpec], kind: str, rng: np.random.Generator) -> TierSpec:

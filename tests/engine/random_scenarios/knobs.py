@@ -16,6 +16,8 @@ from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
 TICK_S = 2.0**-8
 ASYNC_SCHEDULING = ("none", "some", "all")
 MODES = ("mixed", "prefill_first", "some", "pools")
+NEAREST = ("scalesim", "scalesim", "kvflow", "oracle_next_use")
+FAR = ("scalesim", "kvflow")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Knobs:
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
         societies: Societies whose programs take steps together; with 1 or more, programs report their next calls.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
+        adapters: Slots for adapters of each instance, if they can come from a tier; 0: none.
     """
 
     seed: int
@@ -59,6 +62,7 @@ class Knobs:
     view_delay_s: float = 0.0
     async_scheduling: str = "none"
     societies: int = 0
+    adapters: int = 0
 
 
 KNOBS = st.builds(
@@ -85,6 +89,7 @@ KNOBS = st.builds(
     view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
     async_scheduling=st.sampled_from(ASYNC_SCHEDULING),
     societies=st.integers(0, 2),
+    adapters=st.integers(0, 3),
 )
 
 
@@ -101,6 +106,12 @@ def knobs_of(seed: int) -> Knobs:
     def name(knob: str, names: Sequence[str], p: Sequence[float] | None = None) -> str:
         return str(streams(knob).choice(names, p=p))
 
+    prefetch, evict = (
+        [name for name in PREFETCHES if name not in NEAREST],
+        [name for name in EVICTIONS if name not in FAR],
+    )
+    societies = int(one_of("societies", [0, 0, 0, 0, 0, 1, 1, 2]))
+    near, far = (chance(f"{kind} by distance", 0.6 if societies else 0.1) for kind in ("prefetch", "evict"))
     route, schedule = [name for name in ROUTES if name != "llm_d"], [name for name in SCHEDULES if name != "continuum"]
     return Knobs(
         seed=seed,
@@ -117,14 +128,15 @@ def knobs_of(seed: int) -> Knobs:
         preempt=name("preempt", ["last_admitted", *PREEMPTIONS]),
         admit=name("admit", ["admit", *ADMISSIONS]),
         tier=chance("tier", 0.5),
-        prefetch=name("prefetch", ["none", *PREFETCHES]),
+        prefetch=name("prefetch by", NEAREST) if near else name("prefetch", ["none", *prefetch]),
         modes=name("modes", MODES, p=[0.6, 0.1, 0.1, 0.2]),
         retain=name("retain", ["leave", "ttl", *RETENTIONS]),
-        evict=name("evict", ["lru", *EVICTIONS]),
+        evict=name("evict by", FAR) if far else name("evict", ["lru", *evict]),
         eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),
-        societies=int(one_of("societies", [0, 0, 0, 0, 0, 1, 1, 2])),
+        societies=societies,
+        adapters=int(one_of("adapters", [0, 0, 0, 0, 1, 2, 3])),
     )
 
 

@@ -65,6 +65,8 @@ def evict_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
     if knobs.evict == "saga_wa_lru":
         weights = rng.permutation([0.3, 0.5, 0.2])
         return {f"{name}_weight": float(w) for name, w in zip(("idle", "reuse", "size"), weights, strict=True)}
+    if knobs.evict == "kvflow":
+        return {"level": float(rng.choice([1, 4]))}
     return {"alpha": float(rng.choice([0.0, 0.5, 2.0]))} if knobs.evict == "marconi" else {}
 
 
@@ -76,5 +78,12 @@ def prefetch_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, flo
         "look_ahead": {"share": float(rng.choice([0.1, 0.5, 1.0]))},
         "predicted_return": {"margin_s": margin_s, "ema": float(rng.choice([0, 1])), "period_s": period_s},
         "saga_margin": {"margin_s": margin_s, "deviations": float(rng.choice([-1.0, 0.0, 1.0])), "period_s": period_s},
+        "scalesim": {
+            "load_ahead": float(rng.choice([1, 2, 5])),
+            "period_s": period_s,
+            "renew": float(rng.choice([0, 1, 1])),
+        },
+        "kvflow": {"load_ahead": float(rng.choice([1, 5])), "period_s": period_s},
+        "oracle_next_use": {"period_s": period_s},
         "oracle_return": {"margin_s": margin_s, "period_s": period_s},
     }.get(knobs.prefetch, {})

@@ -1,6 +1,7 @@
 """The scenario that knobs stand for."""
 
 from tests.agreement.scenario import Scenario
+from tests.engine.random_scenarios.adapters import with_adapters
 from tests.engine.random_scenarios.cluster import random_instances, random_memory
 from tests.engine.random_scenarios.knobs import Knobs
 from tests.engine.random_scenarios.parameters import (
@@ -17,6 +18,8 @@ def build(knobs: Knobs) -> Scenario:
     streams = Streams(knobs.seed)
     programs = random_workload(knobs, streams)
     specs = random_instances(knobs, streams, programs)
+    memory = random_memory(knobs, streams, specs)
+    programs, specs = with_adapters(knobs, programs, specs, memory, streams("adapters of programs"))
     return Scenario(
         programs=programs,
         specs=specs,
@@ -29,7 +32,7 @@ def build(knobs: Knobs) -> Scenario:
         capacity_limit=int(streams("capacity_limit").choice([1, 2, 4, 64])),
         frontend_s=knobs.frontend_s,
         warmup_programs=int(streams("warm-up").integers(0, max(1, knobs.n_programs // 3))),
-        memory=random_memory(knobs, streams, specs),
+        memory=memory,
         retain=knobs.retain,
         retain_parameters=retain_parameters(knobs, streams("parameters of retain_kv")),
         evict=knobs.evict,

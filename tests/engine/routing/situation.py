@@ -62,6 +62,8 @@ class Engine:
     start_s: float = 0.0
     kv_bytes_per_token: int = 1
     async_scheduling: bool = False
+    adapter_slots: int = 0
+    adapter_bytes: float = 0.0
     mode: str = "mixed"
 
 

@@ -171,7 +171,9 @@ def next_turn(instance: Instance) -> Turn | None:
 
 
 def fits(instance: Instance, turn: Turn, taken: int) -> bool:
-    """Whether the blocks of the whole remaining prompt can be had without touching the turn's own path."""
+    """Whether a slot for its adapter can be had, and the blocks of its whole remaining prompt beside its own path."""
+    if not instance.adapters.can_have(instance.adapter_of(turn.program)):
+        return False
     pool, match = instance.pool, instance.match(turn)
     missing = blocks_for(turn.target, instance.block_size) - match + taken
     if instance.world.retention.firm_pins and instance.running:

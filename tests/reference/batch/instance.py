@@ -11,6 +11,7 @@ from tests.reference.batch.iteration_time import Line, iteration_time
 from tests.reference.batch.step import Run, Step
 from tests.reference.description import InstanceSpec
 from tests.reference.programs.turn import Turn
+from tests.reference.residency.adapters import AdapterSlots
 from tests.reference.residency.kv_time import held_tokens
 from tests.reference.residency.pool import KVPool
 from tests.reference.residency.segments import blocks_for
@@ -52,6 +53,7 @@ class Instance:
             eviction=world.eviction,
             timed_eviction=world.rules.times_eviction or world.eviction == "objects" or world.memory.writes_back,
         )
+        self.adapters = AdapterSlots(spec.adapter_slots, order=self.order_of_adapter)
         self.waiting: list[Turn] = []
         self.running: list[Turn] = []
         self.step: Step | None = None
@@ -81,6 +83,9 @@ class Instance:
         self.prefetches = 0
         self.prefetches_used = 0
         self.prefetches_wasted = 0
+        self.prefetches_interrupted = 0
+        self.prefetches_cancelled = 0
+        self.wasted_blocks = 0.0
 
     def can_ever_hold(self, turn: Turn) -> bool:
         tokens = turn.prompt + turn.output
@@ -94,6 +99,7 @@ class Instance:
         other = copy.copy(self)
         other.is_trial = True
         other.pool = self.pool.copy()
+        other.adapters = self.adapters.copy()
         other.running = [twins[turn.id] for turn in self.running]
         other.waiting = [twins[turn.id] for turn in self.waiting]
         other.ahead = [(twins[turn.id], chunk, cached) for turn, chunk, cached in self.ahead]
@@ -116,6 +122,16 @@ class Instance:
         """The segment that goes from its pool, or from a copy of it on which an iteration is tried."""
         rule = self.world.rules.evict_kv
         return rule.answer(eviction.Look(pool, self, rule.parameters))
+
+    def order_of_adapter(self, adapter: int) -> float:
+        """How early an adapter gives way."""
+        rule = self.world.rules.evict_kv
+        return eviction.order_of_adapter(rule, eviction.Look(self.pool, self, rule.parameters), adapter)
+
+    def adapter_of(self, program: int) -> int | None:
+        """What the turns of a program need here."""
+        adapter = int(self.world.workload.program["adapter"][program])
+        return adapter if adapter >= 0 and self.spec.adapter_slots else None
 
     # Iterations.
 
@@ -197,6 +213,9 @@ class Instance:
         self.running, self.waiting, self.ahead = [], [], []
         self.step, self.run, self.up, self.cut = None, None, False, False
         self.pool.clear()
+        self.adapters.clear()
+        for turn in homeless:
+            turn.lacked_adapter = False
         return homeless
 
     # What is found of a turn's path.
@@ -271,6 +290,8 @@ class Instance:
             self.world.prefetcher.admitted(self.number, turn, self.match(turn))
         self.waiting.remove(turn)
         self.running.append(turn)
+        self.adapters.use(self.adapter_of(turn.program), turn.lacked_adapter)
+        turn.lacked_adapter = False
         self.begin_stay(turn)
         self.look_up(turn)
         self.pool.use_pins(turn.id)
@@ -280,6 +301,7 @@ class Instance:
     def leave(self, turn: Turn) -> None:
         """Take a turn out of the batch: its KV is published and released."""
         self.running.remove(turn)
+        self.adapters.let_go(self.adapter_of(turn.program))
         self.own(turn, -turn.owned)
         self.publish(turn, turn.kv_tokens)
         self.pool.note_use(turn.locked, turn.program)

@@ -24,6 +24,7 @@ class Load:
         turn: Whom it is for; None if it has set out ahead of use.
         match: Blocks of the path that are there; it brings those from there to `end`.
         program: For whom it has set out ahead of use; None if it has not.
+        adapter: The adapter that it brings; None if it brings none.
         left: Pieces that have not arrived.
         waiters: Turns that wait for it.
         held: What it locks in HBM where it goes.
@@ -35,6 +36,7 @@ class Load:
     match: int
     end: int
     program: int | None = None
+    adapter: int | None = None
     left: int = 0
     waiters: list[Turn] = field(default_factory=list)
     pieces: list[Transfer] = field(default_factory=list)
@@ -58,7 +60,7 @@ class Loads:
     # A load sets out.
 
     def load(self, instance: Instance, turn: Turn) -> bool:
-        """Bring up what can be of a waiting turn's prefix beyond what is here; whether there is any.
+        """Bring up what a waiting turn lacks: its adapter, and of its prefix what can be; whether there is any.
 
         On a copy of an instance, on which an iteration is tried, nothing moves.
         """
@@ -67,23 +69,31 @@ class Loads:
             return True
         load = Load(instance.number, turn.path, turn, match, match)
         pieces = self.from_tiers(load, most, DEMAND) + self.from_peer(load, most)
+        pieces += self.from_host(load, instance, turn.program, DEMAND)
         if not pieces:
             return False
+        lacking = load.adapter is not None
+        turn.lacked_adapter |= lacking
         if not instance.is_trial:
-            self.world.prefetcher.missed(instance.number, turn, match)
+            self.world.prefetcher.missed(instance.number, turn, match, lacking)
         self.set_out(load, instance, pieces)
         return True
 
     def waits_for_another(self, instance: Instance, turn: Turn, match: int, most: int) -> bool:
-        """Whether a turn waits for what is on its way, for its program or with more of its prefix."""
+        """Whether a turn waits for what is on its way, for its program, with its adapter or with more of its prefix."""
         load = self.world.prefetcher.on_way.get(turn.program)
+        adapter = instance.adapter_of(turn.program)
+        lacking = not instance.adapters.is_there(adapter)
+        turn.lacked_adapter |= lacking
         if load is None or load.instance != instance.number or turn.handed:
+            load = instance.adapters.on_way.get(adapter) if adapter is not None else None
+        if load is None:
             load = self.load_that_brings(instance.number, turn.path, match, most)
         if load is None:
             return False
         turn.loading = True
         if not instance.is_trial:
-            self.world.prefetcher.missed(instance.number, turn, match)
+            self.world.prefetcher.missed(instance.number, turn, match, lacking)
             load.waiters.append(turn)
             self.hasten(load)
         return True
@@ -96,12 +106,15 @@ class Loads:
         for piece in load.pieces:
             for link in self.topology.links:
                 if piece in link.queue:
-                    link.hasten(piece)
+                    link.hasten(piece, self.world.now)
 
     def ahead(self, number: int, turn: Turn, match: int, most: int) -> None:
         """Bring up what the tiers have of a context before a turn asks for it."""
         load = Load(number, turn.path, None, match, match, turn.program)
         pieces = self.from_tiers(load, most, AHEAD)
+        pieces += self.from_host(load, self.world.instances[number], turn.program, AHEAD)
+        for _, transfer in pieces:
+            transfer.distance = self.world.societies.distance(self.world.orchestrator.program(turn))
         self.world.prefetcher.sets_out(load)
         self.set_out(load, self.world.instances[number], pieces)
 
@@ -132,9 +145,22 @@ class Loads:
         load.end = end
         return [(links[number], transfer)]
 
+    def from_host(self, load: Load, instance: Instance, program: int, urgency: int) -> Pieces:
+        """The adapter that the turns of a program need, if it is neither here nor on its way."""
+        adapter = instance.adapter_of(program)
+        if adapter is None or not instance.adapters.lacks(adapter):
+            return []
+        load.adapter = adapter
+        shelf, link = self.topology.ways_up(instance.number)[0]
+        transfer = Transfer(("hbm", load.instance), shelf, load.path, load.end, load.end, 0, urgency, load=load)
+        transfer.adapter_blocks = instance.spec.adapter_blocks
+        return [(link, transfer)]
+
     def set_out(self, load: Load, instance: Instance, pieces: Pieces) -> None:
         """Keep room for a load, and put its pieces on their way."""
         load.pieces, load.left = [transfer for _, transfer in pieces], len(pieces)
+        if load.adapter is not None:
+            instance.adapters.expect(load.adapter, load)
         if not instance.is_trial:
             for transfer in load.pieces:
                 self.lock_source(transfer)
@@ -178,6 +204,7 @@ class Loads:
         load = transfer.load
         assert load is not None
         if load.void:
+            self.world.instances[load.instance].wasted_blocks += transfer.size
             return []
         again = [] if transfer.peer is None else [transfer.peer]
         self.unlock_source(transfer)
@@ -194,6 +221,8 @@ class Loads:
         instance.pool.lock(load.path, load.held, load.end)
         instance.pool.publish(load.path, load.end)
         instance.pool.release(load.held)
+        if load.adapter is not None:
+            instance.adapters.arrive(load.adapter)
         for piece in load.pieces:
             instance.loaded_blocks += piece.missing if piece.shelf is not None else 0
             instance.migrated_blocks += piece.missing if piece.shelf is None else 0
@@ -206,6 +235,44 @@ class Loads:
         self.free_waiters(load)
         if load.turn is not None:
             self.world.handover.let_go(load.turn)
+
+    # A load gives way.
+
+    def give_way(self, link: Link) -> list[int]:
+        """What is on a link is to stop now for what is wanted; it is asked for again from where it began."""
+        transfer = link.queue[0]
+        if transfer.urgency == DEMAND:
+            link.go_on()
+            return []
+        load = transfer.load
+        assert load is not None
+        instance = self.world.instances[load.instance]
+        instance.wasted_blocks += link.stop(self.world.now)
+        if load.void:
+            return []
+        instance.prefetches_interrupted += 1
+        self.withdraw(load)
+        self.world.prefetcher.ask(load.instance)
+        return [load.instance]
+
+    def cancel_ahead(self, number: int) -> None:
+        """What is to be brought up to an instance ahead of its use, and has not begun, is not asked for any more."""
+        firsts = [link.queue[0] for link in self.topology.links if link.queue]
+        for load in [load for load in self.on_way if load.instance == number]:
+            begun = any(piece.done or piece in firsts for piece in load.pieces)
+            if load.pieces[0].urgency == AHEAD and not begun:
+                self.world.instances[number].prefetches_cancelled += 1
+                self.withdraw(load)
+                self.world.iterations.wake(number)
+
+    def withdraw(self, load: Load) -> None:
+        """A load has no effect any more; pieces that wait leave their links, others stay until their end."""
+        self.give_up(load)
+        self.world.prefetcher.withdrawn(load)
+        for link in self.topology.links:
+            for transfer in link.queue[1:]:
+                if transfer.load is load:
+                    link.forget(transfer)
 
     # A load is lost.
 
@@ -230,15 +297,23 @@ class Loads:
                 self.lose(load)
 
     def lose(self, load: Load) -> None:
-        load.void = True
-        for piece in load.pieces:
-            if not piece.done:
-                self.unlock_source(piece)
-        instance = self.world.instances[load.instance]
-        instance.pool.release(load.held)
-        instance.reserve(load.match - load.end)
+        self.give_up(load)
         if load.program is not None:
             self.world.prefetcher.lost(load)
+
+    def give_up(self, load: Load) -> None:
+        """Nothing comes of it: what it locks and keeps free is given back."""
+        instance = self.world.instances[load.instance]
+        load.void = True
+        if load.adapter is not None:
+            del instance.adapters.on_way[load.adapter]
+        for piece in load.pieces:
+            if piece.done:
+                instance.wasted_blocks += piece.size
+            else:
+                self.unlock_source(piece)
+        instance.pool.release(load.held)
+        instance.reserve(load.match - load.end)
         self.free_waiters(load)
 
     def free_waiters(self, load: Load) -> None:

@@ -38,11 +38,14 @@ class Societies:
 
     Attributes:
         announced: Step of the next call of a program, or its time; none if nothing is said of it.
+        places: Order of those who have announced a step: by the step, as long as that was not over, then by the report.
     """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.announced: dict[int, float] = {}
+        self.places: dict[int, tuple[int, int]] = {}
+        self.reports = 0
         workload = world.workload
         self.members = [int(society) for society in workload.program["society"]]
         self.societies = [Society(q, step_s, self.count_steps(q)) for q, step_s in enumerate(workload.step_s)]
@@ -99,7 +102,7 @@ class Societies:
         society.begun_s[society.step] = self.world.now
         for report in self.world.workload.report:
             if int(report["step"]) == society.step and self.of(int(report["program"])) is society:
-                self.announced[int(report["program"])] = float(report["announced"])
+                self.announce(int(report["program"]), float(report["announced"]))
         for program in self.world.orchestrator.programs:
             if program.state == "active" and self.of(program.id) is society:
                 for turn in program.turns.values():
@@ -112,7 +115,7 @@ class Societies:
         for report in self.world.workload.report:
             if int(report["turn"]) == turn.id:
                 from_s = self.world.now if self.members[turn.program] < 0 else 0.0
-                self.announced[turn.program] = from_s + float(report["announced"])
+                self.announce(turn.program, from_s + float(report["announced"]))
         society = self.of(turn.program)
         if society is not None and turn.step >= 0:
             self.look(society)
@@ -126,6 +129,12 @@ class Societies:
         """Whether its society waits for a turn of a program."""
         society = self.of(program.id)
         return society is not None and any(turn.program == program.id for turn in self.waited_for(society))
+
+    def announce(self, program: int, announced: float) -> None:
+        society = self.of(program)
+        self.announced[program] = announced
+        self.places[program] = (max(int(announced), society.step) if society is not None else 0, self.reports)
+        self.reports += 1
 
     # What rules see.
 

@@ -17,7 +17,8 @@ class Turn:
         decoding: The prefill has ended.
         owned: Blocks that are not published.
         locked: Segments that it locks, a prefix of its path.
-        loading: Its prefix is being brought up.
+        loading: Its prefix, or its adapter, is being brought up.
+        lacked_adapter: It has had to wait for its adapter since it joined the queue.
         handed: Its prefill has ended on another instance, and it has not joined a batch since.
         kept: Segments that a prefill instance locks for it until they have been moved.
         kept_at: That instance.
@@ -58,6 +59,7 @@ class Turn:
     stay: str = "first"
     loading: bool = False
     step: int = -1
+    lacked_adapter: bool = False
     arriving: bool = False
     instance: int = -1
 

@@ -41,7 +41,7 @@ class Handover:
         world = self.world
         lost = [turn for turn in world.orchestrator.turns if turn.kept and turn.kept_at == number]
         for turn in lost:
-            turn.kept, turn.handed = [], False
+            turn.kept, turn.handed, turn.lacked_adapter = [], False, False
             if turn not in world.router.parked:
                 world.loads.cancel(turn)
                 world.instances[turn.instance].waiting.remove(turn)

@@ -11,7 +11,7 @@ from tests.reference.batch.prefill_time import chunk_s, prefill_s
 from tests.reference.programs.orchestrator import Program
 from tests.reference.programs.turn import Turn
 from tests.reference.residency.pool import KVPool
-from tests.reference.rules.rule import Parameters
+from tests.reference.rules.rule import Parameters, Rule
 
 if TYPE_CHECKING:
     from tests.reference.batch.instance import Instance
@@ -199,8 +199,48 @@ def next_use_s(look: Look, segment: int) -> float:
     return min((due_s(look, turn) for turn in look.world.orchestrator.turns if may_use(turn)), default=math.inf)
 
 
+def next_turn_s(look: Look, program: Program) -> float:
+    """When the next turn of a program is due."""
+    turns = [] if program.ended else [turn for turn in program.turns.values() if not turn.has_ended]
+    return min((due_s(look, turn) for turn in turns), default=math.inf)
+
+
 def oracle_belady(look: Look) -> int:
     return max(look.candidates, key=lambda segment: next_use_s(look, segment))
+
+
+# By distance.
+
+
+def level_of(look: Look, distance: float) -> float:
+    """KVFlow tells so many steps apart; only what is never used again is further than what is far."""
+    return distance if math.isinf(distance) else min(look.parameters["level"] + 1, distance)
+
+
+@lowest
+def scalesim(look: Look, segment: int) -> float:
+    return -look.world.owners.distance_of_segment(look.pool, segment)
+
+
+@lowest
+def kvflow(look: Look, segment: int) -> float:
+    return -level_of(look, look.world.owners.distance_of_segment(look.pool, segment))
+
+
+def order_of_adapter(rule: Rule[Evict], look: Look, adapter: int) -> float:
+    """The adapter with the largest gives way first."""
+    if rule.answer is scalesim:
+        return look.world.owners.distance_of_adapter(adapter)
+    if rule.answer is kvflow:
+        return level_of(look, look.world.owners.distance_of_adapter(adapter))
+    return adapter_use_s(look, adapter) if rule.answer is oracle_belady else 0.0
+
+
+def adapter_use_s(look: Look, adapter: int) -> float:
+    """When the next turn of a program that needs it is due here."""
+    owners = [look.world.orchestrator.programs[program] for program in look.world.owners.of_adapter(adapter)]
+    here = [program for program in owners if program.home in (-1, look.instance.number)]
+    return min((next_turn_s(look, program) for program in here), default=math.inf)
 
 
 def lru(look: Look) -> int:
@@ -217,5 +257,7 @@ EVICTIONS: dict[str, Evict] = {
     "marconi": marconi,
     "cached_attention": cached_attention,
     "continuum_order": continuum_order,
+    "scalesim": scalesim,
+    "kvflow": kvflow,
     "oracle_belady": oracle_belady,
 }

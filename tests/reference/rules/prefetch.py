@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from tests.reference.programs.history import Gaps
 from tests.reference.programs.turn import Turn
+from tests.reference.rules.eviction import Look, adapter_use_s, next_turn_s, next_use_s
 
 if TYPE_CHECKING:
     from tests.reference.batch.instance import Instance
     from tests.reference.loads.prefetcher import Prefetcher
 
 Prefetch = Callable[["Prefetcher", "Instance"], Turn | None]
+Further = Callable[[str, int], bool]
 ReturnOf = Callable[["Prefetcher", Turn], float | None]
 
 
@@ -98,11 +100,105 @@ def oracle_return(prefetcher: Prefetcher, turn: Turn) -> float | None:
     return turn.end_s + min(calls) + prefetcher.world.frontend_s if calls else None
 
 
+# Who is nearest.
+
+
+def has_room(prefetcher: Prefetcher, instance: Instance, turn: Turn, further: Further) -> bool:
+    """Whether what is free, and what is further than a turn, is enough for what it needs."""
+    plan = prefetcher.plan(instance, turn)
+    assert plan is not None
+    match, end = plan
+    adapter = instance.adapter_of(turn.program)
+    victim = instance.adapters.victim if instance.adapters.lacks(adapter) else None
+    if victim is not None and not further("adapter", victim):
+        return False
+    pool = instance.pool
+    idle = sum(pool.resident[segment] for segment in pool.evictable if further("segment", segment))
+    return end - match <= pool.free + idle
+
+
+def distance(prefetcher: Prefetcher, turn: Turn) -> float:
+    return prefetcher.world.societies.distance(prefetcher.world.orchestrator.program(turn))
+
+
+def nearest(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
+    """Of those who act and lack something the nearest, if it is to be called soon.
+
+    Of equals a member of a society goes before others, the first society's before the second's, and in a society who
+    was expected in an earlier step, then who said so first; of the others whose gap has begun first.
+    """
+    societies = prefetcher.world.societies
+    lacking = [
+        turn
+        for home, turn in prefetcher.acting.values()
+        if home == instance.number
+        and distance(prefetcher, turn) <= prefetcher.rule.parameters["load_ahead"]
+        and prefetcher.lacks(instance, turn)
+    ]
+    first: list[Turn] = []
+    for society in societies.societies:
+        members = [turn for turn in lacking if societies.of(turn.program) is society]
+        listed = [turn for turn in members if societies.announced[turn.program] < society.n_steps]
+        first += sorted(listed, key=lambda turn: societies.places[turn.program])[:1]
+    others = [turn for turn in lacking if societies.of(turn.program) is None]
+    return min(first + others, key=lambda turn: distance(prefetcher, turn), default=None)
+
+
+def scalesim(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
+    """Who waits, then the nearest, if only who is further goes for it."""
+    waiting, owners = on_return(prefetcher, instance), prefetcher.world.owners
+    turn = nearest(prefetcher, instance) if waiting is None else None
+    if turn is None or not prefetcher.can_bring(instance, turn):
+        return waiting
+    mine = distance(prefetcher, turn)
+
+    def further(kind: str, number: int) -> bool:
+        if kind == "adapter":
+            return owners.distance_of_adapter(number) > mine
+        return owners.distance_of_segment(instance.pool, number) > mine
+
+    return turn if has_room(prefetcher, instance, turn, further) else None
+
+
+def kvflow(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
+    """Who waits, then the nearest, whoever goes for it."""
+    waiting = on_return(prefetcher, instance)
+    turn = nearest(prefetcher, instance) if waiting is None else waiting
+    return turn if turn is not None and prefetcher.can_bring(instance, turn) else None
+
+
+def oracle_next_use(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
+    """Who waits, then who is needed next of those for whom only goes what is needed later."""
+    waiting, look = on_return(prefetcher, instance), Look(instance.pool, instance, {})
+    if waiting is not None:
+        return waiting
+
+    def use_s(turn: Turn) -> float:
+        return next_turn_s(look, prefetcher.world.orchestrator.program(turn))
+
+    def room(turn: Turn) -> bool:
+        def later(kind: str, number: int) -> bool:
+            due_s = adapter_use_s(look, number) if kind == "adapter" else next_use_s(look, number)
+            return due_s > use_s(turn)
+
+        return has_room(prefetcher, instance, turn, later)
+
+    acting = [turn for home, turn in prefetcher.acting.values() if home == instance.number]
+    found = [turn for turn in acting if prefetcher.can_bring(instance, turn) and room(turn)]
+    return min(found, key=use_s, default=None)
+
+
+BY_DISTANCE = (scalesim, kvflow, oracle_next_use)
+"""Rules that know what of a context is used again."""
+
 PREFETCHES: dict[str, Prefetch] = {
     "none": none,
     "on_return": on_return,
     "look_ahead": look_ahead,
     "predicted_return": predicted_return,
     "saga_margin": saga_margin,
+    "scalesim": scalesim,
+    "kvflow": kvflow,
     "oracle_return": oracle_return,
+    "oracle_next_use": oracle_next_use,
 }

@@ -23,6 +23,7 @@ from agentsim_env.engine.core.state.constants import (
     DECODE,
     DECODE_MODE,
     DEMAND,
+    DISTANCE,
     DONE,
     DRAM,
     EVICTIONS,
@@ -59,7 +60,7 @@ from agentsim_env.engine.core.state.constants import (
     WRITE_THROUGH,
 )
 from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
-from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
+from agentsim_env.engine.core.state.kv import ADAPTER_SLOT, LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import (
     AHEAD_RUN,
     ANNOUNCER,
@@ -77,6 +78,7 @@ from agentsim_env.engine.core.state.world import EVENT, WORLD
 
 __all__ = [
     "ACTIVE",
+    "ADAPTER_SLOT",
     "AHEAD",
     "AHEAD_RUN",
     "ANNOUNCER",
@@ -86,6 +88,7 @@ __all__ = [
     "DECODE",
     "DECODE_MODE",
     "DEMAND",
+    "DISTANCE",
     "DONE",
     "DRAM",
     "DUE",

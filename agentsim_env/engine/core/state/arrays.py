@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 import numpy as np
 
 from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
-from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
+from agentsim_env.engine.core.state.kv import ADAPTER_SLOT, LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import (
     AHEAD_RUN,
     ANNOUNCER,
@@ -96,6 +96,8 @@ class State(NamedTuple):
     resident: Annotated[Any, RESIDENT, "most resident records"]
     holder: Annotated[Any, I4, "S"]  # first resident record of each segment
     place: Annotated[Any, I4, "power of two"]  # resident records by hash; see engine/residency/directory.py
+    adapter_slot: Annotated[Any, ADAPTER_SLOT, "N, most slots"]  # if an instance has any
+    adapter_at: Annotated[Any, I4, "N, adapters"]  # likewise: slot of each adapter, NONE where it is not
     block_s: Annotated[Any, F8, "N, 7"]  # block-seconds of the instances by what for; see engine/residency/kv_time.py
     pin: Annotated[Any, PIN, "most pins"]
     ended: Annotated[Any, I4, "most ends at once"]  # turns that have ended and whose KV is to be decided about

@@ -46,7 +46,8 @@ TRANSFERS = ("overlap", "serialized")
 
 OVERLAP, SERIALIZED = range(len(TRANSFERS))
 
-QUEUES = ("fifo", "priority")
-"""Which transfer a link takes next: the first that came, or of the most urgent class the first that came."""
+QUEUES = ("fifo", "priority", "distance")
+"""Which transfer a link takes next: the first that came; of the most urgent class the first that came; or likewise, and
+of what is brought up ahead of its use the one with the smallest invocation distance."""
 
-FIFO, PRIORITY = range(len(QUEUES))
+FIFO, PRIORITY, DISTANCE = range(len(QUEUES))

@@ -97,9 +97,18 @@ INSTANCE = on_lines(
         ("prefetches", "i4"),  # contexts whose prefetch has begun
         ("prefetches_used", "i4"),  # found by the next turn of their program
         ("prefetches_wasted", "i4"),  # not found by it, or it never came
+        ("prefetches_interrupted", "i4"),  # that gave way to what a waiting turn needs
+        ("prefetches_cancelled", "i4"),  # that had not begun when distances were looked at again
         ("to_prefetch", "i1"),  # it stands in that list
         ("async_scheduling", "i1"),  # turns join its batch an iteration before the first that computes them
         ("kept_for_next", "i4"),  # blocks that its batch will need in the next iteration, while others join for that
+        ("adapter_slots", "i4"),  # adapters that its HBM has room for
+        ("adapter_uses", "i8"),  # times that one was let go or has come
+        ("adapter_lookups", "i8"),  # turns that joined its batch and needed one, as often as they joined ...
+        ("adapter_hits", "i8"),  # ... of these, those that did not have to wait for it
+        ("adapter_loads", "i8"),  # adapters brought up from host memory
+        ("adapter_bytes", "f8"),  # of one adapter, on all GPUs of the instance together
+        ("wasted_bytes", "f8"),  # moved to it by loads that were given up, or ahead of a use that did not come
     ]
 )
 
@@ -130,6 +139,7 @@ SLOT = on_lines(
         ("heap_at", "i4"),  # place in the instance's finish heap
         ("transfer", "i4"),  # leader of the load that it waits for; NONE for none
         ("next_waiter", "i4"),  # next turn that waits for the same load
+        ("lacked_adapter", "i1"),  # it has had to wait for its adapter since it joined the queue
     ]
 )
 

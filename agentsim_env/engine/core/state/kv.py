@@ -60,6 +60,16 @@ RESIDENT = on_lines(
     ]
 )
 
+ADAPTER_SLOT = np.dtype(
+    [
+        ("used", "i8"),  # number of its last use on its instance; a later one is larger
+        ("adapter", "i4"),  # what it holds, or will when a load has arrived; NONE for nothing
+        ("locks", "i4"),  # turns of the batch that need it, plus a load that fills it
+        ("load", "i4"),  # leader of that load; NONE if it holds its adapter, or nothing
+    ],
+    align=True,
+)
+
 PIN = np.dtype(
     [
         ("expiry_s", "f8"),  # deadline
@@ -84,7 +94,9 @@ LINK = np.dtype(
         ("current", "i4"),  # transfer on it
         ("queue_head", "i4"),  # transfers that wait for it, in the order in which they are served
         ("queue_tail", "i4"),
-        ("queue", "i1"),  # FIFO or PRIORITY
+        ("queue", "i1"),  # FIFO, PRIORITY or DISTANCE
+        ("layers", "i4"),  # parts of a transfer between which a load ahead of use gives way; 0: it does not
+        ("stops_after", "i4"),  # of the transfer on it: parts after which it gives way; NONE: it does not
     ],
     align=True,
 )
@@ -115,7 +127,9 @@ TRANSFER = np.dtype(
         ("staged", "i1"),  # its blocks are in the staging buffer of its source
         ("demotes", "i1"),  # HBM gives up what it has copied
         ("done", "i1"),  # it has ended, others of its load have not
-        ("void", "i1"),  # an instance has failed: it ends without effect
+        ("void", "i1"),  # an instance has failed, or it was given up: it ends without effect
+        ("adapter_slot", "i4"),  # slot at its target that it fills with an adapter; NONE: it moves KV
+        ("distance", "f8"),  # of what has set out ahead of use: invocation distance of its subject then
     ],
     align=True,
 )

@@ -42,6 +42,8 @@ AHEAD_RUN = np.dtype(
         ("prefetch", "i4"),  # transfer that brings up its context ahead of use, NONE for none
         ("prefetched", "i4"),  # instance to which it has been brought up and not been used yet, NONE for none
         ("prefetched_from", "i4"),  # blocks of it that were there before
+        ("prefetched_adapter", "i1"),  # its adapter has been brought up, too
+        ("prefetched_blocks", "i4"),  # blocks that were moved for that
     ],
     align=True,
 )

@@ -119,6 +119,10 @@ WORLD = np.dtype(
         ("faults_until_s", "f8"),  # `event` holds all faults before this time; inf if there are no others
         ("faults", "i8"),  # faults that it has been given so far
         ("slice_events", "i8"),  # events after which `advance` comes back to Python; 0: when it is done
+        ("has_adapters", "i1"),  # instances have slots for adapters
+        ("has_loners", "i1"),  # some programs are in no society
+        ("knows_reuse", "i1"),  # the prefetch rule knows what of a context is used again
+        ("renews", "i1"),  # loads ahead of use that have not begun are given up at the ticks of prefetching
     ],
     align=True,
 )

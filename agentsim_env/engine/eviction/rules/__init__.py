@@ -8,6 +8,7 @@ given up go first, without asking. One function and one row each.
 
 from agentsim_env.engine.core.rule import Rule, dispatcher
 from agentsim_env.engine.eviction.rules.cost import marconi, pensieve
+from agentsim_env.engine.eviction.rules.distance import kvflow, scalesim
 from agentsim_env.engine.eviction.rules.oracle import oracle_belady
 from agentsim_env.engine.eviction.rules.queue import cached_attention, continuum_order
 from agentsim_env.engine.eviction.rules.recency import fifo, largest, lfu, lru
@@ -23,10 +24,13 @@ EVICT_RULES: dict[str, Rule] = {
     "marconi": Rule(marconi),
     "cached_attention": Rule(cached_attention),
     "continuum_order": Rule(continuum_order),
-    "oracle_belady": Rule(oracle_belady, oracle=True, needs_future=True),
+    "scalesim": Rule(scalesim, needs_owners=True),
+    "kvflow": Rule(kvflow, needs_owners=True),
+    "oracle_belady": Rule(oracle_belady, oracle=True, needs_future=True, needs_owners=True),
 }
 
-LRU = list(EVICT_RULES).index("lru")
-"""The engine takes the head of the idle list without calling a rule."""
+_NAMED = ("lru", "scalesim", "kvflow", "oracle_belady")
+LRU, SCALESIM, KVFLOW, BELADY = (list(EVICT_RULES).index(rule) for rule in _NAMED)
+"""Under LRU the engine takes the head of the idle list without calling a rule; the others order adapters, too."""
 
 victim_record = dispatcher("evict_kv", EVICT_RULES, __file__)

@@ -5,7 +5,7 @@ from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.loads.rules.predicted import is_due
 from agentsim_env.engine.loads.rules.waiting import on_return
 from agentsim_env.engine.programs.future_uses import next_answer_s
-from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks
+from agentsim_env.engine.tiers.prefetch_subjects import can_bring_up
 
 
 @compiled
@@ -21,7 +21,7 @@ def oracle_return(state, i, margin_s=0.0):
         gap_s = next_answer_s(state, last)
         if gap_s >= 0.0:
             return_s = state.turn_run[last].end_s + gap_s + state.world[0].frontend_s
-            if is_due(state, i, last, return_s, margin_s) and ahead_blocks(state, i, last) > 0:
+            if is_due(state, i, last, return_s, margin_s) and can_bring_up(state, i, last):
                 return last
         p = state.ahead[p].next_acting
     return t

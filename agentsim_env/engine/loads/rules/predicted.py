@@ -6,7 +6,7 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.loads.rules.waiting import on_return
 from agentsim_env.engine.programs.history import everything, mean_gap_s, tool_of
-from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks, most_ahead_s
+from agentsim_env.engine.tiers.prefetch_subjects import can_bring_up, most_ahead_s
 
 
 @compiled
@@ -38,7 +38,7 @@ def predicted_return(state, i, margin_s=0.0, ema=0.0):
         if row != NONE:
             gap_s = state.gap[row].ema_s if ema > 0.0 else mean_gap_s(state, row)
             return_s = state.turn_run[last].end_s + gap_s
-            if is_due(state, i, last, return_s, margin_s) and ahead_blocks(state, i, last) > 0:
+            if is_due(state, i, last, return_s, margin_s) and can_bring_up(state, i, last):
                 return last
         p = state.ahead[p].next_acting
     return t
@@ -60,7 +60,7 @@ def saga_margin(state, i, margin_s=0.1, deviations=0.0):
             gap = state.gap[row]
             gap_s = math.exp(gap.log_mean + deviations * math.sqrt(gap.log_variance))
             return_s = state.turn_run[last].end_s + gap_s
-            if is_due(state, i, last, return_s, margin_s) and ahead_blocks(state, i, last) > 0:
+            if is_due(state, i, last, return_s, margin_s) and can_bring_up(state, i, last):
                 return last
         p = state.ahead[p].next_acting
     return t

@@ -3,7 +3,7 @@
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE
-from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks
+from agentsim_env.engine.tiers.prefetch_subjects import can_bring_up
 
 
 @compiled
@@ -18,7 +18,7 @@ def first_waiting(state, i, n):
     s = first_ready(state, i)
     while s != NONE and n > 0:
         # What a prefill instance keeps for a turn comes when it is admitted.
-        if not state.slot[s].handed and ahead_blocks(state, i, state.slot[s].turn) > 0:
+        if not state.slot[s].handed and can_bring_up(state, i, state.slot[s].turn):
             return state.slot[s].turn
         s = next_ready(state, s)
         n -= 1

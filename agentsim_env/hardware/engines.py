@@ -21,6 +21,7 @@ class Engine:
         failures: (start, length) of each planned outage, seconds.
         mode: How it shares the GPU between prefill and decode.
         async_scheduling: It forms an iteration while the one before it is computed.
+        shares_gpu: Name of the GPU that it shares with other instances; None: it shares with nobody.
         host_link_bytes_per_s: Link of all its GPUs to host memory, bytes per second and direction.
     """
 
@@ -40,6 +41,7 @@ class Engine:
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
     async_scheduling: bool = False
+    shares_gpu: str | None = None
     kv_dtype: str = "bf16"
     host_link_bytes_per_s: float = 0.0
 

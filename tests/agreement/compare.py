@@ -43,6 +43,7 @@ def reference_records(scenario: Scenario, debug: bool = False) -> Records:
         scenario.view_delay_s,
         scenario.eviction,
         scenario.warmup_programs,
+        scenario.context_switch_s,
         debug,
     )
 
@@ -60,6 +61,7 @@ def core_of(scenario: Scenario) -> Core:
         eviction=scenario.eviction,
         token_seconds=True,
         view_delay_s=scenario.view_delay_s,
+        context_switch_s=scenario.context_switch_s,
     )
     return Core(new_state(blueprint, scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
 
@@ -137,6 +139,7 @@ def engine_of(spec: InstanceSpec) -> Engine:
         failures=spec.failures,
         mode=spec.mode,
         async_scheduling=spec.async_scheduling,
+        shares_gpu=spec.shares_gpu,
     )
 
 

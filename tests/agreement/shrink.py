@@ -74,6 +74,7 @@ SETTINGS = (
     ("warmup_programs",),
     ("frontend_s",),
     ("view_delay_s",),
+    ("context_switch_s",),
 )
 """Fields of a scenario that go back to their defaults together."""
 
@@ -100,12 +101,13 @@ def plainer_memory(scenario: Scenario, place: int) -> Scenario:
 
 
 def plain_instance(scenario: Scenario, place: int) -> Scenario:
-    """One instance `mixed`, no iteration ahead, always up, or with iterations that all take as long."""
-    number, kind = divmod(place, 4)
+    """One instance `mixed`, no iteration ahead, on its own GPU, always up, or with iterations that all take as long."""
+    number, kind = divmod(place, 5)
     spec = scenario.specs[number]
     plain = (
         replace(spec, mode="mixed"),
         replace(spec, async_scheduling=False),
+        replace(spec, shares_gpu=None),
         replace(spec, start_s=0.0),
         replace(spec, profile=constant_profile(overhead_s=2.0**-6)),
     )[kind]
@@ -134,7 +136,7 @@ PASSES = (
     Pass(lambda scenario: len(scenario.specs), without_instance),
     Pass(lambda scenario: 6, plainer_memory),
     Pass(lambda scenario: sum(len(spec.failures) for spec in scenario.specs), without_outages),
-    Pass(lambda scenario: 4 * len(scenario.specs), plain_instance),
+    Pass(lambda scenario: 5 * len(scenario.specs), plain_instance),
     of_programs(n_turns, without_turn),
     of_programs(lambda programs: len(programs.edge), without_edge),
     of_programs(lambda programs: len(programs.tools), plainer_tool),

@@ -75,7 +75,7 @@ class MemorySpec:
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
-    With `async_scheduling` turns join its batch one iteration ahead.
+    With `async_scheduling` turns join its batch one iteration ahead. Instances with the same `shares_gpu` share a GPU.
 
     Outages do not overlap and none begins before `start_s`.
     """
@@ -89,6 +89,7 @@ class InstanceSpec:
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
     async_scheduling: bool = False
+    shares_gpu: str | None = None
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

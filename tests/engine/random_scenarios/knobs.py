@@ -15,6 +15,7 @@ from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
 
 TICK_S = 2.0**-8
 ASYNC_SCHEDULING = ("none", "some", "all")
+SHARED_GPUS = ("none", "some", "one")
 MODES = ("mixed", "prefill_first", "some", "pools")
 
 
@@ -32,6 +33,8 @@ class Knobs:
         tier: There is a tier below HBM.
         modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
         async_scheduling: Which instances schedule an iteration ahead: `none`, `some` or `all`.
+        shared_gpus: Each instance has a GPU (`none`), `some` share one of two, or all share `one`.
+        context_switch_s: What an iteration takes longer that begins while others of its GPU work.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
     """
@@ -57,6 +60,8 @@ class Knobs:
     eviction: str = "blocks"
     view_delay_s: float = 0.0
     async_scheduling: str = "none"
+    shared_gpus: str = "none"
+    context_switch_s: float = 0.0
 
 
 KNOBS = st.builds(
@@ -82,6 +87,8 @@ KNOBS = st.builds(
     eviction=st.sampled_from(["blocks", "objects"]),
     view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
     async_scheduling=st.sampled_from(ASYNC_SCHEDULING),
+    shared_gpus=st.sampled_from(SHARED_GPUS),
+    context_switch_s=st.sampled_from([0.0, TICK_S]),
 )
 
 
@@ -121,6 +128,8 @@ def knobs_of(seed: int) -> Knobs:
         eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),
+        shared_gpus=name("shared_gpus", SHARED_GPUS, p=[0.6, 0.2, 0.2]),
+        context_switch_s=one_of("context_switch_s", [0, 0, 1, 3]) * TICK_S,
     )
 
 

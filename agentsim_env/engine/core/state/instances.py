@@ -99,6 +99,7 @@ INSTANCE = on_lines(
         ("prefetches_wasted", "i4"),  # not found by it, or it never came
         ("to_prefetch", "i1"),  # it stands in that list
         ("async_scheduling", "i1"),  # turns join its batch an iteration before the first that computes them
+        ("next_on_gpu", "i4"),  # next in the ring of the instances that share its GPU; itself if it shares with nobody
         ("kept_for_next", "i4"),  # blocks that its batch will need in the next iteration, while others join for that
     ]
 )

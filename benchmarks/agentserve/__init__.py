@@ -1,1 +1,1 @@
-"""AgentServe and what it is compared with, beside the paper's numbers; `python -m benchmarks.agentserve` writes the page."""
+"""AgentServe beside the paper's numbers and a reproduction's; `python -m benchmarks.agentserve` writes the page."""

@@ -16,8 +16,8 @@ HOST_GB_PER_S = 25.6
 """KV goes from one process to the other through the host: 80 % of PCIe 4 x16, as between all tiers."""
 
 CONTEXT_SWITCH_S = 0.0126
-"""What an iteration takes longer that begins while the other process works: tuned on the reproduction's TPOT p95 with two
-contexts (34.4 ms), and on nothing else. No source has a measured one for these cards."""
+"""What an iteration takes longer that begins while the other process works. No source has it for these cards: tuned on
+the reproduction's TPOT p95 with two contexts (34.4 ms), and on nothing else."""
 
 
 def one_engine(name: str) -> System:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env import Simulator, load_scenario
+from benchmarks.consumer_gpu.objectives import objectives, share_within
 from benchmarks.consumer_gpu.tasks import COMMON, EPISODE, SCENARIO, TWELVE_TASKS, closed_loop
 from benchmarks.consumer_gpu.token_gaps import token_gaps_s
 
@@ -86,24 +87,8 @@ def within_slo(gpu: str, model: str, factor: float, seeds: Sequence[int]) -> dic
             TPOT with vLLM's batches.
         seeds: A seed an episode.
     """
-    alone = Simulator(load_scenario(SCENARIO, _changes(model, gpu, "react", "vLLM", 1, {})))
-    alone.reset(seeds[0])
-    alone.run()
-    turns = alone.records().counted_turns
-    cold = turns[turns["turn_index"] == 0]
-    ttft_s = float(np.median(cold["first_token_s"] - cold["ready_s"]))
-    slo = {"ttft_s": factor * ttft_s, "tpot_s": factor * alone.summary()["p50_tpot_s"]}
+    slo = objectives(_changes(model, gpu, "react", "vLLM", 1, {}), factor, seeds[0])
     return {
-        engine: [_share(_changes(model, gpu, "react", engine, n, {}) | {"slo": slo}, seeds) for n in AGENTS]
+        engine: [share_within(_changes(model, gpu, "react", engine, n, {}) | slo, seeds) for n in AGENTS]
         for engine in ENGINES
     }
-
-
-def _share(changes: dict[str, Any], seeds: Sequence[int]) -> float:
-    simulator = Simulator(load_scenario(SCENARIO, changes))
-    shares = []
-    for seed in seeds:
-        simulator.reset(seed)
-        simulator.run()
-        shares.append(simulator.summary()["programs_in_slo"])
-    return float(np.mean(shares))

@@ -8,7 +8,7 @@ from agentsim_env.assembly import engines_of
 from benchmarks.agentserve.__main__ import PAGE
 from benchmarks.agentserve.bars import Bar, bar_lines
 from benchmarks.agentserve.cells import Cell, Figures, changes_of
-from benchmarks.agentserve.contexts import CELL, Contexts, context_lines, contexts
+from benchmarks.agentserve.contexts import CELL, SIMULATED, Contexts, context_lines, contexts
 from benchmarks.agentserve.page import Results, page
 from benchmarks.agentserve.reported import REPORTED
 from benchmarks.agentserve.summary import collapse_bar, contexts_bars, mixed_bar
@@ -43,9 +43,7 @@ def pair(*simulated: float) -> Pair:
 
 
 def row(figure: str, one: float, two: float, switching: float) -> Contexts:
-    ours = dict(
-        zip(("vLLM", "two processes", "two processes, switches"), map(pair, (one, two, switching)), strict=True)
-    )
+    ours: dict[str, Pair] = dict(zip(SIMULATED, map(pair, (one, two, switching)), strict=True))
     return Contexts(figure, {name: values[figure] for name, values in REPORTED["contexts"].items()}, ours)
 
 

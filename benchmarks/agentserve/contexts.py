@@ -1,5 +1,6 @@
 """One engine against two processes on one card, beside what the reproduction measured with one context and with two."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from benchmarks.agentserve.cells import FIGURES, Cell, Figures, figures
@@ -30,7 +31,7 @@ def contexts(seeds: range) -> list[Contexts]:
     return rows
 
 
-def context_lines(rows: list[Contexts]) -> list[str]:
+def context_lines(rows: Sequence[Contexts]) -> list[str]:
     """The table, in Markdown."""
     reported, ours = rows[0].reported, rows[0].ours
     names = [f"measured, {name}" for name in reported] + [

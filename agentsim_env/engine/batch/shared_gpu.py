@@ -18,7 +18,7 @@ def _others_that_work(state, i):
 
 
 @compiled
-def slow_down(state, i):
+def take_turns(state, i):
     """Stretch the run that instance `i` begins by what others take of its GPU."""
     others = _others_that_work(state, i)
     if others > 0:

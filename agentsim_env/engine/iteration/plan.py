@@ -4,7 +4,7 @@
 """
 
 from agentsim_env.engine.batch.decodes import decode_blocks
-from agentsim_env.engine.batch.shared_gpu import cut_others, slow_down
+from agentsim_env.engine.batch.shared_gpu import cut_others, take_turns
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.jit import compiled
@@ -102,7 +102,7 @@ def _begin_run(state, i):
     instance.plan_loaded = 0
     instance.run_length = time_run(state, i, 1 if alone else _leap(state, i))
     if world.shares_gpus:
-        slow_down(state, i)
+        take_turns(state, i)
         if not worked:
             cut_others(state, i)
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)

@@ -112,5 +112,6 @@ def assemble(
         slo_tpot_s=slo.tpot_s or never_s,
         **lower_memory(scenario, engines),
         eviction=cluster.eviction,
+        context_switch_s=cluster.context_switch_s,
     )
     return Assembly(scenario, engines, blueprint)

@@ -1,5 +1,8 @@
 """The serving engines of a scenario's cluster."""
 
+from collections import Counter
+from dataclasses import replace
+
 from agentsim_env.hardware import Engine, UnknownHardwareError, find_gpu, find_model, find_profile, kv_blocks
 from agentsim_env.hardware.adapters import adapter_bytes
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
@@ -37,7 +40,18 @@ def resolve(cluster: Cluster) -> list[Engine]:
         except UnknownHardwareError as error:
             raise UnknownHardwareError(f"cluster.instances.{i}: {error}") from error
         engines += [engine] * instance.count
-    return engines
+    return _one_price(engines)
+
+
+def _one_price(engines: list[Engine]) -> list[Engine]:
+    """Instances that share a GPU pay for it together."""
+    sharing = Counter(engine.shares_gpu for engine in engines)
+    return [
+        engine
+        if engine.shares_gpu is None
+        else replace(engine, price_per_hour=engine.price_per_hour / sharing[engine.shares_gpu])
+        for engine in engines
+    ]
 
 
 def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
@@ -76,6 +90,7 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         failures=tuple((failure.at_s, failure.down_s) for failure in instance.failures),
         mode=instance.mode,
         async_scheduling=instance.async_scheduling,
+        shares_gpu=instance.shares_gpu,
         kv_dtype=cache,
         host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * instance.tp,
         adapter_slots=slots,

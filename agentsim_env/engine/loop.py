@@ -4,6 +4,7 @@ from agentsim_env.engine.admission.admission import tick
 from agentsim_env.engine.batch.handover import hand_over, let_go, route_again
 from agentsim_env.engine.batch.leave_batch import leave_batch, requeue
 from agentsim_env.engine.batch.runs import catch_up, end_run, next_ended
+from agentsim_env.engine.batch.shared_gpu import cut_others
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK, TRUNCATED
@@ -246,6 +247,8 @@ def _lose_iteration(state, i):
         _send_back(state, i, s)
     instance.running = 0
     events.clear_due(state, i)
+    if state.world[0].shares_gpus:
+        cut_others(state, i)
 
 
 @compiled

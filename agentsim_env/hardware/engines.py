@@ -23,6 +23,7 @@ class Engine:
         async_scheduling: It forms an iteration while the one before it is computed.
         adapter_slots: Adapters that its HBM has room for.
         adapter_bytes: Bytes of an adapter, all ranks together.
+        shares_gpu: Name of the GPU that it shares with other instances; None: it shares with nobody.
         host_link_bytes_per_s: Link of all its GPUs to host memory, bytes per second and direction.
     """
 
@@ -42,6 +43,7 @@ class Engine:
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
     async_scheduling: bool = False
+    shares_gpu: str | None = None
     kv_dtype: str = "bf16"
     host_link_bytes_per_s: float = 0.0
     adapter_slots: int = 0

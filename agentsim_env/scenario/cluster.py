@@ -27,6 +27,7 @@ from agentsim_env.fields.base import (
 from agentsim_env.fields.problems import not_allowed, not_known
 from agentsim_env.limits import MOST_INSTANCES, MOST_PLACES, SHORTEST_PERIOD_S
 from agentsim_env.scenario import registries
+from agentsim_env.scenario.shared_gpus import check_shared_gpus
 
 SIMULATED_MODES = ("mixed", "prefill_first", "prefill", "decode")
 
@@ -101,6 +102,10 @@ class Instance(Part):
     adapters: Adapters | None = None
     """Slots for adapters, which leave less memory for KV; a turn whose program needs one waits until it is there. They
     come over the link from a tier `dram`. `null`: what programs need is taken to be there."""
+    shares_gpu: Text | None = None
+    """Any name; instances that give the same one are processes on one GPU, or on the same `tp` GPUs. Each computes more
+    slowly while others of them do, and has its own weights and the share `gpu_memory_utilization` of the memory, or
+    `kv_blocks` as given. `null`: it has its GPUs for itself."""
 
     start_s: Seconds = 0.0
     """Time at which the instance is ready to serve."""
@@ -225,7 +230,8 @@ class PeerLink(Part):
 
     link_gb_per_s: Bandwidth | None = None
     """Bandwidth at which each GPU gets KV from other instances, 1e9 bytes per second; 0: nothing moves; `null`: 18.75,
-    75 % of a 200 Gb/s network adapter for each GPU (measured 71 % on H800, 82 % on H20)."""
+    75 % of a 200 Gb/s network adapter for each GPU (measured 71 % on H800, 82 % on H20). Between instances that share a
+    GPU give what a copy there reaches: 0.8 of its link to the host, or, within HBM, 0.4 of its memory's bandwidth."""
 
     latency_s: Seconds = 1e-3
     """Time of a transfer beside that of its bytes. Measured over RDMA: 0.5-2 ms."""
@@ -266,6 +272,9 @@ class Cluster(Part):
 
     peer_link: PeerLink | None = None
     """Links between instances; `null`: none."""
+
+    context_switch_s: Seconds = 0.0
+    """Where instances share a GPU (`shares_gpu`), an iteration that begins while others work takes so much longer."""
 
     transfers: Literal["overlap", "serialized"] = "overlap"
     """Whether instances compute while KV is moved, or wait: then a transfer takes effect at once, and its time is added
@@ -361,6 +370,14 @@ class Cluster(Part):
         if "prefill" in modes and self.peer_link is None:
             reason = "must be given where prefill and decode are apart: KV moves over it"
             raise not_allowed(reason, None, ["peer_link"])
+        return self
+
+    @model_validator(mode="after")
+    def _gpus_are_shared_by_alike(self) -> Self:
+        check_shared_gpus(self.instances)
+        if self.context_switch_s > 0 and all(instance.shares_gpu is None for instance in self.instances):
+            reason = "must be 0 where no instances share a GPU (instances.*.shares_gpu)"
+            raise not_allowed(reason, self.context_switch_s, ["context_switch_s"])
         return self
 
     @property

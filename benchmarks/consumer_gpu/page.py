@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from benchmarks.consumer_gpu.rows import NAMES, TIE, WITHIN, Pair, Row
+from benchmarks.consumer_gpu.pairs import TIE, WITHIN, number, simulated
+from benchmarks.consumer_gpu.rows import NAMES, Row
 
 TEMPLATE = Path(__file__).parent / "page.md"
 
@@ -67,7 +66,7 @@ def _task_table(model: str, rows: Sequence[Row]) -> list[str]:
     lines = ["| agents | figure | vLLM | simulated | llama.cpp | simulated | order | size | why |"]
     lines.append("|---:|---|---:|---:|---:|---:|---|---|---|")
     for row in rows:
-        cells = [cell for pair in row.pairs.values() for cell in (_number(pair.measured), _simulated(pair))]
+        cells = [cell for pair in row.pairs.values() for cell in (number(pair.measured), simulated(pair))]
         order = {True: "yes", False: "no", None: "-"}[row.order]
         why = {_letter(model, engine, row.figure) for engine in row.missed}
         if row.order is False:
@@ -102,7 +101,7 @@ def _sweep_table(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         own, shared = row.pairs.values()
         why = "-" if not row.missed else "e, f" if row.figure == "tok_per_s" else "e"
-        cells = [_number(own.measured), _simulated(own), _simulated(shared)]
+        cells = [number(own.measured), simulated(own), simulated(shared)]
         lines.append(f"| {row.agents} | {NAMES[row.figure]} | {' | '.join(cells)} | {_size(row)} | {why} |")
     return lines
 
@@ -111,7 +110,7 @@ def _whole_table(rows: Mapping[tuple[str, str, int], Row]) -> list[str]:
     lines = ["| model, paradigm | agents | llama.cpp | whole prompts | batches of 512 |", "|---|---:|---:|---:|---:|"]
     for (model, paradigm, agents), row in rows.items():
         whole, batches = row.pairs.values()
-        cells = [_number(batches.measured), _simulated(whole), _simulated(batches)]
+        cells = [number(batches.measured), simulated(whole), simulated(batches)]
         lines.append(f"| {model}, {paradigm} | {agents} | {' | '.join(cells)} |")
     return lines
 
@@ -123,14 +122,3 @@ def _slo_table(shares: Mapping[tuple[str, str, float], Mapping[str, Sequence[flo
             cells = " | ".join(f"{100 * value:.0f} %" for value in values)
             lines.append(f"| {gpu}, {model} | {factor:g} | {engine} | {cells} |")
     return lines
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:#.3g}" if value < 100 else f"{value:,.0f}"
-
-
-def _simulated(pair: Pair) -> str:
-    low, high = np.percentile(pair.simulated, (5, 95))
-    return f"**{_number(pair.mean)}** [{_number(low)}, {_number(high)}]"

@@ -7,15 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
+from benchmarks.consumer_gpu.pairs import Pair, order
 from benchmarks.consumer_gpu.runs import AGENTS, Figures, sweep, twelve_tasks
 
 MEASURED: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "measured.yaml").read_text(encoding="utf-8"))
-
-WITHIN = 0.25
-"""Sizes agree if the mean over the seeds is within this share of what was measured."""
-
-TIE = 0.03
-"""Two engines are alike in a figure if they differ by no more than this share."""
 
 NAMES = {
     "tpot_p50_ms": "TPOT p50, ms",
@@ -24,28 +19,6 @@ NAMES = {
     "tok_per_s": "tokens per second",
 }
 """How the page calls the fields of `Figures`."""
-
-
-class Pair(NamedTuple):
-    """A figure of one engine.
-
-    Attributes:
-        measured: What was measured; None where it was not.
-        simulated: What was simulated, `f8 [seeds]`.
-    """
-
-    measured: float | None
-    simulated: np.ndarray
-
-    @property
-    def mean(self) -> float:
-        """Mean over the seeds."""
-        return float(self.simulated.mean())
-
-    @property
-    def agrees(self) -> bool | None:
-        """Whether the size agrees; None if there is nothing to hold it against."""
-        return None if self.measured is None else abs(self.mean / self.measured - 1.0) <= WITHIN
 
 
 class Row(NamedTuple):
@@ -66,13 +39,8 @@ class Row(NamedTuple):
         one, other = self.pairs.values()
         if one.measured is None or other.measured is None:
             return None
-        measured = _order(one.measured, other.measured)
-        return _order(one.mean, other.mean) == measured if measured else None
-
-
-def _order(one: float, other: float) -> int:
-    """1 if the other is larger, -1 if it is smaller, 0 if they are alike."""
-    return int(other / one > 1.0 + TIE) - int(other / one < 1.0 - TIE)
+        measured = order(one.measured, other.measured)
+        return order(one.mean, other.mean) == measured if measured else None
 
 
 def task_rows(model: str, paradigm: str, seeds: Sequence[int]) -> list[Row]:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env import Simulator, load_scenario
+from benchmarks.consumer_gpu.objectives import objectives, share_within
+from benchmarks.consumer_gpu.tasks import COMMON, EPISODE, SCENARIO, TWELVE_TASKS, closed_loop
 from benchmarks.consumer_gpu.token_gaps import token_gaps_s
 
-SCENARIO = "consumer_gpu"
-SESSIONS = 12
 AGENTS = range(1, 7)
 
 ENGINES: dict[str, dict[str, Any]] = {
@@ -19,27 +19,6 @@ ENGINES: dict[str, dict[str, Any]] = {
 }
 """Fields of the instance by engine. `llama-server` puts a token of each decode into a batch, then prompts up to
 `n_batch`, which the measured run had at 512; so it is `mixed` too. Whole prompts are what the paper says of it."""
-
-TWELVE_TASKS: dict[str, dict[str, Any]] = {
-    "react": {
-        "tool_append_tokens": {"mean": 53.9, "sd": 6, "min": 41, "max": 67},
-        "output_tokens": {"mean": 37.8, "sd": 4, "min": 27, "max": 45},
-    },
-    "plan_and_execute": {
-        "tool_append_tokens": {"mean": 235.7, "sd": 17, "min": 201, "max": 274},
-        "output_tokens": {"mean": 58.3, "sd": 4, "min": 49, "max": 67},
-    },
-}
-"""Sizes of the twelve tasks, by paradigm: range and mean of OneKV's data/traces/distribution_summary.json; the standard
-deviation is a quarter of the range."""
-
-COMMON: dict[str, Any] = {
-    # Cold prefills of 1,456 to 3,488 tokens, mean 2,627, of which the system prompt is 120; 40 calls of tools.
-    "first_tokens": {"mean": 2_507, "sd": 500, "min": 1_336, "max": 3_368},
-    "turns": {"values": [3, 4, 5], "weights": [3, 2, 7]},
-    "tools": [{"name": "api", "share": 1.0, "gap_s": 0.0}],
-}
-"""What both paradigms have of it."""
 
 SHARED = {"tool_schema_tokens": 2_223, "first_tokens": 350}
 """The prompt of the sweep: 2,693 tokens, 87 % of them the same in all sessions."""
@@ -68,20 +47,15 @@ def _figures(
     model: str, paradigm: str, engine: str, agents: int, params: Mapping[str, Any], seeds: Sequence[int]
 ) -> np.ndarray:
     changes = _changes(model, "RTX 3090", paradigm, engine, agents, params)
-    changes["episode"] = {"programs": SESSIONS, "warmup_programs": 0}
-    simulator = Simulator(load_scenario(SCENARIO, changes))
+    simulator = Simulator(load_scenario(SCENARIO, changes | {"episode": EPISODE}))
     return np.array([_episode(simulator, seed) for seed in seeds])
 
 
 def _changes(
     model: str, gpu: str, paradigm: str, engine: str, agents: int, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    return {
-        "cluster.model": model,
-        "cluster.instances": [{"gpu": gpu, **ENGINES[engine]}],
-        "workload.mix": [{"family": paradigm, "params": dict(params)}],
-        "workload.arrivals.users": agents,
-    }
+    cluster = {"cluster.model": model, "cluster.instances": [{"gpu": gpu, **ENGINES[engine]}]}
+    return cluster | closed_loop(paradigm, agents, params)
 
 
 def _episode(simulator: Simulator, seed: int) -> Figures:
@@ -113,24 +87,8 @@ def within_slo(gpu: str, model: str, factor: float, seeds: Sequence[int]) -> dic
             TPOT with vLLM's batches.
         seeds: A seed an episode.
     """
-    alone = Simulator(load_scenario(SCENARIO, _changes(model, gpu, "react", "vLLM", 1, {})))
-    alone.reset(seeds[0])
-    alone.run()
-    turns = alone.records().counted_turns
-    cold = turns[turns["turn_index"] == 0]
-    ttft_s = float(np.median(cold["first_token_s"] - cold["ready_s"]))
-    slo = {"ttft_s": factor * ttft_s, "tpot_s": factor * alone.summary()["p50_tpot_s"]}
+    slo = objectives(_changes(model, gpu, "react", "vLLM", 1, {}), factor, seeds[0])
     return {
-        engine: [_share(_changes(model, gpu, "react", engine, n, {}) | {"slo": slo}, seeds) for n in AGENTS]
+        engine: [share_within(_changes(model, gpu, "react", engine, n, {}) | slo, seeds) for n in AGENTS]
         for engine in ENGINES
     }
-
-
-def _share(changes: dict[str, Any], seeds: Sequence[int]) -> float:
-    simulator = Simulator(load_scenario(SCENARIO, changes))
-    shares = []
-    for seed in seeds:
-        simulator.reset(seed)
-        simulator.run()
-        shares.append(simulator.summary()["programs_in_slo"])
-    return float(np.mean(shares))

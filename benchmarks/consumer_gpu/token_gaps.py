@@ -11,6 +11,8 @@ import numpy as np
 
 from agentsim_env import Simulator
 
+_ROUNDING = 1e-9
+
 
 class _Run(NamedTuple):
     """A run of iterations: number j of it takes `first_s + slope_s * j`."""
@@ -19,53 +21,55 @@ class _Run(NamedTuple):
     first_s: float
     slope_s: float
     iterations: int
-    decodes: int
     prefills_only: bool
 
     @property
-    def seconds(self) -> np.ndarray:
-        """Duration of each iteration."""
-        return self.first_s + self.slope_s * np.arange(self.iterations)
+    def ends_s(self) -> np.ndarray:
+        """End of each iteration."""
+        j = np.arange(self.iterations)
+        return self.base_s + ((j + 1) * self.first_s + self.slope_s * (j * (j + 1) // 2))
 
 
 def token_gaps_s(simulator: Simulator) -> np.ndarray:
     """Run the episode of a simulator that has been reset, and return every time between two tokens of a turn.
 
+    A turn has its last tokens at the ends of the last iterations of the instance that it ends on. The pause of one that
+    was preempted is put behind its first token.
+
     Args:
-        simulator: A simulation of one instance that preempts nobody.
+        simulator: A simulation whose instances do not fail.
 
     Returns:
-        Seconds, `f8 [output tokens - turns]`, warm-up included, in no particular order.
+        Seconds, `f8 [output tokens - turns]`, warm-up included, turn by turn.
     """
-    runs = _runs(simulator)
+    ends_s = [
+        np.concatenate([run.ends_s for run in runs if not run.prefills_only] or [np.zeros(0)])
+        for runs in _runs(simulator)
+    ]
     gaps: list[np.ndarray] = []
-    stalled_s = np.zeros(0)  # since the last token of each turn that decodes
-    for run in runs:
-        stalled_s = np.append(stalled_s, np.zeros(max(0, run.decodes - len(stalled_s))))[: run.decodes]
-        if run.prefills_only:
-            stalled_s = stalled_s + run.seconds.sum()
-            continue
-        first_s, *later_s = run.seconds
-        gaps += [stalled_s + first_s, np.repeat(later_s, run.decodes)]
-        stalled_s = np.zeros(run.decodes)
+    for turn in simulator.records().turns:
+        later = int(turn["output_tokens"]) - 1
+        if later > 0:
+            times_s = ends_s[turn["instance"]]
+            stop = int(times_s.searchsorted(turn["end_s"] * (1 + _ROUNDING), side="right"))
+            gaps.append(np.diff(times_s[stop - later : stop], prepend=turn["first_token_s"]))
     return np.concatenate(gaps)
 
 
-def _runs(simulator: Simulator) -> list[_Run]:
-    """All runs of iterations of the only instance, in order."""
-    runs: list[_Run] = []
-    decodes = 0  # of the next run: turns begin to decode, and end, only at the end of a run
+def _runs(simulator: Simulator) -> list[list[_Run]]:
+    """All runs of iterations of each instance, in order."""
+    runs: list[list[_Run]] = [[] for _ in simulator.state.instance]
 
     def look() -> None:
-        nonlocal decodes
-        row = simulator.state.instance[0]
-        base_s, length = float(row["run_base_s"]), int(row["run_length"])
-        if length > 0 and runs and runs[-1].base_s == base_s:
-            runs[-1] = runs[-1]._replace(iterations=length)  # it may have been cut
-        elif length > 0:
-            pace = float(row["run_first_s"]), float(row["run_slope_s"])
-            runs.append(_Run(base_s, *pace, length, decodes, bool(row["prefills_only"])))
-        decodes = int(row["n_decode"])
+        for row, known in zip(simulator.state.instance, runs, strict=True):
+            base_s, length = float(row["run_base_s"]), int(row["run_length"])
+            if length == 0:
+                continue
+            if known and known[-1].base_s == base_s:
+                known[-1] = known[-1]._replace(iterations=length)  # it may have been cut
+            else:
+                pace = float(row["run_first_s"]), float(row["run_slope_s"])
+                known.append(_Run(base_s, *pace, length, bool(row["prefills_only"])))
         simulator.state.world["slice_events"] = 0  # the next pause comes after one event
 
     simulator.state.world["slice_events"] = 1

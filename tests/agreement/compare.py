@@ -44,6 +44,7 @@ def reference_records(scenario: Scenario, debug: bool = False) -> Records:
         scenario.view_delay_s,
         scenario.eviction,
         scenario.warmup_programs,
+        scenario.context_switch_s,
         debug,
     )
 
@@ -61,6 +62,7 @@ def core_of(scenario: Scenario) -> Core:
         eviction=scenario.eviction,
         token_seconds=True,
         view_delay_s=scenario.view_delay_s,
+        context_switch_s=scenario.context_switch_s,
     )
     return Core(new_state(blueprint, scenario.programs, faults_of(scenario.specs), scenario.rule_seed))
 
@@ -152,6 +154,7 @@ def engine_of(spec: InstanceSpec) -> Engine:
         async_scheduling=spec.async_scheduling,
         adapter_slots=spec.adapter_slots,
         adapter_bytes=spec.adapter_blocks * BLOCK,
+        shares_gpu=spec.shares_gpu,
     )
 
 

@@ -17,6 +17,7 @@ class Scenario:
         rule: Rule that routes; `capacity_limit` is a parameter of `session_affinity`.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
         rule_seed: Seed of the rules that take chance.
+        context_switch_s: An iteration that begins while others of its GPU work takes so much longer.
         warmup_programs: Programs before this one do not count.
     """
 
@@ -40,6 +41,7 @@ class Scenario:
     prefetch: str = "none"
     prefetch_parameters: dict[str, float] = field(default_factory=dict)
     view_delay_s: float = 0.0
+    context_switch_s: float = 0.0
 
     @property
     def rules(self) -> dict[str, str]:

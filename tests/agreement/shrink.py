@@ -76,6 +76,7 @@ SETTINGS = (
     ("warmup_programs",),
     ("frontend_s",),
     ("view_delay_s",),
+    ("context_switch_s",),
 )
 """Fields of a scenario that go back to their defaults together."""
 
@@ -111,12 +112,13 @@ def plainer_memory(scenario: Scenario, place: int) -> Scenario:
 
 
 def plain_instance(scenario: Scenario, place: int) -> Scenario:
-    """One instance `mixed`, no iteration ahead, always up, with iterations of one length, or without adapters."""
-    number, kind = divmod(place, 5)
+    """One instance `mixed`, none ahead, on its own GPU, always up, iterations of one length, or without adapters."""
+    number, kind = divmod(place, 6)
     spec = scenario.specs[number]
     plain = (
         replace(spec, mode="mixed"),
         replace(spec, async_scheduling=False),
+        replace(spec, shares_gpu=None),
         replace(spec, start_s=0.0),
         replace(spec, profile=constant_profile(overhead_s=2.0**-6)),
         replace(spec, adapter_slots=0),
@@ -146,7 +148,7 @@ PASSES = (
     Pass(lambda scenario: len(scenario.specs), without_instance),
     Pass(lambda scenario: 7, plainer_memory),
     Pass(lambda scenario: sum(len(spec.failures) for spec in scenario.specs), without_outages),
-    Pass(lambda scenario: 5 * len(scenario.specs), plain_instance),
+    Pass(lambda scenario: 6 * len(scenario.specs), plain_instance),
     of_programs(n_turns, without_turn),
     of_programs(lambda programs: len(programs.report), without_report),
     of_programs(n_turns, out_of_step),

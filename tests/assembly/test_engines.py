@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from agentsim_env.assembly import resolve
-from agentsim_env.hardware import UnknownHardwareError
+from agentsim_env.hardware import UnknownHardwareError, find_model
 from agentsim_env.scenario.cluster import Cluster
 
 
@@ -44,6 +44,15 @@ def test_adapters_take_memory_from_kv() -> None:
     assert plain.kv_blocks - ranked.kv_blocks == pytest.approx(100 * 322_961_408 / 917_504, abs=1)
     assert plain.kv_blocks - sized.kv_blocks == pytest.approx(1e10 / 917_504, abs=1)
     assert (plain.adapter_slots, plain.adapter_bytes) == (0, 0.0)
+
+
+def test_instances_that_share_a_gpu_pay_for_it_once_and_have_their_parts_of_its_memory() -> None:
+    half: dict[str, object] = {"gpu": "RTX-3090", "gpu_memory_utilization": 0.45, "shares_gpu": "card"}
+    alone, first, second = resolve(cluster({"gpu": "RTX-3090"}, half, half, model="Qwen2.5-3B"))
+    assert first.price_per_hour == second.price_per_hour == alone.price_per_hour / 2
+    # The weights, the activations and what each process reserves are there twice.
+    twice = find_model("Qwen2.5-3B").weight_bytes("bf16", 1) / (16 * alone.kv_bytes_per_token)
+    assert first.kv_blocks == second.kv_blocks < (alone.kv_blocks - twice) / 2
 
 
 def test_an_unmeasured_pair_is_marked_estimated() -> None:

@@ -8,8 +8,10 @@ import pytest
 from agentsim_env import Simulator, load_scenario
 from agentsim_env.workload import ChainTurn, ProgramBuilder, Programs
 from benchmarks.consumer_gpu.__main__ import PAGE
-from benchmarks.consumer_gpu.page import Results, _simulated, page
-from benchmarks.consumer_gpu.rows import MEASURED, NAMES, Pair, Row, task_rows
+from benchmarks.consumer_gpu.page import Results, page
+from benchmarks.consumer_gpu.pairs import Pair
+from benchmarks.consumer_gpu.pairs import simulated as as_simulated
+from benchmarks.consumer_gpu.rows import MEASURED, NAMES, Row, task_rows
 from benchmarks.consumer_gpu.runs import ENGINES, Figures, nearest, sweep, within_slo
 from benchmarks.consumer_gpu.token_gaps import token_gaps_s
 
@@ -109,4 +111,4 @@ def test_the_page_in_the_docs_is_that_of_the_code() -> None:
     text = PAGE.read_text(encoding="utf-8")
     for row in task_rows("Qwen2.5-3B", "react", range(20)):
         for found in row.pairs.values():
-            assert f"| {_simulated(found)} |" in text, "run python -m benchmarks.consumer_gpu"
+            assert f"| {as_simulated(found)} |" in text, "run python -m benchmarks.consumer_gpu"

@@ -80,7 +80,8 @@ class MemorySpec:
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
-    With `async_scheduling` turns join its batch one iteration ahead. An adapter is as large as `adapter_blocks` blocks.
+    With `async_scheduling` turns join its batch one iteration ahead. Instances with the same `shares_gpu` share a GPU.
+    An adapter is as large as `adapter_blocks` blocks.
 
     Outages do not overlap and none begins before `start_s`.
     """
@@ -96,6 +97,7 @@ class InstanceSpec:
     async_scheduling: bool = False
     adapter_slots: int = 0
     adapter_blocks: float = 0.0
+    shares_gpu: str | None = None
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

@@ -20,13 +20,14 @@ def simulate(
     view_delay_s: float = 0.0,
     eviction: str = "blocks",
     warmup_programs: int = 0,
+    context_switch_s: float = 0.0,
     debug: bool = False,
 ) -> Records:
     """Simulate `programs` on a cluster to the end; `World` describes the arguments.
 
     Programs before number `warmup_programs` are not in the integrals; `debug` checks conservation after every event.
     """
-    world = World(programs, specs, rules or Rules(), memory, frontend_s, view_delay_s, eviction)
+    world = World(programs, specs, rules or Rules(), memory, frontend_s, view_delay_s, eviction, context_switch_s)
     Loop(world, debug).run()
     checks.check_time(world)
     return collect(world, warmup_programs)
@@ -108,6 +109,7 @@ class Loop:
         for other in world.loads.instance_down(number):
             world.iterations.wake(other)
         world.copies.instance_down(number)
+        world.iterations.set_works(number, False)
         homeless = world.handover.instance_down(number, world.instances[number].fail())
         world.iterations.look_at_woken()
         for turn in homeless:

@@ -37,6 +37,7 @@ class World:
         frontend_s: Time in the gateway, from ready to routed.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, a whole segment.
+        context_switch_s: An iteration that begins while others of its GPU work takes so much longer.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class World:
         frontend_s: float = 0.0,
         view_delay_s: float = 0.0,
         eviction: str = "blocks",
+        context_switch_s: float = 0.0,
     ) -> None:
         self.now = 0.0
         self.workload = workload
@@ -55,6 +57,7 @@ class World:
         self.memory = memory or ONLY_HBM
         self.frontend_s = frontend_s
         self.eviction = eviction
+        self.context_switch_s = context_switch_s
         self.events = Events()
 
         self.orchestrator = Orchestrator(workload)

@@ -63,8 +63,8 @@ def test_a_rate_takes_the_place_of_the_load(small: Path) -> None:
 def test_unknown_paths_list_what_is_allowed_there(refused: Callable[..., str]) -> None:
     assert refused("cluster.frontends=1") == (
         "--set cluster.frontends=1: cluster.frontends = 1: unknown field; did you mean frontend_s?; "
-        "allowed: block_size_tokens, eviction, frontend_s, instances, model, peer_link, router_tree, staging_gib, "
-        "tiers, transfers, view_delay_s, write_policy"
+        "allowed: block_size_tokens, context_switch_s, eviction, frontend_s, instances, model, peer_link, router_tree, "
+        "staging_gib, tiers, transfers, view_delay_s, write_policy"
     )
     assert refused("clusters.frontend_s=1") == (
         "--set clusters.frontend_s=1: clusters = {'frontend_s': 1}: unknown field; did you mean cluster?; "

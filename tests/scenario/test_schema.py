@@ -41,6 +41,22 @@ CASES = {
     "cluster.instances=[{gpu: H100, mode: prefill}, {gpu: H100, mode: decode}]": (
         "cluster.peer_link: must be given where prefill and decode are apart: KV moves over it"
     ),
+    "cluster.instances=[{gpu: H100, shares_gpu: a}]": (
+        "cluster.instances.0.shares_gpu = 'a': must be a name that another instance gives too, or null: it shares with nobody"
+    ),
+    "cluster.instances=[{gpu: H100, shares_gpu: a}, {gpu: H200, shares_gpu: a}]": (
+        "cluster.instances.1.gpu = 'H200': must be H100: another instance that shares a has it"
+    ),
+    "cluster.instances=[{gpu: H100, shares_gpu: a}, {gpu: H100, tp: 2, shares_gpu: a}]": (
+        "cluster.instances.1.tp = 2: must be 1: another instance that shares a has it"
+    ),
+    "cluster.instances=[{gpu: H100, shares_gpu: a, count: 2}]": (
+        "cluster.instances.0.gpu_memory_utilization = 0.9: "
+        "the instances that share a must take at most 1 together, and take 1.8"
+    ),
+    "cluster.context_switch_s=0.001": (
+        "cluster.context_switch_s = 0.001: must be 0 where no instances share a GPU (instances.*.shares_gpu)"
+    ),
     "cluster.instances.0.async_scheduling=maybe": (
         "cluster.instances.0.async_scheduling = 'maybe': must be a valid boolean"
     ),

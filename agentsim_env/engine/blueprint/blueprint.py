@@ -29,6 +29,7 @@ class EngineLike(Protocol):
     async_scheduling: bool
     adapter_slots: int
     adapter_bytes: float
+    shares_gpu: str | None
 
 
 class Tier(NamedTuple):
@@ -100,6 +101,7 @@ class Blueprint:
         peer: Links between instances, if there are any.
         transfers: `overlap`: instances compute while KV is moved; `serialized`: their next iteration waits for it.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, a whole segment.
+        context_switch_s: An iteration that begins while others of its GPU work takes so much longer.
     """
 
     engines: Sequence[Any]
@@ -124,6 +126,7 @@ class Blueprint:
     peer: Peer | None = None
     transfers: str = "overlap"
     eviction: str = "blocks"
+    context_switch_s: float = 0.0
 
     def rule_of(self, kind: str) -> str:
         """Name of the rule that answers a kind of decision."""

@@ -53,6 +53,7 @@ def _instances(blueprint: Blueprint) -> np.ndarray:
         rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
     for name in ("due_at", "pin", "peer_link", "joining", "departing", "load_head", "acting_head", "acting_tail"):
         rows[name] = NONE
+    rows["next_on_gpu"] = _next_on_gpu([engine.shares_gpu for engine in engines])
     rows["max_context"] = taken_tokens(engines, blueprint.block_size)
     rows["profile"] = blueprint.latency.profile_of
     rows["mode"] = [MODES.index(engine.mode) for engine in engines]
@@ -64,6 +65,19 @@ def _instances(blueprint: Blueprint) -> np.ndarray:
     rows["adapter_bytes"] = [engine.adapter_bytes for engine in engines]
     rows["block_bytes"] = [engine.kv_bytes_per_token * blueprint.block_size for engine in engines]
     return rows
+
+
+def _next_on_gpu(names: Sequence[str | None]) -> list[int]:
+    """The next instance on the GPU of each, in a ring; itself where it shares with nobody."""
+    rings: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        if name is not None:
+            rings.setdefault(name, []).append(i)
+    following = list(range(len(names)))
+    for ring in rings.values():
+        for i, other in zip(ring, ring[1:] + ring[:1], strict=True):
+            following[i] = other
+    return following
 
 
 def _pools(blueprint: Blueprint, n_upper: int, below: Sequence[np.ndarray]) -> np.ndarray:

@@ -49,6 +49,8 @@ def _set_cluster(world: np.ndarray, blueprint: Blueprint) -> None:
     world["longest_context"] = longest_context_tokens(blueprint.engines, blueprint.block_size)
     world["frontend_s"] = blueprint.frontend_s
     world["view_delay_s"] = blueprint.view_delay_s
+    world["shares_gpus"] = any(engine.shares_gpu is not None for engine in blueprint.engines)
+    world["context_switch_s"] = blueprint.context_switch_s
     world["transfers"] = TRANSFERS.index(blueprint.transfers)
     world["eviction"] = EVICTIONS.index(blueprint.eviction)
     world["write_policy"] = WRITE_POLICIES.index(blueprint.write_policy) if blueprint.tiers else NO_COPIES

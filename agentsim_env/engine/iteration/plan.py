@@ -4,6 +4,7 @@
 """
 
 from agentsim_env.engine.batch.decodes import decode_blocks
+from agentsim_env.engine.batch.shared_gpu import cut_others, take_turns
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.jit import compiled
@@ -84,9 +85,12 @@ def _begin_run(state, i):
     """The iteration is formed: leap over those that look the same, or be idle if it is empty."""
     world = state.world[0]
     instance = state.instance[i]
+    worked = instance.running
     if instance.n_running == 0:
         instance.running = 0
         events.clear_due(state, i)
+        if world.shares_gpus and worked:
+            cut_others(state, i)
         return
     instance.running = 1
     instance.run_base_s = world.now_s + instance.owed_s
@@ -97,6 +101,10 @@ def _begin_run(state, i):
     alone = instance.plan_preempted or instance.plan_loaded
     instance.plan_loaded = 0
     instance.run_length = time_run(state, i, 1 if alone else _leap(state, i))
+    if world.shares_gpus:
+        take_turns(state, i)
+        if not worked:
+            cut_others(state, i)
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
     events.set_due(state, i, run_end_s(state, i, instance.run_length))
 

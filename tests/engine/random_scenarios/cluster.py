@@ -22,10 +22,11 @@ def random_instances(knobs: Knobs, streams: Streams, programs: Programs) -> list
     if knobs.twins:
         specs = [specs[0]] * len(specs)
     ahead = random_async_scheduling(knobs, streams("which instances schedule ahead"))
+    names = random_shared_gpus(knobs, streams("which instances share a GPU"))
     outages = [random_outages(knobs, streams(f"outages {i}"), last_arrival_s) for i in range(len(specs))]
     return [
-        replace(spec, mode=mode, async_scheduling=is_ahead, start_s=start_s, failures=failures)
-        for spec, mode, is_ahead, (start_s, failures) in zip(specs, modes, ahead, outages, strict=True)
+        replace(spec, mode=mode, async_scheduling=is_ahead, shares_gpu=name, start_s=start_s, failures=failures)
+        for spec, mode, is_ahead, name, (start_s, failures) in zip(specs, modes, ahead, names, outages, strict=True)
     ]
 
 
@@ -45,6 +46,12 @@ def random_async_scheduling(knobs: Knobs, rng: np.random.Generator) -> list[bool
     """Which instances form an iteration while the one before it is computed."""
     drawn = {"none": [False], "some": [False, True], "all": [True]}[knobs.async_scheduling]
     return [bool(is_ahead) for is_ahead in rng.choice(drawn, knobs.n_instances)]
+
+
+def random_shared_gpus(knobs: Knobs, rng: np.random.Generator) -> list[str | None]:
+    """The GPU that each instance shares; None: it has its own."""
+    drawn = {"none": [None], "some": [None, "a", "b"], "one": ["a"]}[knobs.shared_gpus]
+    return [drawn[k] for k in rng.integers(len(drawn), size=knobs.n_instances)]
 
 
 def random_outages(

@@ -15,6 +15,7 @@ from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
 
 TICK_S = 2.0**-8
 ASYNC_SCHEDULING = ("none", "some", "all")
+SHARED_GPUS = ("none", "some", "one")
 MODES = ("mixed", "prefill_first", "some", "pools")
 NEAREST = ("scalesim", "scalesim", "kvflow", "oracle_next_use")
 FAR = ("scalesim", "kvflow")
@@ -34,6 +35,8 @@ class Knobs:
         tier: There is a tier below HBM.
         modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
         async_scheduling: Which instances schedule an iteration ahead: `none`, `some` or `all`.
+        shared_gpus: Each instance has a GPU (`none`), `some` share one of two, or all share `one`.
+        context_switch_s: What an iteration takes longer that begins while others of its GPU work.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
         societies: Societies whose programs take steps together; with 1 or more, programs report their next calls.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
@@ -63,6 +66,8 @@ class Knobs:
     async_scheduling: str = "none"
     societies: int = 0
     adapters: int = 0
+    shared_gpus: str = "none"
+    context_switch_s: float = 0.0
 
 
 KNOBS = st.builds(
@@ -90,6 +95,8 @@ KNOBS = st.builds(
     async_scheduling=st.sampled_from(ASYNC_SCHEDULING),
     societies=st.integers(0, 2),
     adapters=st.integers(0, 3),
+    shared_gpus=st.sampled_from(SHARED_GPUS),
+    context_switch_s=st.sampled_from([0.0, TICK_S]),
 )
 
 
@@ -137,6 +144,8 @@ def knobs_of(seed: int) -> Knobs:
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),
         societies=societies,
         adapters=int(one_of("adapters", [0, 0, 0, 0, 1, 2, 3])),
+        shared_gpus=name("shared_gpus", SHARED_GPUS, p=[0.6, 0.2, 0.2]),
+        context_switch_s=one_of("context_switch_s", [0, 0, 1, 3]) * TICK_S,
     )
 
 

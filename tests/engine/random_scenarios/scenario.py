@@ -41,4 +41,5 @@ def build(knobs: Knobs) -> Scenario:
         prefetch=knobs.prefetch,
         prefetch_parameters=prefetch_parameters(knobs, streams("parameters of prefetch_kv")),
         view_delay_s=knobs.view_delay_s,
+        context_switch_s=knobs.context_switch_s,
     )

@@ -32,6 +32,7 @@ class Instance:
         step: The iteration in flight; None if idle.
         ahead: Turns that have joined for the one after it, as in `Step.prefills`.
         run: The run that it belongs to.
+        works: It is in an iteration, or one has just ended and it has not yet found that it has no other to begin.
         cut: A turn has joined: the next iteration begins a new run.
         loaded: A serialized load has filled the cache since the last run began: the next run has one iteration.
         owed_s: Time of serialized transfers that the next iteration waits for.
@@ -59,6 +60,7 @@ class Instance:
         self.step: Step | None = None
         self.ahead: list[tuple[Turn, int, int]] = []
         self.run: Run | None = None
+        self.works = False
         self.cut = False
         self.loaded = False
         self.owed_s = 0.0
@@ -150,11 +152,27 @@ class Instance:
         else:
             start_s, self.owed_s = self.world.now + self.owed_s, 0.0
             alone = self.step.preempted or self.loaded
-            self.run = Run(start_s, line.seconds, line.growth_s, self.composition(self.step), line.branch, alone)
+            seconds, growth_s = self.shared(line)
+            self.run = Run(start_s, seconds, growth_s, self.composition(self.step), line.branch, alone)
         self.cut = self.loaded = False
         self.began_s = max(self.world.now, self.run.start_s)
         self.iterations += 1
         return self.run.end_s
+
+    def shared(self, line: Line) -> tuple[float, float]:
+        """Time and growth of iterations while as many others of the GPU work as do now."""
+        turns = 1 + sum(other.works for other in self.others_on_gpu)
+        if turns == 1:
+            return line.seconds, line.growth_s
+        return turns * line.seconds + self.world.context_switch_s, turns * line.growth_s
+
+    @property
+    def others_on_gpu(self) -> list[Instance]:
+        name = self.spec.shares_gpu
+        if name is None:
+            return []
+        alike = [other for other in self.world.instances if other.spec.shares_gpu == name]
+        return [other for other in alike if other.number != self.number]
 
     def continues_run(self, step: Step, line: Line) -> bool:
         """Whether `step` belongs to the run of the iteration before it."""

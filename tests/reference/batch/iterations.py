@@ -27,13 +27,23 @@ class Iterations:
         self.filled: list[int] = []
 
     def begin(self, number: int) -> None:
-        end_s = self.world.instances[number].begin_iteration()
+        instance = self.world.instances[number]
+        end_s = instance.begin_iteration()
         if end_s is not None:
             self.world.events.push(end_s, Kind.ITERATION_END, number)
+        self.set_works(number, instance.step is not None)
         for other in sorted(self.touched):
             self.end_run(other)
         self.touched.clear()
         self.look_at_woken()
+
+    def set_works(self, number: int, works: bool) -> None:
+        """An instance works or not: if that is new, the others of its GPU go on at another pace."""
+        instance = self.world.instances[number]
+        if instance.works != works:
+            instance.works = works
+            for other in instance.others_on_gpu:
+                self.end_run(other.number)
 
     def is_quiet_boundary(self, number: int) -> bool:
         """Whether nothing but the next iteration of the run follows from the end of this one, tried on a copy."""

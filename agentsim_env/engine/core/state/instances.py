@@ -101,6 +101,7 @@ INSTANCE = on_lines(
         ("prefetches_cancelled", "i4"),  # that had not begun when distances were looked at again
         ("to_prefetch", "i1"),  # it stands in that list
         ("async_scheduling", "i1"),  # turns join its batch an iteration before the first that computes them
+        ("next_on_gpu", "i4"),  # next in the ring of the instances that share its GPU; itself if it shares with nobody
         ("kept_for_next", "i4"),  # blocks that its batch will need in the next iteration, while others join for that
         ("adapter_slots", "i4"),  # adapters that its HBM has room for
         ("adapter_uses", "i8"),  # times that one was let go or has come

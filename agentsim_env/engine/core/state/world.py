@@ -115,9 +115,11 @@ WORLD = np.dtype(
         ("admission_ticks", "i1"),  # the admission rule wants ticks
         ("token_seconds", "i1"),  # block-seconds are added up
         ("keep_tree", "i1"),  # the router remembers what it sent where (approximate prefix tree)
+        ("shares_gpus", "i1"),  # some instances share a GPU
         # At the end, as the loop reads what stands at the beginning at every event, and is slower if that is moved.
         ("faults_until_s", "f8"),  # `event` holds all faults before this time; inf if there are no others
         ("faults", "i8"),  # faults that it has been given so far
+        ("context_switch_s", "f8"),  # an iteration that begins while others of its GPU work takes so much longer
         ("slice_events", "i8"),  # events after which `advance` comes back to Python; 0: when it is done
         ("has_adapters", "i1"),  # instances have slots for adapters
         ("has_loners", "i1"),  # some programs are in no society

@@ -1,0 +1,44 @@
+"""Simulates AgentServe's comparison and writes the page.
+
+python -m benchmarks.agentserve                          # docs/agentserve.md, half a minute
+python -m benchmarks.agentserve --seeds 2 --out /tmp/a.md
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.agentserve.contexts import contexts
+from benchmarks.agentserve.grid import grid
+from benchmarks.agentserve.objectives import shares_within
+from benchmarks.agentserve.page import Results, page
+from benchmarks.consumer_gpu.rows import sweep_rows
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "agentserve.md"
+
+LONG_EPISODES = range(2)
+"""Seeds of the objectives, whose episodes have 640 agents."""
+
+
+def results(seeds: range) -> Results:
+    """Simulate everything that the page shows."""
+    return Results(
+        sweep=sweep_rows(seeds),
+        contexts=contexts(seeds),
+        grid=grid(seeds),
+        shares=shares_within(LONG_EPISODES),
+        seeds=len(seeds),
+    )
+
+
+def main() -> None:
+    """Run everything and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="episodes of twelve sessions")
+    parser.add_argument("--out", type=Path, default=PAGE)
+    given = parser.parse_args()
+    given.out.write_text(page(results(range(given.seeds))), encoding="utf-8")
+    print(f"wrote {given.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from agentsim_env.hardware.dtypes import UnknownHardwareError
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Profile
 
@@ -21,6 +22,7 @@ class Engine:
         failures: (start, length) of each planned outage, seconds.
         mode: How it shares the GPU between prefill and decode.
         async_scheduling: It forms an iteration while the one before it is computed.
+        lanes: How it divides the GPU, if its mode is `two_lanes`.
         host_link_bytes_per_s: Link of all its GPUs to host memory, bytes per second and direction.
     """
 
@@ -42,6 +44,7 @@ class Engine:
     async_scheduling: bool = False
     kv_dtype: str = "bf16"
     host_link_bytes_per_s: float = 0.0
+    lanes: Lanes = Lanes()
 
 
 def longest_context(model: Model, asked_tokens: int | None) -> int:

@@ -1,5 +1,6 @@
 """What the reference simulator is told about a cluster (docs/semantics.md speaks of instances and their limits)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,10 +73,27 @@ class MemorySpec:
 
 
 @dataclass(frozen=True)
+class LanesSpec:
+    """How an instance with two lanes divides its GPU: shares of k / slots, and the least of them for decodes."""
+
+    slots: int = 10
+    decode_share: float = 0.4
+    prefill_budget_tokens: int = 64
+    rebind_s: float = 50e-6
+    work_conserving: bool = True
+    partition: bool = True
+    interference: float = 0.2
+
+    @property
+    def decode_slot(self) -> int:
+        return min(max(1, math.ceil(self.decode_share * self.slots - 1e-9)), self.slots - 1)
+
+
+@dataclass(frozen=True)
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
-    With `async_scheduling` turns join its batch one iteration ahead.
+    With `async_scheduling` turns join its batch one iteration ahead; `lanes` is for `two_lanes`.
 
     Outages do not overlap and none begins before `start_s`.
     """
@@ -89,6 +107,7 @@ class InstanceSpec:
     failures: tuple[tuple[float, float], ...] = ()
     mode: str = "mixed"
     async_scheduling: bool = False
+    lanes: LanesSpec = LanesSpec()
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

@@ -29,9 +29,10 @@ class Kind(IntEnum):
     CONTROL_TICK = 7
     TRANSFER_END = 8
     PIN_EXPIRY = 9
-    ITERATION_END = 10
+    PREFILL_END = 10
+    ITERATION_END = 11
     # An iteration boundary inside a run is no event: all that happens at its time comes before it (see loop.py).
-    QUIET_BOUNDARY = 11
+    QUIET_BOUNDARY = 12
 
 
 class Events:

@@ -27,6 +27,10 @@ INSTANCE = np.dtype(
     [
         ("busy_s", "f8"),
         ("iterations", "i8"),
+        ("prefill_lane_s", "f8"),
+        ("prefill_lane_iterations", "i8"),
+        ("merged", "i8"),
+        ("rebinds", "i8"),
         ("prefill_tokens", "i8"),
         ("generated_tokens", "i8"),
         ("peak_blocks", "i8"),
@@ -102,9 +106,11 @@ def collect(world: World, warmup_programs: int) -> Records:
 
 
 def instance_row(instance: Instance) -> tuple[float | int, ...]:
+    lane = instance.lane
     return (
         instance.busy_s,
         instance.iterations,
+        *((lane.busy_s, lane.iterations, lane.merged, lane.rebinds) if lane is not None else (0.0, 0, 0, 0)),
         instance.prefill_tokens,
         instance.generated_tokens,
         instance.peak_blocks,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from agentsim_env.engine.blueprint.blueprint import Blueprint
+from agentsim_env.engine.blueprint.lanes import lanes_of
 from agentsim_env.engine.blueprint.known_events import Known, event_heap, known_events
 from agentsim_env.engine.blueprint.reserved import reserved
 from agentsim_env.engine.blueprint.topology import Topology, topology
@@ -78,6 +79,7 @@ def new_state(
         **_workload(blueprint, programs),
         **_future(blueprint, programs),
         **_batches(blueprint),
+        **lanes_of(blueprint),
         **_residency(around, len(programs.segment)),
         **_live(blueprint, programs, around, known),
         **_decisions(blueprint),
@@ -163,12 +165,13 @@ def _live(blueprint: Blueprint, programs: Programs, around: Topology, known: Kno
     """What lives for a while: slots, pins, transfers and events."""
     live = _most_live(programs)
     n_pins = len(programs.turn) if blueprint.decides("retain_kv") else 0
+    n_lanes = len(blueprint.engines) if blueprint.has_lanes else 0
     n_fault_events = FAULTS_AT_ONCE + len(blueprint.engines) if np.isfinite(known.faults_until_s) else 0
     return {
         "slot": reserved(live, SLOT),
         "pin": reserved(n_pins, PIN),
         "transfer": reserved(_most_transfers(blueprint, programs, around, live), TRANSFER),
-        "event": event_heap(known, live + n_fault_events + len(around.link) + TICKS_AT_ONCE + n_pins),
+        "event": event_heap(known, live + n_fault_events + len(around.link) + TICKS_AT_ONCE + n_pins + n_lanes),
     }
 
 

@@ -27,6 +27,7 @@ class EngineLike(Protocol):
     kv_bytes_per_token: float
     mode: str
     async_scheduling: bool
+    lanes: Any
 
 
 class Tier(NamedTuple):
@@ -144,6 +145,11 @@ class Blueprint:
     def prefetches(self) -> bool:
         """Whether somebody is asked what to bring up ahead of its use."""
         return bool(self.tiers) and self.decides("prefetch_kv")
+
+    @property
+    def has_lanes(self) -> bool:
+        """Whether an instance has two lanes."""
+        return any(engine.mode == "two_lanes" for engine in self.engines)
 
     @property
     def block_bytes(self) -> float:

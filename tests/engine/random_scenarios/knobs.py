@@ -15,6 +15,7 @@ from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
 
 TICK_S = 2.0**-8
 ASYNC_SCHEDULING = ("none", "some", "all")
+LANES = ("none", "some", "all")
 MODES = ("mixed", "prefill_first", "some", "pools")
 
 
@@ -32,6 +33,7 @@ class Knobs:
         tier: There is a tier below HBM.
         modes: Modes of the instances: all `mixed`, all `prefill_first`, some of each, or pools for either.
         async_scheduling: Which instances schedule an iteration ahead: `none`, `some` or `all`.
+        lanes: Which instances, of those that prefill and decode, have two lanes: `none`, `some` or `all`.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
     """
@@ -57,6 +59,7 @@ class Knobs:
     eviction: str = "blocks"
     view_delay_s: float = 0.0
     async_scheduling: str = "none"
+    lanes: str = "none"
 
 
 KNOBS = st.builds(
@@ -82,6 +85,7 @@ KNOBS = st.builds(
     eviction=st.sampled_from(["blocks", "objects"]),
     view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
     async_scheduling=st.sampled_from(ASYNC_SCHEDULING),
+    lanes=st.sampled_from(LANES),
 )
 
 
@@ -121,6 +125,7 @@ def knobs_of(seed: int) -> Knobs:
         eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),
+        lanes=name("lanes", LANES, p=[0.75, 0.1, 0.15]),
     )
 
 

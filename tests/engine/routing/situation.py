@@ -16,6 +16,7 @@ from agentsim_env.engine.core.state import ACTIVE, DECODE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.residency import directory
 from agentsim_env.engine.routing import router
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.programs import EDGE, PROGRAM, SEGMENT, TURN, Programs, Tool
 from tests.engine.hand_made import bound
@@ -63,6 +64,7 @@ class Engine:
     kv_bytes_per_token: int = 1
     async_scheduling: bool = False
     mode: str = "mixed"
+    lanes: Lanes = Lanes()
 
 
 class Situation:

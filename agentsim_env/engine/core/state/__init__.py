@@ -49,16 +49,18 @@ from agentsim_env.engine.core.state.constants import (
     RETURNED,
     SERIALIZED,
     TAKE_AHEAD,
+    TAKE_PROMPT,
     TAKE_WAITING,
     TIER_KINDS,
     TRANSFERS,
+    TWO_LANES,
     UNBORN,
     WAITING,
     WRITE_BACK,
     WRITE_POLICIES,
     WRITE_THROUGH,
 )
-from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
+from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, LANES, PROFILE, SLOT
 from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import AHEAD_RUN, GAP, PREFIX, PROGRAM_RUN, TENANT, TOOL, TURN_RUN
 from agentsim_env.engine.core.state.world import EVENT, WORLD
@@ -85,6 +87,7 @@ __all__ = [
     "GAP",
     "HELD",
     "INSTANCE",
+    "LANES",
     "LAYOUT",
     "LINE_BYTES",
     "LINK",
@@ -115,6 +118,7 @@ __all__ = [
     "SERIALIZED",
     "SLOT",
     "TAKE_AHEAD",
+    "TAKE_PROMPT",
     "TAKE_WAITING",
     "TENANT",
     "TIER",
@@ -123,6 +127,7 @@ __all__ = [
     "TRANSFER",
     "TRANSFERS",
     "TURN_RUN",
+    "TWO_LANES",
     "UNBORN",
     "WAITING",
     "WORLD",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import numpy as np
 
-from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
+from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, LANES, PROFILE, SLOT
 from agentsim_env.engine.core.state.kv import LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import AHEAD_RUN, GAP, PREFIX, PROGRAM_RUN, TENANT, TOOL, TURN_RUN
 from agentsim_env.engine.core.state.world import EVENT, WORLD
@@ -58,6 +58,9 @@ class State(NamedTuple):
     finish: Annotated[Any, FINISH, "N, max sequences"]  # heaps
     due: Annotated[Any, DUE, "N"]  # heap of the running instances
     event: Annotated[Any, EVENT, "most events"]  # heap
+    lanes: Annotated[Any, LANES, "N"]  # if an instance has two lanes
+    slot_s: Annotated[Any, F8, "N, slots + 1"]  # likewise: time of the decode lane in each slot
+    prefill_throughput: Annotated[Any, F8, "shares", FIXED]  # on equidistant shares of the SMs, over that on all
     profile: Annotated[Any, PROFILE, "profiles", FIXED]
     # Seconds: dense; prefill attention; the same for each cached token.
     by_tokens: Annotated[Any, F8, "profiles, tokens + 1, 3", FIXED]

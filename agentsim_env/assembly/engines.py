@@ -3,8 +3,10 @@
 from agentsim_env.hardware import Engine, UnknownHardwareError, find_gpu, find_model, find_profile, kv_blocks
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.engines import longest_context
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario import Scenario, ScenarioError
+from agentsim_env.scenario import lanes as described
 from agentsim_env.scenario.cluster import Cluster, Instance
 
 
@@ -72,6 +74,14 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         failures=tuple((failure.at_s, failure.down_s) for failure in instance.failures),
         mode=instance.mode,
         async_scheduling=instance.async_scheduling,
+        lanes=_lanes(instance),
         kv_dtype=cache,
         host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * instance.tp,
     )
+
+
+def _lanes(instance: Instance) -> Lanes | None:
+    """How an instance divides its GPU, if it has two lanes."""
+    if instance.mode != "two_lanes":
+        return None
+    return Lanes(**(instance.lanes or described.Lanes()).model_dump())

@@ -275,10 +275,10 @@ def _send_back(state, i, s):
 @compiled
 def _prefills(state):
     """Whether the prefill lane of an instance works."""
+    working = 0
     for i in range(len(state.lanes)):
-        if state.lanes[i].prefilling != NONE:
-            return True
-    return False
+        working += state.lanes[i].prefilling != NONE
+    return working > 0
 
 
 @component(NUMBER, NUMBER)

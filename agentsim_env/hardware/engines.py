@@ -44,7 +44,7 @@ class Engine:
     async_scheduling: bool = False
     kv_dtype: str = "bf16"
     host_link_bytes_per_s: float = 0.0
-    lanes: Lanes = Lanes()
+    lanes: Lanes | None = None
 
 
 def longest_context(model: Model, asked_tokens: int | None) -> int:

@@ -26,6 +26,8 @@ INSTANCE_COUNTERS = (
     "prefetches",
     "prefetches_used",
     "prefetches_wasted",
+    "merged_prefills",
+    "rebinds",
 )
 """Columns of the instances that count what rules do; the warm-up is in them."""
 

@@ -30,7 +30,7 @@ from tests.reference.rules import Rules
 STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
 
 HITS = ("hit_tokens", "lookup_tokens", "readmission_hit_tokens", "readmission_lookup_tokens")
-LANES = ("prefill_lane_s", "prefill_lane_iterations", "merged", "rebinds")
+LANES = ("prefill_lane_s", "prefill_lane_iterations", "merged_prefills", "rebinds")
 BLOCK_S = tuple(name for name in INSTANCE.names or () if name.endswith("_block_s"))
 
 
@@ -242,7 +242,7 @@ def count(records: Records) -> Counter[str]:
             "broken pins": int(records.instances["pins_broken"].sum()),
             "iterations": int(records.instances["iterations"].sum()),
             "iterations of prefill lanes": int(records.instances["prefill_lane_iterations"].sum()),
-            "merged resume prefills": int(records.instances["merged"].sum()),
+            "merged resume prefills": int(records.instances["merged_prefills"].sum()),
             "rebinds": int(records.instances["rebinds"].sum()),
         }
     )

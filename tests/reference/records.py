@@ -29,7 +29,7 @@ INSTANCE = np.dtype(
         ("iterations", "i8"),
         ("prefill_lane_s", "f8"),
         ("prefill_lane_iterations", "i8"),
-        ("merged", "i8"),
+        ("merged_prefills", "i8"),
         ("rebinds", "i8"),
         ("prefill_tokens", "i8"),
         ("generated_tokens", "i8"),
@@ -110,7 +110,7 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
     return (
         instance.busy_s,
         instance.iterations,
-        *((lane.busy_s, lane.iterations, lane.merged, lane.rebinds) if lane is not None else (0.0, 0, 0, 0)),
+        *((lane.busy_s, lane.iterations, lane.merged_prefills, lane.rebinds) if lane is not None else (0.0, 0, 0, 0)),
         instance.prefill_tokens,
         instance.generated_tokens,
         instance.peak_blocks,

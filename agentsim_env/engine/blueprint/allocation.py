@@ -3,8 +3,8 @@
 import numpy as np
 
 from agentsim_env.engine.blueprint.blueprint import Blueprint
-from agentsim_env.engine.blueprint.lanes import lanes_of
 from agentsim_env.engine.blueprint.known_events import Known, event_heap, known_events
+from agentsim_env.engine.blueprint.lanes import lanes_of
 from agentsim_env.engine.blueprint.reserved import reserved
 from agentsim_env.engine.blueprint.topology import Topology, topology
 from agentsim_env.engine.blueprint.world import new_world

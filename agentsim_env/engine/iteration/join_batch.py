@@ -37,7 +37,7 @@ def _join(state, i, s, r, match, chunk):
     join_running(state, i, s)
     if instance.stage != TAKE_PROMPT:
         join_prefills(state, i, s)
-        instance.merged += instance.mode == TWO_LANES
+        instance.merged_prefills += instance.mode == TWO_LANES
     slot.state = PREFILL
     slot.sequence = instance.sequence
     instance.sequence += 1
@@ -119,11 +119,7 @@ def schedule_waiting(state, i):
         asked = _take_first_chunk(state, i)
     if asked != NONE:
         return asked
-    while (
-        first_ready(state, i) != NONE
-        and _takes_another(state, i)
-        and instance.n_running < instance.max_num_seqs
-    ):
+    while first_ready(state, i) != NONE and _takes_another(state, i) and instance.n_running < instance.max_num_seqs:
         s = next_turn(state, i)
         if s == ASKED:
             return SCHEDULE_TURN

@@ -64,7 +64,7 @@ class Engine:
     kv_bytes_per_token: int = 1
     async_scheduling: bool = False
     mode: str = "mixed"
-    lanes: Lanes = Lanes()
+    lanes: Lanes | None = None
 
 
 class Situation:

@@ -59,7 +59,7 @@ def form_two_lanes(instance: Instance, step: Step) -> None:
     instance.passed_over = {turn.id for turn in instance.waiting if not instance.lane.merges(turn)}
     joined = len(instance.running)
     admit_waiting(instance, step)
-    instance.lane.merged += len(instance.running) - joined
+    instance.lane.merged_prefills += len(instance.running) - joined
     take_prompt(instance)
 
 

@@ -46,7 +46,7 @@ class PrefillLane:
         self.decode_share = self.prefill_share = 1.0
         self.busy_s = 0.0
         self.iterations = 0
-        self.merged = 0
+        self.merged_prefills = 0
         self.rebinds = 0
 
     def copy(self, instance: Instance, twins: dict[int, Turn]) -> PrefillLane:

@@ -103,7 +103,7 @@ INSTANCE = on_lines(
         # Of instances with two lanes: see LANES.
         ("prefill_lane_s", "f8"),  # time of the prefill lane in iterations
         ("prefill_lane_iterations", "i4"),
-        ("merged", "i4"),  # resume prefills that joined the decode lane
+        ("merged_prefills", "i4"),  # resume prefills that joined the decode lane
         ("rebinds", "i4"),  # times that a lane was bound to another slot
     ]
 )

@@ -11,6 +11,7 @@ from agentsim_env.engine.core.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK,
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import free_slot, join_to_plan, leave_waiting, unpark_all
 from agentsim_env.engine.core.state import DECODE, FAILED, NONE, PREFILL_MODE, TWO_LANES, WRITE_THROUGH
+from agentsim_env.engine.lanes.prefill_budget import tick_budgets
 from agentsim_env.engine.latency.iteration_time import iterations_begun
 from agentsim_env.engine.latency.lane_shares import note_share
 from agentsim_env.engine.loads.orphans import lose_kept
@@ -194,6 +195,8 @@ def _control_tick(state, number):
         tick_ahead(state)
     elif number == events.RETAIN_TICK:
         retain_again(state)
+    elif number == events.BUDGET_TICK:
+        tick_budgets(state)
     else:
         steal(state)
         _tick_again(state, world.steal_period_s, number)

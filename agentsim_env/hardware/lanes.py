@@ -43,7 +43,6 @@ class Lanes:
         partition: SMs are set apart; else the lanes share all of them, each as much as it demands.
         interference: How much longer a decode step takes per share of the memory bandwidth that a prefill beside it
             takes. A guess: 0.1 to 0.3 is plausible, and the measured points above have it in them.
-        control_period_s: Time between two questions about its budget.
         budget_grid_tokens: Budgets that an agent may choose from.
     """
 
@@ -54,7 +53,6 @@ class Lanes:
     work_conserving: bool = True
     partition: bool = True
     interference: float = 0.2
-    control_period_s: float = 0.1
     budget_grid_tokens: tuple[int, ...] = (0, 32, 64, 128, 256, 512)
 
     @property

@@ -28,6 +28,7 @@ INSTANCE_COUNTERS = (
     "prefetches_wasted",
     "merged_prefills",
     "rebinds",
+    "budget_changes",
 )
 """Columns of the instances that count what rules do; the warm-up is in them."""
 

@@ -100,6 +100,7 @@ INSTANCES = np.dtype(
         ("prefill_lane_s", "f8"),  # of instances with two lanes: time of the prefill lane in iterations ...
         ("prefill_lane_iterations", "i8"),  # ... of so many
         ("merged_prefills", "i8"),  # resume prefills that joined the decode lane
+        ("budget_changes", "i8"),  # answers to `set_prefill_budget` that changed something
         ("rebinds", "i8"),  # times that a lane was bound to another slot
         ("decode_share", "f8"),  # mean share of the SMs that the decode lane has had, over its `busy_s`
         ("peak_blocks", "i8"),  # most KV blocks resident or owned at once

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, Strict, model_validator
 
-from agentsim_env.fields.base import Amount, Flag, Part, Period, Seconds, WholeNumber
+from agentsim_env.fields.base import Amount, Flag, Part, Seconds, WholeNumber
 from agentsim_env.fields.problems import not_allowed
 from agentsim_env.hardware.lanes import MOST_SLOTS
 
@@ -42,13 +42,11 @@ class Lanes(Part):
     interference: Amount = 0.2
     """How much longer a decode step takes per share of the memory bandwidth that a prefill beside it takes. A guess."""
 
-    control_period_s: Period = 0.1
-    """Time between two questions `set_prefill_budget` about an instance that has work. A guess."""
-
     budget_grid_tokens: Annotated[
         tuple[WholeNumber, ...], Field(min_length=1, max_length=MOST_BUDGETS, strict=False)
     ] = (0, 32, 64, 128, 256, 512)
-    """Budgets that an agent may choose from, ascending."""
+    """Budgets that an agent may choose from, ascending; with each slot for decodes they make the answers of
+    `set_prefill_budget`."""
 
     @model_validator(mode="after")
     def _prefills_have_a_slot(self) -> Self:

@@ -30,7 +30,7 @@ from tests.reference.rules import Rules
 STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
 
 HITS = ("hit_tokens", "lookup_tokens", "readmission_hit_tokens", "readmission_lookup_tokens")
-LANES = ("prefill_lane_s", "prefill_lane_iterations", "merged_prefills", "rebinds")
+LANES = ("prefill_lane_s", "prefill_lane_iterations", "merged_prefills", "rebinds", "budget_changes")
 BLOCK_S = tuple(name for name in INSTANCE.names or () if name.endswith("_block_s"))
 
 
@@ -244,6 +244,7 @@ def count(records: Records) -> Counter[str]:
             "iterations of prefill lanes": int(records.instances["prefill_lane_iterations"].sum()),
             "merged resume prefills": int(records.instances["merged_prefills"].sum()),
             "rebinds": int(records.instances["rebinds"].sum()),
+            "changes of budgets": int(records.instances["budget_changes"].sum()),
         }
     )
 

@@ -84,9 +84,9 @@ class LanesSpec:
     partition: bool = True
     interference: float = 0.2
 
-    @property
-    def decode_slot(self) -> int:
-        return min(max(1, math.ceil(self.decode_share * self.slots - 1e-9)), self.slots - 1)
+    def slot_for(self, share: float) -> int:
+        """The smallest slot with a share, of those that leave one for prefills."""
+        return min(max(1, math.ceil(share * self.slots - 1e-9)), self.slots - 1)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ RETAIN_TICK = 4
 """Id of the one at which is asked again about what is pinned."""
 
 
+BUDGET_TICK = 5
+"""Id of the one at which budgets of instances with two lanes are set."""
+
+
 class Kind(IntEnum):
     """Kinds of events, in the order in which they are handled at equal times."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from agentsim_env.workload.programs import Programs
 from tests.reference import checks
 from tests.reference.description import InstanceSpec, MemorySpec
-from tests.reference.events import ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK, VIEW_TICK, Kind
+from tests.reference.events import ADMISSION_TICK, BUDGET_TICK, PREFETCH_TICK, RETAIN_TICK, VIEW_TICK, Kind
 from tests.reference.records import Records, collect
 from tests.reference.rules import Rules
 from tests.reference.world import World
@@ -58,6 +58,7 @@ class Loop:
             ADMISSION_TICK: world.admission.tick,
             PREFETCH_TICK: world.prefetcher.tick,
             RETAIN_TICK: world.retention.tick,
+            BUDGET_TICK: world.budgets.tick,
         }
 
     def run(self) -> None:

@@ -31,6 +31,7 @@ INSTANCE = np.dtype(
         ("prefill_lane_iterations", "i8"),
         ("merged_prefills", "i8"),
         ("rebinds", "i8"),
+        ("budget_changes", "i8"),
         ("prefill_tokens", "i8"),
         ("generated_tokens", "i8"),
         ("peak_blocks", "i8"),
@@ -61,6 +62,9 @@ INSTANCE = np.dtype(
         ("readmission_lookup_tokens", "i8"),
     ]
 )
+
+OF_LANE = ("busy_s", "iterations", "merged_prefills", "rebinds", "budget_changes")
+"""What is recorded of a prefill lane; nothing where there is none."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def instance_row(instance: Instance) -> tuple[float | int, ...]:
     return (
         instance.busy_s,
         instance.iterations,
-        *((lane.busy_s, lane.iterations, lane.merged_prefills, lane.rebinds) if lane is not None else (0.0, 0, 0, 0)),
+        *((getattr(lane, name) for name in OF_LANE) if lane is not None else (0.0, 0, 0, 0, 0)),
         instance.prefill_tokens,
         instance.generated_tokens,
         instance.peak_blocks,

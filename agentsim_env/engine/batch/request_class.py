@@ -18,7 +18,7 @@ def _is_cold(state, s, uncached):
 
 
 @compiled
-def _merges(state, i, s):
+def merges(state, i, s):
     """Whether a waiting turn joins the decode lane, as the cache is now."""
     uncached = uncached_tokens(state, i, s)
     return uncached <= state.lanes[i].budget_tokens and not _is_cold(state, s, uncached)
@@ -29,7 +29,7 @@ def pass_over(state, i, merging):
     """Until `pass_over_nobody`, only those waiting turns of instance `i` are seen that merge, or that do not."""
     s = state.instance[i].waiting_head
     while s != NONE:
-        state.slot[s].passed_over = _merges(state, i, s) != merging
+        state.slot[s].passed_over = merges(state, i, s) != merging
         s = state.slot[s].next
 
 

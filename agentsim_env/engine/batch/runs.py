@@ -140,6 +140,8 @@ def cut(state, i):
 def wake(state, i):
     """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that it is considered."""
     instance = state.instance[i]
+    if instance.mode == TWO_LANES:
+        events.arm_budgets(state)
     if not instance.running:
         join_to_plan(state, i)
         return

@@ -8,7 +8,7 @@ from agentsim_env.engine.blueprint.lanes import lanes_of
 from agentsim_env.engine.blueprint.reserved import reserved
 from agentsim_env.engine.blueprint.topology import Topology, topology
 from agentsim_env.engine.blueprint.world import new_world
-from agentsim_env.engine.core.decisions import KINDS, TARGETS
+from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.engine.core.jit import COMPILED
 from agentsim_env.engine.core.state import (
     AHEAD_RUN,
@@ -43,10 +43,7 @@ LAST_GAPS = 100
 MOST_PARAMETERS = 16
 """Parameters that a rule may have."""
 
-OTHER_ANSWERS = 32
-"""Answers of a decision that are no candidate (hold, reject, pin for so long ...) at most."""
-
-TICKS_AT_ONCE = 6
+TICKS_AT_ONCE = 7
 """Ticks of all kinds that are due at a time at most."""
 
 Arrays = dict[str, np.ndarray]
@@ -206,7 +203,7 @@ def _decisions(blueprint: Blueprint) -> Arrays:
         "pin_grid_s": np.array(blueprint.pin_grid_s, float),
         "allowed": np.zeros(n, "u1"),
         "candidate": np.zeros(blueprint.candidates, "i4"),
-        "option": np.zeros(TARGETS * blueprint.candidates + OTHER_ANSWERS, "u1"),
+        "option": np.zeros(max(row.answers(blueprint) for row in DECISIONS.values()), "u1"),
         "score": np.zeros(n),
     }
 

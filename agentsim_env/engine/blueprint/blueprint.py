@@ -152,6 +152,22 @@ class Blueprint:
         return any(engine.mode == "two_lanes" for engine in self.engines)
 
     @property
+    def sets_budgets(self) -> bool:
+        """Whether somebody sets budgets of instances with two lanes."""
+        return self.has_lanes and self.decides("set_prefill_budget")
+
+    @property
+    def slots(self) -> int:
+        """Slots of an instance with two lanes, which are alike in that; 1 if there is none."""
+        return max((engine.lanes.slots for engine in self.engines if engine.mode == "two_lanes"), default=1)
+
+    @property
+    def budget_grid_tokens(self) -> Sequence[int]:
+        """Budgets that an agent may choose from."""
+        grids = (engine.lanes.budget_grid_tokens for engine in self.engines if engine.mode == "two_lanes")
+        return next(grids, (0,))
+
+    @property
     def block_bytes(self) -> float:
         """KV of one block; alike for all engines where they exchange any."""
         return self.engines[0].kv_bytes_per_token * self.block_size

@@ -24,6 +24,7 @@ def lanes_of(blueprint: Blueprint) -> Arrays:
     return {
         "lanes": rows,
         "slot_s": np.zeros((n, most_slots + 1)),
+        "budget_grid_tokens": np.array(blueprint.budget_grid_tokens, "i4"),
         "prefill_throughput": np.array(PREFILL_THROUGHPUT),
     }
 

@@ -25,7 +25,7 @@ from agentsim_env.engine.core.state import NONE
     ITERATION_END,
 ) = range(12)
 
-VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK = range(5)  # ids of CONTROL_TICK
+VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK, BUDGET_TICK = range(6)  # ids of CONTROL_TICK
 
 
 @component(NOTHING, SECONDS, NUMBER, NUMBER)
@@ -44,6 +44,15 @@ def push(state, time_s, kind, number):
         heap[at].time_s, heap[at].key = p.time_s, p.key
         at = parent
     heap[at].time_s, heap[at].key = time_s, key
+
+
+@compiled
+def arm_budgets(state):
+    """An instance with two lanes has work: a tick is due at which budgets are set, if anybody sets any."""
+    world = state.world[0]
+    if world.sets_budgets and not world.budgets_armed:
+        world.budgets_armed = 1
+        push(state, world.now_s + world.budget_period_s, CONTROL_TICK, BUDGET_TICK)
 
 
 @compiled

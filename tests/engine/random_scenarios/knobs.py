@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.engine.random_scenarios.streams import Streams
 from tests.reference.rules.admission import ADMISSIONS
+from tests.reference.rules.budget import BUDGETS
 from tests.reference.rules.eviction import EVICTIONS
 from tests.reference.rules.prefetch import PREFETCHES
 from tests.reference.rules.retention import RETENTIONS
@@ -60,6 +61,7 @@ class Knobs:
     view_delay_s: float = 0.0
     async_scheduling: str = "none"
     lanes: str = "none"
+    budget: str = "keep"
 
 
 KNOBS = st.builds(
@@ -86,6 +88,7 @@ KNOBS = st.builds(
     view_delay_s=st.sampled_from([0.0, 0.0, TICK_S, 20 * TICK_S]),
     async_scheduling=st.sampled_from(ASYNC_SCHEDULING),
     lanes=st.sampled_from(LANES),
+    budget=st.sampled_from(sorted(BUDGETS)),
 )
 
 
@@ -126,6 +129,7 @@ def knobs_of(seed: int) -> Knobs:
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),
         lanes=name("lanes", LANES, p=[0.75, 0.1, 0.15]),
+        budget=name("budget", list(BUDGETS)),
     )
 
 

@@ -105,6 +105,8 @@ class Iterations:
     def look_again(self, number: int) -> None:
         """The queue of an instance is to be considered: at once if it is idle, else after the iteration in flight."""
         instance = self.world.instances[number]
+        if instance.lane is not None:
+            self.world.budgets.arm()
         if instance.step is None:
             self.begin(number)
             return

@@ -33,6 +33,8 @@ class PrefillLane:
         chunk_s: Time of its iteration on all SMs.
         left_s: What was left of that at `since_s`, from when on it has been computed at `speed`.
         began_s: When its iteration began.
+        budget: Longest resume prefill that joins the decode lane, and `least_share` what that lane has at least.
+        seen_s: Time and `seen_steps` iterations of the decode lane when the instance was last asked about.
         decode_share: Share of the SMs that the decode lane is bound to, and `prefill_share` the prefill lane.
     """
 
@@ -40,7 +42,7 @@ class PrefillLane:
         self.instance = instance
         self.spec = instance.spec.lanes
         self.budget = self.spec.prefill_budget_tokens
-        self.decode_slot = self.spec.decode_slot
+        self.least_share = self.spec.decode_share
         self.turn: Turn | None = None
         self.chunk_s = self.left_s = self.since_s = self.speed = self.began_s = 0.0
         self.decode_share = self.prefill_share = 1.0
@@ -48,6 +50,8 @@ class PrefillLane:
         self.iterations = 0
         self.merged_prefills = 0
         self.rebinds = 0
+        self.budget_changes = 0
+        self.seen_s, self.seen_steps = 0.0, 0
 
     def copy(self, instance: Instance, twins: dict[int, Turn]) -> PrefillLane:
         """The same for a copy of the instance, in which turns have twins."""
@@ -55,6 +59,11 @@ class PrefillLane:
         other.instance = instance
         other.turn = None if self.turn is None else twins[self.turn.id]
         return other
+
+    @property
+    def decode_slot(self) -> int:
+        """Slot of the decode lane while both work."""
+        return self.spec.slot_for(self.least_share)
 
     # Who goes where.
 

@@ -104,6 +104,7 @@ INSTANCE = on_lines(
         ("prefill_lane_s", "f8"),  # time of the prefill lane in iterations
         ("prefill_lane_iterations", "i4"),
         ("merged_prefills", "i4"),  # resume prefills that joined the decode lane
+        ("budget_changes", "i4"),  # answers to `set_prefill_budget` that changed something
         ("rebinds", "i4"),  # times that a lane was bound to another slot
     ]
 )
@@ -166,6 +167,9 @@ LANES = np.dtype(
         ("since_s", "f8"),  # ... at this time, from when on it has been computed ...
         ("speed", "f8"),  # ... so fast; 0: it has not begun
         ("began_s", "f8"),
+        # When it was last asked about: time and steps of the decode lane so far.
+        ("tick_busy_s", "f8"),
+        ("tick_steps", "i8"),
         # Share of the SMs that each lane is bound to.
         ("decode_bound", "f8"),
         ("prefill_bound", "f8"),

@@ -36,7 +36,8 @@ class Decision(NamedTuple):
             one per instance; for `schedule_turn` one per place among the candidates (`decisions.candidates` of the
             scenario), and one to hold all of them back; for `retain_kv` leave, drop, move to DRAM, move to CXL, and a
             pin for each time of `decisions.pin_grid_s`; for `evict_kv` drop, move to DRAM and move to CXL for each
-            place; for `preempt_turn` one per place; for `prefetch_kv` one per place and one for none.
+            place; for `preempt_turn` one per place; for `prefetch_kv` one per place and one for none; for
+            `set_prefill_budget` each budget of the grid for each slot of decodes.
         default: What the scenario's rule would answer.
         instance: Index of the instance that it is about, likewise.
         candidates: Turns to choose from, by index, at most as many as there are places; for `evict_kv` segments; empty

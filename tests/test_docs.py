@@ -27,6 +27,7 @@ PAGES = {
     **dict.fromkeys(("schedule_turn", "preempt_turn", "admit_program"), "scheduling.md"),
     **dict.fromkeys(("retain_kv", "evict_kv"), "residency.md"),
     "prefetch_kv": "prefetch.md",
+    "set_prefill_budget": "lanes.md",
 }
 
 

@@ -7,9 +7,11 @@ from agentsim_env.hardware import Engine, UnknownHardwareError, find_gpu, find_m
 from agentsim_env.hardware.adapters import adapter_bytes
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.engines import longest_context
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario import Scenario, ScenarioError
+from agentsim_env.scenario import lanes as described
 from agentsim_env.scenario.cluster import Cluster, Instance
 
 
@@ -91,6 +93,7 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         mode=instance.mode,
         async_scheduling=instance.async_scheduling,
         shares_gpu=instance.shares_gpu,
+        lanes=_lanes(instance),
         kv_dtype=cache,
         host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * instance.tp,
         adapter_slots=slots,
@@ -104,3 +107,10 @@ def _adapters(instance: Instance, model: Model) -> tuple[int, float]:
     if given is None:
         return 0, 0.0
     return given.slots, float(adapter_bytes(model, given.rank) if given.bytes is None else given.bytes)
+
+
+def _lanes(instance: Instance) -> Lanes | None:
+    """How an instance divides its GPU, if it has two lanes."""
+    if instance.mode != "two_lanes":
+        return None
+    return Lanes(**(instance.lanes or described.Lanes()).model_dump())

@@ -6,6 +6,7 @@
 * `admission`: which programs may enter, and the rules for that
 * `scheduling`: which turns join a batch and which leave it, and the rules for that
 * `iteration`: how an instance forms its next iteration, by its mode
+* `lanes`: how an instance with two lanes divides its GPU, and the rules for that
 * `batch`: what is in the batch of an instance, and its runs of equal iterations
 * `latency`: the hardware latency model at run time
 * `residency`: which KV blocks are where, who locks them, and who pins them

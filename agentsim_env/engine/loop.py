@@ -3,15 +3,18 @@
 from agentsim_env.engine.admission.admission import tick
 from agentsim_env.engine.batch.handover import hand_over, let_go, route_again
 from agentsim_env.engine.batch.leave_batch import leave_batch, requeue
-from agentsim_env.engine.batch.runs import catch_up, end_run, next_ended
+from agentsim_env.engine.batch.prefill_lane import end_chunk
+from agentsim_env.engine.batch.runs import catch_up, cut, end_run, give_token, next_ended, synchronise
 from agentsim_env.engine.batch.shared_gpu import cut_others
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import free_slot, join_to_plan, leave_waiting, unpark_all
-from agentsim_env.engine.core.state import DECODE, FAILED, NONE, PREFILL_MODE, WRITE_THROUGH
+from agentsim_env.engine.core.state import DECODE, FAILED, NONE, PREFILL_MODE, TWO_LANES, WRITE_THROUGH
+from agentsim_env.engine.lanes.prefill_budget import tick_budgets
 from agentsim_env.engine.latency.iteration_time import iterations_begun
+from agentsim_env.engine.latency.lane_shares import note_share
 from agentsim_env.engine.loads.orphans import lose_kept
 from agentsim_env.engine.loads.transfer_ends import lose_transfers, renew, transfer_end
 from agentsim_env.engine.programs.orchestrator import arrive, edge_done, integrate, turn_ended, turn_ready
@@ -106,6 +109,8 @@ def _handle(state, kind, number):
         step_begins(state, number)
         if world.prefetches:
             _look_ahead_again(state)
+    elif kind == events.PREFILL_END:
+        _prefill_end(state, number)
     elif kind == events.INSTANCE_DOWN:
         _instance_down(state, number)
     elif kind == events.INSTANCE_UP:
@@ -131,6 +136,23 @@ def _iteration_end(state, i):
             hand_over(state, i, s)
         else:
             _end_turn(state, i, s)
+    if state.instance[i].mode == TWO_LANES:
+        # The prefill lane may have it form something before it begins the next one.
+        state.instance[i].running = 0
+    join_to_plan(state, i)
+
+
+@component(NOTHING, NUMBER)
+def _prefill_end(state, i):
+    """The iteration in the prefill lane of instance `i` ends: its turn goes on, or has a token and is to decode."""
+    synchronise(state, i)
+    charge(state, i)
+    s = end_chunk(state, i)
+    if s != NONE:
+        give_token(state, i, s)
+        if _has_all_output(state, s):
+            _end_turn(state, i, s)
+    cut(state, i)
     join_to_plan(state, i)
 
 
@@ -189,6 +211,8 @@ def _control_tick(state, number):
         tick_ahead(state)
     elif number == events.RETAIN_TICK:
         retain_again(state)
+    elif number == events.BUDGET_TICK:
+        tick_budgets(state)
     else:
         steal(state)
         _tick_again(state, world.steal_period_s, number)
@@ -207,8 +231,8 @@ def _instance_down(state, i):
     """The iteration in flight and all KV are lost; the turns of the instance are routed again."""
     instance = state.instance[i]
     now_s = state.world[0].now_s
-    if instance.running:
-        _lose_iteration(state, i)
+    if instance.running or instance.n_running > 0:
+        _lose_batch(state, i)
     if state.world[0].has_links:
         lose_transfers(state, i)
     while instance.waiting_head != NONE:
@@ -226,14 +250,24 @@ def _instance_down(state, i):
 
 @compiled
 def _lose_iteration(state, i):
-    """Turns keep what earlier iterations have generated; the last one begun does not count."""
+    """The last iteration begun does not count."""
     instance = state.instance[i]
     now_s = state.world[0].now_s
     begun = iterations_begun(state, i, now_s)
     catch_up(state, i, begun)
-    charge(state, i)
     instance.busy_s += max(0.0, now_s - instance.run_base_s)
+    if instance.mode == TWO_LANES:
+        note_share(state, i, max(0.0, now_s - instance.run_base_s))
     instance.decode_tokens += instance.n_decode * (begun - 1)
+
+
+@compiled
+def _lose_batch(state, i):
+    """Turns keep what earlier iterations have generated; what is in flight is lost."""
+    instance = state.instance[i]
+    if instance.running:
+        _lose_iteration(state, i)
+    charge(state, i)
     while instance.running_head != NONE:
         s = instance.running_head
         slot = state.slot[s]
@@ -260,6 +294,15 @@ def _send_back(state, i, s):
     route_again(state, s)
 
 
+@compiled
+def _prefills(state):
+    """Whether the prefill lane of an instance works."""
+    working = 0
+    for i in range(len(state.lanes)):
+        working += state.lanes[i].prefilling != NONE
+    return working > 0
+
+
 @component(NUMBER, NUMBER)
 def advance(state, action):
     """Answer the pending decision with `action`, if there is one, and run until the next.
@@ -277,7 +320,8 @@ def advance(state, action):
         asked = settle(state)
         if asked != NONE:
             return asked
-        if world.n_done + world.n_rejected + world.n_failed == len(state.program) and world.n_due == 0:
+        ended = world.n_done + world.n_rejected + world.n_failed == len(state.program)
+        if ended and world.n_due == 0 and not _prefills(state):
             return ENDED
         _skip_followers(state)
         kind, number, time_s = _peek(state)

@@ -11,6 +11,7 @@ from agentsim_env.engine.core.rule import choice
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.eviction.victims import default_eviction
 from agentsim_env.engine.iteration.plan import plan
+from agentsim_env.engine.lanes.prefill_budget import default_budget, set_budgets
 from agentsim_env.engine.loads.prefetch import bring_up, default_subject
 from agentsim_env.engine.retention.retention import default_retention, retain_ended
 from agentsim_env.engine.routing.router import default_instance, route_next
@@ -20,7 +21,7 @@ from agentsim_env.engine.tiers.prefetch_subjects import asked_ahead
 
 @component(NUMBER)
 def settle(state):
-    """Decide about the KV of ended turns, admit programs, form iterations and route turns, as far as they are due now.
+    """What is due now: the KV of ended turns, admissions, budgets, iterations, routing and prefetches, in this order.
 
     Returns the kind of the decision that someone outside has to make first, or NONE.
     """
@@ -31,6 +32,10 @@ def settle(state):
             return asked
     if world.arrived_head != NONE or world.ask_held:
         asked = admissions(state)
+        if asked != NONE:
+            return asked
+    if world.next_budget != NONE:
+        asked = set_budgets(state)
         if asked != NONE:
             return asked
     while world.plan_head != NONE or world.route_head != NONE or world.prefetch_head != NONE:
@@ -60,6 +65,7 @@ DEFAULT_ANSWERS: dict[str, Callable[..., Any]] = {
     "evict_kv": default_eviction,
     "preempt_turn": default_victim,
     "prefetch_kv": default_subject,
+    "set_prefill_budget": default_budget,
 }
 """What the scenario's rule answers to the pending decision, by its kind; asking changes nothing that matters."""
 

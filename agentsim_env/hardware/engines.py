@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from agentsim_env.hardware.dtypes import UnknownHardwareError
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Profile
 
@@ -24,6 +25,7 @@ class Engine:
         adapter_slots: Adapters that its HBM has room for.
         adapter_bytes: Bytes of an adapter, all ranks together.
         shares_gpu: Name of the GPU that it shares with other instances; None: it shares with nobody.
+        lanes: How it divides the GPU, if its mode is `two_lanes`.
         host_link_bytes_per_s: Link of all its GPUs to host memory, bytes per second and direction.
     """
 
@@ -48,6 +50,7 @@ class Engine:
     host_link_bytes_per_s: float = 0.0
     adapter_slots: int = 0
     adapter_bytes: float = 0.0
+    lanes: Lanes | None = None
 
 
 def longest_context(model: Model, asked_tokens: int | None) -> int:

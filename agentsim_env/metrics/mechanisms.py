@@ -33,6 +33,9 @@ INSTANCE_COUNTERS = (
     "adapter_hits",
     "adapter_loads",
     "adapter_load_bytes",
+    "merged_prefills",
+    "rebinds",
+    "budget_changes",
 )
 """Columns of the instances that count what rules do; the warm-up is in them."""
 

@@ -104,6 +104,12 @@ INSTANCES = np.dtype(
         ("adapter_hits", "i8"),  # ... of these, those that had not waited for it
         ("adapter_loads", "i8"),  # adapters brought up from host memory ...
         ("adapter_load_bytes", "f8"),  # ... and their bytes
+        ("prefill_lane_s", "f8"),  # of instances with two lanes: time of the prefill lane in iterations ...
+        ("prefill_lane_iterations", "i8"),  # ... of so many
+        ("merged_prefills", "i8"),  # resume prefills that joined the decode lane
+        ("budget_changes", "i8"),  # answers to `set_prefill_budget` that changed something
+        ("rebinds", "i8"),  # times that a lane was bound to another slot
+        ("decode_share", "f8"),  # mean share of the SMs that the decode lane has had, over its `busy_s`
         ("peak_blocks", "i8"),  # most KV blocks resident or owned at once
         ("capacity_blocks", "i8"),
         *((f"{kind}_token_s", "f8") for kind in TOKEN_SECONDS),  # NaN unless they are added up
@@ -308,9 +314,20 @@ def _instances(state: State, engines: Sequence["Engine"], now_s: float) -> np.nd
         rows[name] = instance[name]
     rows["wasted_bytes"] = instance["wasted_bytes"]
     rows["adapter_load_bytes"] = instance["adapter_loads"] * instance["adapter_bytes"]
+    rows["prefill_lane_s"] = instance["prefill_lane_s"]
+    rows["decode_share"] = _decode_share(state)
     rows["capacity_blocks"] = state.pool["capacity"][: len(instance)]
     for name, token_s in zip(TOKEN_SECONDS, token_seconds(state, now_s), strict=True):
         rows[f"{name}_token_s"] = token_s
     rows["cost_usd"] = rows["up_s"] / 3600.0 * [engine.price_per_hour for engine in engines]
     names = {"gpu": np.array([e.gpu for e in engines]), "model": np.array([e.model for e in engines])}
     return with_names(rows, names)
+
+
+def _decode_share(state: State) -> np.ndarray:
+    """Mean share of the SMs of each decode lane while it worked; NaN where it has not, or an instance has no lanes."""
+    shares = np.full(len(state.instance), np.nan)
+    for i, (lanes, slot_s) in enumerate(zip(state.lanes, state.slot_s, strict=True)):
+        if slot_s.sum() > 0.0:
+            shares[i] = slot_s @ np.arange(len(slot_s)) / (slot_s.sum() * lanes["slots"])
+    return shares

@@ -24,12 +24,11 @@ from agentsim_env.fields.base import (
     Text,
     TimeBetweenFailures,
 )
-from agentsim_env.fields.problems import not_allowed, not_known
+from agentsim_env.fields.problems import not_allowed
 from agentsim_env.limits import MOST_INSTANCES, MOST_PLACES, SHORTEST_PERIOD_S
 from agentsim_env.scenario import registries
+from agentsim_env.scenario.lanes import Lanes
 from agentsim_env.scenario.shared_gpus import check_shared_gpus
-
-SIMULATED_MODES = ("mixed", "prefill_first", "prefill", "decode")
 
 
 class Failure(Part):
@@ -75,8 +74,12 @@ class Instance(Part):
 
     mode: Literal["mixed", "prefill_first", "two_lanes", "prefill", "decode"] = "mixed"
     """How prefills and decodes share the engine: `mixed`, chunks of prefills beside decodes (vLLM v1); `prefill_first`,
-    whole prompts that stop the decodes (llama.cpp, vLLM before v1); `prefill` and `decode`, instances that do only one
-    of both (DistServe, Mooncake): they come together, with `cluster.peer_link`. `two_lanes` is not simulated yet."""
+    whole prompts that stop the decodes (llama.cpp, vLLM before v1); `two_lanes`, prefills beside decodes on a share
+    of the GPU each (AgentServe); `prefill` and `decode`, instances that do only one of both (DistServe, Mooncake): they
+    come together, with `cluster.peer_link`."""
+
+    lanes: Lanes | None = None
+    """How the GPU is divided with `mode: two_lanes`; `null`: as the defaults of each field say."""
 
     async_scheduling: Annotated[bool, Strict()] = False
     """Whether the engine forms an iteration while the one before it is computed, as vLLM does from 0.14 on: a turn that
@@ -137,12 +140,20 @@ class Instance(Part):
     def _kv_dtype_is_known(cls, kv_dtype: str) -> str:
         return registries.known_kv_dtype(kv_dtype)
 
-    @field_validator("mode")
-    @classmethod
-    def _mode_is_simulated(cls, mode: str) -> str:
-        if mode not in SIMULATED_MODES:
-            raise not_known("mode (declared, not simulated yet)", mode, SIMULATED_MODES)
-        return mode
+    @model_validator(mode="after")
+    def _lanes_belong_to_two(self) -> Self:
+        if self.lanes is not None and self.mode != "two_lanes":
+            raise not_allowed("goes with mode two_lanes only: no other mode has lanes", self.mode, ["mode"])
+        if self.mode == "two_lanes" and self.async_scheduling:
+            reason = "must be false with mode two_lanes: its lanes form an iteration when the one before has ended"
+            raise not_allowed(reason, self.async_scheduling, ["async_scheduling"])
+        if self.mode == "two_lanes" and self.shares_gpu is not None:
+            reason = "must be null with mode two_lanes: its lanes have the whole GPU between them"
+            raise not_allowed(reason, self.shares_gpu, ["shares_gpu"])
+        if self.mode == "two_lanes" and self.tp > 1:
+            reason = "must be 1 with mode two_lanes: shares of the SMs were measured on one GPU"
+            raise not_allowed(reason, self.tp, ["tp"])
+        return self
 
     @model_validator(mode="after")
     def _budget_holds_batch(self) -> Self:
@@ -378,6 +389,18 @@ class Cluster(Part):
         if self.context_switch_s > 0 and all(instance.shares_gpu is None for instance in self.instances):
             reason = "must be 0 where no instances share a GPU (instances.*.shares_gpu)"
             raise not_allowed(reason, self.context_switch_s, ["context_switch_s"])
+        return self
+
+    @model_validator(mode="after")
+    def _lanes_offer_the_same(self) -> Self:
+        lanes = [instance.lanes or Lanes() if instance.mode == "two_lanes" else None for instance in self.instances]
+        first = next((given for given in lanes if given is not None), None)
+        for i, given in enumerate(lanes):
+            for name in ("slots", "budget_grid_tokens"):
+                if given is not None and getattr(given, name) != getattr(first, name):
+                    reason = f"must be {getattr(first, name)}, as on the first instance with two lanes: of these are"
+                    reason += " the answers of set_prefill_budget made"
+                    raise not_allowed(reason, getattr(given, name), ["instances", i, "lanes", name])
         return self
 
     @property

@@ -59,6 +59,10 @@ class Rules(Part):
     prefetch_kv: RuleName = "none"
     """Something could be moved up ahead of its use: what, if anything."""
 
+    set_prefill_budget: RuleName = "keep"
+    """An instance with two lanes has work, and a tick comes: what share of the GPU its decodes have at least, and how
+    long a prefill may be that joins them."""
+
     rule_params: dict[str, dict[str, float]] = Field(default={})
     """Parameters of the rules, by kind of decision; what is not given keeps the rule's default."""
 

@@ -19,6 +19,7 @@ from agentsim_env.engine.core.state import (
 )
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware.engines import Engine
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.faults import FAULT
 from tests.agreement.scenario import BLOCK, Scenario
@@ -30,6 +31,7 @@ from tests.reference.rules import Rules
 STATES = {UNBORN: "unborn", HELD: "held", ACTIVE: "active", DONE: "done", REJECTED: "rejected", FAILED: "failed"}
 
 HITS = ("hit_tokens", "lookup_tokens", "readmission_hit_tokens", "readmission_lookup_tokens")
+LANES = ("prefill_lane_s", "prefill_lane_iterations", "merged_prefills", "rebinds", "budget_changes")
 BLOCK_S = tuple(name for name in INSTANCE.names or () if name.endswith("_block_s"))
 
 
@@ -90,6 +92,7 @@ def engine_records(scenario: Scenario) -> Records:
             {
                 "busy_s": instance["busy_s"],
                 "iterations": instance["iteration"] + instance["prefill_iterations"],
+                **{name: instance[name] for name in LANES},
                 "prefill_tokens": instance["prefill_tokens"],
                 "generated_tokens": instance["decode_tokens"],
                 **{name: instance[name] for name in HITS},
@@ -155,6 +158,7 @@ def engine_of(spec: InstanceSpec) -> Engine:
         adapter_slots=spec.adapter_slots,
         adapter_bytes=spec.adapter_blocks * BLOCK,
         shares_gpu=spec.shares_gpu,
+        lanes=Lanes(**vars(spec.lanes)),
     )
 
 
@@ -206,7 +210,7 @@ def differences(expected: Records, got: Records) -> list[str]:
         for name in want_table.dtype.names:
             want, have = want_table[name], got_table[name]
             if want.dtype.kind == "f":
-                slack_s = 1e-9 * expected.end_s if name in ("gap_s", "busy_s") else 0.0
+                slack_s = 1e-9 * expected.end_s if name in ("gap_s", "busy_s", "prefill_lane_s") else 0.0
                 if name in BLOCK_S:
                     slack_s = 1e-9 * sum(want_table[other].max() for other in BLOCK_S)
                 same = np.isclose(have, want, rtol=1e-9, atol=slack_s, equal_nan=True)
@@ -262,6 +266,10 @@ def count(records: Records) -> Counter[str]:
             "expired pins": int(records.instances["pins_expired"].sum()),
             "broken pins": int(records.instances["pins_broken"].sum()),
             "iterations": int(records.instances["iterations"].sum()),
+            "iterations of prefill lanes": int(records.instances["prefill_lane_iterations"].sum()),
+            "merged resume prefills": int(records.instances["merged_prefills"].sum()),
+            "rebinds": int(records.instances["rebinds"].sum()),
+            "changes of budgets": int(records.instances["budget_changes"].sum()),
         }
     )
 

@@ -42,6 +42,8 @@ class Scenario:
     prefetch_parameters: dict[str, float] = field(default_factory=dict)
     view_delay_s: float = 0.0
     context_switch_s: float = 0.0
+    budget: str = "keep"
+    budget_parameters: dict[str, float] = field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, str]:
@@ -54,6 +56,7 @@ class Scenario:
             "retain_kv": self.retain,
             "evict_kv": self.evict,
             "prefetch_kv": self.prefetch,
+            "set_prefill_budget": self.budget,
         }
 
     @property
@@ -65,4 +68,5 @@ class Scenario:
             "retain_kv": self.retain_parameters,
             "evict_kv": self.evict_parameters,
             "prefetch_kv": self.prefetch_parameters,
+            "set_prefill_budget": self.budget_parameters,
         }

@@ -63,6 +63,7 @@ def shrink(scenario: Scenario, is_wrong: Callable[[Scenario], bool], trials: int
 
 SETTINGS = (
     ("memory",),
+    ("budget", "budget_parameters"),
     ("prefetch", "prefetch_parameters"),
     ("retain", "retain_parameters"),
     ("evict", "evict_parameters"),

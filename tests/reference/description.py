@@ -1,5 +1,6 @@
 """What the reference simulator is told about a cluster (docs/semantics.md speaks of instances and their limits)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,11 +78,29 @@ class MemorySpec:
 
 
 @dataclass(frozen=True)
+class LanesSpec:
+    """How an instance with two lanes divides its GPU: shares of k / slots, and the least of them for decodes."""
+
+    slots: int = 10
+    decode_share: float = 0.4
+    prefill_budget_tokens: int = 64
+    rebind_s: float = 50e-6
+    work_conserving: bool = True
+    partition: bool = True
+    interference: float = 0.2
+
+    def slot_for(self, share: float) -> int:
+        """The smallest slot with a share, of those that leave one for prefills."""
+        return min(max(1, math.ceil(share * self.slots - 1e-9)), self.slots - 1)
+
+
+@dataclass(frozen=True)
 class InstanceSpec:
     """One instance: limits, latency, when it first comes up, its outages as (start, length) in seconds, and its mode.
 
     With `async_scheduling` turns join its batch one iteration ahead. Instances with the same `shares_gpu` share a GPU.
     An adapter is as large as `adapter_blocks` blocks.
+    With `async_scheduling` turns join its batch one iteration ahead; `lanes` is for `two_lanes`.
 
     Outages do not overlap and none begins before `start_s`.
     """
@@ -98,6 +117,7 @@ class InstanceSpec:
     adapter_slots: int = 0
     adapter_blocks: float = 0.0
     shares_gpu: str | None = None
+    lanes: LanesSpec = LanesSpec()
 
     def __post_init__(self) -> None:
         # vLLM demands it too: decodes take their token without asking the budget.

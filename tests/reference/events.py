@@ -16,6 +16,10 @@ RETAIN_TICK = 4
 """Id of the one at which is asked again about what is pinned."""
 
 
+BUDGET_TICK = 5
+"""Id of the one at which budgets of instances with two lanes are set."""
+
+
 class Kind(IntEnum):
     """Kinds of events, in the order in which they are handled at equal times."""
 
@@ -30,9 +34,10 @@ class Kind(IntEnum):
     CONTROL_TICK = 8
     TRANSFER_END = 9
     PIN_EXPIRY = 10
-    ITERATION_END = 11
+    PREFILL_END = 11
+    ITERATION_END = 12
     # An iteration boundary inside a run is no event: all that happens at its time comes before it (see loop.py).
-    QUIET_BOUNDARY = 12
+    QUIET_BOUNDARY = 13
 
 
 class Events:

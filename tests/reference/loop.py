@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from agentsim_env.workload.programs import Programs
 from tests.reference import checks
 from tests.reference.description import InstanceSpec, MemorySpec
-from tests.reference.events import ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK, VIEW_TICK, Kind
+from tests.reference.events import ADMISSION_TICK, BUDGET_TICK, PREFETCH_TICK, RETAIN_TICK, VIEW_TICK, Kind
 from tests.reference.records import Records, collect
 from tests.reference.rules import Rules
 from tests.reference.world import World
@@ -51,6 +51,7 @@ class Loop:
             Kind.CONTROL_TICK: self.control_tick,
             Kind.TRANSFER_END: self.transfer_end,
             Kind.PIN_EXPIRY: self.pin_expiry,
+            Kind.PREFILL_END: self.prefill_end,
             Kind.ITERATION_END: self.iteration_end,
             Kind.QUIET_BOUNDARY: self.quiet_boundary,
         }
@@ -59,6 +60,7 @@ class Loop:
             ADMISSION_TICK: world.admission.tick,
             PREFETCH_TICK: world.prefetcher.tick,
             RETAIN_TICK: world.retention.tick,
+            BUDGET_TICK: world.budgets.tick,
         }
 
     def run(self) -> None:
@@ -91,7 +93,7 @@ class Loop:
 
     def over(self) -> bool:
         ended = all(program.ended for program in self.world.orchestrator.programs)
-        return ended and all(instance.step is None for instance in self.world.instances)
+        return ended and not any(instance.computes for instance in self.world.instances)
 
     def end(self) -> None:
         """The calls that still wait have waited until now, and nobody will use what is idle now any more."""
@@ -164,6 +166,9 @@ class Loop:
 
     def pin_expiry(self, turn: int) -> None:
         self.world.iterations.look_again_at(self.world.retention.expire(self.world.orchestrator.turns[turn]))
+
+    def prefill_end(self, number: int) -> None:
+        self.world.iterations.next_prefill(number)
 
     def iteration_end(self, number: int) -> None:
         """If the run goes on, whatever else happens at this time happens before its boundary."""

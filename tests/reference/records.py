@@ -31,6 +31,11 @@ INSTANCE = np.dtype(
     [
         ("busy_s", "f8"),
         ("iterations", "i8"),
+        ("prefill_lane_s", "f8"),
+        ("prefill_lane_iterations", "i8"),
+        ("merged_prefills", "i8"),
+        ("rebinds", "i8"),
+        ("budget_changes", "i8"),
         ("prefill_tokens", "i8"),
         ("generated_tokens", "i8"),
         ("peak_blocks", "i8"),
@@ -67,6 +72,9 @@ INSTANCE = np.dtype(
         ("readmission_lookup_tokens", "i8"),
     ]
 )
+
+OF_LANE = ("busy_s", "iterations", "merged_prefills", "rebinds", "budget_changes")
+"""What is recorded of a prefill lane; nothing where there is none."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +135,11 @@ def step_rows(society: Society) -> list[tuple[float, float]]:
 
 
 def instance_row(instance: Instance) -> tuple[float | int, ...]:
+    lane = instance.lane
     return (
         instance.busy_s,
         instance.iterations,
+        *((getattr(lane, name) for name in OF_LANE) if lane is not None else (0.0, 0, 0, 0, 0)),
         instance.prefill_tokens,
         instance.generated_tokens,
         instance.peak_blocks,

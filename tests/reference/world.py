@@ -7,6 +7,7 @@ from tests.reference.batch.instance import Instance
 from tests.reference.batch.iterations import Iterations
 from tests.reference.description import InstanceSpec, MemorySpec
 from tests.reference.events import Events
+from tests.reference.lanes.prefill_budget import PrefillBudgets
 from tests.reference.loads.loads import Loads
 from tests.reference.loads.prefetcher import Prefetcher
 from tests.reference.programs.admission import Admission
@@ -69,6 +70,7 @@ class World:
 
         self.instances = [Instance(self, number, spec) for number, spec in enumerate(specs)]
         self.iterations = Iterations(self)
+        self.budgets = PrefillBudgets(self)
         self.router = Router(self, view_delay_s)
         self.handover = Handover(self)
         self.retention = Retention(self)

@@ -26,9 +26,28 @@ CASES = {
     "cluster.instances.0.gpu_memory_utilization=90": (
         "cluster.instances.0.gpu_memory_utilization = 90: must be less than or equal to 1"
     ),
-    "cluster.instances.0.mode=two_lanes": (
-        "cluster.instances.0.mode = 'two_lanes': unknown mode (declared, not simulated yet); allowed: decode, mixed, "
-        "prefill, prefill_first"
+    "cluster.instances.0.lanes={slots: 10}": (
+        "cluster.instances.0.mode = 'mixed': goes with mode two_lanes only: no other mode has lanes"
+    ),
+    "cluster.instances=[{gpu: H100, mode: two_lanes, async_scheduling: true}]": (
+        "cluster.instances.0.async_scheduling = True: must be false with mode two_lanes: "
+        "its lanes form an iteration when the one before has ended"
+    ),
+    "cluster.instances=[{gpu: H100, mode: two_lanes, tp: 2}]": (
+        "cluster.instances.0.tp = 2: must be 1 with mode two_lanes: shares of the SMs were measured on one GPU"
+    ),
+    "cluster.instances=[{gpu: H100, mode: two_lanes, lanes: {slots: 5, decode_share: 0.9}}]": (
+        "cluster.instances.0.lanes.decode_share = 0.9: must be at most 0.8: of 5 slots one is left for prefills"
+    ),
+    "cluster.instances=[{gpu: H100, mode: two_lanes, lanes: {slots: 1}}]": (
+        "cluster.instances.0.lanes.slots = 1: must be greater than or equal to 2"
+    ),
+    "cluster.instances=[{gpu: H100, mode: two_lanes, lanes: {budget_grid_tokens: [0, 64, 64]}}]": (
+        "cluster.instances.0.lanes.budget_grid_tokens.2 = 64: must be above 64: budgets ascend"
+    ),
+    "cluster.instances=[{gpu: H100, mode: two_lanes}, {gpu: H100, mode: two_lanes, lanes: {slots: 5}}]": (
+        "cluster.instances.1.lanes.slots = 5: must be 10, as on the first instance with two lanes: "
+        "of these are the answers of set_prefill_budget made"
     ),
     "cluster.instances.0.mode=prefill": (
         "cluster.instances.0.mode = 'prefill': instances of mode prefill need others of mode decode: "

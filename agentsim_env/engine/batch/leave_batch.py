@@ -1,6 +1,7 @@
 """Leaving the batch of an instance, and waiting again."""
 
 from agentsim_env.engine.batch.decodes import end_decode
+from agentsim_env.engine.batch.prefill_lane import leave_prefill_lane
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import (
@@ -48,6 +49,8 @@ def leave_batch(state, i, s):
     """Take a turn out of the batch, keeping its KV as ordinary cache."""
     if state.slot[s].state == DECODE:
         tokens = end_decode(state, i, s)
+    elif state.slot[s].in_prefill_lane:
+        tokens = leave_prefill_lane(state, i, s)
     else:
         tokens = state.slot[s].computed
         leave_prefills(state, i, s)

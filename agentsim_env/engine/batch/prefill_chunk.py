@@ -2,7 +2,7 @@
 
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import PREFILL_FIRST
+from agentsim_env.engine.core.state import PREFILL_FIRST, TAKE_PROMPT
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, fits, found, hit_tokens, matched
 from agentsim_env.engine.eviction.room import make_room
 from agentsim_env.engine.residency.hits import count_hit
@@ -89,10 +89,13 @@ def next_chunk(state, i, s, tokens):
 def first_chunk(state, i, s, match):
     """Tokens that a waiting turn takes in the iteration being formed if it joins now; 0 if it has to wait.
 
-    `match` blocks of its path are found. Where prompts are not cut, a whole one; one above the budget goes alone.
+    `match` blocks of its path are found. Where prompts are not cut, a whole one; one above the budget goes alone. The
+    prefill lane of two takes a whole one.
     """
     instance = state.instance[i]
     rest = state.slot[s].target - hit_tokens(state, s, match)
+    if instance.stage == TAKE_PROMPT:
+        return rest
     left = instance.max_num_batched_tokens - instance.plan_tokens
     if instance.mode != PREFILL_FIRST:
         return min(rest, left)

@@ -12,12 +12,13 @@ from agentsim_env.engine.core.lists import (
     join_to_plan,
     leave_prefills,
 )
-from agentsim_env.engine.core.state import NONE, PREFILL_MODE
+from agentsim_env.engine.core.state import NONE, PREFILL_MODE, TWO_LANES
 from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks, found, matched
 from agentsim_env.engine.eviction.room import make_room
 from agentsim_env.engine.latency.iteration_time import iterations_begun, run_end_s
-from agentsim_env.engine.residency.kv_time import DECODE, IDLE, WASTED, charge, share_again, split
+from agentsim_env.engine.latency.lane_shares import note_share
+from agentsim_env.engine.residency.kv_time import DECODE, IDLE, WASTED, charge, in_prefill_lane, share_again, split
 from agentsim_env.engine.residency.residency import free_blocks
 
 
@@ -63,18 +64,21 @@ def _charge_decodes(state, i, more):
 
 @compiled
 def _charge_train(state, i, more):
-    """The same for a run that carries a prefill, which takes more in each iteration."""
+    """The same for a run that carries a prefill, which takes more in each iteration, or has one in the other lane."""
     instance, pool, s = state.instance[i], state.pool[i], state.instance[i].prefill_head
     free, size = free_blocks(state, i), state.world[0].block_size
     in_use = pool.used - pool.idle - pool.pinned
-    decode, computed, share = instance.kv_tokens, state.slot[s].computed, share_again(state, s)
+    first, again, ended = in_prefill_lane(state, i)
+    decode, computed, share = ended + instance.kv_tokens, 0, 0.0
+    if instance.train_chunk > 0:
+        computed, share = state.slot[s].computed, share_again(state, s)
     time_s, later_s, blocks = pool.charged_s, 0.0, 0
     for j in range(more):
         began_s = time_s
         time_s = run_end_s(state, i, instance.run_scheduled + j)
         block_s = (in_use + blocks) * (time_s - began_s)
         later_s += max(0, blocks - free) * (time_s - began_s)
-        split(state.block_s[i], block_s, computed * (1.0 - share), computed * share, float(decode))
+        split(state.block_s[i], block_s, first + computed * (1.0 - share), again + computed * share, decode)
         blocks += state.residue[i, (-(instance.iteration + j)) % size]
         blocks += ceil_blocks(computed + instance.train_chunk, size) - ceil_blocks(computed, size)
         decode += instance.n_decode
@@ -90,7 +94,7 @@ def catch_up(state, i, iterations):
     if more <= 0:
         return
     if state.world[0].token_seconds:
-        if instance.train_chunk > 0:
+        if instance.train_chunk > 0 or (instance.mode == TWO_LANES and state.lanes[i].prefilling != NONE):
             _charge_train(state, i, more)
         else:
             _charge_decodes(state, i, more)
@@ -136,10 +140,26 @@ def cut(state, i):
 def wake(state, i):
     """A turn has joined the queue of instance `i`: begin an iteration, or cut the run so that it is considered."""
     instance = state.instance[i]
+    if instance.mode == TWO_LANES:
+        events.arm_budgets(state)
     if not instance.running:
         join_to_plan(state, i)
-    elif instance.train_chunk == 0 and instance.n_running < instance.max_num_seqs:
+        return
+    if instance.mode == TWO_LANES and state.lanes[i].prefilling == NONE:
+        join_to_plan(state, i)
+    if instance.train_chunk == 0 and instance.n_running < instance.max_num_seqs:
         cut(state, i)
+
+
+@compiled
+def give_token(state, i, s):
+    """The prefill of a turn has ended, and yields a token: its first, if it has had none before."""
+    slot = state.slot[s]
+    slot.generated += 1
+    state.instance[i].decode_tokens += 1
+    run = state.turn_run[slot.turn]
+    if not has_happened(run.first_token_s):
+        run.first_token_s = state.world[0].now_s
 
 
 @compiled
@@ -152,11 +172,7 @@ def next_ended(state, i):
     s = instance.prefill_head
     while s != NONE and state.slot[s].ahead == 0 and state.slot[s].computed == state.slot[s].target:
         slot = state.slot[s]
-        slot.generated += 1
-        instance.decode_tokens += 1
-        run = state.turn_run[slot.turn]
-        if not has_happened(run.first_token_s):
-            run.first_token_s = state.world[0].now_s
+        give_token(state, i, s)
         if slot.generated == state.turn[slot.turn].output_tokens or instance.mode == PREFILL_MODE:
             return s
         leave_prefills(state, i, s)
@@ -175,4 +191,6 @@ def end_run(state, i):
     catch_up(state, i, instance.run_length)
     charge(state, i)
     instance.busy_s += state.world[0].now_s - instance.run_base_s
+    if instance.mode == TWO_LANES:
+        note_share(state, i, state.world[0].now_s - instance.run_base_s)
     instance.decode_tokens += decodes * instance.run_length

@@ -4,10 +4,11 @@ import numpy as np
 
 from agentsim_env.engine.blueprint.blueprint import Blueprint
 from agentsim_env.engine.blueprint.known_events import Known, event_heap, known_events
+from agentsim_env.engine.blueprint.lanes import lanes_of
 from agentsim_env.engine.blueprint.reserved import reserved
 from agentsim_env.engine.blueprint.topology import Topology, topology
 from agentsim_env.engine.blueprint.world import new_world
-from agentsim_env.engine.core.decisions import KINDS, TARGETS
+from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.engine.core.jit import COMPILED
 from agentsim_env.engine.core.state import (
     ADAPTER_SLOT,
@@ -45,10 +46,7 @@ LAST_GAPS = 100
 MOST_PARAMETERS = 16
 """Parameters that a rule may have."""
 
-OTHER_ANSWERS = 32
-"""Answers of a decision that are no candidate (hold, reject, pin for so long ...) at most."""
-
-TICKS_AT_ONCE = 6
+TICKS_AT_ONCE = 7
 """Ticks of all kinds that are due at a time at most."""
 
 Arrays = dict[str, np.ndarray]
@@ -84,6 +82,7 @@ def new_state(
         **_owners(blueprint, programs),
         **_batches(blueprint),
         **_adapters(blueprint, programs),
+        **lanes_of(blueprint),
         **_residency(around, len(programs.segment)),
         **_live(blueprint, programs, around, known),
         **_decisions(blueprint),
@@ -192,7 +191,8 @@ def _live(blueprint: Blueprint, programs: Programs, around: Topology, known: Kno
     """What lives for a while: slots, pins, transfers and events."""
     live = _most_live(programs)
     n_pins = len(programs.turn) if blueprint.decides("retain_kv") else 0
-    n_others = len(around.link) + len(programs.step_s)
+    n_lanes = len(blueprint.engines) if blueprint.has_lanes else 0
+    n_others = len(around.link) + len(programs.step_s) + n_lanes
     n_fault_events = FAULTS_AT_ONCE + len(blueprint.engines) if np.isfinite(known.faults_until_s) else 0
     return {
         "slot": reserved(live, SLOT),
@@ -234,7 +234,7 @@ def _decisions(blueprint: Blueprint) -> Arrays:
         "pin_grid_s": np.array(blueprint.pin_grid_s, float),
         "allowed": np.zeros(n, "u1"),
         "candidate": np.zeros(blueprint.candidates, "i4"),
-        "option": np.zeros(TARGETS * blueprint.candidates + OTHER_ANSWERS, "u1"),
+        "option": np.zeros(max(row.answers(blueprint) for row in DECISIONS.values()), "u1"),
         "score": np.zeros(n),
     }
 

@@ -30,6 +30,7 @@ class EngineLike(Protocol):
     adapter_slots: int
     adapter_bytes: float
     shares_gpu: str | None
+    lanes: Any
 
 
 class Tier(NamedTuple):
@@ -153,6 +154,27 @@ class Blueprint:
     def prefetches(self) -> bool:
         """Whether somebody is asked what to bring up ahead of its use."""
         return bool(self.tiers) and self.decides("prefetch_kv")
+
+    @property
+    def has_lanes(self) -> bool:
+        """Whether an instance has two lanes."""
+        return any(engine.mode == "two_lanes" for engine in self.engines)
+
+    @property
+    def sets_budgets(self) -> bool:
+        """Whether somebody sets budgets of instances with two lanes."""
+        return self.has_lanes and self.decides("set_prefill_budget")
+
+    @property
+    def slots(self) -> int:
+        """Slots of an instance with two lanes, which are alike in that; 1 if there is none."""
+        return max((engine.lanes.slots for engine in self.engines if engine.mode == "two_lanes"), default=1)
+
+    @property
+    def budget_grid_tokens(self) -> Sequence[int]:
+        """Budgets that an agent may choose from."""
+        grids = (engine.lanes.budget_grid_tokens for engine in self.engines if engine.mode == "two_lanes")
+        return next(grids, (0,))
 
     @property
     def block_bytes(self) -> float:

@@ -37,7 +37,15 @@ def _set_no_indices(world: np.ndarray) -> None:
     """All lists are empty, and nothing is asked."""
     for name in ("route", "parked", "plan", "arrived", "held", "paused", "prefetch"):
         world[f"{name}_head"] = world[f"{name}_tail"] = NONE
-    for name in ("free_slot", "free_resident", "free_pin", "free_transfer", "last_routed", "last_handed"):
+    for name in (
+        "free_slot",
+        "free_resident",
+        "free_pin",
+        "free_transfer",
+        "last_routed",
+        "last_handed",
+        "next_budget",
+    ):
         world[name] = NONE
     for name in ("asked", "asked_program", "asked_slot", "asked_instance", "answer"):
         world[name] = NONE
@@ -75,6 +83,9 @@ def _set_rules(world: np.ndarray, blueprint: Blueprint) -> None:
     world["firm_pins"] = retention.get("firm", 0.0) != 0.0
     world["expired_first"] = retention.get("expired_first", 1.0) != 0.0
     world["n_pin_times"] = len(blueprint.pin_grid_s)
+    world["sets_budgets"] = blueprint.sets_budgets
+    budgets = blueprint.parameters_of("set_prefill_budget")
+    world["budget_period_s"] = budgets.get("period_s", blueprint.control_period_s)
     world["prefetches"] = blueprint.prefetches
     world["knows_reuse"] = blueprint.row_of("prefetch_kv").needs_owners
     world["renews"] = blueprint.parameters_of("prefetch_kv").get("renew", 0.0) != 0.0

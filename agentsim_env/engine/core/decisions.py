@@ -34,6 +34,16 @@ class Sizes(Protocol):
         """Lengths of a pin."""
         ...
 
+    @property
+    def slots(self) -> int:
+        """Slots of an instance with two lanes; 1 if there is none."""
+        ...
+
+    @property
+    def budget_grid_tokens(self) -> Sequence[int]:
+        """Budgets of its decode lane that an agent may choose from."""
+        ...
+
 
 class Kind(NamedTuple):
     """A kind of decision. What is written as `module:name` is imported where it is used, not here.
@@ -133,6 +143,16 @@ DECISIONS: dict[str, Kind] = {
         control_ticks=True,
         shown_by=("prefetches",),
     ),
+    "set_prefill_budget": Kind(
+        default="keep",
+        rules="agentsim_env.engine.lanes.rules:BUDGET_RULES",
+        question="agentsim_env.envs.prefill_budget_features:SET_PREFILL_BUDGET",
+        # A slot for decodes that leaves one for prefills, and a budget.
+        answers=lambda sizes: max(1, sizes.slots - 1) * len(sizes.budget_grid_tokens),
+        about="instance",
+        control_ticks=True,
+        shown_by=("budget_changes",),
+    ),
 }
 """By name, in the order of their numbers."""
 
@@ -147,6 +167,7 @@ KINDS: tuple[str, ...] = tuple(DECISIONS)
     EVICT_KV,
     PREEMPT_TURN,
     PREFETCH_KV,
+    SET_PREFILL_BUDGET,
 ) = range(len(KINDS))
 
 # What `advance` returns besides the number of a kind. PAUSED: nothing is asked, and it goes on when it is called again.

@@ -22,10 +22,11 @@ from agentsim_env.engine.core.state import NONE
     CONTROL_TICK,
     TRANSFER_END,
     PIN_EXPIRY,
+    PREFILL_END,
     ITERATION_END,
-) = range(12)
+) = range(13)
 
-VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK = range(5)  # ids of CONTROL_TICK
+VIEW_TICK, STEAL_TICK, ADMISSION_TICK, PREFETCH_TICK, RETAIN_TICK, BUDGET_TICK = range(6)  # ids of CONTROL_TICK
 
 
 @component(NOTHING, SECONDS, NUMBER, NUMBER)
@@ -44,6 +45,15 @@ def push(state, time_s, kind, number):
         heap[at].time_s, heap[at].key = p.time_s, p.key
         at = parent
     heap[at].time_s, heap[at].key = time_s, key
+
+
+@compiled
+def arm_budgets(state):
+    """An instance with two lanes has work: a tick is due at which budgets are set, if anybody sets any."""
+    world = state.world[0]
+    if world.sets_budgets and not world.budgets_armed:
+        world.budgets_armed = 1
+        push(state, world.now_s + world.budget_period_s, CONTROL_TICK, BUDGET_TICK)
 
 
 @compiled
@@ -140,6 +150,23 @@ def _sift_down(state, at, i, time_s):
         at = child
         child = 2 * at + 1
     _place(state, at, i, time_s)
+
+
+@component(NOTHING, NUMBER, NUMBER)
+def cancel(state, kind, number):
+    """Take an event that is to come out of the heap."""
+    world, heap = state.world[0], state.event
+    key = (np.int64(kind) << 32) | np.int64(number)
+    hole = 0
+    while heap[hole].key != key:
+        hole += 1
+    # It goes up to the root as if it came first, and is taken from there.
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        heap[hole].time_s, heap[hole].key = heap[parent].time_s, heap[parent].key
+        hole = parent
+    heap[0].time_s, heap[0].key = world.now_s, key
+    pop(state)
 
 
 @component(NOTHING, NUMBER, SECONDS)

@@ -334,14 +334,14 @@ def leave_to_plan(state):
 
 @compiled
 def _ready_from(state, s):
-    while s != NONE and state.slot[s].transfer != NONE:
+    while s != NONE and (state.slot[s].transfer != NONE or state.slot[s].passed_over):
         s = state.slot[s].next
     return s
 
 
 @compiled
 def first_ready(state, i):
-    """The first waiting turn of instance `i` whose prefix is not on its way up, or NONE."""
+    """The first waiting turn of instance `i` whose prefix is not on its way up and that is not passed over, or NONE."""
     return _ready_from(state, state.instance[i].waiting_head)
 
 

@@ -2,11 +2,12 @@
 
 from agentsim_env.engine.batch.handover import let_go
 from agentsim_env.engine.batch.prefill_chunk import chunk_blocks, first_chunk, joins_now, take_chunk
+from agentsim_env.engine.batch.prefill_lane import begin_prompt, prompt_blocks
 from agentsim_env.engine.core.asking import ASKED
 from agentsim_env.engine.core.decisions import SCHEDULE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, join_prefills, join_running, leave_waiting
-from agentsim_env.engine.core.state import NONE, PREFILL, TAKE_AHEAD
+from agentsim_env.engine.core.state import NONE, PREFILL, TAKE_AHEAD, TAKE_PROMPT, TWO_LANES
 from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.eviction.prefix_lookup import fits, found, hit_tokens, matched
 from agentsim_env.engine.eviction.victims import free_up
@@ -35,7 +36,9 @@ def _join(state, i, s, r, match, chunk):
     instance.reordered += s != first_ready(state, i)
     leave_waiting(state, i, s)
     join_running(state, i, s)
-    join_prefills(state, i, s)
+    if instance.stage != TAKE_PROMPT:
+        join_prefills(state, i, s)
+        instance.merged_prefills += instance.mode == TWO_LANES
     slot.state = PREFILL
     slot.sequence = instance.sequence
     instance.sequence += 1
@@ -68,6 +71,13 @@ def _take_first_chunk(state, i):
     """
     instance = state.instance[i]
     s = instance.joining
+    if instance.stage == TAKE_PROMPT:
+        asked = free_up(state, i, prompt_blocks(state, i, s))
+        if asked != NONE:
+            return asked
+        begin_prompt(state, i, s)
+        instance.joining = NONE
+        return NONE
     chunk = state.slot[s].chunk
     match = matched(state, s, found(state, i, s))
     asked = free_up(state, i, chunk_blocks(state, s, chunk, match))
@@ -90,6 +100,15 @@ def _note_held_back(state, i, s):
 
 
 @compiled
+def _takes_another(state, i):
+    """Whether tokens are left for another turn: of the iteration's budget, or the prefill lane, which takes one."""
+    instance = state.instance[i]
+    if instance.stage == TAKE_PROMPT:
+        return state.lanes[i].prefilling == NONE
+    return instance.plan_tokens < instance.max_num_batched_tokens
+
+
+@compiled
 def schedule_waiting(state, i):
     """Waiting turns join while budget, sequences and blocks for their whole prompt allow.
 
@@ -103,11 +122,7 @@ def schedule_waiting(state, i):
         asked = _take_first_chunk(state, i)
     if asked != NONE:
         return asked
-    while (
-        first_ready(state, i) != NONE
-        and instance.plan_tokens < instance.max_num_batched_tokens
-        and instance.n_running < instance.max_num_seqs
-    ):
+    while first_ready(state, i) != NONE and _takes_another(state, i) and instance.n_running < instance.max_num_seqs:
         s = next_turn(state, i)
         if s == ASKED:
             return SCHEDULE_TURN

@@ -4,17 +4,21 @@
 """
 
 from agentsim_env.engine.batch.decodes import decode_blocks
+from agentsim_env.engine.batch.prefill_lane import begin_chunk, time_prefill
+from agentsim_env.engine.batch.runs import cut, synchronise
 from agentsim_env.engine.batch.shared_gpu import cut_others, take_turns
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import NONE, PREFILL_FIRST
+from agentsim_env.engine.core.state import NONE, PREFILL_FIRST, TWO_LANES
 from agentsim_env.engine.eviction.prefix_lookup import ceil_blocks
 from agentsim_env.engine.eviction.room import blocks_for_run
 from agentsim_env.engine.iteration.async_scheduling import form_async
 from agentsim_env.engine.iteration.mixed import form_mixed
 from agentsim_env.engine.iteration.prefill_first import form_prefill_first
+from agentsim_env.engine.iteration.two_lanes import form_two_lanes
 from agentsim_env.engine.latency.iteration_time import run_end_s, time_run
+from agentsim_env.engine.latency.lane_shares import decode_share, slow_down
 from agentsim_env.engine.residency.kv_time import charge
 
 
@@ -86,7 +90,7 @@ def _begin_run(state, i):
     world = state.world[0]
     instance = state.instance[i]
     worked = instance.running
-    if instance.n_running == 0:
+    if instance.n_running == 0 or (instance.mode == TWO_LANES and instance.plan_tokens == 0):
         instance.running = 0
         events.clear_due(state, i)
         if world.shares_gpus and worked:
@@ -105,8 +109,44 @@ def _begin_run(state, i):
         take_turns(state, i)
         if not worked:
             cut_others(state, i)
+    if instance.mode == TWO_LANES:
+        _share_gpu(state, i)
     instance.peak_blocks = max(instance.peak_blocks, state.pool[i].used)
     events.set_due(state, i, run_end_s(state, i, instance.run_length))
+
+
+@compiled
+def _share_gpu(state, i):
+    """The run that begins is that of a lane: it takes longer on its share of the GPU, and waits to be bound to it."""
+    instance, lanes = state.instance[i], state.lanes[i]
+    share = decode_share(state, i)
+    slower = slow_down(state, i, share)
+    instance.run_first_s *= slower
+    instance.run_slope_s *= slower
+    if share != lanes.decode_bound:
+        lanes.decode_bound = share
+        if lanes.partition:
+            instance.run_base_s += lanes.rebind_s
+            instance.rebinds += 1
+
+
+@compiled
+def _plan_lanes(state, i):
+    """Form what the lanes of instance `i` that are idle begin; the decode lane may be in the middle of a run."""
+    instance, lanes = state.instance[i], state.lanes[i]
+    synchronise(state, i)
+    charge(state, i)
+    taken = lanes.prefilling
+    asked = form_two_lanes(state, i)
+    if asked != NONE:
+        return asked
+    begin_chunk(state, i)
+    if not instance.running:
+        _begin_run(state, i)
+    elif lanes.prefilling != taken:
+        cut(state, i)
+    time_prefill(state, i)
+    return NONE
 
 
 @component(NUMBER, NUMBER)
@@ -116,8 +156,10 @@ def plan(state, i):
     Returns the kind of the decision that someone outside has to make first, or NONE when it is done. Called again with
     the answer, it goes on where it stopped.
     """
-    charge(state, i)
     instance = state.instance[i]
+    if instance.mode == TWO_LANES:
+        return _plan_lanes(state, i)
+    charge(state, i)
     if instance.async_scheduling:
         asked = form_async(state, i)
     else:

@@ -9,7 +9,7 @@ Each is a space-time product as in ThunderAgent (arXiv 2602.13692) and InferCept
 
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.core.state import NONE, TWO_LANES
 
 PREFILL, DECODE, RECOMPUTE, MOVING, REUSED, WASTED, IDLE = range(7)
 """Columns of `State.block_s`: held by prefills of what is new, by decodes, by prefills of what had been computed
@@ -38,20 +38,39 @@ def share_again(state, s):
 
 
 @compiled
+def in_prefill_lane(state, i):
+    """KV tokens in the prefill lane of instance `i`, if it has one: of what is new there, and of what is not.
+
+    Then those of turns whose prefill has ended there and that do not decode yet.
+    """
+    if state.instance[i].mode != TWO_LANES:
+        return 0.0, 0.0, 0.0
+    lanes, first, again, ended = state.lanes[i], 0.0, 0.0, 0.0
+    if lanes.prefilling != NONE:
+        share, computed = share_again(state, lanes.prefilling), state.slot[lanes.prefilling].computed
+        first, again = computed * (1.0 - share), computed * share
+    s = lanes.ended_head
+    while s != NONE:
+        ended += state.slot[s].computed
+        s = state.slot[s].prefill_next
+    return first, again, ended
+
+
+@compiled
 def spend(state, i, block_s, out):
     """Split block-seconds of what is in use among what runs on instance `i` now."""
     instance = state.instance[i]
-    if not instance.running:
+    first, again, ended = in_prefill_lane(state, i)
+    if not instance.running and first + again == 0.0:
         out[MOVING] += block_s
         return
-    first, again = 0.0, 0.0
     s = instance.prefill_head
     while s != NONE:
         share = share_again(state, s)
         first += state.slot[s].computed * (1.0 - share)
         again += state.slot[s].computed * share
         s = state.slot[s].prefill_next
-    split(out, block_s, first, again, float(instance.kv_tokens))
+    split(out, block_s, first, again, ended + instance.kv_tokens)
 
 
 @component(NOTHING, NUMBER)

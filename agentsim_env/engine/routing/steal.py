@@ -6,7 +6,7 @@ from agentsim_env.engine.core.chance import chance
 from agentsim_env.engine.core.component import NOTHING, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import join_waiting, leave_waiting
-from agentsim_env.engine.core.state import DECODE_MODE, NONE, PREFILL_FIRST
+from agentsim_env.engine.core.state import DECODE_MODE, NONE, PREFILL_MODE
 from agentsim_env.engine.retention.retention import release_moved
 from agentsim_env.engine.routing.saga_load import load
 
@@ -39,7 +39,7 @@ def _is_victim(state, i, thief, load_of_thief):
 def _alike(state, i, j):
     """Whether two instances take the same turns: to be prefilled, to be decoded, or both."""
     a, b = state.instance[i].mode, state.instance[j].mode
-    return a == b or max(a, b) <= PREFILL_FIRST
+    return a == b or max(a, b) < PREFILL_MODE
 
 
 @compiled

@@ -9,6 +9,7 @@ from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.engine.settle import DEFAULT_ANSWERS
 from agentsim_env.engine.tables import TABLES
 from agentsim_env.envs.questions import QUESTIONS
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.scenario.rules import KINDS as SCENARIO_KINDS
 from agentsim_env.scenario.rules import Rules
 from agentsim_env.training.environments import ENVIRONMENTS
@@ -49,4 +50,8 @@ def test_the_number_of_answers_depends_on_the_cluster() -> None:
         "evict_kv": 12,  # a candidate: drop, to DRAM, to CXL
         "preempt_turn": 4,
         "prefetch_kv": 5,  # a candidate, or none
+        "set_prefill_budget": 1,  # there are no lanes
     }
+    lanes = Lanes(slots=5, budget_grid_tokens=(0, 64))
+    divided = Blueprint([engine(), engine(mode="two_lanes", lanes=lanes)])
+    assert DECISIONS["set_prefill_budget"].answers(divided) == 4 * 2  # a slot that leaves one, a budget

@@ -9,7 +9,7 @@ from tests.agreement.scenario import BLOCK
 from tests.engine.random_scenarios.knobs import TICK_S, Knobs, snap
 from tests.engine.random_scenarios.profiles import random_profile
 from tests.engine.random_scenarios.streams import Streams
-from tests.reference.description import InstanceSpec, MemorySpec, Profile, TierSpec, constant_profile
+from tests.reference.description import InstanceSpec, LanesSpec, MemorySpec, Profile, TierSpec, constant_profile
 
 # Instances.
 
@@ -24,10 +24,11 @@ def random_instances(knobs: Knobs, streams: Streams, programs: Programs) -> list
     ahead = random_async_scheduling(knobs, streams("which instances schedule ahead"))
     names = random_shared_gpus(knobs, streams("which instances share a GPU"))
     outages = [random_outages(knobs, streams(f"outages {i}"), last_arrival_s) for i in range(len(specs))]
-    return [
+    specs = [
         replace(spec, mode=mode, async_scheduling=is_ahead, shares_gpu=name, start_s=start_s, failures=failures)
         for spec, mode, is_ahead, name, (start_s, failures) in zip(specs, modes, ahead, names, outages, strict=True)
     ]
+    return [with_lanes(knobs, streams(f"lanes {i}"), spec) for i, spec in enumerate(specs)]
 
 
 def random_modes(knobs: Knobs, rng: np.random.Generator) -> list[str]:
@@ -52,6 +53,23 @@ def random_shared_gpus(knobs: Knobs, rng: np.random.Generator) -> list[str | Non
     """The GPU that each instance shares; None: it has its own."""
     drawn = {"none": [None], "some": [None, "a", "b"], "one": ["a"]}[knobs.shared_gpus]
     return [drawn[k] for k in rng.integers(len(drawn), size=knobs.n_instances)]
+
+
+def with_lanes(knobs: Knobs, rng: np.random.Generator, spec: InstanceSpec) -> InstanceSpec:
+    """The instance, which may have two lanes instead of what it has."""
+    chance = {"none": 0.0, "some": 0.5, "all": 1.0}[knobs.lanes]
+    if spec.mode in ("prefill", "decode") or rng.random() >= chance:
+        return spec
+    lanes = LanesSpec(
+        slots=int(rng.choice([2, 5, 10, 10])),
+        decode_share=float(rng.choice([0.0, 0.2, 0.37, 0.4, 0.9])),
+        prefill_budget_tokens=int(rng.choice([0, 16, 64, 200, 100_000])),
+        rebind_s=float(rng.choice([0.0, 50e-6, 0.25])) * (TICK_S if knobs.grid else 1.0),
+        work_conserving=bool(rng.random() < 0.7),
+        partition=bool(rng.random() < 0.8),
+        interference=float(rng.choice([0.0, 0.2])),
+    )
+    return replace(spec, mode="two_lanes", async_scheduling=False, shares_gpu=None, lanes=lanes)
 
 
 def random_outages(

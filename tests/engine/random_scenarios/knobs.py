@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.engine.random_scenarios.streams import Streams
 from tests.reference.rules.admission import ADMISSIONS
+from tests.reference.rules.budget import BUDGETS
 from tests.reference.rules.eviction import EVICTIONS
 from tests.reference.rules.prefetch import PREFETCHES
 from tests.reference.rules.retention import RETENTIONS
@@ -16,6 +17,7 @@ from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES
 TICK_S = 2.0**-8
 ASYNC_SCHEDULING = ("none", "some", "all")
 SHARED_GPUS = ("none", "some", "one")
+LANES = ("none", "some", "all")
 MODES = ("mixed", "prefill_first", "some", "pools")
 NEAREST = ("scalesim", "scalesim", "kvflow", "oracle_next_use")
 FAR = ("scalesim", "kvflow")
@@ -37,6 +39,7 @@ class Knobs:
         async_scheduling: Which instances schedule an iteration ahead: `none`, `some` or `all`.
         shared_gpus: Each instance has a GPU (`none`), `some` share one of two, or all share `one`.
         context_switch_s: What an iteration takes longer that begins while others of its GPU work.
+        lanes: Which instances, of those that prefill and decode, have two lanes: `none`, `some` or `all`.
         eviction: What goes when blocks are needed: `blocks`, as many as are short, or `objects`, whole segments.
         societies: Societies whose programs take steps together; with 1 or more, programs report their next calls.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
@@ -68,6 +71,8 @@ class Knobs:
     adapters: int = 0
     shared_gpus: str = "none"
     context_switch_s: float = 0.0
+    lanes: str = "none"
+    budget: str = "keep"
 
 
 KNOBS = st.builds(
@@ -97,6 +102,8 @@ KNOBS = st.builds(
     adapters=st.integers(0, 3),
     shared_gpus=st.sampled_from(SHARED_GPUS),
     context_switch_s=st.sampled_from([0.0, TICK_S]),
+    lanes=st.sampled_from(LANES),
+    budget=st.sampled_from(sorted(BUDGETS)),
 )
 
 
@@ -146,6 +153,8 @@ def knobs_of(seed: int) -> Knobs:
         adapters=int(one_of("adapters", [0, 0, 0, 0, 1, 2, 3])),
         shared_gpus=name("shared_gpus", SHARED_GPUS, p=[0.6, 0.2, 0.2]),
         context_switch_s=one_of("context_switch_s", [0, 0, 1, 3]) * TICK_S,
+        lanes=name("lanes", LANES, p=[0.75, 0.1, 0.15]),
+        budget=name("budget", list(BUDGETS)),
     )
 
 

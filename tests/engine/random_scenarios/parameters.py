@@ -87,3 +87,22 @@ def prefetch_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, flo
         "oracle_next_use": {"period_s": period_s},
         "oracle_return": {"margin_s": margin_s, "period_s": period_s},
     }.get(knobs.prefetch, {})
+
+
+def budget_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:
+    """Objectives near what a token takes, so that decodes are protected and relaxed in turn."""
+    if knobs.budget == "keep":
+        return {}
+    # No round numbers: a time per token that rounding made must not be as long as a threshold.
+    high = float(rng.uniform(0.6, 1.4))
+    return {
+        "period_s": float(rng.choice([1, 5, 20])) * TICK_S,
+        "slo_factor": float(rng.uniform(1.0, 2.5)),
+        "high": high,
+        "low": high * float(rng.uniform(0.5, 1.0)),
+        "step_tokens": float(rng.choice([0, 16, 64])),
+        "step_share": float(rng.choice([0.0, 0.1, 0.25])),
+        "most_tokens": float(rng.choice([64, 512])),
+        "least_share": 0.1,
+        "most_share": 0.8,
+    }

@@ -6,6 +6,7 @@ from tests.engine.random_scenarios.cluster import random_instances, random_memor
 from tests.engine.random_scenarios.knobs import Knobs
 from tests.engine.random_scenarios.parameters import (
     admit_parameters,
+    budget_parameters,
     evict_parameters,
     prefetch_parameters,
     retain_parameters,
@@ -42,4 +43,6 @@ def build(knobs: Knobs) -> Scenario:
         prefetch_parameters=prefetch_parameters(knobs, streams("parameters of prefetch_kv")),
         view_delay_s=knobs.view_delay_s,
         context_switch_s=knobs.context_switch_s,
+        budget=knobs.budget,
+        budget_parameters=budget_parameters(knobs, streams("parameters of set_prefill_budget")),
     )

@@ -16,6 +16,7 @@ from agentsim_env.engine.core.state import ACTIVE, DECODE, NONE, WAITING, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.residency import directory
 from agentsim_env.engine.routing import router
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.workload.programs import EDGE, SEGMENT, Programs, Tool, new_programs, new_turns
 from tests.engine.hand_made import bound
@@ -65,6 +66,7 @@ class Engine:
     adapter_slots: int = 0
     adapter_bytes: float = 0.0
     mode: str = "mixed"
+    lanes: Lanes | None = None
 
 
 class Situation:

@@ -19,13 +19,15 @@ def form(instance: Instance) -> Step | None:
         form_async(instance, step)
     elif instance.spec.mode == "prefill_first":
         form_prefill_first(instance, step)
+    elif instance.lane is not None:
+        form_two_lanes(instance, step)
     else:
         form_mixed(instance, step)
     instance.note_peak()
     # Blocks that a transfer keeps, or a prefill instance, are free in the end, and the instance looks again.
     keeps = bool(instance.world.topology.links) or instance.spec.mode == "prefill"
     assert instance.running or not instance.waiting or keeps, "an idle instance lets turns wait"
-    return step if instance.running else None
+    return step if step.n_tokens else None
 
 
 def form_mixed(instance: Instance, step: Step) -> None:
@@ -44,6 +46,36 @@ def form_prefill_first(instance: Instance, step: Step) -> None:
         schedule_running(instance, step)
         if not instance.running:
             admit_waiting(instance, step)
+
+
+def form_two_lanes(instance: Instance, step: Step) -> None:
+    """Decodes and resume prefills within the budget; another turn for the prefill lane, if it is idle."""
+    schedule_running(instance, step)
+    if step.preempted and instance.running:
+        return
+    if step.n_tokens and instance.continues_run(step, instance.time_of(step)):
+        return
+    assert instance.lane is not None
+    instance.passed_over = {turn.id for turn in instance.waiting if not instance.lane.merges(turn)}
+    joined = len(instance.running)
+    admit_waiting(instance, step)
+    instance.lane.merged_prefills += len(instance.running) - joined
+    take_prompt(instance)
+
+
+def take_prompt(instance: Instance) -> None:
+    """A turn that is not for the decode lane goes to the prefill lane, if that is idle."""
+    lane = instance.lane
+    assert lane is not None
+    instance.passed_over = {turn.id for turn in instance.waiting if lane.merges(turn)}
+    while lane.turn is None and instance.ready and len(instance.running) < instance.spec.max_num_seqs:
+        turn = next_turn(instance)
+        if turn is None or not fits(instance, turn, 0):
+            break
+        if not instance.world.loads.load(instance, turn):
+            instance.join(turn)
+            lane.take(turn)
+    instance.passed_over = set()
 
 
 def form_async(instance: Instance, step: Step) -> None:
@@ -111,8 +143,11 @@ def schedule_running(instance: Instance, step: Step) -> None:
 
 
 def unscheduled(instance: Instance) -> list[Turn]:
-    """The batch, without those that have joined ahead: they have their first chunk."""
-    return [turn for turn in instance.running if all(turn is not other for other, _, _ in instance.ahead)]
+    """The batch, without those that have joined ahead, which have their first chunk, and the other lane's turn."""
+    elsewhere = [turn for turn, _, _ in instance.ahead]
+    if instance.lane is not None:
+        elsewhere.append(instance.lane.turn)
+    return [turn for turn in instance.running if all(turn is not other for other in elsewhere)]
 
 
 def plan_running(instance: Instance) -> list[tuple[Turn, int]]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from tests.reference.batch import forming
 from tests.reference.batch.iteration_time import Line, iteration_time
+from tests.reference.batch.prefill_lane import PrefillLane
 from tests.reference.batch.step import Run, Step
 from tests.reference.description import InstanceSpec
 from tests.reference.programs.turn import Turn
 from tests.reference.residency.adapters import AdapterSlots
-from tests.reference.residency.kv_time import held_tokens
 from tests.reference.residency.pool import KVPool
 from tests.reference.residency.segments import blocks_for
 from tests.reference.rules import eviction
@@ -31,6 +31,8 @@ class Instance:
         running: The batch, in order of admission.
         step: The iteration in flight; None if idle.
         ahead: Turns that have joined for the one after it, as in `Step.prefills`.
+        lane: Its prefill lane, if it has two lanes: then `step` is that of the decode lane.
+        passed_over: Waiting turns that are for the other lane than the one that takes turns now.
         run: The run that it belongs to.
         works: It is in an iteration, or one has just ended and it has not yet found that it has no other to begin.
         cut: A turn has joined: the next iteration begins a new run.
@@ -59,6 +61,8 @@ class Instance:
         self.running: list[Turn] = []
         self.step: Step | None = None
         self.ahead: list[tuple[Turn, int, int]] = []
+        self.lane = PrefillLane(self) if spec.mode == "two_lanes" else None
+        self.passed_over: set[int] = set()
         self.run: Run | None = None
         self.works = False
         self.cut = False
@@ -109,12 +113,24 @@ class Instance:
             decodes = [twins[turn.id] for turn in self.step.decodes]
             prefills = [(twins[turn.id], chunk, cached) for turn, chunk, cached in self.step.prefills]
             other.step = Step(decodes, prefills)
+        other.passed_over = set(self.passed_over)
+        if self.lane is not None:
+            other.lane = self.lane.copy(other, twins)
         return other
 
     @property
     def ready(self) -> list[Turn]:
-        """Waiting turns whose prefix is not on its way up."""
-        return [turn for turn in self.waiting if not turn.loading]
+        """Waiting turns whose prefix is not on its way up and that are not passed over."""
+        return [turn for turn in self.waiting if not turn.loading and turn.id not in self.passed_over]
+
+    @property
+    def computes(self) -> bool:
+        """Whether an iteration is in flight, in either lane."""
+        return self.step is not None or (self.lane is not None and self.lane.turn is not None)
+
+    def decodes_now(self, turn: Turn) -> bool:
+        """Whether a turn decodes in the iteration in flight."""
+        return self.step is not None and turn in self.step.decodes
 
     def charge(self) -> None:
         """Account for what blocks have been held for until now; to be called before that changes."""
@@ -143,6 +159,8 @@ class Instance:
     def begin_iteration(self) -> float | None:
         """Form the next iteration; its end, or None if there is nothing to do."""
         self.step = self.form()
+        if self.lane is not None:
+            self.lane.begin_chunk()
         if self.step is None:
             self.run = None
             return None
@@ -151,6 +169,10 @@ class Instance:
             self.run.j += 1
         else:
             start_s, self.owed_s = self.world.now + self.owed_s, 0.0
+            if self.lane is not None:
+                slower = self.lane.slow_down(self.step)
+                line = line._replace(seconds=line.seconds * slower, growth_s=line.growth_s * slower)
+                start_s += self.lane.bind_decodes()
             alone = self.step.preempted or self.loaded
             seconds, growth_s = self.shared(line)
             self.run = Run(start_s, seconds, growth_s, self.composition(self.step), line.branch, alone)
@@ -199,13 +221,25 @@ class Instance:
         assert step is not None
         self.busy_s += self.world.now - self.began_s
         emitting = [turn for turn, _, _ in step.prefills if turn.computed == turn.target] + step.decodes
-        self.generated_tokens += len(emitting)
-        for turn in emitting:
+        left = self.emit(emitting)
+        self.step = None
+        return left
+
+    def finish_prefill(self) -> list[Turn]:
+        """The iteration of the prefill lane takes effect; its turn, if it has all its output."""
+        assert self.lane is not None
+        turn = self.lane.finish_chunk()
+        return [] if turn is None else self.emit([turn])
+
+    def emit(self, turns: list[Turn]) -> list[Turn]:
+        """Each of these turns has one more token; those that leave."""
+        self.generated_tokens += len(turns)
+        for turn in turns:
             turn.generated += 1
             turn.decoding = True
             if turn.generated == 1:
                 turn.first_token_s = self.world.now
-        left = [turn for turn in emitting if turn.generated == turn.output or self.spec.mode == "prefill"]
+        left = [turn for turn in turns if turn.generated == turn.output or self.spec.mode == "prefill"]
         for turn in left:
             if turn.generated == turn.output:
                 self.leave(turn)
@@ -213,7 +247,6 @@ class Instance:
                     self.world.copies.write_through(self, turn)
             else:
                 self.hand_over(turn)
-        self.step = None
         return left
 
     def fail(self) -> list[Turn]:
@@ -222,8 +255,10 @@ class Instance:
         if self.step is not None:
             self.busy_s += max(0.0, self.world.now - self.began_s)
         for turn in self.running:
+            if self.lane is not None:
+                self.lane.drop(turn)
             self.own(turn, -turn.owned)
-            self.publish(turn, held_tokens(turn, self.step is not None and turn in self.step.decodes))
+            self.publish(turn, turn.kv_tokens + self.decodes_now(turn))
             self.pool.release(turn.locked)
             turn.preemptions += 1
             turn.asked_tokens += turn.computed
@@ -320,6 +355,8 @@ class Instance:
         """Take a turn out of the batch: its KV is published and released."""
         self.running.remove(turn)
         self.adapters.let_go(self.adapter_of(turn.program))
+        if self.lane is not None:
+            self.lane.drop(turn)
         self.own(turn, -turn.owned)
         self.publish(turn, turn.kv_tokens)
         self.pool.note_use(turn.locked, turn.program)

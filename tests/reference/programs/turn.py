@@ -14,6 +14,7 @@ class Turn:
         new: Tokens of the prompt that no earlier turn of its program brought or generated.
         target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
         computed: Tokens of the target whose KV is found or scheduled.
+        in_flight: Of these, those that a prefill lane computes now: others do not find them yet.
         decoding: The prefill has ended.
         owned: Blocks that are not published.
         locked: Segments that it locks, a prefix of its path.
@@ -38,6 +39,7 @@ class Turn:
     target: int = 0
     new: int = 0
     computed: int = 0
+    in_flight: int = 0
     decoding: bool = False
     owned: int = 0
     locked: list[int] = field(default_factory=list)
@@ -85,12 +87,12 @@ class Turn:
     @property
     def kv_tokens(self) -> int:
         """Tokens whose KV exists: a decode's last token has none yet."""
-        return self.prompt + self.generated - 1 if self.decoding else self.computed
+        return self.prompt + self.generated - 1 if self.decoding else self.computed - self.in_flight
 
     def start_over(self) -> None:
         """Go back to a queue: what was generated stays and is prefilled again."""
         self.target = self.prompt + self.generated
-        self.computed = 0
+        self.computed = self.in_flight = 0
         self.decoding = False
         self.owned = 0
         self.locked = []

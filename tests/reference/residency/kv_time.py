@@ -41,10 +41,10 @@ class KVTime:
         self.unused += pool.free * lasted_s
         self.idle += (pool.idle + pool.pinned) * lasted_s
         block_s = (pool.locked + pool.owned) * lasted_s
-        if instance.step is None:
+        if not instance.running:
             self.moving += block_s
             return
-        held = {turn.id: held_tokens(turn, turn in instance.step.decodes) for turn in instance.running}
+        held = {turn.id: held_tokens(turn, instance.decodes_now(turn)) for turn in instance.running}
         for turn in instance.running:
             part = block_s * held[turn.id] / sum(held.values())
             if turn.decoding:
@@ -65,7 +65,7 @@ class KVTime:
 
 def held_tokens(turn: "Turn", decodes: bool) -> int:
     """KV tokens of a running turn once the iteration in flight is computed, in which it may decode."""
-    return turn.kv_tokens + decodes
+    return turn.kv_tokens + turn.in_flight + decodes
 
 
 def share_again(turn: "Turn") -> float:

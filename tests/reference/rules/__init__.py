@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.reference.rules.admission import ADMISSIONS, AdmissionRule
+from tests.reference.rules.budget import BUDGETS, Budget, keep
 from tests.reference.rules.eviction import EVICTIONS, Evict, lru
 from tests.reference.rules.prefetch import PREFETCHES, Prefetch, none
 from tests.reference.rules.retention import RETENTIONS, Retain, leave
@@ -26,6 +27,8 @@ class Rules:
     evict_kv: Rule[Evict] = field(default_factory=lambda: Rule(lru))
     prefetch_kv: Rule[Prefetch] = field(default_factory=lambda: Rule(none))
 
+    set_prefill_budget: Rule[Budget] = field(default_factory=lambda: Rule(keep))
+
     @property
     def times_eviction(self) -> bool:
         """Whether victims of eviction are chosen by more than their age."""
@@ -38,7 +41,7 @@ class Rules:
         """The rules with these names, by kind.
 
         Args:
-            names: All seven.
+            names: All eight.
             parameters: Those of each rule that has any.
             seed: Of the routing rules that take chance.
             block_size: Tokens of a block, for routing rules that look at prefixes.
@@ -53,4 +56,5 @@ class Rules:
             retain_kv=Rule(RETENTIONS[names["retain_kv"]], of["retain_kv"]),
             evict_kv=Rule(EVICTIONS[names["evict_kv"]], of["evict_kv"]),
             prefetch_kv=Rule(PREFETCHES[names["prefetch_kv"]], of["prefetch_kv"]),
+            set_prefill_budget=Rule(BUDGETS[names["set_prefill_budget"]], of["set_prefill_budget"]),
         )

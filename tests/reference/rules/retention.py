@@ -163,7 +163,7 @@ def discard_waste(look: Look) -> float:
     n = -(-look.tokens // chunk) - 1
     last = look.tokens - n * chunk
     in_flight = 0 if look.instance.step is None else len(look.instance.step.decodes)
-    others = sum(turn.kv_tokens for turn in running) + in_flight
+    others = sum(turn.kv_tokens + turn.in_flight for turn in running) + in_flight
     held = (per_token_s * saturation + fixed_s) * (1 + n) * n / 2 * chunk
     return held + per_token_s * chunk * n * others + per_token_s * last * others
 

@@ -50,16 +50,18 @@ from agentsim_env.engine.core.state.constants import (
     RETURNED,
     SERIALIZED,
     TAKE_AHEAD,
+    TAKE_PROMPT,
     TAKE_WAITING,
     TIER_KINDS,
     TRANSFERS,
+    TWO_LANES,
     UNBORN,
     WAITING,
     WRITE_BACK,
     WRITE_POLICIES,
     WRITE_THROUGH,
 )
-from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
+from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, LANES, PROFILE, SLOT
 from agentsim_env.engine.core.state.kv import ADAPTER_SLOT, LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import (
     AHEAD_RUN,
@@ -101,6 +103,7 @@ __all__ = [
     "GAP",
     "HELD",
     "INSTANCE",
+    "LANES",
     "LAYOUT",
     "LINE_BYTES",
     "LINK",
@@ -134,6 +137,7 @@ __all__ = [
     "STEP_ROW",
     "STEP_RUN",
     "TAKE_AHEAD",
+    "TAKE_PROMPT",
     "TAKE_WAITING",
     "TENANT",
     "TIER",
@@ -142,6 +146,7 @@ __all__ = [
     "TRANSFER",
     "TRANSFERS",
     "TURN_RUN",
+    "TWO_LANES",
     "UNBORN",
     "WAITING",
     "WORLD",

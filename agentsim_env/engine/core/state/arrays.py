@@ -4,7 +4,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import numpy as np
 
-from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, PROFILE, SLOT
+from agentsim_env.engine.core.state.instances import DUE, FINISH, INSTANCE, LANES, PROFILE, SLOT
 from agentsim_env.engine.core.state.kv import ADAPTER_SLOT, LINK, PIN, POOL, RESIDENT, TIER, TRANSFER
 from agentsim_env.engine.core.state.programs import (
     AHEAD_RUN,
@@ -84,6 +84,10 @@ class State(NamedTuple):
     finish: Annotated[Any, FINISH, "N, max sequences"]  # heaps
     due: Annotated[Any, DUE, "N"]  # heap of the running instances
     event: Annotated[Any, EVENT, "most events"]  # heap
+    lanes: Annotated[Any, LANES, "N"]  # if an instance has two lanes
+    slot_s: Annotated[Any, F8, "N, slots + 1"]  # likewise: time of the decode lane in each slot
+    budget_grid_tokens: Annotated[Any, I4, "budgets", FIXED]  # that an agent may choose from
+    prefill_throughput: Annotated[Any, F8, "shares", FIXED]  # on equidistant shares of the SMs, over that on all
     profile: Annotated[Any, PROFILE, "profiles", FIXED]
     # Seconds: dense; prefill attention; the same for each cached token.
     by_tokens: Annotated[Any, F8, "profiles, tokens + 1, 3", FIXED]
@@ -116,7 +120,7 @@ class State(NamedTuple):
     pin_grid_s: Annotated[Any, F8, "G"]  # how long a pin may last
     allowed: Annotated[Any, U1, "N"]  # mask of a routing decision
     candidate: Annotated[Any, I4, "K"]  # candidates of another decision: slots, records or programs, by its kind
-    option: Annotated[Any, U1, "3 K + others"]  # mask of its answers, candidates or not
+    option: Annotated[Any, U1, "most answers"]  # mask of its answers, candidates or not
     score: Annotated[Any, F8, "N"]  # scratch of routing rules
 
 

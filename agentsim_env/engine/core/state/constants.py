@@ -13,18 +13,18 @@ READY, WAITING, PREFILL, DECODE = range(4)
 FIRST, MOVED, RETURNED = range(3)
 
 # Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join it, or,
-# with `async_scheduling`, the one after it.
-LOOK_UP, MAKE_ROOM, TAKE_WAITING, TAKE_AHEAD = range(4)
+# with `async_scheduling`, the one after it, or the prefill lane.
+LOOK_UP, MAKE_ROOM, TAKE_WAITING, TAKE_AHEAD, TAKE_PROMPT = range(5)
 
 # Classes of transfers, the most urgent first: a turn waits, a turn is expected, nobody waits.
 DEMAND, AHEAD, BEHIND = range(3)
 
 # Choices that a scenario names: their names as they stand there, and their numbers.
 
-MODES = ("mixed", "prefill_first", "prefill", "decode")
-"""How an instance forms its iterations."""
+MODES = ("mixed", "prefill_first", "two_lanes", "prefill", "decode")
+"""How an instance forms its iterations; the last two take one half of the work of a turn each."""
 
-MIXED_MODE, PREFILL_FIRST, PREFILL_MODE, DECODE_MODE = range(len(MODES))
+MIXED_MODE, PREFILL_FIRST, TWO_LANES, PREFILL_MODE, DECODE_MODE = range(len(MODES))
 
 TIER_KINDS = ("dram", "cxl")
 """Tiers below HBM, the upper one first."""

@@ -110,6 +110,12 @@ INSTANCE = on_lines(
         ("adapter_loads", "i8"),  # adapters brought up from host memory
         ("adapter_bytes", "f8"),  # of one adapter, on all GPUs of the instance together
         ("wasted_bytes", "f8"),  # moved to it by loads that were given up, or ahead of a use that did not come
+        # Of instances with two lanes: see LANES.
+        ("prefill_lane_s", "f8"),  # time of the prefill lane in iterations
+        ("prefill_lane_iterations", "i4"),
+        ("merged_prefills", "i4"),  # resume prefills that joined the decode lane
+        ("budget_changes", "i4"),  # answers to `set_prefill_budget` that changed something
+        ("rebinds", "i4"),  # times that a lane was bound to another slot
     ]
 )
 
@@ -137,12 +143,51 @@ SLOT = on_lines(
         ("kept", "i4"),  # deepest record of its path that a prefill instance keeps for it until it has been moved
         ("handed", "i1"),  # its prefill has ended on another instance, and it has not joined a batch since
         ("stay", "i1"),  # which stay in a batch this is, see FIRST
+        ("passed_over", "i1"),  # it waits for the other lane than the one that takes turns now
+        ("in_prefill_lane", "i1"),  # it is prefilled there, or has been and waits for the decodes' next iteration
         ("heap_at", "i4"),  # place in the instance's finish heap
         ("transfer", "i4"),  # leader of the load that it waits for; NONE for none
         ("next_waiter", "i4"),  # next turn that waits for the same load
         ("lacked_adapter", "i1"),  # it has had to wait for its adapter since it joined the queue
     ]
 )
+
+LANES = np.dtype(
+    [
+        # How the GPU is divided; `agentsim_env.hardware.lanes` explains each.
+        ("slots", "i4"),
+        ("decode_slot", "i4"),  # of the decode lane while both work
+        ("budget_tokens", "i4"),  # longest resume prefill that joins the decode lane
+        ("partition", "i1"),
+        ("work_conserving", "i1"),
+        ("decode_share", "f8"),  # least share for decodes: `decode_slot` is the smallest slot that has it
+        ("rebind_s", "f8"),
+        ("interference", "f8"),
+        ("sm_limited", "f8"),
+        ("sharpness", "f8"),
+        ("decode_demand", "f8"),
+        ("saturating_tokens", "f8"),
+        ("floor_s", "f8"),  # time of an iteration of one token in dense layers: memory limits it
+        ("token_share", "f8"),  # compute of a further token over that
+        # The prefill lane.
+        ("prefilling", "i4"),  # turn that it computes a chunk of; NONE: it is idle
+        ("ended_head", "i4"),  # turns whose prefill has ended there and that decode from the next iteration on
+        ("ended_tail", "i4"),
+        ("chunk_s", "f8"),  # time of the iteration in flight if it had all SMs and nothing beside it
+        ("left_s", "f8"),  # what was left of that ...
+        ("since_s", "f8"),  # ... at this time, from when on it has been computed ...
+        ("speed", "f8"),  # ... so fast; 0: it has not begun
+        ("began_s", "f8"),
+        # When it was last asked about: time and steps of the decode lane so far.
+        ("tick_busy_s", "f8"),
+        ("tick_steps", "i8"),
+        # Share of the SMs that each lane is bound to.
+        ("decode_bound", "f8"),
+        ("prefill_bound", "f8"),
+    ],
+    align=True,
+)
+"""The two lanes of an instance: decodes run as in any instance, prefills beside them, one iteration at a time."""
 
 FINISH = np.dtype([("finish", "i8"), ("sequence", "i8"), ("slot", "i8")], align=True)
 

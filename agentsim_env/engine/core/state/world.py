@@ -110,6 +110,7 @@ WORLD = np.dtype(
         ("arrived_tail", "i4"),
         ("held_head", "i4"),  # programs that are held, likewise
         ("held_tail", "i4"),
+        ("next_budget", "i4"),  # next instance to be asked about in a tick at which budgets are set; NONE: no such tick
         ("ask_held", "i1"),  # something has changed since the first held program was held
         ("tick_armed", "i1"),  # an admission tick is due
         ("admission_ticks", "i1"),  # the admission rule wants ticks
@@ -120,6 +121,12 @@ WORLD = np.dtype(
         ("faults_until_s", "f8"),  # `event` holds all faults before this time; inf if there are no others
         ("faults", "i8"),  # faults that it has been given so far
         ("context_switch_s", "f8"),  # an iteration that begins while others of its GPU work takes so much longer
+        # Budgets of instances with two lanes.
+        ("budget_period_s", "f8"),  # time between the ticks at which they are set
+        ("set_share", "f8"),  # what the rule has answered: least share of the SMs for decodes ...
+        ("set_tokens", "i4"),  # ... and longest resume prefill that joins them
+        ("sets_budgets", "i1"),  # somebody sets them
+        ("budgets_armed", "i1"),  # such a tick is due
         ("slice_events", "i8"),  # events after which `advance` comes back to Python; 0: when it is done
         ("has_adapters", "i1"),  # instances have slots for adapters
         ("has_loners", "i1"),  # some programs are in no society

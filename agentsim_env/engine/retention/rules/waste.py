@@ -4,7 +4,7 @@ import numpy as np
 
 from agentsim_env.engine.core.decisions import TO_DRAM
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.core.state import NONE, TWO_LANES
 from agentsim_env.engine.latency.prefill_time import chunk_s
 from agentsim_env.engine.retention.rules.cost import (
     context_tokens,
@@ -54,7 +54,23 @@ def running_tokens(state, i):
     while s != NONE:
         tokens += state.slot[s].computed
         s = state.slot[s].prefill_next
-    return tokens
+    return tokens + _beside(state, i)[0]
+
+
+@compiled
+def _beside(state, i):
+    """Tokens of KV in the prefill lane of instance `i`, if it has one, and turns that are to decode when they can."""
+    if state.instance[i].mode != TWO_LANES:
+        return 0, 0
+    lanes, tokens, n = state.lanes[i], 0, 0
+    if lanes.prefilling != NONE:
+        tokens += state.slot[lanes.prefilling].computed
+    s = lanes.ended_head
+    while s != NONE:
+        tokens += state.slot[s].computed
+        n += 1
+        s = state.slot[s].prefill_next
+    return tokens, n
 
 
 @compiled
@@ -71,7 +87,7 @@ def discard_waste_of(state, t, saturation_tokens):
     i = instance_of(state, t)
     saturation = _saturation(state, i, saturation_tokens)
     fixed_s, per_token_s = forward_line(state, i, saturation)
-    in_flight = state.instance[i].n_decode
+    in_flight = state.instance[i].n_decode + _beside(state, i)[1]
     tokens = context_tokens(state, t)
     return discard_waste(tokens, running_tokens(state, i), in_flight, saturation, fixed_s, per_token_s)
 

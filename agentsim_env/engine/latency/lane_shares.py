@@ -1,0 +1,106 @@
+"""The two lanes of an instance: the share of the GPU that each works on, and how fast it is there.
+
+`agentsim_env.hardware.lanes` has the constants and their sources.
+"""
+
+from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.latency.iteration_time import DENSE, PER_SEQ, PREFILL, PREFILL_PER_CACHED
+
+
+@compiled
+def _prefill_demand(state, i):
+    """Share of the SMs that the chunk in the prefill lane could fill."""
+    lanes = state.lanes[i]
+    return min(1.0, state.slot[lanes.prefilling].chunk / lanes.saturating_tokens)
+
+
+@compiled
+def decode_share(state, i):
+    """Share of the SMs that the decode lane has if it works now."""
+    lanes = state.lanes[i]
+    if lanes.partition:
+        alone = lanes.work_conserving and lanes.prefilling == NONE
+        return 1.0 if alone else lanes.decode_slot / lanes.slots
+    if lanes.prefilling == NONE:
+        return 1.0
+    return lanes.decode_demand / (lanes.decode_demand + _prefill_demand(state, i))
+
+
+@compiled
+def prefill_share(state, i):
+    """Share of the SMs that the prefill lane has, which works now."""
+    lanes = state.lanes[i]
+    if lanes.partition:
+        alone = lanes.work_conserving and not state.instance[i].running
+        return 1.0 if alone else (lanes.slots - lanes.decode_slot) / lanes.slots
+    if not state.instance[i].running:
+        return 1.0
+    demand = _prefill_demand(state, i)
+    return demand / (lanes.decode_demand + demand)
+
+
+@compiled
+def throughput(state, share):
+    """Throughput of prefills on a share of the SMs over that on all of them: linear between measured shares."""
+    points = state.prefill_throughput
+    at = share * (len(points) - 1)
+    k = min(int(at), len(points) - 2)
+    return points[k] + (points[k + 1] - points[k]) * (at - k)
+
+
+@compiled
+def chunk_alone_s(state, i, tokens, cached_tokens):
+    """Time of an iteration of the prefill lane on all SMs: one chunk and nothing else."""
+    instance = state.instance[i]
+    row = state.by_tokens[instance.profile, tokens]
+    profile = state.profile[instance.profile]
+    base_s = row[DENSE] + state.by_seqs[instance.profile, 1, PER_SEQ]
+    attention_s = row[PREFILL] + row[PREFILL_PER_CACHED] * cached_tokens
+    serial_s = base_s + profile.serial_mixed_s * (tokens + cached_tokens)
+    cpu_s = profile.cpu_s + profile.cpu_per_seq_s + profile.cpu_per_token_s * tokens
+    return profile.overhead_s + max(base_s + attention_s, serial_s, cpu_s) + profile.chunk_overhead_s
+
+
+@compiled
+def _merged_tokens(state, i):
+    """Prefill tokens of the iteration that the decode lane begins."""
+    tokens, s = 0, state.instance[i].prefill_head
+    while s != NONE:
+        tokens += state.slot[s].chunk
+        s = state.slot[s].prefill_next
+    return tokens
+
+
+@compiled
+def _bandwidth_taken(state, i):
+    """Share of the memory bandwidth that the prefill lane takes: it reads the weights once an iteration."""
+    lanes = state.lanes[i]
+    return min(1.0, lanes.floor_s * throughput(state, prefill_share(state, i)) / lanes.chunk_s)
+
+
+@compiled
+def slow_down(state, i, share):
+    """How much longer an iteration of the decode lane takes on a share of the SMs, beside what the prefill lane does.
+
+    The SM-limited part of an iteration is that of its decodes, which goes with 1 / share, and the compute of the resume
+    prefills in it, which goes with that of prefills; with the memory floor it makes a smooth maximum.
+    """
+    lanes = state.lanes[i]
+    slower = 1.0
+    if share < 1.0:
+        compute = lanes.token_share * _merged_tokens(state, i)
+        whole = lanes.sm_limited + compute
+        part = lanes.sm_limited / share + compute / throughput(state, share)
+        p = lanes.sharpness
+        slower = ((1.0 + part**p) / (1.0 + whole**p)) ** (1.0 / p)
+    if lanes.prefilling != NONE:
+        slower *= 1.0 + lanes.interference * _bandwidth_taken(state, i)
+    return slower
+
+
+@compiled
+def note_share(state, i, seconds):
+    """The decode lane has worked for so long on the share that it is bound to; the nearest slot is charged."""
+    lanes = state.lanes[i]
+    state.slot_s[i, int(lanes.decode_bound * lanes.slots + 0.5)] += seconds

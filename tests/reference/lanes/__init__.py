@@ -1,0 +1,1 @@
+"""How instances with two lanes divide their GPUs from now on (semantics, "Two lanes")."""

@@ -18,6 +18,10 @@ ASYNC_SCHEDULING = ("none", "some", "all")
 MODES = ("mixed", "prefill_first", "some", "pools")
 
 
+LATER_ADMISSIONS = ("concur_tuned",)
+"""Rules that have come later are drawn from a stream of their own, so that the scenarios of all seeds stay."""
+
+
 @dataclass(frozen=True)
 class Knobs:
     """What a random scenario is like; the rest follows from `seed`.
@@ -98,6 +102,10 @@ def knobs_of(seed: int) -> Knobs:
     def name(knob: str, names: Sequence[str], p: Sequence[float] | None = None) -> str:
         return str(streams(knob).choice(names, p=p))
 
+    def or_later(knob: str, drawn: str, later: Sequence[str]) -> str:
+        return name(f"later {knob}", later) if chance(f"whether a later {knob}", 0.15) else drawn
+
+    admit = [name for name in ADMISSIONS if name not in LATER_ADMISSIONS]
     route, schedule = [name for name in ROUTES if name != "llm_d"], [name for name in SCHEDULES if name != "continuum"]
     return Knobs(
         seed=seed,
@@ -112,7 +120,7 @@ def knobs_of(seed: int) -> Knobs:
         rule="llm_d" if chance("llm_d", 0.2) else name("rule", route),
         schedule="continuum" if chance("continuum", 0.1) else name("schedule", ["fcfs", *schedule]),
         preempt=name("preempt", ["last_admitted", *PREEMPTIONS]),
-        admit=name("admit", ["admit", *ADMISSIONS]),
+        admit=or_later("admit", name("admit", ["admit", *admit]), LATER_ADMISSIONS),
         tier=chance("tier", 0.5),
         prefetch=name("prefetch", ["none", *PREFETCHES]),
         modes=name("modes", MODES, p=[0.6, 0.1, 0.1, 0.2]),

@@ -11,13 +11,20 @@ def admit_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
         return {"per_instance": float(rng.choice([0.5, 1, 2])), "most_held": float(rng.choice([0, 1, 3, 100]))}
     if knobs.admit in ("watermark", "gate"):
         return {"utilisation_limit": float(rng.choice([0.2, 0.5, 0.9]))}
-    if knobs.admit == "concur":
-        return {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
+    if knobs.admit in ("concur", "concur_tuned"):
+        window = {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
+        return window | (concur_limits(rng) if knobs.admit == "concur" else {})
     if knobs.admit in ("thunder_agent", "mori"):
         tokens = {"period_s": float(rng.choice([2, 5, 20])) * TICK_S, "buffer_tokens": float(rng.choice([0, 100, 700]))}
         tokens["attribution"] = float(rng.integers(3))
         return tokens | ({"half_life_s": float(rng.choice([0.05, 1.0]))} if knobs.admit == "thunder_agent" else {})
     return {}
+
+
+def concur_limits(rng: np.random.Generator) -> dict[str, float]:
+    """As published, or such that small caches come to them more often."""
+    low, high, hit_rate = rng.choice([(0.2, 0.5, 0.2), (0.3, 0.6, 0.9)])
+    return {"low_utilisation": float(low), "high_utilisation": float(high), "low_hit_rate": float(hit_rate)}
 
 
 def retain_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:

@@ -30,7 +30,7 @@ class Gateway:
 
     def admit(self, program: Program) -> None:
         """A program comes in: its roots are ready."""
-        program.acting_since_s = self.world.now
+        program.admitted_s = program.acting_since_s = self.world.now
         for turn in self.world.orchestrator.admit(program):
             self.get_ready(turn)
 

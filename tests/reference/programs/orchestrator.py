@@ -30,6 +30,7 @@ class Program:
     missing: dict[int, int]
     state: str = "unborn"
     arrival_s: float = math.nan
+    admitted_s: float = math.nan
     end_s: float = math.nan
     home: int = -1
     service_s: float = 0.0

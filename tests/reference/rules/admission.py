@@ -47,7 +47,7 @@ class Gate(AdmissionRule):
         return first.prompt - hit <= pool.available * size
 
 
-class Concur(AdmissionRule):
+class ConcurTuned(AdmissionRule):
     """As many as a window allows, which follows the cache."""
 
     ticks: ClassVar[bool] = True
@@ -56,17 +56,51 @@ class Concur(AdmissionRule):
         return "hold" if admission.overtakes(program) or admission.inside + 1 > admission.window else "admit"
 
     def tick(self, admission: Admission) -> list[Program]:
-        hits = sum(turn.all_hits for turn in admission.world.orchestrator.turns)
-        tokens = hits + sum(instance.prefill_tokens for instance in admission.world.instances)
-        asked = tokens - admission.seen_tokens[1]
-        hit_rate = (hits - admission.seen_tokens[0]) / asked if asked else 1.0
-        admission.seen_tokens = hits, tokens
-        use = admission.utilisation()
+        use, hit_rate = admission.utilisation(), self.hit_rate(admission)
         if use < 0.85 and hit_rate > 0.9:
             admission.window += 1.0 if admission.inside + 1 > admission.window else 0.0
         elif use > 0.95 and hit_rate < 0.8:
             admission.window = max(1.0, admission.window * 0.7)
         return []
+
+    def hit_rate(self, admission: Admission) -> float:
+        """Since the last tick."""
+        hits = sum(turn.all_hits for turn in admission.world.orchestrator.turns)
+        tokens = hits + sum(instance.prefill_tokens for instance in admission.world.instances)
+        asked = tokens - admission.seen_tokens[1]
+        hit_rate = (hits - admission.seen_tokens[0]) / asked if asked else 1.0
+        admission.seen_tokens = hits, tokens
+        return hit_rate
+
+
+class Concur(ConcurTuned):
+    """As many run as a window allows; the last to come in are paused."""
+
+    def answer(self, admission: Admission, program: Program) -> str:
+        running, paused = self.inside(admission)
+        waits = admission.overtakes(program) or paused or len(running) + 1 > admission.window
+        return "hold" if waits else "admit"
+
+    def tick(self, admission: Admission) -> list[Program]:
+        use, hit_rate = admission.utilisation(), self.hit_rate(admission)
+        if use < self.parameters["low_utilisation"]:
+            admission.window += 2.0
+        elif use > self.parameters["high_utilisation"] and hit_rate < self.parameters["low_hit_rate"]:
+            admission.window = max(1.0, admission.window * 0.5)
+        running, paused = self.inside(admission)
+        most = max(1, int(admission.window))
+        for program in running[most:]:
+            program.paused = True
+        back = paused[: max(0, most - len(running))]
+        for program in back:
+            program.paused = False
+        return back
+
+    def inside(self, admission: Admission) -> tuple[list[Program], list[Program]]:
+        """Programs that run, and those that are paused, in the order in which they came in."""
+        programs = [p for p in admission.world.orchestrator.programs if p.state == "active"]
+        programs.sort(key=lambda program: (program.admitted_s, program.id))
+        return [p for p in programs if not p.paused], [p for p in programs if p.paused]
 
 
 ADMISSIONS: dict[str, type[AdmissionRule]] = {
@@ -75,6 +109,7 @@ ADMISSIONS: dict[str, type[AdmissionRule]] = {
     "watermark": Watermark,
     "gate": Gate,
     "concur": Concur,
+    "concur_tuned": ConcurTuned,
     "thunder_agent": ThunderAgent,
     "mori": Mori,
 }

@@ -100,6 +100,7 @@ def _workload(blueprint: Blueprint, programs: Programs) -> Arrays:
     n_tools = max(1, len(programs.tools))
     n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
     needs_paths = blueprint.row_of("schedule_turn").needs_paths
+    needs_served = blueprint.row_of("schedule_turn").needs_served
     return {
         "program": programs.program,
         "turn": programs.turn,
@@ -108,6 +109,7 @@ def _workload(blueprint: Blueprint, programs: Programs) -> Arrays:
         "program_run": _program_runs(programs),
         "turn_run": _turn_runs(programs),
         "ahead": _ahead_runs(len(programs.program) if blueprint.prefetches else 0),
+        "served_tokens": np.zeros(len(programs.program) if needs_served else 0),
         "path_s": np.zeros(len(programs.turn) if needs_paths else 0),
         "edge_next": np.zeros(n_queued, "i4"),
         "edge_attempt": np.zeros(n_queued, "i2"),

@@ -25,6 +25,7 @@ class Rule(NamedTuple):
         oracle: The rule sees the future.
         needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
         needs_paths: The longest path of service that leads to each turn must be kept (`State.path_s`).
+        needs_served: The tokens that each program has been served must be kept (`State.served_tokens`).
         needs_future: The turns that will use a segment must be known (`engine/programs/future_uses.py`).
         steals: Idle instances take waiting turns from loaded ones while this rule routes.
     """
@@ -37,6 +38,7 @@ class Rule(NamedTuple):
     oracle: bool = False
     needs_tree: bool = False
     needs_paths: bool = False
+    needs_served: bool = False
     needs_future: bool = False
     steals: bool = False
 

@@ -19,6 +19,9 @@ MODES = ("mixed", "prefill_first", "some", "pools")
 
 
 LATER_ADMISSIONS = ("concur_tuned",)
+LATER_SCHEDULES = ("llm_d_las",)
+LATER_EVICTIONS = ("tlru",)
+LATER_ROUTES = ("llm_d_baseline", "sticky_until_saturated", "lmetric", "smetric")
 """Rules that have come later are drawn from a stream of their own, so that the scenarios of all seeds stay."""
 
 
@@ -106,7 +109,9 @@ def knobs_of(seed: int) -> Knobs:
         return name(f"later {knob}", later) if chance(f"whether a later {knob}", 0.15) else drawn
 
     admit = [name for name in ADMISSIONS if name not in LATER_ADMISSIONS]
-    route, schedule = [name for name in ROUTES if name != "llm_d"], [name for name in SCHEDULES if name != "continuum"]
+    evict = [name for name in EVICTIONS if name not in LATER_EVICTIONS]
+    route = [name for name in ROUTES if name != "llm_d" and name not in LATER_ROUTES]
+    schedule = [name for name in SCHEDULES if name != "continuum" and name not in LATER_SCHEDULES]
     return Knobs(
         seed=seed,
         n_instances=int(streams("n_instances").integers(1, 5)),
@@ -117,15 +122,19 @@ def knobs_of(seed: int) -> Knobs:
         irregular=chance("irregular", 0.3),
         faults=chance("faults", 0.4),
         frontend_s=one_of("frontend_s", [0.0, TICK_S]),
-        rule="llm_d" if chance("llm_d", 0.2) else name("rule", route),
-        schedule="continuum" if chance("continuum", 0.1) else name("schedule", ["fcfs", *schedule]),
+        rule=or_later("rule", "llm_d" if chance("llm_d", 0.2) else name("rule", route), LATER_ROUTES),
+        schedule=or_later(
+            "schedule",
+            "continuum" if chance("continuum", 0.1) else name("schedule", ["fcfs", *schedule]),
+            LATER_SCHEDULES,
+        ),
         preempt=name("preempt", ["last_admitted", *PREEMPTIONS]),
         admit=or_later("admit", name("admit", ["admit", *admit]), LATER_ADMISSIONS),
         tier=chance("tier", 0.5),
         prefetch=name("prefetch", ["none", *PREFETCHES]),
         modes=name("modes", MODES, p=[0.6, 0.1, 0.1, 0.2]),
         retain=name("retain", ["leave", "ttl", *RETENTIONS]),
-        evict=name("evict", ["lru", *EVICTIONS]),
+        evict=or_later("evict", name("evict", ["lru", *evict]), LATER_EVICTIONS),
         eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),

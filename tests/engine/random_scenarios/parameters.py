@@ -27,6 +27,24 @@ def concur_limits(rng: np.random.Generator) -> dict[str, float]:
     return {"low_utilisation": float(low), "high_utilisation": float(high), "low_hit_rate": float(hit_rate)}
 
 
+def route_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:
+    """Limits that prompts and queues of a few hundred tokens come to."""
+    if knobs.rule == "sticky_until_saturated":
+        return {
+            "warm_share": float(rng.choice([0.3, 0.8])),
+            "peak_prefill_tokens_per_s": 1000.0,
+            "patience_s": float(rng.choice([0.0, 0.1, 18.0])),
+        }
+    if knobs.rule == "smetric":
+        return {"load_limit": float(rng.choice([1.0, 2.0])), "hit_share": float(rng.choice([0.3, 0.5, 1.0]))}
+    return {}
+
+
+def schedule_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:
+    """A half-life about as long as gaps, or longer."""
+    return {"half_life_s": float(rng.choice([5, 100, 60 / TICK_S])) * TICK_S} if knobs.schedule == "llm_d_las" else {}
+
+
 def retain_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:
     """Pins about as long as the gaps and as the iterations, or much longer."""
     given = pin_parameters(knobs, rng)
@@ -72,6 +90,8 @@ def evict_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
     if knobs.evict == "saga_wa_lru":
         weights = rng.permutation([0.3, 0.5, 0.2])
         return {f"{name}_weight": float(w) for name, w in zip(("idle", "reuse", "size"), weights, strict=True)}
+    if knobs.evict == "tlru":
+        return {"threshold_tokens": float(rng.choice([100, 300, 2048])), "next_prompt_tokens": float(rng.choice([0, 50]))}
     return {"alpha": float(rng.choice([0.0, 0.5, 2.0]))} if knobs.evict == "marconi" else {}
 
 

@@ -13,6 +13,7 @@ class Turn:
     Attributes:
         new: Tokens of the prompt that no earlier turn of its program brought or generated.
         target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
+        expected: Prefill tokens that it was expected to need when it last joined a queue.
         computed: Tokens of the target whose KV is found or scheduled.
         decoding: The prefill has ended.
         owned: Blocks that are not published.
@@ -34,6 +35,7 @@ class Turn:
     output: int
     generated: int = 0
     target: int = 0
+    expected: int = 0
     new: int = 0
     computed: int = 0
     decoding: bool = False

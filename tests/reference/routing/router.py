@@ -25,6 +25,7 @@ class Router:
     def __init__(self, world: World, view_delay_s: float) -> None:
         self.world = world
         self.view_delay_s = view_delay_s
+        self.block_size = world.workload.block_size
         self.parked: list[Turn] = []
         self.routed = 0
         self.last_routed = -1
@@ -85,7 +86,7 @@ class Router:
         """The rule's answer; a decision with a single legal answer is not asked."""
         seen = self.seen if self.view_delay_s > 0 else self.seen_now()
         last = self.last_handed if turn.handed else self.last_routed
-        view = View(seen, allowed, self.world.orchestrator.program(turn).home, self.routed, last)
+        view = View(seen, allowed, self.world.orchestrator.program(turn).home, self.routed, last, self.block_size)
         chosen = self.world.rules.route_turn(view, turn) if len(view.candidates) > 1 else view.candidates[0]
         assert allowed[chosen]
         return chosen
@@ -101,6 +102,7 @@ class Router:
             world.orchestrator.program(turn).home = number
         turn.instance, turn.routed_s = number, world.now
         world.iterations.look_again_at(world.retention.moved(turn))
+        world.instances[number].expect(turn)
         world.instances[number].waiting.append(turn)
         world.iterations.look_again(number)
         world.prefetcher.ask(number)

@@ -34,6 +34,7 @@ class State(NamedTuple):
     turn_run: Annotated[Any, TURN_RUN, "T"]
     ahead: Annotated[Any, AHEAD_RUN, "P"]  # if somebody is asked what to bring up ahead of its use
     path_s: Annotated[Any, F8, "T"]  # if a rule asks: service on the longest path of ended turns that leads to a turn
+    served_tokens: Annotated[Any, F8, "P"]  # if a rule asks: see engine/programs/served.py
     tenant: Annotated[Any, TENANT, "tenants"]
 
     # Tools.

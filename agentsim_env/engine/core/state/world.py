@@ -118,6 +118,7 @@ WORLD = np.dtype(
         # At the end, as the loop reads what stands at the beginning at every event, and is slower if that is moved.
         ("faults_until_s", "f8"),  # `event` holds all faults before this time; inf if there are no others
         ("faults", "i8"),  # faults that it has been given so far
+        ("served_half_life_s", "f8"),  # after so long without a turn half of what a program was served counts
         ("slice_events", "i8"),  # events after which `advance` comes back to Python; 0: when it is done
     ],
     align=True,

@@ -166,8 +166,11 @@ def _live(blueprint: Blueprint, programs: Programs, around: Topology, known: Kno
     live = _most_live(programs)
     n_pins = len(programs.turn) if blueprint.decides("retain_kv") else 0
     n_fault_events = FAULTS_AT_ONCE + len(blueprint.engines) if np.isfinite(known.faults_until_s) else 0
+    memory = blueprint.row_of("route_turn").memory
     return {
         "slot": reserved(live, SLOT),
+        "memory": np.zeros((len(blueprint.engines), memory.per_instance) if memory else (0, 0)),
+        "sent_as": np.zeros((live, memory.per_turn) if memory else (0, 0)),
         "pin": reserved(n_pins, PIN),
         "transfer": reserved(_most_transfers(blueprint, programs, around, live), TRANSFER),
         "event": event_heap(known, live + n_fault_events + len(around.link) + TICKS_AT_ONCE + n_pins),

@@ -59,6 +59,7 @@ def _set_rules(world: np.ndarray, blueprint: Blueprint) -> None:
     """What the loop has to know of the rules in force."""
     route = blueprint.row_of("route_turn")
     world["keep_tree"] = route.needs_tree
+    world["router_learns"] = route.memory is not None
     world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
     admission = blueprint.parameters_of("admit_program")
     world["admission_ticks"] = blueprint.row_of("admit_program").tick is not None

@@ -141,6 +141,49 @@ def test_nobody_is_held_where_nobody_is() -> None:
     assert times(core, "end_s") == [0.01]
 
 
+# The gate with two marks.
+
+
+def gated(*, waiting: int, used: int, held: int = 0, **parameters: float) -> Core:
+    """The first program asks, or is the first of those held, with so many turns waiting and blocks in use."""
+    core = start(alone(*[(0.0, 100, 10)] * 4), "hysteresis_gate", **parameters)
+    state = core.state
+    state.instance["n_waiting"], state.pool["used"] = waiting, used
+    state.world["n_admitted"], state.world["n_done"], state.world["n_held"] = 2, 5, held
+    if held:
+        state.world["held_head"] = 0
+    return core
+
+
+def test_the_hysteresis_gate_closes_above_its_marks() -> None:
+    assert rule_for(gated(waiting=48, used=85), 0) == ADMIT
+    assert rule_for(gated(waiting=49, used=0), 0) == HOLD
+    assert rule_for(gated(waiting=0, used=86), 0) == HOLD
+
+
+def test_the_hysteresis_gate_lets_one_in_a_tick_while_little_waits() -> None:
+    core = gated(waiting=24, used=99, held=2)
+    assert rule_for(core, 0) == HOLD  # before any tick
+    tick(core)
+    assert (rule_for(core, 0), rule_for(core, 1)) == (ADMIT, HOLD)
+    core.state.world["n_admitted"], core.state.world["n_held"], core.state.world["held_head"] = 3, 1, 1
+    assert rule_for(core, 1) == HOLD
+    core.state.world["n_admitted"], core.state.world["n_done"] = 2, 6  # one has ended in between
+    assert rule_for(core, 1) == HOLD
+    tick(core)
+    assert rule_for(core, 1) == ADMIT
+    core.state.instance["n_waiting"] = 25
+    tick(core)
+    assert rule_for(core, 1) == HOLD
+
+
+def test_a_tick_of_the_hysteresis_gate_with_nobody_held_allows_nothing() -> None:
+    core = gated(waiting=0, used=0)
+    tick(core)
+    core.state.world["held_head"], core.state.world["n_held"] = 0, 1
+    assert rule_for(core, 0) == HOLD
+
+
 # CONCUR.
 
 

@@ -18,10 +18,10 @@ ASYNC_SCHEDULING = ("none", "some", "all")
 MODES = ("mixed", "prefill_first", "some", "pools")
 
 
-LATER_ADMISSIONS = ("concur_tuned",)
+LATER_ADMISSIONS = ("concur_tuned", "hysteresis_gate")
 LATER_SCHEDULES = ("llm_d_las",)
 LATER_EVICTIONS = ("tlru",)
-LATER_ROUTES = ("llm_d_baseline", "sticky_until_saturated", "lmetric", "smetric")
+LATER_ROUTES = ("llm_d_baseline", "sticky_until_saturated", "lmetric", "smetric", "kv_routing", "thompson")
 """Rules that have come later are drawn from a stream of their own, so that the scenarios of all seeds stay."""
 
 

@@ -14,6 +14,11 @@ def admit_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
     if knobs.admit in ("concur", "concur_tuned"):
         window = {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
         return window | (concur_limits(rng) if knobs.admit == "concur" else {})
+    if knobs.admit == "hysteresis_gate":
+        most, least = rng.choice([(0, 0), (1, 0), (3, 1), (48, 24)])
+        marks = {"most_waiting": float(most), "least_waiting": float(least)}
+        period_s = float(rng.choice([2, 20])) * TICK_S
+        return marks | {"utilisation_limit": float(rng.choice([0.3, 0.85])), "period_s": period_s}
     if knobs.admit in ("thunder_agent", "mori"):
         tokens = {"period_s": float(rng.choice([2, 5, 20])) * TICK_S, "buffer_tokens": float(rng.choice([0, 100, 700]))}
         tokens["attribution"] = float(rng.integers(3))
@@ -37,6 +42,14 @@ def route_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
         }
     if knobs.rule == "smetric":
         return {"load_limit": float(rng.choice([1.0, 2.0])), "hit_share": float(rng.choice([0.3, 0.5, 1.0]))}
+    learned = {"forgetting": float(rng.choice([0.5, 0.95, 1.0])), "prior_weight": float(rng.choice([1e-6, 0.1]))}
+    if knobs.rule == "kv_routing":
+        return learned | {
+            "prefill_s_per_token": float(rng.choice([1e-4, 1e-3])),
+            "fade_s": float(rng.choice([0.1, 0.63])),
+        }
+    if knobs.rule == "thompson":
+        return learned | {"exploration": float(rng.choice([0.1, 1.0])), "prior_weight": 0.1}
     return {}
 
 
@@ -91,7 +104,10 @@ def evict_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
         weights = rng.permutation([0.3, 0.5, 0.2])
         return {f"{name}_weight": float(w) for name, w in zip(("idle", "reuse", "size"), weights, strict=True)}
     if knobs.evict == "tlru":
-        return {"threshold_tokens": float(rng.choice([100, 300, 2048])), "next_prompt_tokens": float(rng.choice([0, 50]))}
+        return {
+            "threshold_tokens": float(rng.choice([100, 300, 2048])),
+            "next_prompt_tokens": float(rng.choice([0, 50])),
+        }
     return {"alpha": float(rng.choice([0.0, 0.5, 2.0]))} if knobs.evict == "marconi" else {}
 
 

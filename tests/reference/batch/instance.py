@@ -249,6 +249,7 @@ class Instance:
         """Note what the turn, which joins the queue, will have to prefill as the cache is now."""
         brought = (turn.target - 1) // self.block_size * self.block_size if turn.handed else 0
         turn.expected = turn.target - max(self.hit(turn), brought)
+        turn.demand = max(0, blocks_for(turn.target, self.block_size) - self.pool.locked_on(turn.path))
 
     # Turns and their blocks.
 

@@ -49,6 +49,8 @@ class Iterations:
         left = world.instances[number].finish()
         ended = [turn for turn in left if not turn.handed]
         lost: list[int] = []
+        for turn in left:
+            world.router.leaves(turn, number)
         for turn in ended:
             world.gateway.turn_ended(turn)
             lost += world.retention.moved(turn)

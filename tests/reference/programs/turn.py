@@ -14,6 +14,7 @@ class Turn:
         new: Tokens of the prompt that no earlier turn of its program brought or generated.
         target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
         expected: Prefill tokens that it was expected to need when it last joined a queue.
+        demand: Blocks that it was expected to add to those in use.
         computed: Tokens of the target whose KV is found or scheduled.
         decoding: The prefill has ended.
         owned: Blocks that are not published.
@@ -25,6 +26,7 @@ class Turn:
         stay: Which stay in a batch this is: "first", "moved" (it was handed over) or "returned".
         moves: Times that it went on to a decode instance.
         arriving: It is ready and passes the gateway.
+        refused: No instance can ever hold it.
         asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
     """
 
@@ -36,6 +38,7 @@ class Turn:
     generated: int = 0
     target: int = 0
     expected: int = 0
+    demand: int = 0
     new: int = 0
     computed: int = 0
     decoding: bool = False
@@ -59,6 +62,7 @@ class Turn:
     stay: str = "first"
     loading: bool = False
     arriving: bool = False
+    refused: bool = False
     instance: int = -1
 
     @property
@@ -68,8 +72,8 @@ class Turn:
 
     @property
     def here(self) -> bool:
-        """It is ready and has passed the gateway."""
-        return not math.isnan(self.ready_s) and not self.arriving
+        """It is ready, has passed the gateway and has not been refused."""
+        return not (math.isnan(self.ready_s) or self.arriving or self.refused)
 
     @property
     def has_ended(self) -> bool:

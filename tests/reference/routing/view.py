@@ -23,6 +23,7 @@ class Seen:
         held_share: Share of its blocks that are in use or pinned.
         resident: Leading blocks that it holds of each segment.
         pending_tokens: Prefill tokens that it has yet to compute, of waiting turns as expected when they came.
+        wanted_share: Share of its blocks that are in use or pinned, or that waiting turns will add as expected.
     """
 
     waiting: int
@@ -31,6 +32,7 @@ class Seen:
     held_share: float
     resident: dict[int, int]
     pending_tokens: int
+    wanted_share: float
 
     @classmethod
     def of(cls, instance: Instance) -> Seen:
@@ -43,6 +45,7 @@ class Seen:
             dict(pool.resident),
             sum(turn.expected for turn in instance.waiting)
             + sum(turn.target - turn.computed for turn in instance.running),
+            (pool.used + sum(turn.demand for turn in instance.waiting)) / pool.capacity,
         )
 
 
@@ -51,7 +54,8 @@ class View:
     """What a rule sees.
 
     All instances, which of them are allowed, the home of the turn's program (-1 for none), how many turns have been
-    routed before, where the last of them went (-1 for none), and the tokens of a block.
+    routed before, where the last of them went (-1 for none), the tokens of a block, and
+    the time.
     """
 
     instances: Sequence[Seen]
@@ -60,6 +64,7 @@ class View:
     routed: int = 0
     last: int = -1
     block_size: int = 16
+    now: float = 0.0
 
     @property
     def candidates(self) -> list[int]:

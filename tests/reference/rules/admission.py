@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from tests.reference.rules.pausing import Mori, ThunderAgent
@@ -45,6 +46,30 @@ class Gate(AdmissionRule):
             return True
         hit = min(pool.match(first.path, first.prompt // size), (first.prompt - 1) // size) * size
         return first.prompt - hit <= pool.available * size
+
+
+class HysteresisGate(AdmissionRule):
+    """Newcomers come in below the high marks; of those held one a tick, below the low mark."""
+
+    ticks: ClassVar[bool] = True
+
+    def answer(self, admission: Admission, program: Program) -> str:
+        if not admission.held:
+            full = self.waiting(admission) > self.parameters["most_waiting"]
+            return "hold" if full or admission.utilisation() > self.parameters["utilisation_limit"] else "admit"
+        return "hold" if admission.overtakes(program) or self.let_in(admission) >= admission.window else "admit"
+
+    def tick(self, admission: Admission) -> list[Program]:
+        little = self.waiting(admission) <= self.parameters["least_waiting"]
+        admission.window = self.let_in(admission) + float(little and bool(admission.held))
+        return []
+
+    def waiting(self, admission: Admission) -> int:
+        return sum(len(instance.waiting) for instance in admission.up)
+
+    def let_in(self, admission: Admission) -> int:
+        """Programs that have ever been let in."""
+        return sum(not math.isnan(p.admitted_s) for p in admission.world.orchestrator.programs)
 
 
 class ConcurTuned(AdmissionRule):
@@ -108,6 +133,7 @@ ADMISSIONS: dict[str, type[AdmissionRule]] = {
     "max_programs": MaxPrograms,
     "watermark": Watermark,
     "gate": Gate,
+    "hysteresis_gate": HysteresisGate,
     "concur": Concur,
     "concur_tuned": ConcurTuned,
     "thunder_agent": ThunderAgent,

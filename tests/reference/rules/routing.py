@@ -5,20 +5,11 @@ from collections.abc import Callable, Sequence
 from tests.reference.programs.turn import Turn
 from tests.reference.residency.segments import matching
 from tests.reference.routing.view import View
+from tests.reference.rules.chance import hash01
+from tests.reference.rules.learning import KvRouting, Thompson
 from tests.reference.rules.rule import Parameters
 
-WORD = 2**64
-
 Route = Callable[[View, Turn], int]
-
-
-def hash01(seed: int, counter: int) -> float:
-    """A number in [0, 1) from splitmix64's finaliser."""
-    z = (seed + (counter + 1) * 0x9E3779B97F4A7C15) % WORD
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % WORD
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % WORD
-    z ^= z >> 31
-    return (z >> 11) * 2.0**-53
 
 
 def least_loaded(view: View, turn: Turn) -> int:
@@ -135,6 +126,8 @@ ROUTES = (
     "sticky_until_saturated",
     "lmetric",
     "smetric",
+    "kv_routing",
+    "thompson",
 )
 
 
@@ -152,5 +145,7 @@ def route(name: str, seed: int = 0, parameters: Parameters | None = None, block_
         "sticky_until_saturated": lambda: sticky_until_saturated(seed, given),
         "lmetric": lambda: lmetric,
         "smetric": lambda: smetric(given),
+        "kv_routing": lambda: KvRouting(given),
+        "thompson": lambda: Thompson(given, seed),
     }
     return rules[name]()

@@ -91,6 +91,8 @@ class State(NamedTuple):
     candidate: Annotated[Any, I4, "K"]  # candidates of another decision: slots, records or programs, by its kind
     option: Annotated[Any, U1, "3 K + others"]  # mask of its answers, candidates or not
     score: Annotated[Any, F8, "N"]  # scratch of routing rules
+    memory: Annotated[Any, F8, "N, M"]  # if the router learns: what it knows of each instance; see `Memory`
+    sent_as: Annotated[Any, F8, "most live turns, L"]  # likewise: what it noted of a turn when it sent it
 
 
 class Layout(NamedTuple):

@@ -13,7 +13,7 @@ def lru(state, pool):
 
 @lowest
 def tlru(state, pool, r, threshold_tokens=2048.0, next_prompt_tokens=200.0):
-    """What no longer prefill needs goes first, by age; then the rest, by age (T-LRU, arXiv 2510.15152; SGLang's `tlru`).
+    """First what an answer in time does without, by age, then the rest, by age (T-LRU, arXiv 2510.15152; SGLang).
 
     A program with a context of L tokens has its next prefill within `threshold_tokens` as long as L +
     `next_prompt_tokens` - `threshold_tokens` are cached. Records whose last block lies beyond that go first. L is the

@@ -144,9 +144,9 @@ def test_nobody_is_held_where_nobody_is() -> None:
 # The gate with two marks.
 
 
-def gated(*, waiting: int, used: int, held: int = 0, **parameters: float) -> Core:
+def gated(*, waiting: int, used: int, held: int = 0) -> Core:
     """The first program asks, or is the first of those held, with so many turns waiting and blocks in use."""
-    core = start(alone(*[(0.0, 100, 10)] * 4), "hysteresis_gate", **parameters)
+    core = start(alone(*[(0.0, 100, 10)] * 4), "hysteresis_gate")
     state = core.state
     state.instance["n_waiting"], state.pool["used"] = waiting, used
     state.world["n_admitted"], state.world["n_done"], state.world["n_held"] = 2, 5, held

@@ -25,7 +25,7 @@ from agentsim_env.engine.residency.kv_time import charge
 from agentsim_env.engine.residency.pins import lose_pins
 from agentsim_env.engine.residency.residency import drop_all
 from agentsim_env.engine.retention.retention import expire, note_ended, release_moved, release_program, retain_again
-from agentsim_env.engine.routing.router import place, refresh_view
+from agentsim_env.engine.routing.router import leaves, place, refresh_view
 from agentsim_env.engine.routing.steal import steal
 from agentsim_env.engine.settle import settle
 from agentsim_env.engine.tiers.prefetch_subjects import ask_for_acting, note_turn_ended, note_turn_ready, tick_ahead
@@ -132,6 +132,7 @@ def _iteration_end(state, i):
         s = next_ended(state, i)
         if s == NONE:
             break
+        leaves(state, s)
         if state.instance[i].mode == PREFILL_MODE and not _has_all_output(state, s):
             hand_over(state, i, s)
         else:

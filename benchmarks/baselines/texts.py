@@ -9,7 +9,7 @@ LADDER = ("pressure_2", "pressure_1", "pressure_0.5", "pressure_0.25")
 AMPLE = "pressure_2"
 LARGE_MODEL = "swe_agents_70b"
 RELEASED = "continuum_released"
-GATES = ("thunderagent", "mori", "concur")
+GATES = ("thunderagent", "mori", "concur", "concur_tuned")
 """Bundles that are known for what they let in."""
 
 

@@ -24,7 +24,9 @@ class Scenario:
     programs: Programs
     specs: list[InstanceSpec]
     rule: str = "least_loaded"
+    route_parameters: dict[str, float] = field(default_factory=dict)
     schedule: str = "fcfs"
+    schedule_parameters: dict[str, float] = field(default_factory=dict)
     preempt: str = "last_admitted"
     admit: str = "admit"
     admit_parameters: dict[str, float] = field(default_factory=dict)
@@ -64,7 +66,10 @@ class Scenario:
         """Parameters of these rules, by kind of decision."""
         return {
             "admit_program": self.admit_parameters,
-            "route_turn": {"capacity_limit": self.capacity_limit} if self.rule == "session_affinity" else {},
+            "route_turn": (
+                {"capacity_limit": self.capacity_limit} if self.rule == "session_affinity" else self.route_parameters
+            ),
+            "schedule_turn": self.schedule_parameters,
             "retain_kv": self.retain_parameters,
             "evict_kv": self.evict_parameters,
             "prefetch_kv": self.prefetch_parameters,

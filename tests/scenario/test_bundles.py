@@ -22,6 +22,7 @@ def test_the_published_systems_are_there() -> None:
         "thunderagent",
         "mori",
         "concur",
+        "concur_tuned",
         "gate",
     }
     assert {STOCK, "agentservesim.plas"} | systems <= set(bundles())

@@ -105,6 +105,7 @@ def _workload(blueprint: Blueprint, programs: Programs) -> Arrays:
     n_tools = max(1, len(programs.tools))
     n_queued = len(programs.edge) if any(tool.concurrency for tool in programs.tools) else 0
     needs_paths = blueprint.row_of("schedule_turn").needs_paths
+    needs_served = blueprint.row_of("schedule_turn").needs_served
     return {
         "program": programs.program,
         "turn": programs.turn,
@@ -113,6 +114,7 @@ def _workload(blueprint: Blueprint, programs: Programs) -> Arrays:
         "program_run": _program_runs(programs),
         "turn_run": _turn_runs(programs),
         "ahead": _ahead_runs(len(programs.program) if blueprint.prefetches else 0),
+        "served_tokens": np.zeros(len(programs.program) if needs_served else 0),
         "path_s": np.zeros(len(programs.turn) if needs_paths else 0),
         "edge_next": np.zeros(n_queued, "i4"),
         "edge_attempt": np.zeros(n_queued, "i2"),
@@ -194,8 +196,11 @@ def _live(blueprint: Blueprint, programs: Programs, around: Topology, known: Kno
     n_lanes = len(blueprint.engines) if blueprint.has_lanes else 0
     n_others = len(around.link) + len(programs.step_s) + n_lanes
     n_fault_events = FAULTS_AT_ONCE + len(blueprint.engines) if np.isfinite(known.faults_until_s) else 0
+    memory = blueprint.row_of("route_turn").memory
     return {
         "slot": reserved(live, SLOT),
+        "memory": np.zeros((len(blueprint.engines), memory.per_instance) if memory else (0, 0)),
+        "sent_as": np.zeros((live, memory.per_turn) if memory else (0, 0)),
         "pin": reserved(n_pins, PIN),
         "transfer": reserved(_most_transfers(blueprint, programs, around, live), TRANSFER),
         "event": event_heap(known, live + n_others + n_fault_events + TICKS_AT_ONCE + n_pins),

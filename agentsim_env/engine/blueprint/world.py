@@ -71,11 +71,13 @@ def _set_rules(world: np.ndarray, blueprint: Blueprint) -> None:
     """What the loop has to know of the rules in force."""
     route = blueprint.row_of("route_turn")
     world["keep_tree"] = route.needs_tree
+    world["router_learns"] = route.memory is not None
     world["steal_period_s"] = STEAL_PERIOD_S if route.steals else 0.0
     admission = blueprint.parameters_of("admit_program")
     world["admission_ticks"] = blueprint.row_of("admit_program").tick is not None
     world["admission_period_s"] = admission.get("period_s", blueprint.control_period_s)
     world["window"] = admission.get("first_window", 0.0)
+    world["served_half_life_s"] = blueprint.parameters_of("schedule_turn").get("half_life_s", 0.0)
     retention = blueprint.parameters_of("retain_kv")
     world["retains"] = blueprint.decides("retain_kv")
     world["retains_again"] = blueprint.row_of("retain_kv").asked_again

@@ -9,6 +9,23 @@ from agentsim_env.engine.core.decisions import KINDS
 from agentsim_env.engine.core.jit import compiled, written_out
 
 
+class Memory(NamedTuple):
+    """What a rule of `route_turn` that learns keeps in mind, and when; `state.memory` and `state.sent_as` have it.
+
+    Attributes:
+        per_instance: Numbers for each instance, 0 at first.
+        per_turn: Numbers for each live turn.
+        sent: Compiled function `(state, s, i, ...)`, called when a turn is sent to an instance, before it counts there.
+        left: The same, when it leaves the batch for good: it has ended, or is handed over. Further arguments of both
+            are parameters of the rule, by their names.
+    """
+
+    per_instance: int
+    per_turn: int
+    sent: Callable[..., Any]
+    left: Callable[..., Any]
+
+
 class Rule(NamedTuple):
     """A row of a table of rules.
 
@@ -19,12 +36,14 @@ class Rule(NamedTuple):
         tick: Compiled function `(state, ...)` that is called at every control tick, where the rule looks again at what
             it has decided. Its further arguments are parameters of the rule, by their names; those that `answer` has
             not have their defaults here.
+        memory: What it learns from how turns fared.
         asked_again: The rule is asked again at every control tick about what it has decided to keep.
         shown_by: Counters of which one at least is above 0 when the rule has done what it is for; empty: those of its
             kind (`Kind.shown_by`).
         oracle: The rule sees the future.
         needs_tree: The router must remember what it sent where (`State.pool` rows from N on).
         needs_paths: The longest path of service that leads to each turn must be kept (`State.path_s`).
+        needs_served: The tokens that each program has been served must be kept (`State.served_tokens`).
         needs_future: The turns that will use a segment must be known (`engine/programs/future_uses.py`).
         needs_owners: The programs that share a segment or an adapter must be known
             (`engine/programs/memory_owners.py`).
@@ -34,11 +53,13 @@ class Rule(NamedTuple):
     answer: Callable[..., Any]
     of_mechanism: Mapping[str, float] = {}
     tick: Callable[..., Any] | None = None
+    memory: Memory | None = None
     asked_again: bool = False
     shown_by: tuple[str, ...] = ()
     oracle: bool = False
     needs_tree: bool = False
     needs_paths: bool = False
+    needs_served: bool = False
     needs_future: bool = False
     needs_owners: bool = False
     steals: bool = False
@@ -46,7 +67,8 @@ class Rule(NamedTuple):
     @property
     def parameters(self) -> dict[str, float]:
         """Names and defaults of all parameters, in the order in which `State.parameter` has them."""
-        found = {name: default for function in (self.answer, self.tick) for name, default in _defaults(function)}
+        functions = (self.answer, self.tick, *((self.memory.sent, self.memory.left) if self.memory else ()))
+        found = {name: default for function in functions for name, default in _defaults(function)}
         return found | dict(self.of_mechanism)
 
 
@@ -84,6 +106,18 @@ def tick_dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable
     return component(NOTHING, NUMBER)(tick)
 
 
+def memory_dispatchers(kind: str, table: Mapping[str, Rule], file: str) -> tuple[Callable[..., Any], ...]:
+    """Two components `(state, number, s, i)`: `Memory.sent` and `Memory.left` of each rule; as `tick_dispatcher`."""
+    made = []
+    for name in ("sent", "left"):
+        functions = [(getattr(row.memory, name) if row.memory else _no_memory, row) for row in table.values()]
+        calls = [(function, "state, s, i" + _values(kind, row, function)) for function, row in functions]
+        dispatch = _choice("state, number, s, i", calls, file)
+        dispatch.__qualname__ = f"{name}_{kind}"
+        made.append(component(NOTHING, NUMBER, NUMBER, NUMBER)(dispatch))
+    return tuple(made)
+
+
 def choice(functions: Sequence[Callable[..., Any]], file: str) -> Callable[..., Any]:
     """A compiled function `(state, number)` that returns what the function `(state)` in this place does."""
     return compiled(_choice("state, number", [(function, "state") for function in functions], file))
@@ -92,6 +126,11 @@ def choice(functions: Sequence[Callable[..., Any]], file: str) -> Callable[..., 
 @compiled
 def _no_tick(state):
     """What a rule does that takes no stock."""
+
+
+@compiled
+def _no_memory(state, s, i):
+    """What a rule does that learns nothing."""
 
 
 def _choice(arguments: str, calls: Sequence[tuple[Callable[..., Any], str]], file: str) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from agentsim_env.engine.core.lists import join_arrived, join_paused, join_to_ro
 from agentsim_env.engine.core.state import ACTIVE, DONE, FAILED, HELD, NONE, REJECTED
 from agentsim_env.engine.programs.history import note_gap, note_length
 from agentsim_env.engine.programs.reports import calls_no_more, has_come, report_after
+from agentsim_env.engine.programs.served import fade_served, note_served
 from agentsim_env.engine.programs.societies import end_turn_of_step, enter_society, has_begun, leave_society
 from agentsim_env.engine.residency.hits import recomputed_tokens
 
@@ -156,6 +157,8 @@ def _enter_cluster(state, t):
     run = state.program_run[turn.program]
     if run.live == 0 and run.turns_left < state.program[turn.program].n_turns:
         run.acting_s = PAST_WEIGHT * run.acting_s + state.turn_run[t].ready_s - run.acting_since_s
+    if run.live == 0 and len(state.served_tokens) > 0:
+        fade_served(state, turn.program, state.world[0].now_s - run.acting_since_s)
     run.live += 1
     has_come(state, turn.program)
     _note_context(state, turn.program, turn.prompt_tokens)
@@ -274,6 +277,8 @@ def _note_service(state, t):
     state.tenant[state.program[turn.program].tenant].service_s += service_s
     world.ended_service_s += service_s
     world.turns_ended += 1
+    if len(state.served_tokens) > 0:
+        note_served(state, t)
     if len(state.path_s) > 0:
         for e in range(turn.first_edge, turn.first_edge + turn.n_edges):
             following = state.edge[e].target

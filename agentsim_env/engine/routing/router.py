@@ -1,5 +1,7 @@
 """Session-Aware Router: placement of ready turns, homes, the router's own memory, work stealing."""
 
+import numpy as np
+
 from agentsim_env.engine.batch.leave_batch import expect
 from agentsim_env.engine.batch.runs import synchronise, wake
 from agentsim_env.engine.core.asking import ask, is_counted, is_open
@@ -9,10 +11,10 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import join_waiting, leave_to_route, park
 from agentsim_env.engine.core.state import DECODE_MODE, NONE, WAITING
 from agentsim_env.engine.eviction.prefix_lookup import kept_blocks
-from agentsim_env.engine.latency.recently_sent import note_sent
+from agentsim_env.engine.latency.recently_sent import note_sent as note_prefill_sent
 from agentsim_env.engine.residency.residency import deepest, depth_blocks, remember
 from agentsim_env.engine.retention.retention import release_moved
-from agentsim_env.engine.routing.rules import route
+from agentsim_env.engine.routing.rules import note_left, note_sent, route
 from agentsim_env.engine.tiers.prefetch_subjects import ask_ahead
 
 DRAWS_BITS = 16
@@ -51,7 +53,7 @@ def _keep_in_mind(state, i, s):
     pool = len(state.instance) + i
     cached = max(depth_blocks(state, deepest(state, turn.segment, pool)), kept_blocks(state, s))
     cached = min(cached, (slot.target - 1) // size) * size
-    note_sent(state, i, slot.target - cached, cached)
+    note_prefill_sent(state, i, slot.target - cached, cached)
     remember(state, turn.segment, pool, turn.prompt_tokens // size)
 
 
@@ -60,6 +62,8 @@ def place(state, i):
     """Send the first turn to be routed to instance `i`."""
     world = state.world[0]
     s = leave_to_route(state)
+    if world.router_learns:
+        note_sent(state, state.rule[ROUTE_TURN], s, i)
     slot = state.slot[s]
     run = state.turn_run[slot.turn]
     slot.instance = i
@@ -82,6 +86,13 @@ def place(state, i):
     join_waiting(state, i, s)
     wake(state, i)
     ask_ahead(state, i)
+
+
+@compiled
+def leaves(state, s):
+    """A turn leaves the batch of its instance for good: it has ended there, or is handed over."""
+    if state.world[0].router_learns:
+        note_left(state, state.rule[ROUTE_TURN], s, np.int64(state.slot[s].instance))
 
 
 @component(NUMBER)

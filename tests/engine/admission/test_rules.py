@@ -6,21 +6,28 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from agentsim_env.engine.admission.admission import rule_for_program
 from agentsim_env.engine.admission.rules import tick_by_rule
 from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, ENDED, HOLD, REJECT
-from agentsim_env.engine.core.state import ACTIVE, DONE, REJECTED
+from agentsim_env.engine.core.state import ACTIVE, DONE, HELD, REJECTED
 from agentsim_env.engine.entry import Core
 from agentsim_env.workload.programs import Programs
 from tests.engine.hand_made import bound, engine
 from tests.reference.building import WorkloadBuilder
 
 ticked = bound(tick_by_rule)
+asked = bound(rule_for_program)
 
 
 def tick(core: Core) -> None:
     """A control tick of the scenario's rule."""
     ticked(core.state, int(core.state.rule[ADMIT_PROGRAM]))
+
+
+def rule_for(core: Core, program: int) -> int:
+    """What the rule answers for a program."""
+    return int(asked(core.state, program))
 
 
 def alone(*shapes: tuple[float, int, int], after: Mapping[int, int] | None = None) -> Programs:
@@ -134,12 +141,55 @@ def test_nobody_is_held_where_nobody_is() -> None:
     assert times(core, "end_s") == [0.01]
 
 
+# The gate with two marks.
+
+
+def gated(*, waiting: int, used: int, held: int = 0) -> Core:
+    """The first program asks, or is the first of those held, with so many turns waiting and blocks in use."""
+    core = start(alone(*[(0.0, 100, 10)] * 4), "hysteresis_gate")
+    state = core.state
+    state.instance["n_waiting"], state.pool["used"] = waiting, used
+    state.world["n_admitted"], state.world["n_done"], state.world["n_held"] = 2, 5, held
+    if held:
+        state.world["held_head"] = 0
+    return core
+
+
+def test_the_hysteresis_gate_closes_above_its_marks() -> None:
+    assert rule_for(gated(waiting=48, used=85), 0) == ADMIT
+    assert rule_for(gated(waiting=49, used=0), 0) == HOLD
+    assert rule_for(gated(waiting=0, used=86), 0) == HOLD
+
+
+def test_the_hysteresis_gate_lets_one_in_a_tick_while_little_waits() -> None:
+    core = gated(waiting=24, used=99, held=2)
+    assert rule_for(core, 0) == HOLD  # before any tick
+    tick(core)
+    assert (rule_for(core, 0), rule_for(core, 1)) == (ADMIT, HOLD)
+    core.state.world["n_admitted"], core.state.world["n_held"], core.state.world["held_head"] = 3, 1, 1
+    assert rule_for(core, 1) == HOLD
+    core.state.world["n_admitted"], core.state.world["n_done"] = 2, 6  # one has ended in between
+    assert rule_for(core, 1) == HOLD
+    tick(core)
+    assert rule_for(core, 1) == ADMIT
+    core.state.instance["n_waiting"] = 25
+    tick(core)
+    assert rule_for(core, 1) == HOLD
+
+
+def test_a_tick_of_the_hysteresis_gate_with_nobody_held_allows_nothing() -> None:
+    core = gated(waiting=0, used=0)
+    tick(core)
+    core.state.world["held_head"], core.state.world["n_held"] = 0, 1
+    assert rule_for(core, 0) == HOLD
+
+
 # CONCUR.
 
 
-def window(used: int, hits: int, prefills: int, admitted: int = 8) -> float:
+def ticked_window(rule: str, used: int, hits: int, prefills: int, admitted: int = 8) -> float:
     """The window of 8 after a tick with so many blocks in use, and tokens hit and computed since the last one."""
-    core = start(alone((0.0, 100, 10)), "concur", first_window=8)
+    core = start(alone((0.0, 100, 10)), rule, first_window=8)
     state = core.state
     state.world["n_admitted"] = admitted
     state.world["tick_hits"], state.world["tick_tokens"] = 1000, 5000
@@ -147,6 +197,66 @@ def window(used: int, hits: int, prefills: int, admitted: int = 8) -> float:
     state.pool["used"] = used
     tick(core)
     return float(state.world["window"][0])
+
+
+@pytest.mark.parametrize(
+    ("used", "hits", "prefills", "expected"),
+    [
+        (19, 0, 100, 10.0),  # whatever is hit
+        (20, 100, 0, 8.0),
+        (50, 19, 81, 8.0),
+        (51, 19, 81, 4.0),
+        (51, 20, 80, 8.0),
+        (51, 0, 0, 8.0),  # nothing was asked for, nothing was missed
+    ],
+)
+def test_concur_adds_two_and_halves(used: int, hits: int, prefills: int, expected: float) -> None:
+    assert ticked_window("concur", used, hits, prefills, admitted=4) == expected
+
+
+def test_concur_grows_a_window_that_is_not_used() -> None:
+    assert ticked_window("concur", 10, 0, 100, admitted=1) == 10.0
+
+
+def inside(*admitted_s: float, window: float) -> Core:
+    """Programs that came in at these times; memory is neither empty nor full, so that the window stays."""
+    core = contexts("concur", *[100] * len(admitted_s))
+    core.state.program_run["admitted_s"] = admitted_s
+    core.state.world["window"] = window
+    core.state.pool["used"] = 30
+    return core
+
+
+def test_concur_pauses_what_came_in_last_and_resumes_what_came_in_first() -> None:
+    core = inside(3.0, 1.0, 4.0, 1.0, 5.0, window=3.5)
+    tick(core)
+    assert paused(core) == [2, 4]
+    core.state.world["window"] = 2.0
+    tick(core)
+    assert paused(core) == [0, 2, 4]
+    core.state.world["window"] = 4.0
+    tick(core)
+    assert paused(core) == [4]
+
+
+def test_concur_leaves_one_to_run() -> None:
+    core = inside(0.0, 1.0, window=0.5)
+    tick(core)
+    assert paused(core) == [1]
+
+
+def test_concur_lets_nobody_in_while_others_are_paused() -> None:
+    core = inside(0.0, 1.0, 2.0, window=2.0)
+    core.state.program_run["state"][2] = HELD
+    core.state.world["n_admitted"] = 2
+    assert rule_for(core, 2) == HOLD
+    core.state.world["window"] = 3.0
+    assert rule_for(core, 2) == ADMIT
+    core.state.program_run["paused"][1] = core.state.world["n_paused"] = 1
+    assert rule_for(core, 2) == HOLD
+
+
+# CONCUR with constants of ours.
 
 
 @pytest.mark.parametrize(
@@ -161,17 +271,17 @@ def window(used: int, hits: int, prefills: int, admitted: int = 8) -> float:
         (10, 0, 0, 9.0),  # nothing was asked for, nothing was missed
     ],
 )
-def test_concur_adds_and_multiplies(used: int, hits: int, prefills: int, expected: float) -> None:
-    assert window(used, hits, prefills) == expected
+def test_concur_tuned_adds_and_multiplies(used: int, hits: int, prefills: int, expected: float) -> None:
+    assert ticked_window("concur_tuned", used, hits, prefills) == expected
 
 
-def test_concur_grows_no_window_that_is_not_used() -> None:
-    assert window(10, 100, 0, admitted=7) == 8.0
+def test_concur_tuned_grows_no_window_that_is_not_used() -> None:
+    assert ticked_window("concur_tuned", 10, 100, 0, admitted=7) == 8.0
 
 
-def test_concur_lets_in_as_many_as_the_window() -> None:
+def test_concur_tuned_lets_in_as_many_as_the_window() -> None:
     programs = alone(*[(0.0, 100, 100)] * 6)
-    core = start(programs, "concur", first_window=2.5, period_s=0.5)
+    core = start(programs, "concur_tuned", first_window=2.5, period_s=0.5)
     core.state.world["time_limit_s"] = 0.4
     core.advance()
     assert (core.state.world["n_admitted"][0], core.state.world["n_held"][0]) == (2, 4)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.rule import Rule, choice, made_of
+from agentsim_env.engine.core.rule import Memory, Rule, choice, made_of
 
 
 @compiled
@@ -32,6 +32,16 @@ def test_parameters_are_the_arguments_of_the_functions_and_what_the_mechanism_re
     assert list(Rule(two_parameters).parameters.items()) == [("share", 0.5), ("period_s", 2.0)]
     row = Rule(two_parameters, {"firm": 1.0}, tick=take_stock)
     assert list(row.parameters.items()) == [("share", 0.5), ("period_s", 2.0), ("window", 3.0), ("firm", 1.0)]
+
+
+@compiled
+def learn(state, s, i, share, forgetting=0.9):
+    return None
+
+
+def test_what_a_rule_learns_with_is_a_parameter_too() -> None:
+    row = Rule(two_parameters, memory=Memory(1, 1, no_parameter, learn))
+    assert list(row.parameters.items()) == [("share", 0.5), ("period_s", 2.0), ("forgetting", 0.9)]
 
 
 def test_a_rule_that_is_made_of_a_key_has_its_parameters() -> None:

@@ -50,6 +50,20 @@ def test_lfu_counts_uses() -> None:
     assert Shelf("lfu").use(0, 5, 1.0).use(0, 5, 2.0).use(1, 5, 3.0).at(9.0).goes() == 1
 
 
+def test_tlru_first_takes_what_no_prefill_needs() -> None:
+    shelf = Shelf("tlru", parameters={"threshold_tokens": 100.0, "next_prompt_tokens": 20.0})
+    shelf.use(0, 20, 1.0).use(1, 20, 2.0).use(2, 14, 3.0).at(9.0)
+    shelf.state.program_run["context_tokens"] = [385, 384, 300]
+    # Needed are 305, 304 and 220 tokens; the last of 20 blocks begins at 304, that of 14 at 208.
+    assert shelf.goes() == 1
+    shelf.state.program_run["context_tokens"][1] = 385
+    assert shelf.goes() == 0  # nothing is beyond its bound: the oldest
+    shelf.state.program_run["context_tokens"][2] = 288
+    assert shelf.goes() == 2
+    shelf.state.program_run["context_tokens"][0] = 50  # it needs nothing at all, and is older
+    assert shelf.goes() == 0
+
+
 def test_largest_makes_the_most_room() -> None:
     assert Shelf("largest").use(0, 5, 1.0).use(1, 8, 2.0).use(2, 7, 3.0).at(9.0).goes() == 1
 

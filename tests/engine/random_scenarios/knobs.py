@@ -23,6 +23,13 @@ NEAREST = ("scalesim", "scalesim", "kvflow", "oracle_next_use")
 FAR = ("scalesim", "kvflow")
 
 
+LATER_ADMISSIONS = ("concur_tuned", "hysteresis_gate")
+LATER_SCHEDULES = ("llm_d_las",)
+LATER_EVICTIONS = ("tlru",)
+LATER_ROUTES = ("llm_d_baseline", "sticky_until_saturated", "lmetric", "smetric", "kv_routing", "thompson")
+"""Rules that have come later are drawn from a stream of their own, so that the scenarios of all seeds stay."""
+
+
 @dataclass(frozen=True)
 class Knobs:
     """What a random scenario is like; the rest follows from `seed`.
@@ -120,13 +127,16 @@ def knobs_of(seed: int) -> Knobs:
     def name(knob: str, names: Sequence[str], p: Sequence[float] | None = None) -> str:
         return str(streams(knob).choice(names, p=p))
 
-    prefetch, evict = (
-        [name for name in PREFETCHES if name not in NEAREST],
-        [name for name in EVICTIONS if name not in FAR],
-    )
+    def or_later(knob: str, drawn: str, later: Sequence[str]) -> str:
+        return name(f"later {knob}", later) if chance(f"whether a later {knob}", 0.15) else drawn
+
     societies = int(one_of("societies", [0, 0, 0, 0, 0, 1, 1, 2]))
     near, far = (chance(f"{kind} by distance", 0.6 if societies else 0.1) for kind in ("prefetch", "evict"))
-    route, schedule = [name for name in ROUTES if name != "llm_d"], [name for name in SCHEDULES if name != "continuum"]
+    prefetch = [name for name in PREFETCHES if name not in NEAREST]
+    admit = [name for name in ADMISSIONS if name not in LATER_ADMISSIONS]
+    evict = [name for name in EVICTIONS if name not in (*FAR, *LATER_EVICTIONS)]
+    route = [name for name in ROUTES if name != "llm_d" and name not in LATER_ROUTES]
+    schedule = [name for name in SCHEDULES if name != "continuum" and name not in LATER_SCHEDULES]
     return Knobs(
         seed=seed,
         n_instances=int(streams("n_instances").integers(1, 5)),
@@ -137,15 +147,19 @@ def knobs_of(seed: int) -> Knobs:
         irregular=chance("irregular", 0.3),
         faults=chance("faults", 0.4),
         frontend_s=one_of("frontend_s", [0.0, TICK_S]),
-        rule="llm_d" if chance("llm_d", 0.2) else name("rule", route),
-        schedule="continuum" if chance("continuum", 0.1) else name("schedule", ["fcfs", *schedule]),
+        rule=or_later("rule", "llm_d" if chance("llm_d", 0.2) else name("rule", route), LATER_ROUTES),
+        schedule=or_later(
+            "schedule",
+            "continuum" if chance("continuum", 0.1) else name("schedule", ["fcfs", *schedule]),
+            LATER_SCHEDULES,
+        ),
         preempt=name("preempt", ["last_admitted", *PREEMPTIONS]),
-        admit=name("admit", ["admit", *ADMISSIONS]),
+        admit=or_later("admit", name("admit", ["admit", *admit]), LATER_ADMISSIONS),
         tier=chance("tier", 0.5),
         prefetch=name("prefetch by", NEAREST) if near else name("prefetch", ["none", *prefetch]),
         modes=name("modes", MODES, p=[0.6, 0.1, 0.1, 0.2]),
         retain=name("retain", ["leave", "ttl", *RETENTIONS]),
-        evict=name("evict by", FAR) if far else name("evict", ["lru", *evict]),
+        evict=name("evict by", FAR) if far else or_later("evict", name("evict", ["lru", *evict]), LATER_EVICTIONS),
         eviction=name("eviction", ["blocks", "objects"], p=[0.7, 0.3]),
         view_delay_s=one_of("view_delay_s", [0, 0, 0, 1, 5, 30]) * TICK_S,
         async_scheduling=name("async_scheduling", ASYNC_SCHEDULING, p=[0.5, 0.25, 0.25]),

@@ -11,13 +11,51 @@ def admit_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
         return {"per_instance": float(rng.choice([0.5, 1, 2])), "most_held": float(rng.choice([0, 1, 3, 100]))}
     if knobs.admit in ("watermark", "gate"):
         return {"utilisation_limit": float(rng.choice([0.2, 0.5, 0.9]))}
-    if knobs.admit == "concur":
-        return {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
+    if knobs.admit in ("concur", "concur_tuned"):
+        window = {"first_window": float(rng.choice([1, 3, 6])), "period_s": float(rng.choice([2, 5, 20])) * TICK_S}
+        return window | (concur_limits(rng) if knobs.admit == "concur" else {})
+    if knobs.admit == "hysteresis_gate":
+        most, least = rng.choice([(0, 0), (1, 0), (3, 1), (48, 24)])
+        marks = {"most_waiting": float(most), "least_waiting": float(least)}
+        period_s = float(rng.choice([2, 20])) * TICK_S
+        return marks | {"utilisation_limit": float(rng.choice([0.3, 0.85])), "period_s": period_s}
     if knobs.admit in ("thunder_agent", "mori"):
         tokens = {"period_s": float(rng.choice([2, 5, 20])) * TICK_S, "buffer_tokens": float(rng.choice([0, 100, 700]))}
         tokens["attribution"] = float(rng.integers(3))
         return tokens | ({"half_life_s": float(rng.choice([0.05, 1.0]))} if knobs.admit == "thunder_agent" else {})
     return {}
+
+
+def concur_limits(rng: np.random.Generator) -> dict[str, float]:
+    """As published, or such that small caches come to them more often."""
+    low, high, hit_rate = rng.choice([(0.2, 0.5, 0.2), (0.3, 0.6, 0.9)])
+    return {"low_utilisation": float(low), "high_utilisation": float(high), "low_hit_rate": float(hit_rate)}
+
+
+def route_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:
+    """Limits that prompts and queues of a few hundred tokens come to."""
+    if knobs.rule == "sticky_until_saturated":
+        return {
+            "warm_share": float(rng.choice([0.3, 0.8])),
+            "peak_prefill_tokens_per_s": 1000.0,
+            "patience_s": float(rng.choice([0.0, 0.1, 18.0])),
+        }
+    if knobs.rule == "smetric":
+        return {"load_limit": float(rng.choice([1.0, 2.0])), "hit_share": float(rng.choice([0.3, 0.5, 1.0]))}
+    learned = {"forgetting": float(rng.choice([0.5, 0.95, 1.0])), "prior_weight": float(rng.choice([1e-6, 0.1]))}
+    if knobs.rule == "kv_routing":
+        return learned | {
+            "prefill_s_per_token": float(rng.choice([1e-4, 1e-3])),
+            "fade_s": float(rng.choice([0.1, 0.63])),
+        }
+    if knobs.rule == "thompson":
+        return learned | {"exploration": float(rng.choice([0.1, 1.0])), "prior_weight": 0.1}
+    return {}
+
+
+def schedule_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:
+    """A half-life about as long as gaps, or longer."""
+    return {"half_life_s": float(rng.choice([5, 100, 60 / TICK_S])) * TICK_S} if knobs.schedule == "llm_d_las" else {}
 
 
 def retain_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]:
@@ -67,6 +105,11 @@ def evict_parameters(knobs: Knobs, rng: np.random.Generator) -> dict[str, float]
         return {f"{name}_weight": float(w) for name, w in zip(("idle", "reuse", "size"), weights, strict=True)}
     if knobs.evict == "kvflow":
         return {"level": float(rng.choice([1, 4]))}
+    if knobs.evict == "tlru":
+        return {
+            "threshold_tokens": float(rng.choice([100, 300, 2048])),
+            "next_prompt_tokens": float(rng.choice([0, 50])),
+        }
     return {"alpha": float(rng.choice([0.0, 0.5, 2.0]))} if knobs.evict == "marconi" else {}
 
 

@@ -10,6 +10,8 @@ from tests.engine.random_scenarios.parameters import (
     evict_parameters,
     prefetch_parameters,
     retain_parameters,
+    route_parameters,
+    schedule_parameters,
 )
 from tests.engine.random_scenarios.streams import Streams
 from tests.engine.random_scenarios.workload import random_workload
@@ -25,7 +27,9 @@ def build(knobs: Knobs) -> Scenario:
         programs=programs,
         specs=specs,
         rule=knobs.rule,
+        route_parameters=route_parameters(knobs, streams("parameters of route_turn")),
         schedule=knobs.schedule,
+        schedule_parameters=schedule_parameters(knobs, streams("parameters of schedule_turn")),
         preempt=knobs.preempt,
         admit=knobs.admit,
         admit_parameters=admit_parameters(knobs, streams("parameters of admit_program")),

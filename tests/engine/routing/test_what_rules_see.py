@@ -71,7 +71,19 @@ def test_no_rule_sees_what_has_happened_since_the_last_view(rule: str) -> None:
     assert changed.scores == as_seen.scores
 
 
-HIT_RULES = ("dynamo", "llm_d", "mooncake", "lowest_estimated_latency", "saga", "oracle_least_work")
+HIT_RULES = (
+    "dynamo",
+    "llm_d",
+    "llm_d_baseline",
+    "sticky_until_saturated",
+    "lmetric",
+    "smetric",
+    "kv_routing",
+    "mooncake",
+    "lowest_estimated_latency",
+    "saga",
+    "oracle_least_work",
+)
 """Rules that look at the caches of the instances."""
 
 

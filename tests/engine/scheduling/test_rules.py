@@ -1,5 +1,6 @@
 """Each scheduling and preemption rule against cases computed by hand; docs/scheduling.md has the formulas."""
 
+import numpy as np
 import pytest
 
 from agentsim_env.engine.blueprint import Blueprint, new_state
@@ -28,6 +29,35 @@ def test_program_fcfs_takes_the_oldest_program() -> None:
     batch = waiting("program_fcfs", 2, 0, 1)
     batch.programs(arrived_s=[1.0, 0.5, 2.0])
     assert batch.next_turn() == 1
+
+
+def test_llm_d_las_weighs_service_against_the_wait() -> None:
+    batch = waiting("llm_d_las", 0, 1, 2)
+    batch.now(10.0)
+    batch.state.served_tokens[:] = [1000.0, 3000.0, 2000.0]
+    batch.turns(ready_s=[9.0, 1.0, 1.0])
+    # 0.8 x 1 + 0.2 x 0, 0.8 x 0 + 0.2 x 1, 0.8 x 0.5 + 0.2 x 1
+    assert batch.next_turn() == 0
+    batch.state.served_tokens[2] = 1500.0  # 0.8 x 0.75 + 0.2 = 0.8, a tie: the first in the queue
+    assert batch.next_turn() == 0
+    batch.state.served_tokens[2] = 1498.0
+    assert batch.next_turn() == 2
+
+
+def test_llm_d_las_counts_output_twice_and_halves_what_is_past() -> None:
+    # The first turn ends after 3 s, the second becomes ready 60 s later.
+    work = WorkloadBuilder()
+    work.program(0.0)
+    leaf = work.segment(50)
+    work.edge(work.turn(leaf, 100, 300), work.turn(leaf, 420, 10), gap_s=60.0)
+    blueprint = Blueprint([engine(max_num_batched_tokens=2048)], rules={"schedule_turn": "llm_d_las"})
+    core = Core(new_state(blueprint, work.build()))
+    core.state.world["time_limit_s"] = 4.0
+    core.advance()
+    assert core.state.served_tokens[0] == 100 + 2 * 300
+    core.state.world["time_limit_s"] = np.inf
+    assert core.advance() == ENDED
+    assert core.state.served_tokens[0] == pytest.approx(700 / 2 + 420 + 2 * 10)
 
 
 def test_shortest_prompt_counts_what_was_generated_before_a_preemption() -> None:

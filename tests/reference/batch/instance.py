@@ -317,6 +317,12 @@ class Instance:
             turn.readmission_lookup_tokens += tokens
             self.readmission_lookup_tokens += tokens
 
+    def expect(self, turn: Turn) -> None:
+        """Note what the turn, which joins the queue, will have to prefill as the cache is now."""
+        brought = (turn.target - 1) // self.block_size * self.block_size if turn.handed else 0
+        turn.expected = turn.target - max(self.hit(turn), brought)
+        turn.demand = max(0, blocks_for(turn.target, self.block_size) - self.pool.locked_on(turn.path))
+
     # Turns and their blocks.
 
     def reserve(self, blocks: int) -> None:
@@ -385,4 +391,5 @@ class Instance:
         self.ahead = [given for given in self.ahead if given[0] is not turn]
         turn.preemptions += 1
         turn.start_over()
+        self.expect(turn)
         self.waiting.insert(0, turn)

@@ -101,6 +101,8 @@ class Iterations:
         world = self.world
         ended = [turn for turn in left if not turn.handed]
         lost: list[int] = []
+        for turn in left:
+            world.router.leaves(turn, number)
         for turn in ended:
             world.gateway.turn_ended(turn)
             lost += world.retention.moved(turn)

@@ -30,7 +30,7 @@ class Gateway:
 
     def admit(self, program: Program) -> None:
         """A program comes in: its roots are ready, unless they stand in a step to come."""
-        program.acting_since_s = self.world.now
+        program.admitted_s = program.acting_since_s = self.world.now
         self.world.societies.admitted(program)
         for turn in self.world.orchestrator.admit(program):
             if self.world.societies.has_begun(turn):
@@ -59,6 +59,9 @@ class Gateway:
             return
         was_live = bool(program.live)
         turn.arriving = False
+        if not was_live:
+            half_life_s = self.world.rules.half_life_s
+            program.served_tokens *= 0.5 ** ((self.world.now - program.acting_since_s) / half_life_s)
         if not was_live and any(other.has_ended for other in program.turns.values()):
             program.acting_s = KEPT_OF_THE_PAST * program.acting_s + turn.ready_s - program.acting_since_s
         if any(self.world.router.possible(turn)):
@@ -76,6 +79,7 @@ class Gateway:
         program.reasoning_s = KEPT_OF_THE_PAST * program.reasoning_s + turn.service_s
         if not program.live:
             program.acting_since_s = world.now
+        program.served_tokens += turn.prompt + 2.0 * turn.output
         program.wait_s += turn.scheduled_s - turn.ready_s
         world.history.turns.append(turn)
         if program.state == "failed":

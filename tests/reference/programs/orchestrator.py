@@ -21,6 +21,7 @@ class Program:
         held_s: (from, to) of its wait for admission; no end while it lasts.
         paused: Its turns are held at the gateway.
         acting_since_s: Since when none of its turns is in the cluster.
+        served_tokens: Prompt and twice the output of its ended turns, halved again and again while it has no turn here.
         acting_s, reasoning_s: Time without a turn there and service, of the past less and less.
         tool_waits: (from, to) of each wait of one of its tool calls in the queue of a server.
     """
@@ -30,12 +31,14 @@ class Program:
     missing: dict[int, int]
     state: str = "unborn"
     arrival_s: float = math.nan
+    admitted_s: float = math.nan
     end_s: float = math.nan
     home: int = -1
     service_s: float = 0.0
     wait_s: float = 0.0
     paused: bool = False
     acting_since_s: float = 0.0
+    served_tokens: float = 0.0
     acting_s: float = 0.0
     reasoning_s: float = 0.0
     held_s: tuple[float, float] | None = None

@@ -13,6 +13,8 @@ class Turn:
     Attributes:
         new: Tokens of the prompt that no earlier turn of its program brought or generated.
         target: Tokens to prefill: the prompt and what was generated before the turn joined the queue.
+        expected: Prefill tokens that it was expected to need when it last joined a queue.
+        demand: Blocks that it was expected to add to those in use.
         computed: Tokens of the target whose KV is found or scheduled.
         in_flight: Of these, those that a prefill lane computes now: others do not find them yet.
         decoding: The prefill has ended.
@@ -27,6 +29,7 @@ class Turn:
         moves: Times that it went on to a decode instance.
         step: Step of its society before which it is not ready, -1 for none.
         arriving: It is ready and passes the gateway.
+        refused: No instance can ever hold it.
         asked_tokens: Prefill positions reached in earlier stays in a batch; hit + computed tokens must equal it.
     """
 
@@ -37,6 +40,8 @@ class Turn:
     output: int
     generated: int = 0
     target: int = 0
+    expected: int = 0
+    demand: int = 0
     new: int = 0
     computed: int = 0
     in_flight: int = 0
@@ -63,6 +68,7 @@ class Turn:
     step: int = -1
     lacked_adapter: bool = False
     arriving: bool = False
+    refused: bool = False
     instance: int = -1
 
     @property
@@ -72,8 +78,8 @@ class Turn:
 
     @property
     def here(self) -> bool:
-        """It is ready and has passed the gateway."""
-        return not math.isnan(self.ready_s) and not self.arriving
+        """It is ready, has passed the gateway and has not been refused."""
+        return not (math.isnan(self.ready_s) or self.arriving or self.refused)
 
     @property
     def has_ended(self) -> bool:

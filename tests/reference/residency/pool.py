@@ -145,6 +145,11 @@ class KVPool:
         held = [s.id for s in path if s.start < blocks and s.id in self.resident]
         return sum(self.resident[segment] for segment in held if segment not in self.locks)
 
+    def locked_on(self, path: Path) -> int:
+        """Blocks of a path, from the root to the end of the deepest segment that somebody locks."""
+        ends = [segment.start + self.resident[segment.id] for segment in path if segment.id in self.locks]
+        return max(ends, default=0)
+
     def held_of(self, path: Path, blocks: int) -> tuple[int, ...]:
         """Segments of the first `blocks` blocks of `path` that are here."""
         return tuple(s.id for s in path if s.start < blocks and s.id in self.resident)

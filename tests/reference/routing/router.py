@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tests.reference.events import VIEW_TICK, Kind
 from tests.reference.programs.turn import Turn
 from tests.reference.routing.view import Seen, View
+from tests.reference.rules.learning import Learner
 
 if TYPE_CHECKING:
     from tests.reference.world import World
@@ -25,6 +26,7 @@ class Router:
     def __init__(self, world: World, view_delay_s: float) -> None:
         self.world = world
         self.view_delay_s = view_delay_s
+        self.block_size = world.workload.block_size
         self.parked: list[Turn] = []
         self.routed = 0
         self.last_routed = -1
@@ -55,6 +57,7 @@ class Router:
         possible = self.possible(turn)
         allowed = [can and instance.up for can, instance in zip(possible, self.world.instances, strict=True)]
         if not any(possible):
+            turn.refused = True
             self.world.gateway.end(self.world.orchestrator.program(turn), "failed")
         elif not any(allowed):
             self.parked.append(turn)
@@ -85,10 +88,25 @@ class Router:
         """The rule's answer; a decision with a single legal answer is not asked."""
         seen = self.seen if self.view_delay_s > 0 else self.seen_now()
         last = self.last_handed if turn.handed else self.last_routed
-        view = View(seen, allowed, self.world.orchestrator.program(turn).home, self.routed, last)
+        view = View(
+            seen,
+            allowed,
+            self.world.orchestrator.program(turn).home,
+            self.routed,
+            last,
+            self.block_size,
+            self.world.now,
+        )
         chosen = self.world.rules.route_turn(view, turn) if len(view.candidates) > 1 else view.candidates[0]
         assert allowed[chosen]
+        if isinstance(self.world.rules.route_turn, Learner):
+            self.world.rules.route_turn.sent(view, turn, chosen)
         return chosen
+
+    def leaves(self, turn: Turn, number: int) -> None:
+        """A turn leaves the batch of an instance for good."""
+        if isinstance(self.world.rules.route_turn, Learner):
+            self.world.rules.route_turn.left(turn, number, self.world.now)
 
     def send(self, turn: Turn, number: int) -> None:
         """The turn joins the tail of the queue of an instance."""
@@ -101,6 +119,7 @@ class Router:
             world.orchestrator.program(turn).home = number
         turn.instance, turn.routed_s = number, world.now
         world.iterations.look_again_at(world.retention.moved(turn))
+        world.instances[number].expect(turn)
         world.instances[number].waiting.append(turn)
         world.iterations.look_again(number)
         world.prefetcher.ask(number)

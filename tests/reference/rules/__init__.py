@@ -17,11 +17,16 @@ from tests.reference.rules.scheduling import PREEMPTIONS, SCHEDULES, Preempt, Sc
 
 @dataclass(frozen=True)
 class Rules:
-    """One field per kind of decision, by the name of the kind; by default its default rule."""
+    """One field per kind of decision, by the name of the kind; by default its default rule.
+
+    Attributes:
+        half_life_s: Time without a turn after which half of what a program was served counts.
+    """
 
     admit_program: AdmissionRule = field(default_factory=AdmissionRule)
     route_turn: Route = least_loaded
     schedule_turn: Schedule = fcfs
+    half_life_s: float = 60.0
     preempt_turn: Preempt = last_admitted
     retain_kv: Rule[Retain] = field(default_factory=lambda: Rule(leave))
     evict_kv: Rule[Evict] = field(default_factory=lambda: Rule(lru))
@@ -47,11 +52,11 @@ class Rules:
             block_size: Tokens of a block, for routing rules that look at prefixes.
         """
         of = {kind: parameters.get(kind, {}) for kind in names}
-        capacity_limit = int(of["route_turn"].get("capacity_limit", 64))
         return cls(
             admit_program=ADMISSIONS[names["admit_program"]](of["admit_program"]),
-            route_turn=route(names["route_turn"], seed, capacity_limit, block_size),
+            route_turn=route(names["route_turn"], seed, of["route_turn"], block_size),
             schedule_turn=SCHEDULES[names["schedule_turn"]],
+            half_life_s=of["schedule_turn"].get("half_life_s", 60.0),
             preempt_turn=PREEMPTIONS[names["preempt_turn"]],
             retain_kv=Rule(RETENTIONS[names["retain_kv"]], of["retain_kv"]),
             evict_kv=Rule(EVICTIONS[names["evict_kv"]], of["evict_kv"]),

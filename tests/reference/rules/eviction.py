@@ -129,6 +129,17 @@ def cached_attention(look: Look) -> int:
 
 
 @lowest
+def tlru(look: Look, segment: int) -> float:
+    """First what its program does without and is still within a threshold."""
+    programs = look.pool.facts[segment].programs
+    if not programs:
+        return 1.0
+    p, size = look.parameters, look.instance.block_size
+    needed = owner(look, segment).context + p["next_prompt_tokens"] - p["threshold_tokens"]
+    return float(start_tokens(look, segment) + (look.pool.resident[segment] - 1) * size < max(0.0, needed))
+
+
+@lowest
 def continuum_order(look: Look, segment: int) -> float:
     """The latest program; those that have ended first, what is shared last."""
     if is_shared(look, segment):
@@ -249,6 +260,7 @@ def lru(look: Look) -> int:
 
 EVICTIONS: dict[str, Evict] = {
     "lru": lru,
+    "tlru": tlru,
     "lfu": lowest(lambda look, segment: look.pool.facts[segment].uses),
     "fifo": lowest(lambda look, segment: look.pool.facts[segment].entered),
     "largest": lowest(lambda look, segment: -look.pool.resident[segment]),

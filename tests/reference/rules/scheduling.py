@@ -112,6 +112,19 @@ def saga_fair(instance: Instance) -> Turn:
     return min(instance.ready, key=lambda turn: (had_s[tenant(turn)] / share[tenant(turn)], deadline_s(turn)))
 
 
+def llm_d_las(instance: Instance) -> Turn:
+    """Little service counts 0.8, a long wait 0.2, each between the least and the most of those that wait."""
+
+    def scaled(values: list[float]) -> list[float]:
+        least, most = min(values), max(values)
+        return [(value - least) / (most - least) if most > least else 0.0 for value in values]
+
+    served = scaled([program_of(instance, turn).served_tokens for turn in instance.ready])
+    waited = scaled([instance.world.now - turn.ready_s for turn in instance.ready])
+    scores = [0.8 * (1.0 - service) + 0.2 * wait for service, wait in zip(served, waited, strict=True)]
+    return instance.ready[scores.index(max(scores))]
+
+
 def fcfs(instance: Instance) -> Turn:
     return instance.ready[0]
 
@@ -126,6 +139,7 @@ SCHEDULES: dict[str, Schedule] = {
     "autellix_mlfq": lowest(level),
     "saga_fair": saga_fair,
     "continuum": continuum,
+    "llm_d_las": llm_d_las,
     "gate": gate,
     "oracle_srpt": lowest(tokens_left),
 }

@@ -4,7 +4,8 @@ A rule gets the number of a program that has arrived or is the first of those he
 ticks is in `state.world`; asking it changes nothing.
 """
 
-from agentsim_env.engine.admission.rules.concur import adapt_window, concur
+from agentsim_env.engine.admission.rules.concur import adapt_window, concur, concur_tuned, pause_beyond_window
+from agentsim_env.engine.admission.rules.hysteresis import allow_one, hysteresis_gate
 from agentsim_env.engine.admission.rules.limits import admit, gate, max_programs, watermark
 from agentsim_env.engine.admission.rules.pausing import mori, pause_most_idle, pause_smallest, thunder_agent
 from agentsim_env.engine.core.rule import Rule, dispatcher, tick_dispatcher
@@ -14,7 +15,9 @@ ADMIT_RULES: dict[str, Rule] = {
     "max_programs": Rule(max_programs, shown_by=("holds", "programs_rejected")),
     "watermark": Rule(watermark, shown_by=("holds",)),
     "gate": Rule(gate, shown_by=("holds",)),
-    "concur": Rule(concur, {"period_s": 1.0, "first_window": 16.0}, tick=adapt_window, shown_by=("holds",)),
+    "hysteresis_gate": Rule(hysteresis_gate, {"period_s": 5.0}, tick=allow_one, shown_by=("holds",)),
+    "concur": Rule(concur, {"period_s": 5.0, "first_window": 16.0}, tick=pause_beyond_window),
+    "concur_tuned": Rule(concur_tuned, {"period_s": 1.0, "first_window": 16.0}, tick=adapt_window, shown_by=("holds",)),
     "thunder_agent": Rule(thunder_agent, {"period_s": 5.0}, tick=pause_smallest),
     "mori": Rule(mori, {"period_s": 5.0}, tick=pause_most_idle),
 }

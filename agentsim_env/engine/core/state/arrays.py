@@ -46,6 +46,7 @@ class State(NamedTuple):
     turn_run: Annotated[Any, TURN_RUN, "T"]
     ahead: Annotated[Any, AHEAD_RUN, "P"]  # if somebody is asked what to bring up ahead of its use
     path_s: Annotated[Any, F8, "T"]  # if a rule asks: service on the longest path of ended turns that leads to a turn
+    served_tokens: Annotated[Any, F8, "P"]  # if a rule asks: see engine/programs/served.py
     tenant: Annotated[Any, TENANT, "tenants"]
 
     # Tools.
@@ -122,6 +123,8 @@ class State(NamedTuple):
     candidate: Annotated[Any, I4, "K"]  # candidates of another decision: slots, records or programs, by its kind
     option: Annotated[Any, U1, "most answers"]  # mask of its answers, candidates or not
     score: Annotated[Any, F8, "N"]  # scratch of routing rules
+    memory: Annotated[Any, F8, "N, M"]  # if the router learns: what it knows of each instance; see `Memory`
+    sent_as: Annotated[Any, F8, "most live turns, L"]  # likewise: what it noted of a turn when it sent it
 
 
 class Layout(NamedTuple):

@@ -21,7 +21,7 @@ WORLD = np.dtype(
         ("slo_ttft_s", "f8"),  # objectives; inf for none
         ("slo_tpot_s", "f8"),
         ("admission_period_s", "f8"),  # held programs are asked for again so often
-        ("window", "f8"),  # programs that `concur` lets in
+        ("window", "f8"),  # programs that `concur` lets in, or that `hysteresis_gate` may have let in
         ("tick_hits", "i8"),  # hit tokens, and tokens asked for, of all instances at its last tick
         ("tick_tokens", "i8"),
         ("ended_service_s", "f8"),  # sum of the service of all turns that have ended, see PROGRAM_RUN
@@ -127,6 +127,8 @@ WORLD = np.dtype(
         ("set_tokens", "i4"),  # ... and longest resume prefill that joins them
         ("sets_budgets", "i1"),  # somebody sets them
         ("budgets_armed", "i1"),  # such a tick is due
+        ("router_learns", "i1"),  # it keeps in mind how turns fared where it sent them
+        ("served_half_life_s", "f8"),  # after so long without a turn half of what a program was served counts
         ("slice_events", "i8"),  # events after which `advance` comes back to Python; 0: when it is done
         ("has_adapters", "i1"),  # instances have slots for adapters
         ("has_loners", "i1"),  # some programs are in no society

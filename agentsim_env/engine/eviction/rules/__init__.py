@@ -11,11 +11,12 @@ from agentsim_env.engine.eviction.rules.cost import marconi, pensieve
 from agentsim_env.engine.eviction.rules.distance import kvflow, scalesim
 from agentsim_env.engine.eviction.rules.oracle import oracle_belady
 from agentsim_env.engine.eviction.rules.queue import cached_attention, continuum_order
-from agentsim_env.engine.eviction.rules.recency import fifo, largest, lfu, lru
+from agentsim_env.engine.eviction.rules.recency import fifo, largest, lfu, lru, tlru
 from agentsim_env.engine.eviction.rules.saga import saga_wa_lru
 
 EVICT_RULES: dict[str, Rule] = {
     "lru": Rule(lru),
+    "tlru": Rule(tlru),
     "lfu": Rule(lfu),
     "fifo": Rule(fifo),
     "largest": Rule(largest),

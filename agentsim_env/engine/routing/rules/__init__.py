@@ -4,9 +4,10 @@ A rule sees `state.allowed` (at least two instances are), the turn's slot `s`, a
 `engine/batch/look.py`.
 """
 
-from agentsim_env.engine.core.rule import Rule, dispatcher
+from agentsim_env.engine.core.rule import Memory, Rule, dispatcher, memory_dispatchers
 from agentsim_env.engine.routing.rules.estimated_latency import lowest_estimated_latency, mooncake
-from agentsim_env.engine.routing.rules.gateways import cache_aware, dynamo, llm_d
+from agentsim_env.engine.routing.rules.gateways import cache_aware, dynamo, llm_d, llm_d_baseline
+from agentsim_env.engine.routing.rules.kv_routing import kv_routing, learn_residual, reserve
 from agentsim_env.engine.routing.rules.loads import (
     least_loaded,
     least_tokens,
@@ -16,9 +17,12 @@ from agentsim_env.engine.routing.rules.loads import (
     round_robin,
     weighted_load,
 )
+from agentsim_env.engine.routing.rules.metrics import lmetric, smetric
 from agentsim_env.engine.routing.rules.oracle import oracle_least_work
 from agentsim_env.engine.routing.rules.preble import preble
 from agentsim_env.engine.routing.rules.programs import autellix, saga, session_affinity
+from agentsim_env.engine.routing.rules.sticky import sticky_until_saturated
+from agentsim_env.engine.routing.rules.thompson import FEATURES, NUMBERS, learn_weights, note_features, thompson
 
 ROUTE_RULES: dict[str, Rule] = {
     "random": Rule(random),
@@ -34,10 +38,17 @@ ROUTE_RULES: dict[str, Rule] = {
     "cache_aware": Rule(cache_aware, needs_tree=True),
     "dynamo": Rule(dynamo),
     "llm_d": Rule(llm_d),
+    "llm_d_baseline": Rule(llm_d_baseline),
+    "sticky_until_saturated": Rule(sticky_until_saturated),
+    "lmetric": Rule(lmetric),
+    "smetric": Rule(smetric),
     "preble": Rule(preble, needs_tree=True),
     "mooncake": Rule(mooncake),
     "lowest_estimated_latency": Rule(lowest_estimated_latency),
+    "kv_routing": Rule(kv_routing, memory=Memory(4, 2, reserve, learn_residual)),
+    "thompson": Rule(thompson, memory=Memory(NUMBERS, FEATURES, note_features, learn_weights)),
     "oracle_least_work": Rule(oracle_least_work, oracle=True),
 }
 
 route = dispatcher("route_turn", ROUTE_RULES, __file__)
+note_sent, note_left = memory_dispatchers("route_turn", ROUTE_RULES, __file__)

@@ -17,6 +17,7 @@ from agentsim_env.engine.core.chance import chance
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.routing.rules.loads import least_loaded
+from agentsim_env.engine.routing.rules.ties import random_best
 
 
 @compiled
@@ -177,21 +178,14 @@ def llm_d(state, s, prefix_weight=2.0, kv_utilization_weight=1.0, queue_weight=1
             free = 1.0 - held_blocks(state, i) / state.seen_pool[i].capacity
             short = (most - state.seen[i].n_waiting) / (most - fewest) if most > fewest else 1.0
             state.score[i] = prefix_weight * state.score[i] + kv_utilization_weight * free + queue_weight * short
-    return _random_best(state)
+    return random_best(state)
 
 
 @compiled
-def _random_best(state):
-    """One of the allowed instances with the largest score, by chance."""
-    best = highest_score(state)
-    ties = 0
-    for i in range(len(state.allowed)):
-        if state.allowed[i] and state.score[i] == state.score[best]:
-            ties += 1
-    k = int(chance(state) * ties) if ties > 1 else 0
-    for i in range(best, len(state.allowed)):
-        if state.allowed[i] and state.score[i] == state.score[best]:
-            if k == 0:
-                return i
-            k -= 1
-    return best
+def llm_d_baseline(state, s, prefix_weight=3.0, kv_utilization_weight=2.0, queue_weight=2.0):
+    """As `llm_d`, with the weights of its older preset: prefix 3, KV utilisation 2, queue 2.
+
+    llm-d's guide `optimized-baseline` until August 2026. Its `no-hit-lru` scorer is left out: it looks at prompts of
+    which no instance has anything, and a system prompt is soon everywhere.
+    """
+    return llm_d(state, s, prefix_weight, kv_utilization_weight, queue_weight, 0.0)

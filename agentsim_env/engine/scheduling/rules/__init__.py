@@ -8,6 +8,7 @@ from agentsim_env.engine.core.rule import Rule, dispatcher
 from agentsim_env.engine.scheduling.rules.autellix import atlas, autellix_mlfq, plas
 from agentsim_env.engine.scheduling.rules.continuum import continuum
 from agentsim_env.engine.scheduling.rules.gate import gate
+from agentsim_env.engine.scheduling.rules.llm_d_las import llm_d_las
 from agentsim_env.engine.scheduling.rules.oracle import oracle_srpt
 from agentsim_env.engine.scheduling.rules.orders import fcfs, least_uncached, program_fcfs, shortest_prompt
 from agentsim_env.engine.scheduling.rules.saga import saga_fair
@@ -22,6 +23,7 @@ SCHEDULE_RULES: dict[str, Rule] = {
     "autellix_mlfq": Rule(autellix_mlfq),
     "saga_fair": Rule(saga_fair),
     "continuum": Rule(continuum),
+    "llm_d_las": Rule(llm_d_las, {"half_life_s": 60.0}, needs_served=True),
     "gate": Rule(gate, shown_by=("held_back",)),
     "oracle_srpt": Rule(oracle_srpt, oracle=True),
 }

@@ -82,6 +82,8 @@ def _tier(tier: described.Tier, engines: Sequence[Engine], block_bytes: float, l
         from_above_bytes_per_s=from_above * 1e9,
         queue=tier.queue,
         interrupt_layers=layers if tier.interrupt else 0,
+        watermark=tier.watermark,
+        batch_share=tier.batch_share,
     )
 
 

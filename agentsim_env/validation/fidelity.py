@@ -1,6 +1,7 @@
-"""Writes docs/fidelity.md: every validation run, and what was fitted on what.
+"""Writes the first half of docs/fidelity.md: every validation run, and what was fitted on what.
 
-`python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`
+`python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`; the second half, which
+`agentsim_env.validation.programs` writes, stays as it is.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from agentsim_env.hardware.library import PROFILES, find_profile, load
 from agentsim_env.prose import wrapped
 from agentsim_env.validation.command import Validation
 from agentsim_env.validation.fidelity_runs import ReportedRun, errors, misses, reported_runs
+from agentsim_env.validation.halves import joined, second_half
 from agentsim_env.validation.picture import draw
 from agentsim_env.validation.report import (
     LABELS,
@@ -188,7 +190,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with profiles/ and validation/")
     parser.add_argument("--out", type=Path, default=Path("docs/fidelity.md"))
     asked = parser.parse_args()
-    asked.out.write_text(page(asked.data, asked.out.with_suffix(".png")))
+    before = asked.out.read_text(encoding="utf-8") if asked.out.is_file() else ""
+    first = page(asked.data, asked.out.with_suffix(".png"))
+    asked.out.write_text(joined(first, second_half(before)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -177,6 +177,8 @@ def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
             tier.from_above_bytes_per_s * BLOCK,
             tier.queue,
             tier.interrupt_layers,
+            tier.watermark,
+            tier.batch_share,
         )
         for tier in spec.tiers
     ]

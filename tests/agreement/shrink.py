@@ -104,6 +104,7 @@ def plainer_memory(scenario: Scenario, place: int) -> Scenario:
     if memory is None:
         return scenario
     edits = [{"tiers": memory.tiers[:i] + memory.tiers[i + 1 :]} for i in range(len(memory.tiers))]
+    edits += [{"tiers": tuple(replace(tier, watermark=1.0, batch_share=0.0) for tier in memory.tiers)}]
     edits += [{"peer": None}, {"transfers": "overlap"}, {"write_policy": "none"}, {"staging_blocks": 0}]
     edits += [{"tiers": tuple(replace(tier, interrupt_layers=0) for tier in memory.tiers)}]
     plainer = replace(memory, **edits[place]) if place < len(edits) else memory

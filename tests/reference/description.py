@@ -41,6 +41,8 @@ def constant_profile(**scalars: float) -> Profile:
 class TierSpec:
     """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links.
 
+    Above `watermark` of its blocks a pool gives up `batch_share` of what it has in use.
+
     Attributes:
         interrupt_layers: What is brought up ahead of its use stops between these for what a turn waits for; 0: never.
     """
@@ -54,6 +56,8 @@ class TierSpec:
     from_above_bytes_per_s: float = 0.0
     queue: str = "fifo"
     interrupt_layers: int = 0
+    watermark: float = 1.0
+    batch_share: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class Tier(NamedTuple):
             what is brought up ahead of its use that with the smallest invocation distance.
         interrupt_layers: What is brought up ahead of its use gives way to what a turn waits for at the end of the layer
             in flight, of so many; 0: it does not.
+        watermark: Share of a pool that a copy may leave in use without a batch of idle blocks going first.
+        batch_share: Share of the blocks in use that such a batch has; 0: only as many go as are short.
     """
 
     kind: str
@@ -59,6 +61,8 @@ class Tier(NamedTuple):
     from_above_bytes_per_s: float = 0.0
     queue: str = "fifo"
     interrupt_layers: int = 0
+    watermark: float = 1.0
+    batch_share: float = 0.0
 
 
 class Peer(NamedTuple):

@@ -227,8 +227,8 @@ def turn_ready(state, t):
         return
     if turn.prompt_tokens + turn.output_tokens <= state.world[0].longest_context:
         _enter_cluster(state, t)
-        # The turns of a step are not held: the step would wait for them, and what frees memory for them waits for it.
-        if run.paused and turn.step == NONE:
+        # Of a society nobody is held: its steps would wait, and what is to free memory for the turn waits for them.
+        if run.paused and state.program[turn.program].society == NONE:
             join_paused(state, new_slot(state, t))
         else:
             join_to_route(state, new_slot(state, t))

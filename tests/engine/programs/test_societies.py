@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.blueprint import Blueprint, new_state
-from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, ENDED, REJECT
+from agentsim_env.engine.core.decisions import ADMIT, ADMIT_PROGRAM, ENDED, REJECT, STUCK
 from agentsim_env.engine.core.state import DONE, FAILED, REJECTED, State
 from agentsim_env.engine.entry import Core
 from tests.engine.hand_made import engine
@@ -168,3 +168,17 @@ def test_programs_outside_go_their_own_way() -> None:
     work.program(0.03)
     work.turn(0, 16, 1)
     assert ready_s(run(work)) == [0.0, pytest.approx(0.09), 0.03]
+
+
+@pytest.mark.parametrize(("society", "expected"), [(0, ENDED), (-1, STUCK)])
+def test_who_is_paused_is_not_held_where_a_step_would_wait_for_it(society: int, expected: int) -> None:
+    """Nobody resumes the first program, which is paused before its turn has passed the gateway."""
+    work = world()
+    work.program(0.0, society=society)
+    work.turn(0, 16, 1)
+    agent(work, (0, 1))
+    core = core_of(work, agent_kinds=("admit_program",), frontend_s=0.01)
+    assert core.advance() == ADMIT_PROGRAM
+    assert core.advance(ADMIT) == ADMIT_PROGRAM
+    core.state.program_run["paused"][0] = 1
+    assert core.advance(ADMIT) == expected

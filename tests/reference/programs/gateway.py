@@ -66,7 +66,8 @@ class Gateway:
             program.acting_s = KEPT_OF_THE_PAST * program.acting_s + turn.ready_s - program.acting_since_s
         if any(self.world.router.possible(turn)):
             self.world.societies.announced.pop(program.id, None)
-        if program.paused and turn.step < 0 and any(self.world.router.possible(turn)):
+        alone = self.world.societies.of(program.id) is None
+        if program.paused and alone and any(self.world.router.possible(turn)):
             self.paused.append(turn)
         else:
             self.world.router.place(turn)

@@ -39,7 +39,12 @@ class Owners:
         if owners:
             return self.nearest(owners)
         users = pool.facts[segment].programs
-        return 0.0 if users and self.world.orchestrator.programs[users[-1]].live else math.inf
+        return 0.0 if users and self.is_active(users[-1]) else math.inf
+
+    def is_active(self, program: int) -> bool:
+        """Whether a turn of a program is in the cluster; the one that has made it fail has not come so far."""
+        live = self.world.orchestrator.programs[program].live
+        return any(any(self.world.router.possible(turn)) for turn in live)
 
     def distance_of_adapter(self, adapter: int) -> float:
         return self.nearest(self.of_adapter(adapter))

@@ -7,7 +7,7 @@ from agentsim_env.engine.core import events
 from agentsim_env.engine.core.state import State
 from tests.engine.hand_made import bound, state
 
-push, pop = bound(events.push), bound(events.pop)
+push, pop, cancel = bound(events.push), bound(events.pop), bound(events.cancel)
 set_due, clear_due = bound(events.set_due), bound(events.clear_due)
 
 
@@ -24,7 +24,7 @@ def pop_all(made: State) -> list[tuple[float, int, int]]:
 def test_kinds_are_numbered_in_their_order() -> None:
     """docs/semantics.md: what happens first at equal times."""
     first = ("INSTANCE_DOWN", "INSTANCE_UP", "PROGRAM_ARRIVAL", "TOOL_END", "TOOL_RETRY", "EDGE_DONE", "TURN_READY")
-    order = (*first, "CONTROL_TICK", "TRANSFER_END", "PIN_EXPIRY", "ITERATION_END")
+    order = (*first, "CONTROL_TICK", "TRANSFER_END", "PIN_EXPIRY", "PREFILL_END", "ITERATION_END")
     assert [getattr(events, name) for name in order] == list(range(len(order)))
 
 
@@ -33,6 +33,18 @@ def test_earlier_events_come_first_then_kinds_then_ids() -> None:
     given = [(2.0, 0, 0), (1.0, 6, 1), (1.0, 2, 9), (1.0, 6, 0), (0.5, 8, 3), (1.0, 2, 2**31 - 1)]
     for event in given:
         push(made, *event)
+    assert pop_all(made) == sorted(given)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_event_that_is_cancelled_leaves_the_others_in_their_order(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = state(n_events=60)
+    given = [(float(rng.integers(1, 6)), int(rng.integers(0, 11)), number) for number in range(60)]
+    for event in given:
+        push(made, *event)
+    for k in sorted(rng.choice(60, 20, replace=False))[::-1]:
+        cancel(made, *given.pop(int(k))[1:])
     assert pop_all(made) == sorted(given)
 
 

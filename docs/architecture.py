@@ -9,11 +9,12 @@ MONO = "DejaVu Sans Mono"
 
 # Who asks, in the order in which it is their turn: what for, the package, and the kinds of decision.
 MECHANISMS = (
-    (144, "turns that have ended", "retention", [["retain_kv"]]),
-    (152, "programs that arrived", "admission", [["admit_program"]]),
-    (236, "instances that form an iteration", "iteration", [["schedule_turn", "preempt_turn"], ["evict_kv"]]),
-    (136, "turns that are ready", "routing", [["route_turn"]]),
-    (140, "KV to bring up early", "loads", [["prefetch_kv"], ["evict_kv"]]),
+    (116, "turns that ended", "retention", [["retain_kv"]]),
+    (118, "new programs", "admission", [["admit_program"]]),
+    (148, "lanes of a GPU", "lanes", [["set_prefill_budget"]]),
+    (220, "instances that form an iteration", "iteration", [["schedule_turn", "preempt_turn"], ["evict_kv"]]),
+    (106, "ready turns", "routing", [["route_turn"]]),
+    (110, "KV to bring up", "loads", [["prefetch_kv"], ["evict_kv"]]),
 )
 
 # Arrays of the state, and some of their fields.
@@ -85,7 +86,7 @@ def draw_advance(sheet: Drawing) -> None:
     sheet.arrow((640, 294), (514, 294))
     sheet.text(588, 304, "what it has caused", 10.5, "center", color=QUIET)
     sheet.axes.plot((399, 399), (306, 322), color=QUIET, linewidth=1.4)
-    sheet.axes.plot((100, 804), (322, 322), color=QUIET, linewidth=1.4)
+    sheet.axes.plot((84, 819), (322, 322), color=QUIET, linewidth=1.4)
     x = 26.0
     for width, subject, package, kinds in MECHANISMS:
         middle = x + width / 2
@@ -99,7 +100,7 @@ def draw_advance(sheet: Drawing) -> None:
             for kind, kind_width in zip(names, widths, strict=True):
                 sheet.decision(left + kind_width / 2, 391 + 24 * row, kind)
                 left += kind_width + 6
-        x += width + 10
+        x += width + 6
     step(sheet, 242, 266, 3)
     step(sheet, 530, 262, 4)
     sheet.text(28, 456, "Several legal answers, for a program that counts, to a kind that is left to the agent?", 11.5)

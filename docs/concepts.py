@@ -86,6 +86,7 @@ def draw_instance(sheet: Drawing) -> None:
     sheet.text(420, 216, "queue", 11, color=QUIET)
     sheet.bars(424, 226, [WAITING] * 5, 12)
     sheet.arrow((498, 234), (652, 234))
+    sheet.decision(574, 204, "set_prefill_budget")
     sheet.decision(574, 234, "schedule_turn")
     sheet.text(656, 216, "batch of the iteration in flight", 11, color=QUIET)
     sheet.bar(656, 226, 88, 16, PREFILL)

@@ -18,6 +18,7 @@ RULES = {
     "evict_kv": ("lru",),
     "preempt_turn": ("last_admitted",),
     "prefetch_kv": ("none",),
+    "set_prefill_budget": ("keep",),
 }
 RULE_PARAMS = {"route_turn": {"session_affinity": {"threshold": 0.8}}}
 

@@ -72,7 +72,7 @@ def time_prefill(state, i):
     elif share == lanes.prefill_bound:
         return
     else:
-        events.cancel(state, events.PREFILL_END, i)
+        events.withdraw(state, events.PREFILL_END, i)
         lanes.left_s = max(0.0, lanes.left_s - max(0.0, now_s - lanes.since_s) * lanes.speed)
         lanes.since_s = max(now_s, lanes.since_s)
     if share != lanes.prefill_bound:
@@ -114,7 +114,7 @@ def leave_prefill_lane(state, i, s):
         _leave_ended(state, i, s)
         return slot.computed
     if slot.chunk > 0:
-        events.cancel(state, events.PREFILL_END, i)
+        events.withdraw(state, events.PREFILL_END, i)
         state.instance[i].prefill_lane_s += max(0.0, state.world[0].now_s - lanes.began_s)
     lanes.prefilling = NONE
     return slot.computed - slot.chunk

@@ -36,19 +36,16 @@ def _fill(row: np.void, engine: EngineLike) -> None:
     row["budget_tokens"] = lanes.prefill_budget_tokens
     row["sm_limited"], row["sharpness"] = SM_LIMITED, SHARPNESS
     row["decode_demand"], row["saturating_tokens"] = DECODE_DEMAND, SATURATING_TOKENS
-    row["floor_s"], row["token_share"] = _dense(engine.profile)
+    row["floor_s"], row["token_s"] = _dense(engine.profile)
     # At the beginning the first lane that works has the whole GPU.
     row["decode_bound"] = row["prefill_bound"] = 1.0
 
 
 def _dense(profile: EngineLike) -> tuple[float, float]:
-    """Time of one token in dense layers, which memory limits, and the compute of a further token over that.
+    """Time of one token in dense layers, which memory limits, and the compute of a token.
 
-    Compute is what a token adds at the end of the table, where nothing else limits.
+    That is what a token adds at the end of the table, where nothing else limits.
     """
     tokens, seconds = np.asarray(profile.dense_tokens, float), np.asarray(profile.dense_s, float)
-    floor_s = float(seconds[0])
-    if len(tokens) < 2 or floor_s <= 0.0:
-        return floor_s, 0.0
-    per_token_s = float((seconds[-1] - seconds[-2]) / (tokens[-1] - tokens[-2]))
-    return floor_s, max(0.0, per_token_s) / floor_s
+    per_token_s = float((seconds[-1] - seconds[-2]) / (tokens[-1] - tokens[-2])) if len(tokens) > 1 else 0.0
+    return float(seconds[0]), max(0.0, per_token_s)

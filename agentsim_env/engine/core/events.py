@@ -152,23 +152,6 @@ def _sift_down(state, at, i, time_s):
     _place(state, at, i, time_s)
 
 
-@component(NOTHING, NUMBER, NUMBER)
-def cancel(state, kind, number):
-    """Take an event that is to come out of the heap."""
-    world, heap = state.world[0], state.event
-    key = (np.int64(kind) << 32) | np.int64(number)
-    hole = 0
-    while heap[hole].key != key:
-        hole += 1
-    # It goes up to the root as if it came first, and is taken from there.
-    while hole > 0:
-        parent = (hole - 1) >> 1
-        heap[hole].time_s, heap[hole].key = heap[parent].time_s, heap[parent].key
-        hole = parent
-    heap[0].time_s, heap[0].key = world.now_s, key
-    pop(state)
-
-
 @component(NOTHING, NUMBER, SECONDS)
 def set_due(state, i, time_s):
     """The run of instance `i` ends at `time_s`; replaces an earlier announcement."""

@@ -81,19 +81,17 @@ def _bandwidth_taken(state, i):
 
 @compiled
 def slow_down(state, i, share):
-    """How much longer an iteration of the decode lane takes on a share of the SMs, beside what the prefill lane does.
+    """How much longer the run that the decode lane begins takes on a share of the SMs, beside the prefill lane.
 
-    The SM-limited part of an iteration is that of its decodes, which goes with 1 / share, and the compute of the resume
-    prefills in it, which goes with that of prefills; with the memory floor it makes a smooth maximum.
+    A smooth maximum of what memory limits of an iteration and what the SMs limit, which goes with 1 / share; on top the
+    compute of the resume prefills in it, which goes with the throughput of prefills.
     """
-    lanes = state.lanes[i]
+    lanes, p = state.lanes[i], state.lanes[i].sharpness
     slower = 1.0
     if share < 1.0:
-        compute = lanes.token_share * _merged_tokens(state, i)
-        whole = lanes.sm_limited + compute
-        part = lanes.sm_limited / share + compute / throughput(state, share)
-        p = lanes.sharpness
-        slower = ((1.0 + part**p) / (1.0 + whole**p)) ** (1.0 / p)
+        slower = ((1.0 + (lanes.sm_limited / share) ** p) / (1.0 + lanes.sm_limited**p)) ** (1.0 / p)
+        compute_s = lanes.token_s * _merged_tokens(state, i)
+        slower += compute_s * (1.0 / throughput(state, share) - 1.0) / state.instance[i].run_first_s
     if lanes.prefilling != NONE:
         slower *= 1.0 + lanes.interference * _bandwidth_taken(state, i)
     return slower

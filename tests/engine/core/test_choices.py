@@ -6,7 +6,7 @@ import pytest
 
 from agentsim_env.engine.core.state import EVICTIONS, MODES, QUEUES, TIER_KINDS, TRANSFERS, WRITE_POLICIES
 from agentsim_env.fields.base import Part
-from agentsim_env.scenario.cluster import SIMULATED_MODES, Cluster, PeerLink, Tier
+from agentsim_env.scenario.cluster import Cluster, Instance, PeerLink, Tier
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from agentsim_env.scenario.cluster import SIMULATED_MODES, Cluster, PeerLink, Ti
     [
         (Cluster, "eviction", EVICTIONS),
         (Cluster, "transfers", TRANSFERS),
+        (Instance, "mode", MODES),
         (Cluster, "write_policy", WRITE_POLICIES),
         (Tier, "kind", TIER_KINDS),
         (Tier, "queue", QUEUES),
@@ -22,7 +23,3 @@ from agentsim_env.scenario.cluster import SIMULATED_MODES, Cluster, PeerLink, Ti
 )
 def test_the_engine_numbers_what_a_scenario_may_choose(part: type[Part], field: str, numbered: tuple[str, ...]) -> None:
     assert set(get_args(part.model_fields[field].annotation)) == set(numbered)
-
-
-def test_the_engine_numbers_the_modes_that_are_simulated() -> None:
-    assert set(SIMULATED_MODES) == set(MODES)

@@ -24,7 +24,7 @@ def pop_all(made: State) -> list[tuple[float, int, int]]:
 def test_kinds_are_numbered_in_their_order() -> None:
     """docs/semantics.md: what happens first at equal times."""
     first = ("INSTANCE_DOWN", "INSTANCE_UP", "PROGRAM_ARRIVAL", "TOOL_END", "TOOL_RETRY", "EDGE_DONE", "STEP_BEGIN")
-    order = (*first, "TURN_READY", "CONTROL_TICK", "TRANSFER_END", "PIN_EXPIRY", "ITERATION_END")
+    order = (*first, "TURN_READY", "CONTROL_TICK", "TRANSFER_END", "PIN_EXPIRY", "PREFILL_END", "ITERATION_END")
     assert [getattr(events, name) for name in order] == list(range(len(order)))
 
 

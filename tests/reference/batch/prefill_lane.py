@@ -181,14 +181,14 @@ class PrefillLane:
         self.rebinds += self.spec.partition
         return self.spec.rebind_s if self.spec.partition else 0.0
 
-    def slow_down(self, step: Step) -> float:
+    def slow_down(self, step: Step, alone_s: float) -> float:
         """How much longer an iteration of the decode lane takes than alone on all SMs."""
         share, slower = self.share_of_decode(), 1.0
-        floor_s, token_share = dense(self.instance.spec.profile)
+        floor_s, token_s = dense(self.instance.spec.profile)
         if share < 1.0:
-            compute = token_share * sum(chunk for _, chunk, _ in step.prefills)
-            part, whole = R / share + compute / throughput(share), R + compute
-            slower = ((1.0 + part**P) / (1.0 + whole**P)) ** (1.0 / P)
+            slower = ((1.0 + (R / share) ** P) / (1.0 + R**P)) ** (1.0 / P)
+            compute_s = token_s * sum(chunk for _, chunk, _ in step.prefills)
+            slower += compute_s * (1.0 / throughput(share) - 1.0) / alone_s
         if self.turn is not None:
             bandwidth = min(1.0, floor_s * throughput(self.share_of_prefill()) / self.chunk_s)
             slower *= 1.0 + self.spec.interference * bandwidth
@@ -203,8 +203,7 @@ def throughput(share: float) -> float:
 
 
 def dense(profile: Profile) -> tuple[float, float]:
-    """Time of one token in dense layers, and the compute of a further token over that."""
+    """Time of one token in dense layers, and the compute of a token: what one adds at the end of the table."""
     tokens, seconds = profile.dense_tokens, profile.dense_s
-    if len(tokens) < 2 or seconds[0] <= 0.0:
-        return seconds[0], 0.0
-    return seconds[0], max(0.0, (seconds[-1] - seconds[-2]) / (tokens[-1] - tokens[-2])) / seconds[0]
+    token_s = (seconds[-1] - seconds[-2]) / (tokens[-1] - tokens[-2]) if len(tokens) > 1 else 0.0
+    return seconds[0], max(0.0, token_s)

@@ -168,7 +168,7 @@ LANES = np.dtype(
         ("decode_demand", "f8"),
         ("saturating_tokens", "f8"),
         ("floor_s", "f8"),  # time of an iteration of one token in dense layers: memory limits it
-        ("token_share", "f8"),  # compute of a further token over that
+        ("token_s", "f8"),  # compute of a token
         # The prefill lane.
         ("prefilling", "i4"),  # turn that it computes a chunk of; NONE: it is idle
         ("ended_head", "i4"),  # turns whose prefill has ended there and that decode from the next iteration on

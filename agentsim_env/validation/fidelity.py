@@ -37,9 +37,10 @@ HEAD = """\
 # How far the simulator is from real engines
 
 Written by `python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`, where DATA holds `profiles/`
-and `validation/`. Each run below is replayed through the engine of the simulator: measured arrivals and lengths, or a
-closed loop of clients, go in; times of every request come out. `agentsim validate FILE --engine ENGINE.yaml` does the
-same with any other file (docs/hardware.md).
+and `validation/`; the second half, [programs](#programs), by `python -m agentsim_env.validation.programs`. Each run
+below is replayed through the engine of the simulator: measured arrivals and lengths, or a closed loop of clients, go
+in; times of every request come out. `agentsim validate FILE --engine ENGINE.yaml` does the same with any other file
+(docs/hardware.md).
 
 Profiles are fitted to kernel tables alone. What a running engine adds to its kernels are the constants of its
 description (`agentsim_env/validation/engines`); each names the run that it was chosen on, and a run on which a constant

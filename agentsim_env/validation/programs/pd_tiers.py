@@ -46,7 +46,9 @@ def _e2e_p90_by_rate(tier_gib: float, router: str) -> dict[float, float]:
     tokens = engines[0].kv_blocks * prefill.block_size_tokens
     tokens += int(tier_gib * 2**30 / engines[0].kv_bytes_per_token)
     tier = CpuTier(capacity_gib=tier_gib) if tier_gib else None
-    peer = Peer([PEER_GB_PER_S * 1e9 * engine.tp for engine in engines], LATENCY_S)
+    # NIXL brings KV to the decode side alone: prefill replicas get nothing from others.
+    rates = [PEER_GB_PER_S * 1e9 * engine.tp if engine.mode == "decode" else 0.0 for engine in engines]
+    peer = Peer(rates, LATENCY_S)
     results = run_stages(
         PROMPTS,
         STAGES,

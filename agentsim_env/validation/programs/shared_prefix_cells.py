@@ -7,16 +7,21 @@ from typing import NamedTuple
 from agentsim_env.validation.cpu_tier import CpuTier
 from agentsim_env.validation.engine_description import EngineDescription, load_engine
 from agentsim_env.validation.measurements import Stage
-from agentsim_env.validation.programs.shared_prefix import Prompts, StageResult, run_stages
+from agentsim_env.validation.programs.shared_prefix import Prompts, StageResult, run_clients, run_stages
 from agentsim_env.validation.table import Row, rows
 
 FOLDER = Path("validation", "programs")
 DENSE = "h100_qwen3-32b_tp2_x8"
 SPARSE = "h100_gpt-oss-120b_x16"
-TIERS_REPORT = "tiered_gpu"
-TIER_GIB = 200.0  # of each replica, as the report says
-TIER_STAGES = tuple(Stage(rate, 60.0) for rate in (5.0, 10.0, 20.0, 40.0))
-"""The stages of the report, of a minute each; its second table has no row for 20/s in our file."""
+DENSE_TIER_GIB = 200.0  # of each replica, as the report says
+SPARSE_TIER_GIB = 100.0
+DENSE_STAGES = tuple(Stage(rate, 60.0) for rate in (5.0, 10.0, 20.0, 40.0))
+"""The stages of the report, of a minute each."""
+SPARSE_STAGES = tuple(Stage(rate, 60.0) for rate in (5.0, 10.0, 20.0, 30.0, 40.0))
+CLIENT_KV_BLOCKS = 9271
+CLIENT_TIER_GIB = 100.0
+CLIENT_TREE_TOKENS = 31_250 * 16
+"""What the gateway's prefix scorer remembers of each server by default: `lruCapacityPerServer` blocks of 64 letters."""
 ROUTING_STAGES = tuple(
     Stage(float(rate), float(seconds))
     for rate, seconds in (
@@ -70,22 +75,65 @@ def _side(ratio: float) -> int:
 
 
 def tier_pairs(data: Path) -> list[Pair]:
-    """With and without a CPU tier."""
-    found = [
-        row for row in rows(data / FOLDER / "llmd_shared_prefix_tiers_h100.csv") if row.text("report") == TIERS_REPORT
+    """With and without a CPU tier, in stages of growing rate."""
+    found = list(rows(data / FOLDER / "llmd_shared_prefix_tiers_h100.csv"))
+    dense = [row for row in found if row.text("report") == "tiered_gpu"]
+    sparse = [row for row in found if row.text("report") == "tiered_gpt_oss"]
+    return [
+        *_tier_pairs("Qwen3-32B", dense, load_engine(DENSE), 250, DENSE_TIER_GIB, DENSE_STAGES, "total_tok_s"),
+        *_tier_pairs("gpt-oss-120b", sparse, load_engine(SPARSE), 1000, SPARSE_TIER_GIB, SPARSE_STAGES, ""),
     ]
-    engine = load_engine(DENSE)
-    prompts = Prompts(250, 5, 16_000, 256, 256)
-    plain = _run(prompts, TIER_STAGES, engine, GPU_ROUTER, 0.0)
-    tiered = _run(prompts, TIER_STAGES, engine, TREE_ROUTER, TIER_GIB)
-    names = {"ttft_mean_s": "TTFT mean", "e2e_mean_s": "end to end mean", "total_tok_s": "tokens/s"}
+
+
+def _tier_pairs(
+    model: str,
+    found: Sequence[Row],
+    engine: EngineDescription,
+    groups: int,
+    tier_gib: float,
+    stages: tuple[Stage, ...],
+    throughput: str,
+) -> list[Pair]:
+    prompts = Prompts(groups, 5, 16_000, 256, 256)
+    plain = _run(prompts, stages, engine, GPU_ROUTER, 0.0)
+    tiered = _run(prompts, stages, engine, TREE_ROUTER, tier_gib)
+    columns = {"ttft_mean_s": "TTFT mean", "e2e_mean_s": "end to end mean"}
+    columns |= {throughput: "tokens/s"} if throughput else {}
     pairs = []
     for rate in sorted({row.number("rate_or_concurrency") for row in found}):
         base, other = (_one(found, rate, "tiers", tiers) for tiers in ("none", "cpu"))
-        for column, name in names.items():
-            measured = base.number(column), other.number(column)
-            simulated = getattr(plain[rate], column), getattr(tiered[rate], column)
-            pairs.append(Pair(f"Qwen3-32B, {rate:g}/s", name, measured, simulated))
+        pairs += _pairs(f"{model}, {rate:g}/s", columns, base, other, plain[rate], tiered[rate])
+    return pairs
+
+
+def _pairs(
+    name: str, columns: dict[str, str], base: Row, other: Row, plain: StageResult, changed: StageResult
+) -> list[Pair]:
+    return [
+        Pair(
+            name,
+            metric,
+            (base.number(column), other.number(column)),
+            (getattr(plain, column), getattr(changed, column)),
+        )
+        for column, metric in columns.items()
+    ]
+
+
+def client_pairs(data: Path) -> list[Pair]:
+    """With and without a CPU tier, 45 clients in a closed loop; a router that remembers what it has sent in both."""
+    found = list(rows(data / FOLDER / "llmd_shared_prefix_tiers_h100.csv"))
+    engine = load_engine(DENSE).model_copy(update={"kv_blocks": CLIENT_KV_BLOCKS})
+    options: dict[str, object] = {"router_tree_tokens": CLIENT_TREE_TOKENS}
+    columns = {"ttft_mean_s": "TTFT mean", "e2e_mean_s": "end to end mean", "total_tok_s": "tokens/s"}
+    pairs = []
+    for prefix in (30_000, 8_000):
+        prompts = Prompts(45, 10, prefix, 256, 1_024)
+        at = [row for row in found if row.text("report") == "cpu_readme" and row.count("prefix_tokens") == prefix]
+        base, other = (next(row for row in at if row.text("tiers") == tiers) for tiers in ("none", "cpu100gb"))
+        tiered = engine.model_copy(update={"cpu_tier": CpuTier(capacity_gib=CLIENT_TIER_GIB)})
+        plain, changed = (run_clients(prompts, 45, one, TREE_ROUTER, options) for one in (engine, tiered))
+        pairs += _pairs(f"Qwen3-32B, 45 clients, prefix {prefix:,}", columns, base, other, plain, changed)
     return pairs
 
 

@@ -8,7 +8,7 @@ from agentsim_env.validation.engine_description import EngineDescription
 from agentsim_env.validation.measurements import Stage
 from agentsim_env.validation.programs.pull import pulls
 from agentsim_env.validation.programs.shared_prefix import Prompts, run_stages
-from agentsim_env.validation.programs.shared_prefix_cells import Pair, tier_pairs
+from agentsim_env.validation.programs.shared_prefix_cells import Pair, client_pairs, tier_pairs
 
 ENGINE = EngineDescription(gpu="H100", model="Llama-3.1-8B", kv_blocks=40_000, max_num_seqs=64)
 
@@ -37,8 +37,9 @@ def test_ratios() -> None:
 
 
 def test_throughput_with_a_tier_on_h100(measured: Path) -> None:
-    pairs = [pair for pair in tier_pairs(measured.parent) if pair.metric == "tokens/s"]
-    assert len(pairs) == 3
+    pairs = [*tier_pairs(measured.parent), *client_pairs(measured.parent)]
+    pairs = [pair for pair in pairs if pair.metric == "tokens/s"]
+    assert len(pairs) == 5
     assert all(abs(pair.ratio_error) <= 0.15 for pair in pairs)
 
 

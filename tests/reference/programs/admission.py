@@ -30,7 +30,7 @@ class Admission:
         self.held: list[Program] = []
         self.has_ended = False
         self.tick_armed = False
-        self.window = self.rule.parameters.get("first_window", 16.0)
+        self.window = self.rule.parameters.get("first_window", 0.0)
         self.seen_tokens: tuple[int, int] = (0, 0)
 
     # What rules look at.

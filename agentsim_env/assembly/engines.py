@@ -6,7 +6,9 @@ from dataclasses import replace
 from agentsim_env.hardware import Engine, UnknownHardwareError, find_gpu, find_model, find_profile, kv_blocks
 from agentsim_env.hardware.adapters import adapter_bytes
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
+from agentsim_env.hardware.engine_profiles import find_engine, with_engine
 from agentsim_env.hardware.engines import longest_context
+from agentsim_env.hardware.interconnect import doubt_pcie, with_interconnect
 from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.tensor_parallel import check_tp
@@ -39,6 +41,8 @@ def resolve(cluster: Cluster) -> list[Engine]:
     for i, instance in enumerate(cluster.instances):
         try:
             engine = _engine(instance, cluster.model, cluster.block_size_tokens)
+            gpu, link = find_gpu(instance.gpu), instance.interconnect
+            doubt_pcie(gpu, instance.tp, link, instance.all_reduce_factor, f"cluster.instances.{i}")
         except UnknownHardwareError as error:
             raise UnknownHardwareError(f"cluster.instances.{i}: {error}") from error
         engines += [engine] * instance.count
@@ -60,8 +64,11 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
     gpu, model = find_gpu(instance.gpu), find_model(model_name)
     weights, cache = model.served_dtype(weight_dtype(instance.dtype)), kv_dtype(instance.kv_dtype)
     check_tp(model, instance.tp)
+    served = find_engine(instance.engine)
     profile = find_profile(gpu, model, instance.tp, weights, cache)
     slots, one_bytes = _adapters(instance, model)
+    profile = with_interconnect(profile, gpu, model, instance.tp, instance.interconnect, instance.all_reduce_factor)
+    profile = with_engine(profile, served, gpu, model, instance.sampling, instance.max_num_seqs)
     blocks = instance.kv_blocks or kv_blocks(
         gpu,
         model,
@@ -91,9 +98,9 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         start_s=instance.start_s,
         failures=tuple((failure.at_s, failure.down_s) for failure in instance.failures),
         mode=instance.mode,
-        async_scheduling=instance.async_scheduling,
         shares_gpu=instance.shares_gpu,
         lanes=_lanes(instance),
+        async_scheduling=served.async_scheduling if instance.async_scheduling is None else instance.async_scheduling,
         kv_dtype=cache,
         host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * instance.tp,
         adapter_slots=slots,

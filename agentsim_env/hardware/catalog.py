@@ -16,6 +16,7 @@ from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.huggingface import model_from_config, model_from_fields
 from agentsim_env.hardware.model import Model
+from agentsim_env.hardware.sampling import WHOLE, known_sampling
 
 FOLDER = Path(__file__).parent
 Entry = TypeVar("Entry", Gpu, Model)
@@ -69,9 +70,14 @@ def gpus() -> Mapping[str, Gpu]:
 def models() -> Mapping[str, Model]:
     """All models of `models.yaml` by name."""
     entries: dict[str, Model] = {}
-    for name, values in _read("models.yaml", {"aliases", "source", "config"}).items():
+    for name, values in _read("models.yaml", {"aliases", "source", "config", "sampling"}).items():
         model = model_from_fields(values["config"], name, f"models.yaml: {name}")
-        entries[name] = replace(model, aliases=tuple(values["aliases"]), source=values["source"])
+        entries[name] = replace(
+            model,
+            aliases=tuple(values["aliases"]),
+            source=values["source"],
+            sampling=known_sampling(values.get("sampling", WHOLE)),
+        )
     return entries
 
 

@@ -22,6 +22,8 @@ class Products:
         activations: Times that inputs and outputs count as memory traffic.
         slowdown: Share by which long products are slower: the clock falls at the power limit.
         slowdown_ms: Length of a product at which half of that has set in, milliseconds.
+        sustained: Share of the data-sheet rate that the power limit leaves under steady load, where the tables, timed
+            in short bursts, have more. That of an H200 in fp8 is what an H100, the same chip with the same limit, has.
     """
 
     launch_us: float
@@ -31,6 +33,12 @@ class Products:
     activations: float
     slowdown: float = 0.0
     slowdown_ms: float = 1.0
+    sustained: float = 1.0
+
+    @property
+    def steady_compute(self) -> float:
+        """Share of the data-sheet rate under steady load."""
+        return min(self.compute, self.sustained)
 
 
 @dataclass(frozen=True)

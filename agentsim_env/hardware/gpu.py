@@ -49,6 +49,11 @@ class Gpu:
         """Data-sheet memory bandwidth, bytes per second."""
         return self.hbm_gb_per_s * 1e9
 
+    @property
+    def linked_by_pcie(self) -> bool:
+        """The GPUs of a node reach one another over the same kind of link as their host."""
+        return self.gpu_link_gb_per_s <= self.host_link_gb_per_s
+
     def flop_per_s(self, dtype: str = "bf16") -> float:
         """Data-sheet rate of products with weights in `dtype`; the next wider format where the GPU lacks it."""
         rates = {"fp4": self.fp4_tflops, "fp8": self.fp8_tflops, "bf16": self.bf16_tflops}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from agentsim_env.hardware.dtypes import KV_BYTES, WEIGHT_BYTES, UnknownHardwareError
 from agentsim_env.hardware.layers import Attention, LatentAttention, Layers, Mixer, Part, Recurrence
+from agentsim_env.hardware.sampling import WHOLE
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Model:
         tied_embeddings: The output head reuses the embedding.
         lookup_weights: Weights of further tables that a token only looks up (embeddings per layer).
         checkpoint: Number format of the published weights.
+        sampling: How its published settings draw tokens, one of `sampling.SAMPLINGS`.
     """
 
     name: str
@@ -43,13 +45,14 @@ class Model:
     lookup_weights: int = 0
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     aliases: tuple[str, ...] = ()
+    sampling: str = WHOLE
 
     @property
     def shape(self) -> "Model":
         """The model without what it is called and how it is published: equal for equal work."""
         kept = frozenset[Part]() if self.checkpoint.dtype == "bf16" else self.checkpoint.in_16_bits
         shape = Checkpoint(in_16_bits=kept)
-        return replace(self, name="", source="", aliases=(), max_context_tokens=0, checkpoint=shape)
+        return replace(self, name="", source="", aliases=(), max_context_tokens=0, checkpoint=shape, sampling=WHOLE)
 
     @property
     def layers(self) -> int:

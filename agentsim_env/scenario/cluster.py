@@ -81,9 +81,25 @@ class Instance(Part):
     lanes: Lanes | None = None
     """How the GPU is divided with `mode: two_lanes`; `null`: as the defaults of each field say."""
 
-    async_scheduling: Annotated[bool, Strict()] = False
+    engine: Text = "plain"
+    """Serving engine and its generation, which say what a step and each of its turns cost beside the kernels: `plain`,
+    `vllm-0.11`, `vllm-0.12`, `vllm-0.15`, `vllm-0.19` or `sglang`; see docs/hardware.md."""
+
+    async_scheduling: Annotated[bool, Strict()] | None = None
     """Whether the engine forms an iteration while the one before it is computed, as vLLM does from 0.14 on: a turn that
-    joins a batch is computed one iteration later."""
+    joins a batch is computed one iteration later. `null`: as `engine` does; `plain` does not."""
+
+    sampling: Text = "model"
+    """How tokens are drawn, which costs time in some engines: `whole`, greedily or from the whole vocabulary; `top_p`
+    or `top_k`, from its likeliest; `penalised`, with repetitions penalised too; `model`, as the model's published
+    settings have it."""
+
+    interconnect: Text | None = None
+    """Link between the GPUs of the instance: `nvlink-3`, `nvlink-4`, `nvlink-5`, `nvlink-5-fused`, `pcie-4`, `pcie-5`,
+    `pcie-4-nccl`, `pcie-5-nccl` or `pcie-5-acs`; `null`: the GPU's own. See docs/hardware.md."""
+
+    all_reduce_factor: Annotated[float, Strict(), Field(gt=0, le=100)] = 1.0
+    """By how much the all-reduces of the instance are longer than those measured on its link."""
 
     max_num_seqs: BatchedTurns = 256
     """Turns in the running batch at most."""
@@ -140,6 +156,21 @@ class Instance(Part):
     def _kv_dtype_is_known(cls, kv_dtype: str) -> str:
         return registries.known_kv_dtype(kv_dtype)
 
+    @field_validator("engine")
+    @classmethod
+    def _engine_is_known(cls, engine: str) -> str:
+        return registries.known_engine(engine)
+
+    @field_validator("sampling")
+    @classmethod
+    def _sampling_is_known(cls, sampling: str) -> str:
+        return registries.known_way_of_sampling(sampling)
+
+    @field_validator("interconnect")
+    @classmethod
+    def _interconnect_is_known(cls, link: str | None) -> str | None:
+        return None if link is None else registries.known_interconnect(link)
+
     @model_validator(mode="after")
     def _lanes_belong_to_two(self) -> Self:
         if self.lanes is not None and self.mode != "two_lanes":
@@ -147,6 +178,8 @@ class Instance(Part):
         if self.mode == "two_lanes" and self.async_scheduling:
             reason = "must be false with mode two_lanes: its lanes form an iteration when the one before has ended"
             raise not_allowed(reason, self.async_scheduling, ["async_scheduling"])
+        if self.mode == "two_lanes" and self.engine != "plain":
+            raise not_allowed("must be plain with mode two_lanes: no other engine has lanes", self.engine, ["engine"])
         if self.mode == "two_lanes" and self.shares_gpu is not None:
             reason = "must be null with mode two_lanes: its lanes have the whole GPU between them"
             raise not_allowed(reason, self.shares_gpu, ["shares_gpu"])

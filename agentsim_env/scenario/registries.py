@@ -9,7 +9,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from agentsim_env.hardware import find_gpu, find_model, tensor_parallel
+from agentsim_env.hardware.all_reduce import known_link
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
+from agentsim_env.hardware.engine_profiles import find_engine
+from agentsim_env.hardware.sampling import known_sampling
 from agentsim_env.workload.families import FAMILIES
 from agentsim_env.workload.traces import FORMATS
 
@@ -70,3 +73,18 @@ def known_kv_dtype(name: str) -> str:
     """Returns a number format that KV can have; the hardware catalogue raises a ValueError for any other."""
     kv_dtype(name)
     return name
+
+
+def known_engine(name: str) -> str:
+    """Returns the name of an engine that is known; the hardware catalogue raises a ValueError that lists them."""
+    return find_engine(name).name
+
+
+def known_interconnect(name: str) -> str:
+    """Returns the name of a link that was measured; the hardware catalogue raises a ValueError that lists them."""
+    return known_link(name)
+
+
+def known_way_of_sampling(name: str) -> str:
+    """Returns a way in which tokens are drawn; the hardware catalogue raises a ValueError that lists them."""
+    return known_sampling(name)

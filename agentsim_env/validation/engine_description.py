@@ -1,5 +1,6 @@
 """The engine that a run was measured on, as one YAML file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,12 +9,16 @@ import pydantic
 import yaml
 
 from agentsim_env.hardware import Engine
+from agentsim_env.hardware.all_reduce import known_link
 from agentsim_env.hardware.catalog import find_gpu, find_model
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
+from agentsim_env.hardware.engine_profiles import EngineProfile, find_engine, with_engine
 from agentsim_env.hardware.engines import longest_context
+from agentsim_env.hardware.interconnect import doubt_pcie, with_interconnect
 from agentsim_env.hardware.kv_capacity import kv_blocks
 from agentsim_env.hardware.library import find_profile, load
 from agentsim_env.hardware.profile import Profile
+from agentsim_env.hardware.sampling import known_sampling
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario.strict_yaml import parse
 from agentsim_env.validation.cpu_tier import CpuTier
@@ -21,15 +26,18 @@ from agentsim_env.validation.lockstep import merged
 from agentsim_env.validation.problems import ValidationError
 
 SHIPPED = Path(__file__).parent / "engines"
+CAPTURED_TOKENS = 512  # of the largest graph that vLLM captures by default
 
 
 class Constants(pydantic.BaseModel):
-    """What the engine adds to the kernels of a step; `None` leaves what the profile has.
+    """What the engine adds to the kernels of a step; `None` leaves what the profile, or the named engine, has.
 
     Attributes:
         step_s: Seconds of every step.
-        sequence_s: Seconds of every step for each of its sequences: input preparation, sampling, output.
+        sequence_s: Seconds of every step for each of its sequences: input preparation, output.
         chunk_s: Seconds more of every step that holds a prefill chunk.
+        eager_s: Least seconds that the dense layers of a step take that no CUDA graph covers, having more tokens than
+            `CAPTURED_TOKENS`: the CPU launches each kernel.
         dense_factor: Factor on the time of the dense layers, for products that no table has.
         chosen_on: The run or the table that these numbers were chosen on.
     """
@@ -37,8 +45,9 @@ class Constants(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     step_s: float | None = pydantic.Field(default=None, ge=0, le=3600)
-    sequence_s: float = pydantic.Field(default=0.0, ge=0, le=3600)
+    sequence_s: float | None = pydantic.Field(default=None, ge=0, le=3600)
     chunk_s: float | None = pydantic.Field(default=None, ge=0, le=3600)
+    eager_s: float = pydantic.Field(default=0.0, ge=0, le=3600)
     dense_factor: float = pydantic.Field(default=1.0, gt=0, le=1e6)
     chosen_on: str = "nothing"
 
@@ -54,7 +63,11 @@ class EngineDescription(pydantic.BaseModel):
         kv_dtype: Format of the KV cache.
         replicas: Data-parallel replicas; requests go to them in turn.
         expert_parallel: The replicas share their experts, and so step together (see `lockstep`).
-        async_scheduling: It schedules a step while the one before it runs, as vLLM does from 0.14 on.
+        engine: Engine and its generation, of `hardware/engine_profiles.yaml`.
+        async_scheduling: It schedules a step while the one before it runs; `None`: as `engine` does.
+        sampling: How tokens are drawn (`hardware/sampling.py`); `model`: as the model's published settings have it.
+        interconnect: Link between the ranks, of `hardware/all_reduce.yaml`; `None`: the GPU's own.
+        all_reduce_factor: By how much all-reduces are longer than those measured on the link.
         max_num_seqs: Most sequences of a step, per replica.
         max_num_batched_tokens: Token budget of a step, per replica.
         max_model_len_tokens: Longest prompt and output; by default the model's.
@@ -79,7 +92,11 @@ class EngineDescription(pydantic.BaseModel):
     kv_dtype: str = "bf16"
     replicas: int = pydantic.Field(default=1, ge=1, le=4096)
     expert_parallel: bool = False
-    async_scheduling: bool = False
+    engine: str = "plain"
+    async_scheduling: bool | None = None
+    sampling: str = "model"
+    interconnect: str | None = None
+    all_reduce_factor: float = pydantic.Field(default=1.0, gt=0, le=100)
     max_num_seqs: int = pydantic.Field(default=256, ge=1, le=1 << 20)
     max_num_batched_tokens: int = pydantic.Field(default=2048, ge=1, le=1 << 24)
     max_model_len_tokens: int | None = pydantic.Field(default=None, ge=1, le=1 << 30)
@@ -109,7 +126,17 @@ class EngineDescription(pydantic.BaseModel):
         find_model(self.model)
         weight_dtype(self.dtype)
         kv_dtype(self.kv_dtype)
+        find_engine(self.engine)
+        known_sampling(self.sampling)
+        if self.interconnect is not None:
+            known_link(self.interconnect)
         return self
+
+    @property
+    def served_by(self) -> EngineProfile:
+        """The engine with the constants of this description in the place of its own."""
+        given = {"step_s": self.constants.step_s, "sequence_s": self.constants.sequence_s}
+        return replace(find_engine(self.engine), **{name: value for name, value in given.items() if value is not None})
 
     @property
     def tps(self) -> tuple[int, ...]:
@@ -129,9 +156,11 @@ class EngineDescription(pydantic.BaseModel):
         else:
             weights = model.served_dtype(weight_dtype(self.dtype))
             found = find_profile(gpu, model, tp, weights, kv_dtype(self.kv_dtype))
+        found = with_interconnect(found, gpu, model, tp, self.interconnect, self.all_reduce_factor)
+        found = with_engine(found, self.served_by, gpu, model, self.sampling, self.max_num_seqs)
         if self.together > 1:
             found = merged(found, gpu, model, self.together, self.max_num_seqs)
-        return with_constants(found, self.constants, self.max_num_seqs, self.together)
+        return with_constants(found, self.constants)
 
     def engines(self, tp: int | None = None) -> list[Engine]:
         """One engine per replica.
@@ -147,6 +176,7 @@ class EngineDescription(pydantic.BaseModel):
         weights, cache = model.served_dtype(weight_dtype(self.dtype)), kv_dtype(self.kv_dtype)
         check_tp(model, tp)
         profile = self.latency(tp)
+        doubt_pcie(gpu, tp, self.interconnect, self.all_reduce_factor, f"{self.gpu}, {self.model}")
         blocks = self.kv_blocks or kv_blocks(
             gpu,
             model,
@@ -172,29 +202,27 @@ class EngineDescription(pydantic.BaseModel):
             kv_bytes_per_token=model.kv_bytes_per_token(cache, tp) * tp,
             estimated=profile.estimated,
             kv_dtype=cache,
-            async_scheduling=self.async_scheduling,
             host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * tp,
+            async_scheduling=self.served_by.async_scheduling
+            if self.async_scheduling is None
+            else self.async_scheduling,
         )
         return [engine] * (self.replicas // self.together)
 
 
-def with_constants(profile: Profile, constants: Constants, max_num_seqs: int, together: int = 1) -> Profile:
-    """`profile` with what the engine adds: a constant per step, one per sequence, one per step with a chunk, a factor.
-
-    Each of the replicas that step `together` has its own share of the sequences.
-    """
+def with_constants(profile: Profile, constants: Constants) -> Profile:
+    """`profile` with what a description adds beside its engine: to steps with a chunk, and to dense layers."""
     changes: dict[str, object] = {}
-    if constants.step_s is not None:
-        changes["overhead_s"] = constants.step_s
     if constants.chunk_s is not None:
         changes["chunk_overhead_s"] = constants.chunk_s
     if constants.dense_factor != 1.0:
         changes["dense_s"] = profile.dense_s * constants.dense_factor
-    if constants.sequence_s > 0:
-        knots = np.union1d(profile.seq_n, [1.0, float(max_num_seqs * together)])
-        seconds = [profile.sequences_s(float(n)) for n in knots]
-        changes |= {"seq_n": knots, "seq_s": np.array(seconds) + constants.sequence_s * knots / together}
-    return profile.replace(**changes)
+    if constants.eager_s > 0:
+        knots = np.union1d(profile.dense_tokens, [CAPTURED_TOKENS, CAPTURED_TOKENS + 1.0])
+        dense_s = constants.dense_factor * np.array([profile.dense_layers_s(float(n)) for n in knots])
+        launched_s = np.where(knots > CAPTURED_TOKENS, np.maximum(dense_s, constants.eager_s), dense_s)
+        changes |= {"dense_tokens": knots, "dense_s": launched_s, "parts": {}}
+    return profile.replace(**changes) if changes else profile
 
 
 def load_engine(path: Path | str) -> EngineDescription:

@@ -43,9 +43,9 @@ in; times of every request come out. `agentsim validate FILE --engine ENGINE.yam
 (docs/hardware.md).
 
 Profiles are fitted to kernel tables alone. What a running engine adds to its kernels are the constants of its
-description (`agentsim_env/validation/engines`); each names the run that it was chosen on, and a run on which a constant
-was chosen is marked as *chosen here*: its errors are those of a fit. Errors are (simulated - measured) / measured; over
-several points, the mean of their sizes.
+generation (`agentsim_env/hardware/engine_profiles.yaml`) and of its description (`agentsim_env/validation/engines`);
+each names the runs that it was chosen on, and a run on which a constant was chosen is marked as *chosen here*: its
+errors are those of a fit. Errors are (simulated - measured) / measured; over several points, the mean of their sizes.
 """
 NOT_REPLAYED = """\
 Of `silicon_closed_loop.csv`, the dense models on vLLM are replayed. Mixtures of experts have no kernel tables there,
@@ -118,13 +118,14 @@ def _section(run: ReportedRun, result: Validation) -> str:
     engine = result.engine
     runs, points = split(result.outcomes)
     parts = [f"### {run.title}", run.note.strip()]
-    constants = engine.constants
-    step = "default" if constants.step_s is None else f"{1e3 * constants.step_s:g} ms"
+    constants, served = engine.constants, engine.served_by
+    step = "default" if served.step_s is None else f"{1e3 * served.step_s:g} ms"
     step += "" if constants.chunk_s is None else f" ({1e3 * constants.chunk_s:g} ms more with a prefill chunk)"
     dense = "" if constants.dense_factor == 1.0 else f", dense layers x {constants.dense_factor:g}"
+    dense += f", at least {1e3 * constants.eager_s:g} ms without a CUDA graph" if constants.eager_s else ""
     parts.append(
-        f"Engine `{run.engine}`: a step {step}, a sequence {1e6 * constants.sequence_s:g} µs{dense}, front end "
-        f"{1e3 * engine.frontend_s:g} ms; chosen on: {constants.chosen_on.strip()}."
+        f"Engine `{run.engine}` ({engine.engine}): a step {step}, a sequence {1e6 * served.sequence_s:g} µs{dense}, "
+        f"front end {1e3 * engine.frontend_s:g} ms; chosen on: {constants.chosen_on.strip()}."
     )
     if runs:
         parts.append(as_markdown(*runs_table(runs)))

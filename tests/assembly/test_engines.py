@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from agentsim_env.assembly import resolve
+from agentsim_env.errors import AgentSimWarning
 from agentsim_env.hardware import UnknownHardwareError, find_model
 from agentsim_env.scenario.cluster import Cluster
 
@@ -59,6 +60,32 @@ def test_an_unmeasured_pair_is_marked_estimated() -> None:
     (engine,) = resolve(cluster({"gpu": "RTX-3090"}, model="Qwen2.5-3B"))
     assert engine.estimated
     assert engine.profile.estimated
+
+
+def test_an_engine_says_what_a_step_costs_and_whether_it_is_formed_ahead() -> None:
+    served: dict[str, object] = {"gpu": "H100", "engine": "vllm-0.15"}
+    plain, ahead, asked = resolve(cluster({"gpu": "H100"}, served, {**served, "async_scheduling": False}))
+    assert [engine.async_scheduling for engine in (plain, ahead, asked)] == [False, True, False]
+    # Llama-3.1's settings cut the vocabulary by top-p: vLLM 0.15 sorts it.
+    assert ahead.profile.iteration_s([1000] * 100) > plain.profile.iteration_s([1000] * 100) + 3e-3
+    (greedy,) = resolve(cluster({**served, "sampling": "whole"}))
+    assert greedy.profile.iteration_s([1000]) == pytest.approx(plain.profile.iteration_s([1000]) - 0.7e-3 + 9e-6)
+
+
+def test_a_link_is_an_input_and_pcie_asks_for_it() -> None:
+    two: dict[str, object] = {"gpu": "RTX-PRO-6000", "tp": 2}
+    with pytest.warns(AgentSimWarning, match=r"cluster\.instances\.0: tp 2 over PCIe"):
+        (usual,) = resolve(cluster(two))
+    direct, slow, twice = resolve(
+        cluster(
+            {**two, "interconnect": "pcie-5"},
+            {**two, "interconnect": "pcie-5-acs"},
+            {**two, "all_reduce_factor": 2.0},
+        )
+    )
+    step = [1000] * 64
+    assert direct.profile.iteration_s(step) == pytest.approx(usual.profile.iteration_s(step), rel=1e-3)
+    assert slow.profile.iteration_s(step) > twice.profile.iteration_s(step) > direct.profile.iteration_s(step)
 
 
 def test_errors_name_the_instance() -> None:

@@ -10,6 +10,7 @@ from agentsim_env.hardware.all_reduce import all_reduce_s
 from agentsim_env.hardware.attention_time import serial_floor_s
 from agentsim_env.hardware.calibrate.leave_one_out import leave_one_out
 from agentsim_env.hardware.efficiencies import efficiencies
+from agentsim_env.hardware.roofline import experts_s, product_s
 
 
 @pytest.mark.parametrize("gpu_name", list(gpus()))
@@ -80,3 +81,33 @@ def test_every_model_has_a_profile_on_every_gpu() -> None:
 def test_a_model_is_predicted_from_the_kernels_of_others(tables: Path, gpu_name: str) -> None:
     for found in leave_one_out(tables, (gpu_name,)):
         assert found.mean < 0.06, f"{found.gpu} {found.model} tp{found.tp}: {100 * found.mean:.1f} %"
+
+
+@pytest.mark.parametrize(("tokens", "measured_us"), [(512, 912), (1024, 970), (2048, 1067)])
+def test_experts_compute_whole_tiles(tokens: int, measured_us: float) -> None:
+    """Grouped products of Qwen3-30B-A3B on an RTX PRO 6000, all experts woken (vllm_layers_rtx.csv)."""
+    gpu, model = find_gpu("RTX-PRO-6000"), find_model("Qwen3-30B-A3B")
+    experts = model.layers_alike[0].experts
+    assert experts is not None
+    (seconds,) = experts_s(
+        np.array([float(tokens)]), efficiencies(gpu.efficiencies), gpu, experts, model.hidden, 1, "bf16"
+    )
+    assert 1e6 * seconds == pytest.approx(measured_us, rel=0.08)
+
+
+def test_long_fp8_products_of_an_h200_run_at_the_steady_rate_of_its_chip() -> None:
+    h100, h200 = (efficiencies(name) for name in ("H100", "H200"))
+    seconds = [
+        product_s(np.array([8192.0]), 28672, 8192, fit, find_gpu(name), "fp8")[0]
+        for name, fit in (("H100", h100), ("H200", h200))
+    ]
+    assert seconds[1] == pytest.approx(seconds[0], rel=0.08)
+    assert h200.products["fp8"].compute > h200.products["fp8"].steady_compute == h100.products["fp8"].compute
+
+
+@pytest.mark.parametrize("gpu_name", ["H100", "H200", "B200"])
+def test_decodes_beside_a_chunk_are_as_fast_as_alone_where_heads_are_packed(gpu_name: str) -> None:
+    profile = roofline(find_gpu(gpu_name), find_model("Llama-2-7B"))
+    alone, beside = (profile.decode_s(60, 60 * 700, mixed=mixed) for mixed in (False, True))
+    assert beside == pytest.approx(alone, rel=0.01)
+    assert profile.serial_mixed_s == 0.0

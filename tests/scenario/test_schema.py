@@ -7,8 +7,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from agentsim_env.engine.core import decisions
+from agentsim_env.hardware.all_reduce import links
+from agentsim_env.hardware.engine_profiles import engine_profiles
+from agentsim_env.hardware.sampling import BY_MODEL, SAMPLINGS
 from agentsim_env.scenario import ScenarioError, load_scenario
 from agentsim_env.scenario.arrivals import Diurnal
+from agentsim_env.scenario.cluster import Instance
 from agentsim_env.scenario.rules import KINDS, Rules
 from agentsim_env.scenario.schema import Scenario
 
@@ -79,6 +83,17 @@ CASES = {
     "cluster.instances.0.async_scheduling=maybe": (
         "cluster.instances.0.async_scheduling = 'maybe': must be a valid boolean"
     ),
+    "cluster.instances.0.engine=vllm-0.18": (
+        "cluster.instances.0.engine = 'vllm-0.18': unknown engine 'vllm-0.18'; did you mean 'vllm-0.19'? "
+        "Known (engine_profiles.yaml): plain, vllm-0.11, vllm-0.12, vllm-0.15, vllm-0.19, sglang"
+    ),
+    "cluster.instances.0.sampling=nucleus": (
+        "cluster.instances.0.sampling = 'nucleus': unknown sampling 'nucleus'; known: model, whole, top_p, top_k, penalised"
+    ),
+    "cluster.instances.0.interconnect=pcie": (
+        "cluster.instances.0.interconnect = 'pcie': unknown interconnect 'pcie'; known: nvlink-3, nvlink-4"
+    ),
+    "cluster.instances.0.all_reduce_factor=0": "cluster.instances.0.all_reduce_factor = 0: must be greater than 0",
     "cluster.instances.0.mode=mix": "cluster.instances.0.mode = 'mix': not one of the allowed values; did you mean mixed?",
     "cluster.instances.0.max_num_batched_tokens=100": (
         "cluster.instances.0.max_num_batched_tokens = 100: "
@@ -219,7 +234,8 @@ def test_errors_name_file_and_line(small: Path) -> None:
         load_scenario(small)
     first, second = str(caught.value).splitlines()
     assert first.startswith(
-        f"{small}:5: cluster.instances.0.cuont = 2: unknown field; did you mean count?; allowed: adapters, async_scheduling, "
+        f"{small}:5: cluster.instances.0.cuont = 2: unknown field; did you mean count?; "
+        "allowed: adapters, all_reduce_factor, async_scheduling,"
     )
     assert second == f"{small}:9: workload.arrivals.load = -1: must be greater than 0"
 
@@ -313,3 +329,13 @@ def in_annotation(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in getattr(annotation, "__args__", ()):
         yield from in_annotation(argument)
+
+
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [("engine", tuple(engine_profiles())), ("interconnect", links()), ("sampling", (BY_MODEL, *SAMPLINGS))],
+)
+def test_descriptions_list_every_name(field: str, names: tuple[str, ...]) -> None:
+    description = Instance.model_fields[field].description
+    assert description is not None
+    assert [name for name in names if f"`{name}`" not in description] == []

@@ -14,8 +14,8 @@ from agentsim_env.hardware.efficiencies import Efficiencies, efficiencies
 
 HEADER = """\
 # Constants of the roofline (roofline.py), one set per GPU: use a set as a whole, since its members trade off against
-# each other. Written by `python -m agentsim_env.hardware.calibrate constants DATA`; mixed_decode, serial_tile,
-# measured_mixed and the sources are kept from the file.
+# each other. Written by `python -m agentsim_env.hardware.calibrate constants DATA`; sustained, mixed_decode,
+# serial_tile, measured_mixed and the sources are kept from the file.
 """
 FROM_OPERATORS = ("H100", "H200", "A100", "B200", "GB200", "L40S", "RTX-PRO-6000")
 VIDUR_MODELS = ("CodeLlama-34b-Instruct-hf", "Llama-2-70b-hf", "Llama-2-7b-hf", "Qwen-72B")

@@ -38,7 +38,10 @@ def fit_efficiencies(
         dtypes: Number formats of products to fit.
     """
     missing = list(without_products)
-    products = {dtype: fit_products(tables.gemm(dtype).without(missing)) for dtype in dtypes}
+    products = {
+        dtype: replace(fit_products(tables.gemm(dtype).without(missing)), sustained=_sustained(prior, dtype))
+        for dtype in dtypes
+    }
     attention_us, decode = _fit_decode(tables, set(without_heads))
     prefill, prefill_bytes = _fit_prefill(tables, set(without_heads), attention_us)
     return replace(
@@ -49,6 +52,10 @@ def fit_efficiencies(
         prefill=prefill,
         prefill_bytes=prefill_bytes,
     )
+
+
+def _sustained(prior: Efficiencies, dtype: str) -> float:
+    return prior.products[dtype].sustained if dtype in prior.products else 1.0
 
 
 def left_out(tables: OperatorTables, prior: Efficiencies, model: Model, tp: int) -> Efficiencies:

@@ -15,6 +15,7 @@ from agentsim_env.hardware.calibrate.kernels import Kernels
 from agentsim_env.hardware.calibrate.operators import OperatorTables
 from agentsim_env.hardware.calibrate.steps import Steps
 from agentsim_env.hardware.catalog import find_gpu, find_model
+from agentsim_env.hardware.efficiencies import efficiencies
 from agentsim_env.hardware.library import PROFILES, file_name, save, thinned
 from agentsim_env.hardware.profile import Profile
 
@@ -152,6 +153,8 @@ def _engine_of(recipe: Recipe, kernels: Kernels, folder: Path) -> tuple[float, f
     for entry in yaml.safe_load(ENGINE_FILE.read_text())["uses"]:
         same = entry["gpu"] == recipe.gpu and entry["dtype"] == recipe.dtype
         if same and recipe.model in entry["models"] and recipe.tp in entry["tp"]:
+            if "sustained_as" in entry:
+                return efficiencies(entry["sustained_as"]).products_in(recipe.dtype).compute, 0.0, entry["text"]
             sustained, per_layer_s = _fitted(entry["fit"], folder)
             if entry["dtype"] != "bf16":
                 sustained = same_throttle(sustained, _fitted_kernels(entry["fit"], folder), kernels)

@@ -22,6 +22,7 @@ from agentsim_env.hardware.huggingface.structure import check_structure
 from agentsim_env.hardware.huggingface.weight_format import checkpoint
 from agentsim_env.hardware.layers import Attention, Experts, Layers, Mixer, Mlp
 from agentsim_env.hardware.model import Model
+from agentsim_env.hardware.sampling import published_sampling
 
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers")
 HIDDEN = ("hidden_size", "n_embd", "n_embed", "d_model", "model_dim", "hidden_dim")
@@ -75,7 +76,7 @@ def _described(file: Path, _changed_ns: int, _size_bytes: int) -> Model:
     called = file.resolve().parent.name if file.name == "config.json" else file.stem
     fit = isinstance(stated, str) and stated.isprintable() and 0 < len(stated) <= LONGEST_NAME
     name = str(stated) if fit else called or file.stem
-    model = model_from_fields(content, name, str(file))
+    model = replace(model_from_fields(content, name, str(file)), sampling=published_sampling(file))
     check_size(model)
     return model
 

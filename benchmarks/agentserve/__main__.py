@@ -7,10 +7,16 @@ python -m benchmarks.agentserve --seeds 2 --out /tmp/a.md
 import argparse
 from pathlib import Path
 
+from benchmarks.agentserve.ablations import ablations
 from benchmarks.agentserve.contexts import contexts
 from benchmarks.agentserve.grid import grid
+from benchmarks.agentserve.head_to_head import advantages
 from benchmarks.agentserve.objectives import shares_within
 from benchmarks.agentserve.page import Results, page
+from benchmarks.agentserve.reproduction import reproduction
+from benchmarks.agentserve.sensitivity import sensitivity
+from benchmarks.agentserve.separation import steps
+from benchmarks.agentserve.systems import SEPARATED
 from benchmarks.consumer_gpu.rows import sweep_rows
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "agentserve.md"
@@ -24,6 +30,11 @@ def results(seeds: range) -> Results:
     return Results(
         sweep=sweep_rows(seeds),
         contexts=contexts(seeds),
+        steps=steps(),
+        reproduction=reproduction(seeds),
+        advantages=advantages(SEPARATED, seeds),
+        ablations=ablations(SEPARATED, seeds),
+        sensitivity=sensitivity(seeds),
         grid=grid(seeds),
         shares=shares_within(LONG_EPISODES),
         seeds=len(seeds),

@@ -4,15 +4,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.agentserve.ablations import ablation_lines
 from benchmarks.agentserve.bars import bar_lines
 from benchmarks.agentserve.cells import FACTOR, Figures
 from benchmarks.agentserve.contexts import Contexts, context_lines
 from benchmarks.agentserve.grid import Place, grid_lines
+from benchmarks.agentserve.head_to_head import Advantage, advantage_lines
 from benchmarks.agentserve.objectives import objective_lines
-from benchmarks.agentserve.summary import collapse_bar, contexts_bars, mixed_bar
+from benchmarks.agentserve.reproduction import Row, reproduction_lines
+from benchmarks.agentserve.sensitivity import Change, sensitivity_lines
+from benchmarks.agentserve.separation import Step, step_lines
+from benchmarks.agentserve.summary import (
+    ablation_bars,
+    advantage_bars,
+    collapse_bar,
+    contexts_bars,
+    flat_bar,
+    holds_bar,
+    mixed_bar,
+    steps_bar,
+)
 from benchmarks.agentserve.systems import CONTEXT_SWITCH_S, HOST_GB_PER_S
+from benchmarks.consumer_gpu import rows
 from benchmarks.consumer_gpu.pairs import WITHIN
-from benchmarks.consumer_gpu.rows import Row
 
 TEMPLATE = Path(__file__).parent / "page.md"
 
@@ -23,13 +37,23 @@ class Results(NamedTuple):
     Attributes:
         sweep: Rows of the reproduction's sweep over agents.
         contexts: One engine and two processes, by figure.
+        steps: Decode steps on shares of the SMs.
+        reproduction: The separated engine and SGLang, by figure.
+        advantages: How many times better two lanes are, by cell.
+        ablations: What their parts are worth, by cell.
+        sensitivity: What other values of the guesses do.
         grid: Figures of all systems by cell.
         shares: Shares within the objectives for 1, 2, ... agents by system.
         seeds: Seeds of each cell.
     """
 
-    sweep: Sequence[Row]
+    sweep: Sequence[rows.Row]
     contexts: Sequence[Contexts]
+    steps: Sequence[Step]
+    reproduction: Sequence[Row]
+    advantages: Mapping[Place, Sequence[Advantage]]
+    ablations: Mapping[Place, Mapping[str, Figures]]
+    sensitivity: Sequence[Change]
     grid: Mapping[Place, Mapping[str, list[Figures]]]
     shares: Mapping[str, Sequence[float]]
     seeds: int
@@ -37,7 +61,16 @@ class Results(NamedTuple):
 
 def page(results: Results) -> str:
     """The page, as Markdown."""
-    bars = [mixed_bar(results.sweep), *contexts_bars(results.contexts), collapse_bar(results.shares)]
+    bars = [
+        steps_bar(results.steps),
+        mixed_bar(results.sweep),
+        flat_bar(results.reproduction),
+        *advantage_bars(results.advantages),
+        *ablation_bars(results.ablations),
+        collapse_bar(results.shares),
+        holds_bar(results.shares),
+        *contexts_bars(results.contexts),
+    ]
     return TEMPLATE.read_text(encoding="utf-8").format(
         seeds=results.seeds,
         within=f"{100 * WITHIN:.0f} %",
@@ -45,6 +78,12 @@ def page(results: Results) -> str:
         host=f"{HOST_GB_PER_S:g}",
         switch=f"{1e3 * CONTEXT_SWITCH_S:g}",
         summary="\n".join(bar_lines(bars)),
+        steps="\n".join(step_lines(results.steps)),
+        separated="\n".join(reproduction_lines(results.reproduction, "separated")),
+        sglang="\n".join(reproduction_lines(results.reproduction, "SGLang")),
+        advantages="\n".join(advantage_lines(results.advantages)),
+        ablations="\n".join(ablation_lines(results.ablations)),
+        sensitivity="\n".join(sensitivity_lines(results.sensitivity)),
         contexts="\n".join(context_lines(results.contexts)),
         grid="\n".join(grid_lines(results.grid)),
         shares="\n".join(objective_lines(results.shares)),

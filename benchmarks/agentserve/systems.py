@@ -9,6 +9,9 @@ from agentsim_env.assembly import engines_of
 from benchmarks.consumer_gpu.runs import ENGINES
 from benchmarks.consumer_gpu.tasks import SCENARIO
 
+UNLIMITED = 1_000_000
+"""Tokens of a resume prefill that every one is below."""
+
 System = Callable[[str, str], dict[str, Any]]
 """Changes of the scenario, by card and model."""
 
@@ -43,6 +46,14 @@ def two_processes(context_switch_s: float) -> System:
     return changes
 
 
+def two_lanes(**given: object) -> System:
+    """One process with a lane for decodes and one for prefills; `given` differs from the defaults of `Lanes`."""
+    return lambda gpu, model: {
+        "cluster.model": model,
+        "cluster.instances": [{"gpu": gpu, "mode": "two_lanes", "lanes": given}],
+    }
+
+
 @cache
 def _pool_blocks(gpu: str, model: str) -> int:
     """KV blocks of one engine that has the card for itself."""
@@ -50,7 +61,20 @@ def _pool_blocks(gpu: str, model: str) -> int:
     return engine.kv_blocks
 
 
+SEPARATED = two_lanes()
+"""AgentServe without its controller."""
+
+ABLATIONS: dict[str, System] = {
+    "no slots": two_lanes(partition=False),
+    "budget 0": two_lanes(prefill_budget_tokens=0),
+    "budget unlimited": two_lanes(prefill_budget_tokens=UNLIMITED),
+    "static, 20 % for decodes": two_lanes(decode_share=0.2),
+    "static, 70 % for decodes": two_lanes(decode_share=0.7),
+}
+"""What one of its parts is worth."""
+
 SYSTEMS: dict[str, System] = {
+    "two lanes": SEPARATED,
     **{name: one_engine(name) for name in ENGINES},
     "two processes": two_processes(0.0),
     "two processes, switches": two_processes(CONTEXT_SWITCH_S),

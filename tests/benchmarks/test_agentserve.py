@@ -5,14 +5,18 @@ import pytest
 
 from agentsim_env import Simulator, load_scenario
 from agentsim_env.assembly import engines_of
+from benchmarks.agentserve import reproduction
 from benchmarks.agentserve.__main__ import PAGE
 from benchmarks.agentserve.bars import Bar, bar_lines
 from benchmarks.agentserve.cells import Cell, Figures, changes_of
 from benchmarks.agentserve.contexts import CELL, SIMULATED, Contexts, context_lines, contexts
+from benchmarks.agentserve.head_to_head import Advantage
 from benchmarks.agentserve.page import Results, page
 from benchmarks.agentserve.reported import REPORTED
-from benchmarks.agentserve.summary import collapse_bar, contexts_bars, mixed_bar
-from benchmarks.agentserve.systems import SYSTEMS
+from benchmarks.agentserve.sensitivity import Change
+from benchmarks.agentserve.separation import Step
+from benchmarks.agentserve.summary import collapse_bar, contexts_bars, mixed_bar, steps_bar
+from benchmarks.agentserve.systems import ABLATIONS, SYSTEMS
 from benchmarks.consumer_gpu.pairs import Pair
 from benchmarks.consumer_gpu.rows import Row
 from benchmarks.consumer_gpu.tasks import EPISODE, SCENARIO
@@ -67,12 +71,49 @@ def test_only_what_disagrees_has_a_reason() -> None:
     assert "| y | 1 | 2 | yes | no | b |" in text
 
 
+def test_advantages_are_held_against_half_of_the_papers() -> None:
+    assert Advantage("tpot_p95_ms", "vLLM", [1.1, 1.5]).half
+    assert not Advantage("tpot_p95_ms", "vLLM", [1.1, 1.49]).half
+    assert not Advantage("tpot_p95_ms", "whole prompts", [0.9, 2.0]).direction
+
+
+def test_a_step_agrees_within_two_percent() -> None:
+    assert Step(0.2, 10.0, 10.19).agrees
+    assert not Step(0.2, 10.0, 10.21).agrees
+    assert steps_bar([Step(0.2, 13.4, 13.3), Step(0.3, 10.9, 10.9)]).size is True
+    assert steps_bar([Step(0.2, 13.4, 10.0), Step(0.3, 10.9, 10.9)]).order is False
+
+
 def test_the_page_is_written() -> None:
     figures = [Figures(10, 20, 30, 400, 500, 150)] * 4
     sweep = [Row(1, "tpot_p95_ms", {"each its own": Pair(10, np.array([10.7, 10.7]))})]
     rows = [row("tok_per_s", 150, 100, 80)]
     grid = {("RTX A5000", "Llama-3-8B", "react"): dict.fromkeys(SYSTEMS, figures)}
-    text = page(Results(sweep, rows, grid, {"vLLM": [1.0, 0.9, 0.8, 0.7, 0.6, 0.5]}, 2))
+    shares = {"vLLM": [1.0, 0.9, 0.8, 0.7, 0.6, 0.5], "two lanes": [1.0, 1.0, 1.0, 0.95, 0.9, 0.85]}
+    place = ("RTX A5000", "Llama-3-8B", "react")
+    flat = {"two lanes": Pair(11.9, np.array([12.0])), "no slots": Pair(11.9, np.array([12.5]))}
+    text = page(
+        Results(
+            sweep=sweep,
+            contexts=rows,
+            steps=[Step(0.2, 13.38, 13.4)],
+            reproduction=[
+                reproduction.Row(Cell("RTX 3090", "Qwen2.5-3B", "react", 3), "separated", "tpot_p95_ms", flat)
+            ],
+            advantages={place: [Advantage("tpot_p95_ms", "vLLM", [1.1, 1.6])]},
+            ablations={place: dict.fromkeys(ABLATIONS, Figures(1, 1.1, 1.25, 1, 1, 1))},
+            sensitivity=[Change("rebind_s", 0.0, {"react": figures[0], "plan_and_execute": figures[0]})],
+            grid=grid,
+            shares=shares,
+            seeds=2,
+        )
+    )
+    assert "| 20 % | 13.38 | 13.40 |" in text
+    assert "| times better than vLLM: TPOT p95 | 1.3 to 2 | 1.10 to 1.60 | yes | yes | - |" in text
+    assert (
+        "| without slots, 4 agents: variance of TPOT | 1.2 to 1.3 times | 1.25 to 1.25 times | yes | yes | - |" in text
+    )
+    assert "two lanes within the objectives with six agents | above 80 % | 85 % | yes | yes | - |" in text
     assert "| mixed engine, TPOT p95 with 1 agents, ms | 10.0 | 10.7 | yes | yes | - |" in text
     assert "| tokens per second | 150 | 89.7 | 74.4 | **150** [150, 150] | **100** [100, 100] |" in text
     assert "| RTX A5000, Llama-3-8B, react | TPOT p95, ms | 20.0 / 20.0 / 20.0 / 20.0 |" in text

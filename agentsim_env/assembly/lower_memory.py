@@ -68,6 +68,8 @@ def _tier(tier: described.Tier, engines: Sequence[Engine], block_bytes: float) -
         latency_s=tier.latency_s,
         from_above_bytes_per_s=from_above * 1e9,
         queue=tier.queue,
+        watermark=tier.watermark,
+        batch_share=tier.batch_share,
     )
 
 

@@ -220,6 +220,13 @@ class Tier(Part):
     instances_per_host: PositiveNumber | None = None
     """Instances, in order, that share a host's memory or a pool; `null`: all."""
 
+    watermark: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of a pool that a copy may leave in use; where it would leave more, a batch of idle blocks goes first."""
+
+    batch_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the blocks in use that such a batch has, at least as many as are short. LMCache: 0.2, above a
+    `watermark` of 0.8. 0: only as many as are short."""
+
 
 class PeerLink(Part):
     """Links between instances: what the HBM of another one has of a waiting turn's context is brought over."""

@@ -21,6 +21,7 @@ from agentsim_env.hardware.profile import Profile
 from agentsim_env.hardware.sampling import known_sampling
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario.strict_yaml import parse
+from agentsim_env.validation.cpu_tier import CpuTier
 from agentsim_env.validation.lockstep import merged
 from agentsim_env.validation.problems import ValidationError
 
@@ -74,6 +75,8 @@ class EngineDescription(pydantic.BaseModel):
         gpu_memory_utilization: Share of the memory that the engine may use.
         block_size_tokens: Tokens in a block.
         frontend_s: Seconds from the client to the queue of the engine; part of TTFT.
+        frontend_token_s: Seconds of that for each token of the prompt: chat template and tokenizer.
+        cpu_tier: Memory of the host below the KV cache, if it is used.
         profile: Latency profile (YAML) in the place of the shipped one; relative to this file.
         constants: What the engine adds to its kernels.
         rows: Which rows of a file are this engine's, by column; replaces the matching of GPU, model, tp and dtype.
@@ -101,6 +104,8 @@ class EngineDescription(pydantic.BaseModel):
     gpu_memory_utilization: float = pydantic.Field(default=0.9, gt=0, le=1)
     block_size_tokens: int = pydantic.Field(default=16, ge=1, le=1 << 16)
     frontend_s: float = pydantic.Field(default=0.0, ge=0, le=3600)
+    frontend_token_s: float = pydantic.Field(default=0.0, ge=0, le=1)
+    cpu_tier: CpuTier | None = None
     profile: Path | None = None
     constants: Constants = Constants()
     rows: dict[str, str | int | float] | None = None
@@ -200,6 +205,7 @@ class EngineDescription(pydantic.BaseModel):
             async_scheduling=self.served_by.async_scheduling
             if self.async_scheduling is None
             else self.async_scheduling,
+            host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * tp,
         )
         return [engine] * (self.replicas // self.together)
 

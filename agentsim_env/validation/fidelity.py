@@ -1,6 +1,7 @@
-"""Writes docs/fidelity.md: every validation run, and what was fitted on what.
+"""Writes the first half of docs/fidelity.md: every validation run, and what was fitted on what.
 
-`python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`
+`python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`; the second half, which
+`agentsim_env.validation.programs` writes, stays as it is.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from agentsim_env.hardware.library import PROFILES, find_profile, load
 from agentsim_env.prose import wrapped
 from agentsim_env.validation.command import Validation
 from agentsim_env.validation.fidelity_runs import ReportedRun, errors, misses, reported_runs
+from agentsim_env.validation.halves import joined, second_half
 from agentsim_env.validation.picture import draw
 from agentsim_env.validation.report import (
     LABELS,
@@ -35,9 +37,10 @@ HEAD = """\
 # How far the simulator is from real engines
 
 Written by `python -m agentsim_env.validation.fidelity --data DATA --out docs/fidelity.md`, where DATA holds `profiles/`
-and `validation/`. Each run below is replayed through the engine of the simulator: measured arrivals and lengths, or a
-closed loop of clients, go in; times of every request come out. `agentsim validate FILE --engine ENGINE.yaml` does the
-same with any other file (docs/hardware.md).
+and `validation/`; the second half, [programs](#programs), by `python -m agentsim_env.validation.programs`. Each run
+below is replayed through the engine of the simulator: measured arrivals and lengths, or a closed loop of clients, go
+in; times of every request come out. `agentsim validate FILE --engine ENGINE.yaml` does the same with any other file
+(docs/hardware.md).
 
 Profiles are fitted to kernel tables alone. What a running engine adds to its kernels are the constants of its
 generation (`agentsim_env/hardware/engine_profiles.yaml`) and of its description (`agentsim_env/validation/engines`);
@@ -189,7 +192,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with profiles/ and validation/")
     parser.add_argument("--out", type=Path, default=Path("docs/fidelity.md"))
     asked = parser.parse_args()
-    asked.out.write_text(page(asked.data, asked.out.with_suffix(".png")))
+    before = asked.out.read_text(encoding="utf-8") if asked.out.is_file() else ""
+    first = page(asked.data, asked.out.with_suffix(".png"))
+    asked.out.write_text(joined(first, second_half(before)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,15 +5,18 @@ from pathlib import Path
 
 from agentsim_env.validation import per_request, points
 from agentsim_env.validation.engine_description import EngineDescription
-from agentsim_env.validation.matching import identity, reason_to_leave_out
+from agentsim_env.validation.matching import DTYPE, identity, reason_to_leave_out
 from agentsim_env.validation.measurements import Measurements, Run
+from agentsim_env.validation.point_loads import has_load
 from agentsim_env.validation.problems import ValidationError
 from agentsim_env.validation.table import Row, columns, rows, shown
 
 LAYOUTS = """\
   one row a request: arrival_s, in, out, first_token_s, last_token_s
-  one row per operating point: isl, osl, concurrency (or rate_rps and arrivals), and measured values such as ttft_ms,
-    tpot_p99_ms, e2e_mean_s, out_tok_s
+  one row per operating point: isl, osl (or system_tokens, question_tokens and output_tokens of prompts that repeat),
+    concurrency (or rate_rps and arrivals, or stages such as 2.5/6 with stage_s), perhaps turns, turn_tokens and gap_s,
+    and measured values such as ttft_ms, tpot_p99_ms, e2e_mean_s, itl_mean_ms, out_tok_s; of the engine, if present:
+    kv_blocks (or kv_tokens), max_num_seqs, max_num_batched_tokens, gpu_memory_utilization, cpu_offload (GiB)
   in both, if present: gpu (or system, hardware), model, tp (or parallel), dtype (or precision), backend"""
 MOST_LISTED = 15
 
@@ -45,6 +48,8 @@ def read_measurements(path: Path | str, engine: EngineDescription) -> Measuremen
         kept, reasons = _matching(file, engine, others)
         if reasons:
             left_out.append(f"{file.name}: {_counted(reasons)}")
+        if kept and engine.rows is None and not set(DTYPE) & set(columns(file)):
+            left_out.append(f"{file.name}: does not tell the format of the weights; all is taken as {engine.dtype}")
         found += per_request.read(file, kept) if kind == "requests" else points.read(file, kept)
     if not found:
         listed = ", ".join(name for name, _ in others.most_common(MOST_LISTED))
@@ -59,8 +64,7 @@ def layout(header: tuple[str, ...]) -> str | None:
     """`requests`, `points`, or None if the columns are those of neither."""
     if set(per_request.REQUIRED) <= set(header):
         return "requests"
-    has_load = "concurrency" in header or "rate_rps" in header
-    if set(points.REQUIRED) <= set(header) and has_load and points.measured_columns(header):
+    if has_load(header) and points.measured_columns(header):
         return "points"
     return None
 

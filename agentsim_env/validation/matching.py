@@ -23,6 +23,7 @@ def reason_to_leave_out(row: Row, engine: EngineDescription) -> str | None:
         ("another GPU", _same_gpu(row.text(*GPU), engine.gpu)),
         ("another model", _same_model(row.text("model"), engine.model)),
         ("another tp", tp_of(row) in (None, *engine.tps)),
+        (f"empty {row.first_column(*DTYPE)}", not row.is_empty(*DTYPE)),
         ("another dtype", _same_dtype(row.text(*DTYPE), engine.dtype)),
         ("another backend", engine.backend is None or row.text("backend").lower() in ("", engine.backend)),
     )

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agentsim_env.hardware.catalog import find_model
 from agentsim_env.validation.command import Validation
+from agentsim_env.validation.engine_description import EngineDescription
 from agentsim_env.validation.errors import Difference, Outcome, relative, spreads
-from agentsim_env.validation.timings import METRICS, STATISTICS
+from agentsim_env.validation.timings import METRICS, OVER_ALL, STATISTICS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-LABELS = {"ttft_s": "TTFT", "tpot_s": "TPOT", "e2e_s": "end to end", "tokens_per_s": "throughput"}
+LABELS = {"ttft_s": "TTFT", "tpot_s": "TPOT", "e2e_s": "end to end", "itl_s": "ITL", "tokens_per_s": "throughput"}
 Cells = list[list[str]]
 
 
@@ -77,7 +79,7 @@ def print_validation(result: Validation, console: "Console") -> None:
     """Print every run, and over several points their errors."""
     engine = result.engine
     runs, points = split(result.outcomes)
-    title = f"{engine.gpu}, {engine.model}, tp {engine.tp}, {engine.dtype}: simulated against measured"
+    title = f"{title_of(engine)}: simulated against measured"
     for outcome in runs:
         header, cells = runs_table([outcome])
         _print(console, f"{title}\n{outcome.run.name}", header[1:], [row[1:] for row in cells])
@@ -122,7 +124,7 @@ def save(result: Validation, folder: Path) -> tuple[str, ...]:
 
     folder.mkdir(parents=True, exist_ok=True)
     engine = result.engine
-    head = f"# {engine.gpu}, {engine.model}, tp {engine.tp}, {engine.dtype}\n\n"
+    head = f"# {title_of(engine)}\n\n"
     (folder / "validation.md").write_text(head + markdown(result))
     _write(
         folder / "validation.csv",
@@ -147,6 +149,11 @@ def save(result: Validation, folder: Path) -> tuple[str, ...]:
         names.append("requests.csv")
     draw(result.outcomes, folder / "validation.png")
     return (*names, "validation.png")
+
+
+def title_of(engine: EngineDescription) -> str:
+    """What an engine is, in a line: of a model that is given by its path, the short name."""
+    return f"{engine.gpu}, {find_model(engine.model).name}, tp {engine.tp}, {engine.dtype}"
 
 
 def split(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
@@ -177,7 +184,7 @@ def _pair(found: Difference) -> str:
 
 
 def _order(key: tuple[str, str]) -> tuple[int, int]:
-    metrics, names = (*METRICS, "tokens_per_s"), (*STATISTICS, "total")
+    metrics, names = (*METRICS, *OVER_ALL), (*STATISTICS, "total")
     return metrics.index(key[0]), names.index(key[1])
 
 

@@ -5,7 +5,7 @@ import gzip
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -30,10 +30,20 @@ class Row(NamedTuple):
     Attributes:
         where: File and line, for messages.
         cells: Cells by column; those of empty cells are missing.
+        columns: All columns of the file.
     """
 
     where: str
     cells: Mapping[str, str]
+    columns: Collection[str] = ()
+
+    def is_empty(self, *columns: str) -> bool:
+        """Whether the file has one of `columns`, and this row says nothing in any of them."""
+        return any(name in self.columns for name in columns) and not self.text(*columns)
+
+    def first_column(self, *columns: str) -> str:
+        """The first of `columns` that the file has; empty if it has none."""
+        return next((name for name in columns if name in self.columns), "")
 
     def has(self, column: str) -> bool:
         """Whether the cell is there and not empty."""
@@ -93,13 +103,14 @@ def rows(path: Path) -> Iterator[Row]:
     """
     lines = _lines(path)
     _, header = next(lines, (0, []))
+    told = frozenset(header)
     for line, cells in lines:
         where = f"{path}:{line}"
         if not any(cells):
             continue
         if len(cells) != len(header):
             raise ValidationError(f"{where}: {len(cells)} cells, the header has {len(header)}")
-        yield Row(where, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
+        yield Row(where, {name: cell for name, cell in zip(header, cells, strict=True) if cell}, told)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

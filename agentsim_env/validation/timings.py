@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 STATISTICS = ("mean", "p50", "p90", "p95", "p99")
 METRICS = ("ttft_s", "tpot_s", "e2e_s")
+OVER_ALL = ("itl_s", "tokens_per_s")
+"""Metrics that are one number of a run: time between tokens over all tokens (mean), output tokens a second (total)."""
 
 
 class Timings(NamedTuple):
@@ -44,6 +46,12 @@ class Timings(NamedTuple):
         return self.end_s - self.arrival_s
 
     @property
+    def itl_s(self) -> float:
+        """Mean time between two tokens, over the tokens of all requests; NaN without any."""
+        further = float(np.sum(self.output_tokens - 1))
+        return float(np.sum(self.end_s - self.first_token_s)) / further if further > 0 else float("nan")
+
+    @property
     def tokens_per_s(self) -> float:
         """Output tokens per second from the first arrival to the last token."""
         return float(np.sum(self.output_tokens) / (np.max(self.end_s) - np.min(self.arrival_s)))
@@ -52,11 +60,11 @@ class Timings(NamedTuple):
         """One statistic of one metric; NaN if no request has it.
 
         Args:
-            metric: One of `METRICS`, or `tokens_per_s`.
-            name: One of `STATISTICS`, or `total` for `tokens_per_s`.
+            metric: One of `METRICS` or `OVER_ALL`.
+            name: One of `STATISTICS`; of `OVER_ALL` there is one only.
         """
-        if metric == "tokens_per_s":
-            return self.tokens_per_s
+        if metric in OVER_ALL:
+            return getattr(self, metric)
         values = getattr(self, metric)
         values = values[np.isfinite(values)]
         if len(values) == 0:

@@ -154,6 +154,8 @@ def memory_of(spec: MemorySpec | None) -> dict[str, Any]:
             tier.latency_s,
             tier.from_above_bytes_per_s * BLOCK,
             tier.queue,
+            tier.watermark,
+            tier.batch_share,
         )
         for tier in spec.tiers
     ]

@@ -92,6 +92,7 @@ def plainer_memory(scenario: Scenario, place: int) -> Scenario:
     if memory is None:
         return scenario
     edits = [{"tiers": memory.tiers[:i] + memory.tiers[i + 1 :]} for i in range(len(memory.tiers))]
+    edits += [{"tiers": tuple(replace(tier, watermark=1.0, batch_share=0.0) for tier in memory.tiers)}]
     edits += [{"peer": None}, {"transfers": "overlap"}, {"write_policy": "none"}, {"staging_blocks": 0}]
     plainer = replace(memory, **edits[place]) if place < len(edits) else memory
     if plainer == memory:
@@ -132,7 +133,7 @@ PASSES = (
     of_programs(lambda programs: len(programs.program), without_program),
     Pass(lambda scenario: len(SETTINGS), plain_setting),
     Pass(lambda scenario: len(scenario.specs), without_instance),
-    Pass(lambda scenario: 6, plainer_memory),
+    Pass(lambda scenario: 7, plainer_memory),
     Pass(lambda scenario: sum(len(spec.failures) for spec in scenario.specs), without_outages),
     Pass(lambda scenario: 4 * len(scenario.specs), plain_instance),
     of_programs(n_turns, without_turn),

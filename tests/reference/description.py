@@ -38,7 +38,10 @@ def constant_profile(**scalars: float) -> Profile:
 
 @dataclass(frozen=True)
 class TierSpec:
-    """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links."""
+    """A tier below HBM: `dram` or `cxl`, blocks of each pool, the pool of each instance, and its links.
+
+    Above `watermark` of its blocks a pool gives up `batch_share` of what it has in use.
+    """
 
     kind: str
     blocks: int
@@ -48,6 +51,8 @@ class TierSpec:
     latency_s: float
     from_above_bytes_per_s: float = 0.0
     queue: str = "fifo"
+    watermark: float = 1.0
+    batch_share: float = 0.0
 
 
 @dataclass(frozen=True)

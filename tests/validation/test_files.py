@@ -74,7 +74,10 @@ def test_a_folder_is_searched_and_says_what_it_left_out(tmp_path: Path, engine_f
     write(tmp_path, "isl,osl,concurrency,ttft_ms\n100,10,4,9\n", "points.csv")
     found = read_measurements(tmp_path, load_engine(engine_file))
     assert len(found.runs) == 1
-    assert found.left_out == ("other.csv: no known layout",)
+    assert found.left_out == (
+        "other.csv: no known layout",
+        "points.csv: does not tell the format of the weights; all is taken as bf16",
+    )
 
 
 def test_rows_can_be_chosen_by_column(tmp_path: Path) -> None:

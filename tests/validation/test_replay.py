@@ -9,9 +9,10 @@ from agentsim_env.validation.command import validate
 from agentsim_env.validation.engine_description import EngineDescription, load_engine
 from agentsim_env.validation.errors import compare
 from agentsim_env.validation.fidelity_runs import misses, reported_runs
+from agentsim_env.validation.load_programs import from_load
 from agentsim_env.validation.measurements import Load, Run
 from agentsim_env.validation.problems import ValidationError
-from agentsim_env.validation.replay import from_load, replay
+from agentsim_env.validation.replay import replay
 from agentsim_env.validation.timings import Timings
 
 

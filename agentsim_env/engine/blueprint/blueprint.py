@@ -41,6 +41,8 @@ class Tier(NamedTuple):
         latency_s: Of each transfer.
         from_above_bytes_per_s: Bandwidth from a pool of the tier above to it.
         queue: Which transfer its links take next: `fifo`, or `priority`, the most urgent.
+        watermark: Share of a pool that a copy may leave in use without a batch of idle blocks going first.
+        batch_share: Share of the blocks in use that such a batch has; 0: only as many go as are short.
     """
 
     kind: str
@@ -51,6 +53,8 @@ class Tier(NamedTuple):
     latency_s: float = 0.0
     from_above_bytes_per_s: float = 0.0
     queue: str = "fifo"
+    watermark: float = 1.0
+    batch_share: float = 0.0
 
 
 class Peer(NamedTuple):

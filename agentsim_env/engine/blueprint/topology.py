@@ -72,6 +72,8 @@ def _pools(blueprint: Blueprint, n_upper: int, below: Sequence[np.ndarray]) -> n
     pool["capacity"][n:n_upper] = blueprint.router_tree_tokens // blueprint.block_size
     for tier, pools in zip(blueprint.tiers, below, strict=True):
         pool["capacity"][pools] = tier.blocks
+        pool["watermark_blocks"][pools] = int(tier.watermark * tier.blocks)
+        pool["batch_share"][pools] = tier.batch_share
     if blueprint.tiers:
         pool["staging_blocks"] = blueprint.staging_bytes // blueprint.block_bytes
     return pool

@@ -204,6 +204,16 @@ def arrive_part(state, leaf, pool, first, blocks, void):
 
 
 @compiled
+def blocks_to_have_free(state, pool, blocks):
+    """Free blocks that a pool is to have before it takes in `blocks`: above its watermark, those of a batch as well."""
+    row = state.pool[pool]
+    if row.used + blocks <= row.watermark_blocks:
+        return blocks
+    batch = min(int(row.used * row.batch_share), row.idle)
+    return max(blocks, row.capacity - row.used + batch)
+
+
+@compiled
 def take_oldest(state, pool, blocks):
     """Give up the last `blocks` blocks of the record that was released longest ago."""
     r = state.pool[pool].oldest

@@ -24,6 +24,7 @@ from agentsim_env.engine.residency.residency import (
 from agentsim_env.engine.tiers.links import can_begin, charge, enqueue, free_transfer, new_transfer
 from agentsim_env.engine.tiers.lower_pools import (
     arrive_part,
+    blocks_to_have_free,
     expect_part,
     growth_blocks,
     lock_part,
@@ -147,8 +148,9 @@ def _writer(copy: Callable[..., Any]) -> Callable[..., Any]:
 @compiled
 def _give_up(state, payer, pool, blocks):
     """Free so many blocks of the last tier, least recently used first."""
-    while free_blocks(state, pool) < blocks:
-        short = blocks - free_blocks(state, pool)
+    wanted = blocks_to_have_free(state, pool, blocks)
+    while free_blocks(state, pool) < wanted:
+        short = wanted - free_blocks(state, pool)
         take_oldest(state, pool, min(short, state.resident[state.pool[pool].oldest].blocks))
 
 
@@ -159,9 +161,10 @@ _write_to_last = _writer(_copier(_give_up))
 def _pass_on(state, payer, pool, blocks):
     """Free so many blocks of a tier; what it gives up goes on to the next one, where KV is written back."""
     cascades = state.world[0].write_policy == WRITE_BACK and can_store(state, pool, CXL)
-    while free_blocks(state, pool) < blocks:
+    wanted = blocks_to_have_free(state, pool, blocks)
+    while free_blocks(state, pool) < wanted:
         r = state.pool[pool].oldest
-        take = min(blocks - free_blocks(state, pool), state.resident[r].blocks)
+        take = min(wanted - free_blocks(state, pool), state.resident[r].blocks)
         if cascades:
             _write_to_last(state, payer, pool, r, take, CXL)
         take_oldest(state, pool, take)

@@ -120,7 +120,16 @@ def random_tiers(knobs: Knobs, streams: Streams, specs: list[InstanceSpec]) -> t
     together = int(rng.choice([1, 2]))
     pools = tuple(pool // together for pool in first.pool_of)
     second = replace(second, pool_of=pools, from_above_bytes_per_s=second.down_bytes_per_s)
+    batches = streams("batches of tiers")
+    first, second = with_batches(first, batches), with_batches(second, batches)
     return {"none": (), "both": (first, second)}.get(kind, (first,))
+
+
+def with_batches(tier: TierSpec, rng: np.random.Generator) -> TierSpec:
+    """One in three gives blocks up in batches."""
+    in_batches = rng.random() < 0.33
+    watermark, share = float(rng.choice([0.3, 0.8, 1.0])), float(rng.choice([0.0, 0.2, 0.5, 1.0]))
+    return replace(tier, watermark=watermark, batch_share=share) if in_batches else tier
 
 
 def random_tier(knobs: Knobs, specs: list[InstanceSpec], kind: str, rng: np.random.Generator) -> TierSpec:

@@ -20,10 +20,12 @@ def made(
     segments: tuple[tuple[int, int], ...] = ((-1, 8), (0, 4)),
     dram_blocks: int = 100,
     staging_blocks: int = 100,
+    watermark: float = 1.0,
+    batch_share: float = 0.0,
 ) -> State:
     """Two tiers; a block takes 1 s down to DRAM, 2 s to CXL, 4 s from DRAM to CXL, and DRAM has a latency of 0.5 s."""
     tiers = [
-        Tier("dram", dram_blocks, [0], BLOCK_BYTES, BLOCK_BYTES, 0.5),
+        Tier("dram", dram_blocks, [0], BLOCK_BYTES, BLOCK_BYTES, 0.5, 0.0, "fifo", watermark, batch_share),
         Tier("cxl", 100, [0], BLOCK_BYTES / 2, BLOCK_BYTES / 2, from_above_bytes_per_s=BLOCK_BYTES / 4),
     ]
     memory = {"tiers": tiers, "write_policy": "write_back", "staging_bytes": staging_blocks * BLOCK_BYTES}
@@ -220,3 +222,34 @@ def test_a_cascade_sends_what_the_lower_tier_lacks() -> None:
     end_all(s)
     assert (below(s, DRAM), below(s, CXL, first=6)) == (6, 12)
     assert s.link["bytes"].tolist() == [18 * BLOCK_BYTES, 0, 0, 0, 6 * BLOCK_BYTES]
+
+
+SIX_CONTEXTS = tuple((-1, 10) for _ in range(6))
+
+
+def dram_holds(s: State) -> list[int]:
+    """Blocks of each context that can be read in DRAM."""
+    return [int(call_reach(s, leaf, int(s.tier[0, DRAM]["pool"]), 0)) for leaf in range(6)]
+
+
+def test_a_pool_above_its_watermark_gives_up_a_batch_least_recently_used_first() -> None:
+    """Of 60 blocks at most 48 may be in use: the fifth context has 20 % of the 40 in use go first."""
+    s = made(SIX_CONTEXTS, dram_blocks=60, watermark=0.8, batch_share=0.2)
+    for leaf in range(4):
+        call_publish(s, leaf, 0, 10)
+        call_store(s, 0, leaf, 10)
+        end_all(s)
+    assert dram_holds(s) == [10, 10, 10, 10, 0, 0]
+    call_publish(s, 4, 0, 10)
+    call_store(s, 0, 4, 10)  # 40 + 10 > 48: 8 blocks go
+    end_all(s)
+    assert dram_holds(s) == [2, 10, 10, 10, 10, 0]
+
+
+def test_a_batch_is_at_least_as_large_as_what_is_short() -> None:
+    s = made(SIX_CONTEXTS, dram_blocks=25, watermark=0.5, batch_share=0.1)
+    for leaf in range(3):
+        call_publish(s, leaf, 0, 10)
+        call_store(s, 0, leaf, 10)
+        end_all(s)
+    assert dram_holds(s) == [5, 10, 10, 0, 0, 0]  # 1 went for the second context, and the 4 that the third one lacked

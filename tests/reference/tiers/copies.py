@@ -102,8 +102,12 @@ class Copies:
             shelf.unlock(path, first, end)
             self.lose(source, missing)
             return None
-        while shelf.free < more:
-            segment, begin, stop = shelf.oldest(more - shelf.free)
+        wanted = more
+        in_use = shelf.capacity - shelf.free
+        if in_use + more > shelf.watermark_blocks:
+            wanted = max(more, shelf.free + min(int(shelf.batch_share * in_use), shelf.idle))
+        while shelf.free < wanted:
+            segment, begin, stop = shelf.oldest(wanted - shelf.free)
             self.pass_on(payer, shelf, segment, begin, stop)
             shelf.give_up(segment, begin)
         shelf.expect(path, first, end)

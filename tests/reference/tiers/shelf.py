@@ -40,10 +40,15 @@ def parts(path: Path, first: int, end: int) -> Iterator[tuple[int, int, int]]:
 
 
 class Shelf:
-    """`capacity = free + idle + locked`; `released` is the idle segments, least recently released first."""
+    """`capacity = free + idle + locked`; `released` is the idle segments, least recently released first.
 
-    def __init__(self, capacity: int) -> None:
+    What would leave more than `watermark_blocks` in use has it give up `batch_share` of these first.
+    """
+
+    def __init__(self, capacity: int, watermark_blocks: int, batch_share: float) -> None:
         self.capacity = capacity
+        self.watermark_blocks = watermark_blocks
+        self.batch_share = batch_share
         self.runs: dict[int, Run] = {}
         self.released: list[int] = []
 

@@ -33,7 +33,13 @@ class Topology:
         self.spec = spec
         self.events = events
         self.links: list[Link] = []
-        self.shelves = {tier.kind: [Shelf(tier.blocks) for _ in range(max(tier.pool_of) + 1)] for tier in spec.tiers}
+        self.shelves = {
+            tier.kind: [
+                Shelf(tier.blocks, int(tier.watermark * tier.blocks), tier.batch_share)
+                for _ in range(max(tier.pool_of) + 1)
+            ]
+            for tier in spec.tiers
+        }
         self.ways: dict[tuple[str, int, str], Way] = {}
         for tier in spec.tiers:
             for i, pool in enumerate(tier.pool_of):

@@ -16,6 +16,8 @@ POOL = on_lines(
         ("last_first", "i4"),  # the last of those that go first; NONE for none
         ("staging_blocks", "i4"),  # room for what is written back: it has left the pool and waits for its link
         ("staged_blocks", "i4"),  # of these, in use
+        ("watermark_blocks", "i4"),  # of a lower pool: what would leave more in use has it give up a batch first
+        ("batch_share", "f8"),  # share of the blocks in use that such a batch has
     ]
 )
 

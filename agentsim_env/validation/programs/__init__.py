@@ -1,0 +1,1 @@
+"""Runs of whole programs on real engines, replayed: the second half of docs/fidelity.md."""

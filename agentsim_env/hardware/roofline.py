@@ -26,8 +26,8 @@ from agentsim_env.hardware.profile import Array, Profile
 
 SAMPLER_S = 38e-6  # sampler of one sequence, and its growth per further one: B200 Llama-70B layer tables
 SAMPLER_PER_SEQUENCE_S = 0.4e-6  # (37.7 us at 1, 88.7 us at 128)
-# Of grouped products, where experts have so many rows. 128 fits the table in `experts_s` best; the prefills of gpt-oss-120b
-# on an H200 (llmd_p2p_pull_h200.csv) are off by 7 % on average with 128, by 5 % with 64 and by 6 % without tiles.
+# Of grouped products, where experts have so many rows. 128 fits the table in `experts_s` best; the prefills of
+# gpt-oss-120b on an H200 (llmd_p2p_pull_h200.csv) are off by 7 % on average with 128, 5 % with 64, 6 % without tiles.
 EXPERT_TILE_ROWS = 64
 TOKEN_KNOTS: Array = np.unique(np.round(np.concatenate([np.arange(1.0, 9.0), np.geomspace(8, 32768, 49)])))
 CHUNK_KNOTS: Array = TOKEN_KNOTS

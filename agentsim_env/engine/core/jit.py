@@ -15,6 +15,7 @@ from numba.core.sigutils import normalize_signature
 
 from agentsim_env import cache
 from agentsim_env.engine.core.compiled_code import CompiledCode
+from agentsim_env.engine.core.compiler import PartCompiler, WholeCompiler
 
 settings: Any = config
 njit: Any = numba.njit
@@ -77,29 +78,50 @@ def _code_of(function: Callable[..., Any]) -> CompiledCode:
     return CompiledCode(function, CACHE_ROOT / "numba" / name)
 
 
+_OPTIONS = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile an engine function with numba, as part of whoever calls it.
+    """Compile an engine function with numba, as part of whoever calls it; it makes no arrays.
 
     No fastmath: bits must not depend on how the compiler feels. Division by zero follows numpy.
     """
+    return _part(function, _nrt=False)
+
+
+def allocating(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `compiled`, for a function that makes arrays, or that one calls which does: numba counts references to them."""
+    return _part(function)
+
+
+def _part(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     if not COMPILED:
         return function
-    return njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)(function)
+    return njit(**_OPTIONS, **options, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that Python calls; it is cached on disk."""
+    """Compile a function that Python calls, and that makes no arrays; it is cached on disk."""
+    return _whole(function, _nrt=False)
+
+
+def allocating_entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `entry`, for a function that makes arrays, or calls one that does: all that it calls are `allocating`."""
+    return _whole(function)
+
+
+def _whole(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     if not COMPILED:
         return function
-    dispatcher = njit(error_model="numpy", nogil=True)(function)
+    dispatcher = njit(**_OPTIONS, **options, pipeline_class=WholeCompiler)(function)
     dispatcher._cache = _code_of(function)
     return dispatcher
 
 
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that compiled code calls by its address; it is cached on disk."""
-    options = {"error_model": "numpy", "forceinline": True}
-    code: Any = CFunc(function, normalize_signature(signature), {}, options)
+    options = {"error_model": "numpy", "forceinline": True, "_nrt": False}
+    code: Any = CFunc(function, normalize_signature(signature), {}, options, WholeCompiler)
     code._cache = _code_of(function)
     code.compile()
     return code

@@ -1,0 +1,151 @@
+"""How numba compiles the engine: a function that only compiled code calls is a part, translated and no more.
+
+numba optimises each function together with all that it calls, makes machine code of it and a wrapper for Python, and
+does so again for each caller. Here a part stays as it was translated, without an address. What has an address, a whole,
+links in all its parts, and theirs, and is optimised once.
+"""
+
+import ctypes
+from typing import Any
+
+from numba import _dynfunc
+from numba.core import typed_passes, untyped_passes
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, Flags
+from numba.core.compiler_machinery import PassManager, register_pass
+
+
+class _Part(JITCodeLibrary):
+    """The translation of one function."""
+
+    def finalize(self) -> None:
+        """Nothing is optimised before it is part of a whole."""
+        self._finalized = True
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.linkage.name == "external":
+                    function.linkage = "linkonce_odr"  # a whole may get it on several ways, and drop it
+            self._shared_module = self._final_module
+        return self._shared_module
+
+
+class _Whole(JITCodeLibrary):
+    """A function that has an address, and all its parts."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        manager, builder = self._codegen._module_pass_manager()
+        manager.run(self._final_module, builder)
+
+    def add_linking_library(self, library: Any) -> None:
+        """Links a library in, and if it is a part all those that it calls."""
+        if library in self._linking_libraries:
+            return
+        super().add_linking_library(library)
+        if isinstance(library, _Part):
+            for called in library._linking_libraries:
+                self.add_linking_library(called)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _WholeLowering(typed_passes.NativeLowering):
+    _name = "whole_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _Whole(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _PartLowering(typed_passes.NativeLowering):
+    _name = "part_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
+        super().run_pass(state)
+        translated, descriptor = state.cr, state.cr.fndesc
+        called = _dynfunc.make_function(
+            descriptor.lookup_module(), descriptor.qualname, "", _NOT_CALLABLE, translated.env, (state.library,)
+        )
+        state.targetctx.insert_user_function(called, descriptor, [state.library])
+        state["cr"] = translated._replace(cfunc=called)
+        return True
+
+
+_NOT_CALLABLE = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).value
+"""What Python gets that calls a part: it calls the part as any object that is none, which is a `TypeError`."""
+
+
+class _Options(Flags):
+    """Options that are not changed any more, one object for all that are the same.
+
+    numba asks for the hash of options at each operator, and compares them: some thirty times for one `+`.
+    """
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+    def copy(self) -> "_Options":
+        """What numba takes a copy of it does not change."""
+        return self
+
+
+_known: dict[str, _Options] = {}
+
+
+class _Compiler(CompilerBase):
+    """The steps of numba's own compiler that the engine needs, and another last one."""
+
+    lowering: Any
+
+    def define_pipelines(self) -> list[PassManager]:
+        """One list of passes."""
+        manager = PassManager("agentsim")
+        for step in _STEPS:
+            manager.add_pass(step, step.__name__)
+        manager.add_pass(self.lowering, "lowering")
+        manager.add_pass(typed_passes.NoPythonBackend, "backend")
+        manager.finalize()
+        return [manager]
+
+    def _compile_core(self) -> Any:
+        flags = self.state.flags
+        self.state.flags = _known.setdefault(flags.summary(), _Options(flags))
+        return super()._compile_core()
+
+
+_STEPS = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.GenericRewrites,
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.AnnotateTypes,
+)
+
+
+class PartCompiler(_Compiler):
+    """Compiles what only compiled code calls."""
+
+    lowering = _PartLowering
+
+    def _compile_core(self) -> Any:
+        self.state.flags.no_compile = True
+        return super()._compile_core()
+
+
+class WholeCompiler(_Compiler):
+    """Compiles what is called by its address, or from Python."""
+
+    lowering = _WholeLowering

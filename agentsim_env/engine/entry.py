@@ -8,7 +8,6 @@ import numpy as np
 
 from agentsim_env.engine import loop
 from agentsim_env.engine.batch.runs import synchronise
-from agentsim_env.engine.core.component import link
 from agentsim_env.engine.core.decisions import PAUSED
 from agentsim_env.engine.core.jit import COMPILED, entry
 from agentsim_env.engine.core.pointer import bind
@@ -78,7 +77,6 @@ class Core:
         """
         self.state = state
         self.faults = faults
-        link()
         self.handle: np.ndarray = handle(state) if COMPILED else np.zeros((0, 0), np.int64)
 
     def __reduce__(self) -> tuple[type["Core"], tuple[State, Faults | None]]:

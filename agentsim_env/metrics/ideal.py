@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.engine.core.jit import allocating, allocating_entry
+from agentsim_env.engine.core.jit import compiled, entry
 from agentsim_env.engine.core.state import DECODE_MODE, PREFILL_MODE
 from agentsim_env.metrics.step_bounds import fleet
 from agentsim_env.workload.programs import Programs
@@ -57,7 +57,7 @@ def _table(array: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return np.stack([array[name] for name in names], axis=1, dtype=np.int32, casting="same_kind")
 
 
-@allocating_entry
+@entry
 def _ideal(
     first_turn,
     n_turns,
@@ -107,7 +107,7 @@ def _ideal(
     return ideal
 
 
-@allocating
+@compiled
 def _owners(first_turn, n_turns, turn, segment):
     """The program whose turns alone use a segment, or SHARED; with a segment all its ancestors are shared."""
     owner = np.full(len(segment), NOBODY, np.int32)
@@ -120,7 +120,7 @@ def _owners(first_turn, n_turns, turn, segment):
     return owner
 
 
-@allocating
+@compiled
 def _is_chain(first, stop, turn, target):
     """Each turn has the one before it as its only parent."""
     for t in range(first, stop):
@@ -131,7 +131,7 @@ def _is_chain(first, stop, turn, target):
     return True
 
 
-@allocating
+@compiled
 def _descendants(first, stop, turn, target):
     """Bit sets: which turns of a program begin only after turn `first + row` has ended."""
     words = (stop - first + 63) // 64
@@ -145,13 +145,13 @@ def _descendants(first, stop, turn, target):
     return later
 
 
-@allocating
+@compiled
 def _kept_blocks(t, turn, block_size):
     """Whole blocks that a turn leaves behind: the KV of its last token is never computed."""
     return (turn[t, PROMPT] + turn[t, OUTPUT] - 1) // block_size
 
 
-@allocating
+@compiled
 def _blocks_before(t, turn, segment, owner, published):
     """Blocks on the path of a turn that are shared or that earlier turns of its chain have left."""
     s = turn[t, SEGMENT]
@@ -164,7 +164,7 @@ def _blocks_before(t, turn, segment, owner, published):
     return 0
 
 
-@allocating
+@compiled
 def _publish(t, turn, segment, owner, published, block_size):
     """Leave the blocks of a turn on its path; whatever is above a segment that has blocks is full."""
     blocks = _kept_blocks(t, turn, block_size)
@@ -177,7 +177,7 @@ def _publish(t, turn, segment, owner, published, block_size):
         s = segment[s, PARENT]
 
 
-@allocating
+@compiled
 def _blocks_of_others(t, first, stop, turn, segment, owner, mark, later, block_size):
     """Blocks on the path of a turn that are shared or that a turn of its program which may run before it can leave."""
     blocks = 0
@@ -203,7 +203,7 @@ def _blocks_of_others(t, first, stop, turn, segment, owner, mark, later, block_s
     return blocks
 
 
-@allocating
+@compiled
 def _service(prompt, output, cached, block_size, mode, max_tokens, max_context, scalar, dense, decode):
     """Least time of a turn on the engine that is fastest for it; inf if it fits none.
 
@@ -227,7 +227,7 @@ def _service(prompt, output, cached, block_size, mode, max_tokens, max_context, 
     return min(least_s, least_prefill_s + least_decode_s)
 
 
-@allocating
+@compiled
 def _prefill(hit, prompt, max_tokens, scalar, dense):
     """Least time to compute the tokens from `hit` on.
 
@@ -247,7 +247,7 @@ def _prefill(hit, prompt, max_tokens, scalar, dense):
     return iterations * scalar[OVERHEAD] + max(with_attention_s, with_cpu_s)
 
 
-@allocating
+@compiled
 def _decode(first, last, pieces):
     """Least time of iterations with contexts `first` .. `last`."""
     seconds = 0.0

@@ -82,45 +82,27 @@ _OPTIONS = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile an engine function with numba, as part of whoever calls it; it makes no arrays.
+    """Compile an engine function with numba, as part of whoever calls it.
 
     No fastmath: bits must not depend on how the compiler feels. Division by zero follows numpy.
     """
-    return _part(function, _nrt=False)
-
-
-def allocating(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `compiled`, for a function that makes arrays, or that one calls which does: numba counts references to them."""
-    return _part(function)
-
-
-def _part(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     if not COMPILED:
         return function
-    return njit(**_OPTIONS, **options, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+    return njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that Python calls, and that makes no arrays; it is cached on disk."""
-    return _whole(function, _nrt=False)
-
-
-def allocating_entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `entry`, for a function that makes arrays, or calls one that does: all that it calls are `allocating`."""
-    return _whole(function)
-
-
-def _whole(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Compile a function that Python calls; it is cached on disk."""
     if not COMPILED:
         return function
-    dispatcher = njit(**_OPTIONS, **options, pipeline_class=WholeCompiler)(function)
+    dispatcher = njit(**_OPTIONS, pipeline_class=WholeCompiler)(function)
     dispatcher._cache = _code_of(function)
     return dispatcher
 
 
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that compiled code calls by its address; it is cached on disk."""
-    options = {"error_model": "numpy", "forceinline": True, "_nrt": False}
+    options = {"error_model": "numpy", "forceinline": True}
     code: Any = CFunc(function, normalize_signature(signature), {}, options, WholeCompiler)
     code._cache = _code_of(function)
     code.compile()

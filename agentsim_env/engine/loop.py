@@ -161,7 +161,7 @@ def _tick_again(state, period_s, number):
         events.push(state, state.world[0].now_s + period_s, events.CONTROL_TICK, number)
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def _control_tick(state, number):
     world = state.world[0]
     if number == events.VIEW_TICK:

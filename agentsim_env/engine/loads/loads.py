@@ -205,7 +205,7 @@ def set_out(state, i):
     return NONE
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def _depart(state, load):
     """Put the transfers of a load on their way."""
     x = load

@@ -5,7 +5,7 @@ cluster): the program's next turn is expected to begin with its context.
 """
 
 from agentsim_env.engine.core import events
-from agentsim_env.engine.core.component import NUMBER, component
+from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, CXL, DRAM, NONE
 from agentsim_env.engine.core.times import has_happened
@@ -162,7 +162,7 @@ def asked_ahead(state):
         world.prefetch_tail = NONE
 
 
-@compiled
+@component(NOTHING)
 def tick_ahead(state):
     """A control tick: ask for all instances at which programs act."""
     state.world[0].prefetch_armed = 0

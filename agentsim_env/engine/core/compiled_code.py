@@ -100,5 +100,5 @@ def _announce() -> None:
     global _announced
     if not _announced:
         _announced = True
-        message = "agentsim-env: compiling the engine, once; all of it takes a minute or two ..."
+        message = "agentsim-env: compiling the engine, once; what a scenario needs of it takes half a minute ..."
         print(message, file=sys.stderr, flush=True)

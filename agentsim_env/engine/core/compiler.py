@@ -25,17 +25,48 @@ class _Part(JITCodeLibrary):
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
 
+    def translated(self) -> Any:
+        """The module of this function alone, to be linked into others."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage.name == "external":
+                function.linkage = "linkonce_odr"  # a whole may get it on several ways, and drop it
+        return self._final_module
+
     def _get_module_for_linking(self) -> Any:
+        """The same with all that it calls: for a caller that numba's own compiler compiles."""
         if self._shared_module is None:
-            for function in self._final_module.functions:
-                if not function.is_declaration and function.linkage.name == "external":
-                    function.linkage = "linkonce_odr"  # a whole may get it on several ways, and drop it
-            self._shared_module = self._final_module
+            self._shared_module = self.translated().clone()
+            for library in _called_by(self):
+                self._shared_module.link_in(_module(library), preserve=True)
         return self._shared_module
+
+
+def _called_by(library: Any) -> dict[Any, None]:
+    """All libraries that a library calls, directly or through parts."""
+    found: dict[Any, None] = {}
+    left = list(library._linking_libraries)
+    while left:
+        called = left.pop()
+        if called not in found:
+            found[called] = None
+            left += called._linking_libraries if isinstance(called, _Part) else []
+    return found
+
+
+def _module(library: Any) -> Any:
+    return library.translated() if isinstance(library, _Part) else library._get_module_for_linking()
 
 
 class _Whole(JITCodeLibrary):
     """A function that has an address, and all its parts."""
+
+    def finalize(self) -> None:
+        """Links all in, and optimises."""
+        for library in _called_by(self):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(_module(library), preserve=True)
+        self._linking_libraries = []
+        super().finalize()
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
@@ -43,15 +74,6 @@ class _Whole(JITCodeLibrary):
     def _optimize_final_module(self) -> None:
         manager, builder = self._codegen._module_pass_manager()
         manager.run(self._final_module, builder)
-
-    def add_linking_library(self, library: Any) -> None:
-        """Links a library in, and if it is a part all those that it calls."""
-        if library in self._linking_libraries:
-            return
-        super().add_linking_library(library)
-        if isinstance(library, _Part):
-            for called in library._linking_libraries:
-                self.add_linking_library(called)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

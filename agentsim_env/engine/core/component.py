@@ -89,7 +89,7 @@ def table(returns: Any, *arguments: Any) -> Callable[[Sequence[Callable[..., Any
 
 def _declare(made: _Table, shown: Any, functions: Sequence[Callable[..., Any]], signature: Any) -> Callable[..., Any]:
     """Make the slots; what is returned gives the address of the first while a call is compiled."""
-    symbol = f"agentsim.slots.{functions[0].__module__}.{functions[0].__qualname__}"
+    symbol = f"agentsim.slots.{_name(functions[0])}"
     words = (ctypes.c_void_p * len(functions))()
     for k, function in enumerate(functions):
         word = ctypes.c_void_p.from_buffer(words, k * ctypes.sizeof(ctypes.c_void_p))
@@ -186,6 +186,15 @@ def _compile_wanted() -> None:
     except BaseException:
         traceback.print_exc()
         os._exit(1)
+
+
+def in_use() -> set[str]:
+    """Names of the components that have been called, and so been compiled or loaded, in this process."""
+    return {_name(slot.function) for slot in _slots if (slot.word.value or 0) > _WANTED}
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def _compile(slot: _Slot) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import types
 from numba.core import config
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
@@ -88,7 +89,25 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     if not COMPILED:
         return function
-    return njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+    part = njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+    _take_wide_numbers(part._compiler)
+    return part
+
+
+def _take_wide_numbers(compiler: Any) -> None:
+    """Have a function compiled once for all signed numbers: fields have 32 bits, what is computed of them 64."""
+    fold = compiler.fold_argument_types
+
+    def fold_and_widen(*given: Any) -> tuple[Any, tuple[Any, ...]]:
+        signature, arguments = fold(*given)
+        return signature, tuple(types.int64 if _is_narrow(argument) else argument for argument in arguments)
+
+    compiler.fold_argument_types = fold_and_widen
+
+
+def _is_narrow(argument: Any) -> bool:
+    plain = types.unliteral(argument)
+    return isinstance(plain, types.Boolean) or (isinstance(plain, types.Integer) and plain.signed)
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,152 @@
+"""Components: compiled when they are called for the first time, whoever calls them and whatever happens meanwhile."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agentsim_env.engine.core.jit import COMPILED
+
+pytestmark = pytest.mark.skipif(not COMPILED, reason="plain Python has no components")
+
+MODULE = """
+from agentsim_env.engine.core import component as components
+from agentsim_env.engine.core.component import NUMBER, component, in_use, table
+from agentsim_env.engine.core.jit import entry
+from agentsim_env.engine.core.pointer import bind
+
+@component(NUMBER, NUMBER)
+def twice(state, x):
+    return x + x
+
+def first(state, x):
+    return x + 1
+
+def second(state, x):
+    return x + 2
+
+either = table(NUMBER, NUMBER)([first, second])
+
+@component(NUMBER, NUMBER)
+def wrong(state, x):
+    return x.nothing
+
+@entry
+def call_twice(address, x):
+    return twice(bind(address), x)
+
+@entry
+def call_either(address, number, x):
+    return either(bind(address), number, x)
+
+@entry
+def call_wrong(address, x):
+    return wrong(bind(address), x)
+"""
+
+BEFORE = """
+import numpy as np
+import functions
+from functions import *
+STATE = np.zeros((1, 4), np.int64)
+"""
+
+
+def run(folder: Path, program: str, code: int = 0) -> tuple[str, str]:
+    """Output and standard error of a program that uses the components above, with a cache of its own."""
+    (folder / "functions.py").write_text(MODULE)
+    environment = os.environ | {
+        "AGENTSIM_CACHE": str(folder / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
+    }
+    arguments = [sys.executable, "-c", BEFORE + program]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stdout.strip(), done.stderr
+
+
+def test_a_component_is_compiled_when_it_is_called_and_not_before(tmp_path: Path) -> None:
+    program = """
+def known():
+    return sorted(name for name in in_use() if name.startswith('functions'))
+print(known(), call_twice(STATE, 21), known(), call_either(STATE, 1, 40), known())
+"""
+    out = "[] 42 ['functions.twice'] 42 ['functions.second', 'functions.twice']"
+    assert run(tmp_path, program)[0] == out
+    assert run(tmp_path, program) == (out, "")  # and the second time it is loaded
+
+
+def test_threads_that_call_it_together_all_get_it(tmp_path: Path) -> None:
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(8) as pool:
+    print(set(pool.map(lambda k: call_twice(STATE, 21) + call_either(STATE, k % 2, 0), range(8))))
+"""
+    assert run(tmp_path, program)[0] == "{43, 44}"
+
+
+def test_code_that_keeps_the_lock_of_python_can_call_it(tmp_path: Path) -> None:
+    program = """
+import numba
+@numba.njit
+def keeping(address, x):
+    return twice(bind(address), x)
+print(keeping(STATE, 21))
+"""
+    assert run(tmp_path, program)[0] == "42"
+
+
+def test_an_interrupt_waits_until_it_is_compiled(tmp_path: Path) -> None:
+    program = """
+import os, signal
+compile_it = components._compile
+def interrupted(slot):
+    os.kill(os.getpid(), signal.SIGINT)
+    compile_it(slot)
+components._compile = interrupted
+try:
+    call_twice(STATE, 21)
+except KeyboardInterrupt:
+    print('interrupted, but', 'functions.twice' in in_use(), call_twice(STATE, 21))
+"""
+    assert run(tmp_path, program)[0] == "interrupted, but True 42"
+
+
+def test_one_that_does_not_compile_ends_the_process_and_says_why(tmp_path: Path) -> None:
+    _, error = run(tmp_path, "call_wrong(STATE, 1)\nprint('not reached')", code=1)
+    assert "Unknown attribute 'nothing'" in error
+
+
+SCENARIO = """
+from agentsim_env import Simulator, load_scenario
+from agentsim_env.engine.core.component import in_use
+load = {'workload.arrivals': {'process': 'poisson', 'rate_per_s': 0.2}, 'episode.programs': 40}
+def played(changes):
+    before = in_use()
+    simulator = Simulator(load_scenario(None, load | changes))
+    simulator.reset(0)
+    simulator.run()
+    return {name.rpartition('.')[2] for name in in_use() - before}
+"""
+
+
+def played(program: str) -> str:
+    """What a program prints that plays scenarios, with the cache of this process."""
+    done = subprocess.run([sys.executable, "-c", SCENARIO + program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_scenario_compiles_no_rule_that_it_does_not_name() -> None:
+    rules = "{name for name in played({}) if '_rule_' in name}"
+    assert played(f"print(sorted({rules}))") == "['rule_admit', 'rule_fcfs']"
+
+
+def test_a_second_scenario_compiles_what_it_has_more_than_the_first() -> None:
+    assert played("played({}); print(sorted(played({'rules.route_turn': 'round_robin'})))") == "['route_turn_round_robin']"
+
+
+def test_the_default_scenario_needs_less_than_half_of_the_components() -> None:
+    assert played("from agentsim_env.engine.core.component import _slots; print(2 * len(played({})) < len(_slots))") == "True"

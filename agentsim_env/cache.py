@@ -98,7 +98,7 @@ def write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """While entries of a folder are made: other processes that would make them wait, and find them when they look again.
+    """While entries of a folder are made: other processes that would make them wait, and find them later.
 
     They wait until this process has left the block or has ended, however it did, and two minutes at most. Where nothing
     can be locked nobody waits.

@@ -6,9 +6,9 @@ links in all its parts, and theirs, and is optimised once.
 """
 
 import ctypes
-from typing import Any
+from typing import Any, Literal
 
-from numba import _dynfunc
+from numba import _dynfunc  # pyright: ignore[reportAttributeAccessIssue]
 from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, Flags
@@ -80,7 +80,7 @@ class _Whole(JITCodeLibrary):
 class _WholeLowering(typed_passes.NativeLowering):
     _name = "whole_lowering"
 
-    def run_pass(self, state: Any) -> bool:
+    def run_pass(self, state: Any) -> Literal[True]:
         state.library = _Whole(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         return super().run_pass(state)
@@ -90,7 +90,7 @@ class _WholeLowering(typed_passes.NativeLowering):
 class _PartLowering(typed_passes.NativeLowering):
     _name = "part_lowering"
 
-    def run_pass(self, state: Any) -> bool:
+    def run_pass(self, state: Any) -> Literal[True]:
         state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
         super().run_pass(state)
         translated, descriptor = state.cr, state.cr.fndesc
@@ -112,8 +112,11 @@ class _Options(Flags):
     numba asks for the hash of options at each operator, and compares them: some thirty times for one `+`.
     """
 
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
     def copy(self) -> "_Options":
         """What numba takes a copy of it does not change."""

@@ -67,7 +67,7 @@ def component(returns: Any, *arguments: Any) -> Callable[[Callable[..., Any]], C
 
 
 def table(returns: Any, *arguments: Any) -> Callable[[Sequence[Callable[..., Any]]], Callable[..., Any]]:
-    """As `component`, for several functions: what is declared is `(state, number, *arguments)`, and calls one of them."""
+    """As `component`, for several functions: what is declared is `(state, number, *arguments)` and calls one."""
 
     def declare(functions: Sequence[Callable[..., Any]]) -> Any:
         if not COMPILED:

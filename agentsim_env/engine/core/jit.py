@@ -1,8 +1,8 @@
 """How the engine is compiled: decorators, and cache folders keyed by the sources."""
 
-import ast
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,16 @@ _ROOT = Path(__file__).resolve().parents[3]
 _COMPILED_SOURCES = ("agentsim_env/engine", "agentsim_env/envs", "agentsim_env/workload/programs.py")
 
 
+_IMPORT = re.compile(r"^ *(?:from +([\w.]+) +import +(\([^)]*\)|.*)|import +(.*))", re.MULTILINE)
+
+
 @functools.cache
 def _imported(path: Path) -> set[Path]:
-    """Sources of the engine and the environments that a source imports."""
+    """Sources of the engine and the environments that a source imports; to parse them all would take half a second."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+    for module, members, modules in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        names |= {module, *(f"{module}.{member}" for member in re.findall(r"\w+", members))}
+        names |= set(re.findall(r"[\w.]+", modules))
     found: set[Path] = set()
     for name in names:
         place = name.replace(".", "/")
@@ -58,10 +59,13 @@ def _with_imports(paths: Iterable[Path]) -> set[Path]:
     return found
 
 
+_content = functools.cache(Path.read_bytes)
+
+
 def _hash(paths: Iterable[Path]) -> str:
     """Hash of sources, wherever they lie; numba itself does not notice a change in a called file."""
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for name, source in sorted((path.name, path.read_bytes()) for path in paths):
+    for name, source in sorted((path.name, _content(path)) for path in paths):
         digest.update(name.encode() + source)
     return digest.hexdigest()[:16]
 
@@ -106,7 +110,7 @@ def _take_wide_numbers(compiler: Any) -> None:
 
 
 def _is_narrow(argument: Any) -> bool:
-    plain = types.unliteral(argument)
+    plain: Any = types.unliteral(argument)
     return isinstance(plain, types.Boolean) or (isinstance(plain, types.Integer) and plain.signed)
 
 
@@ -122,7 +126,8 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that compiled code calls by its address; it is cached on disk."""
     options = {"error_model": "numpy", "forceinline": True}
-    code: Any = CFunc(function, normalize_signature(signature), {}, options, WholeCompiler)
+    compiler: Any = WholeCompiler
+    code: Any = CFunc(function, normalize_signature(signature), {}, options, compiler)
     code._cache = _code_of(function)
     code.compile()
     return code

@@ -46,6 +46,9 @@ _one_at_a_time = threading.RLock()
 class _Table:
     """What stands for one component or several in the sources of their callers."""
 
+    def __init__(self) -> None:
+        self.slots: list[_Slot] = []
+
 
 def component(returns: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a component `(state, *arguments) -> returns`, by their numba types."""
@@ -93,7 +96,8 @@ def _declare(made: _Table, shown: Any, functions: Sequence[Callable[..., Any]], 
     words = (ctypes.c_void_p * len(functions))()
     for k, function in enumerate(functions):
         word = ctypes.c_void_p.from_buffer(words, k * ctypes.sizeof(ctypes.c_void_p))
-        _slots.append(_Slot(word, function, signature))
+        made.slots.append(_Slot(word, function, signature))
+    _slots.extend(made.slots)
     binding.add_symbol(symbol, ctypes.addressof(words))
     infer_global(made, types.Function(make_concrete_template(symbol, made, [shown])))
 
@@ -188,9 +192,27 @@ def _compile_wanted() -> None:
         os._exit(1)
 
 
+def ready(made: Any, number: int = 0) -> None:
+    """Have a component compiled now, if it is not yet: an error of numba comes here as any other.
+
+    Args:
+        made: What `component` or `table` has made.
+        number: Of the component in a table.
+    """
+    if COMPILED:
+        with _one_at_a_time:
+            slot = made.slots[number]
+            if not _has_address(slot):
+                _compile(slot)
+
+
 def in_use() -> set[str]:
     """Names of the components that have been called, and so been compiled or loaded, in this process."""
-    return {_name(slot.function) for slot in _slots if (slot.word.value or 0) > _WANTED}
+    return {_name(slot.function) for slot in _slots if _has_address(slot)}
+
+
+def _has_address(slot: _Slot) -> bool:
+    return (slot.word.value or _NOT_ASKED_FOR) > _WANTED
 
 
 def _name(function: Callable[..., Any]) -> str:

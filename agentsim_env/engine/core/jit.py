@@ -110,8 +110,7 @@ def _take_wide_numbers(compiler: Any) -> None:
 
 
 def _is_narrow(argument: Any) -> bool:
-    plain: Any = types.unliteral(argument)
-    return isinstance(plain, types.Boolean) or (isinstance(plain, types.Integer) and plain.signed)
+    return types.unliteral(argument) in types.signed_domain | {types.boolean}
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from agentsim_env.engine.core import component
 from agentsim_env.engine.core.component import NOTHING, NUMBER, table
-from agentsim_env.engine.core.decisions import KINDS
+from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.engine.core.jit import compiled, written_out
 
 
@@ -66,12 +67,22 @@ def dispatcher(kind: str, rules: Mapping[str, Rule], file: str) -> Callable[...,
 
     It hands each rule its parameters; `file` is where the table stands, for the cache.
     """
-    return table(NUMBER, NUMBER)(
-        [
-            _calling(f"{kind}_{name}", "state, subject", row.answer, _values(kind, row, row.answer), file)
-            for name, row in rules.items()
-        ]
-    )
+    calls = [
+        _calling(f"{kind}_{name}", "state, subject", row.answer, _values(kind, row, row.answer), file)
+        for name, row in rules.items()
+    ]
+    _made[kind] = table(NUMBER, NUMBER)(calls), list(rules).index(DECISIONS[kind].default)
+    return _made[kind][0]
+
+
+_made: dict[str, tuple[Any, int]] = {}
+
+
+def ready(kind: str, number: int) -> None:
+    """Have a rule compiled now, if it is not the default, which always can be: see `component.ready`."""
+    rules, default = _made[kind]
+    if number != default:
+        component.ready(rules, number)
 
 
 def tick_dispatcher(kind: str, rules: Mapping[str, Rule], file: str) -> Callable[..., Any]:

@@ -121,6 +121,18 @@ def test_one_that_does_not_compile_ends_the_process_and_says_why(tmp_path: Path)
     assert "Unknown attribute 'nothing'" in error
 
 
+def test_one_that_is_made_ready_does_not_compile_there(tmp_path: Path) -> None:
+    program = """
+from numba.core.errors import TypingError
+components.ready(either, 1)
+try:
+    components.ready(wrong)
+except TypingError as error:
+    print('nothing' in str(error), [name for name in in_use() if 'functions' in name])
+"""
+    assert run(tmp_path, program)[0] == "True ['functions.second']"
+
+
 PLAYED = """
 import json
 from agentsim_env import Simulator, load_scenario

@@ -107,9 +107,9 @@ _NOT_CALLABLE = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).val
 
 
 class _Options(Flags):
-    """Options that are not changed any more, one object for all that are the same.
+    """Options that are not changed any more, one object for all that are the same, which is how they are compared.
 
-    numba asks for the hash of options at each operator, and compares them: some thirty times for one `+`.
+    numba looks for them in a table some thirty times for one `+`, and made a dictionary of all of them each time.
     """
 
     def __hash__(self) -> int:
@@ -147,6 +147,7 @@ class _Compiler(CompilerBase):
         return super()._compile_core()
 
 
+# Left out: what is for closures, array expressions, `with`, `literally` and loops that are run in parallel.
 _STEPS = (
     untyped_passes.TranslateByteCode,
     untyped_passes.FixupArgs,

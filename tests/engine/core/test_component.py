@@ -100,6 +100,20 @@ print(keeping(STATE, 21))
     assert run(tmp_path, program)[0] == "42"
 
 
+def test_what_only_compiled_code_calls_is_not_there_for_python(tmp_path: Path) -> None:
+    program = """
+from agentsim_env.engine.core.jit import compiled
+@compiled
+def part(x):
+    return x
+try:
+    part(1)
+except TypeError as error:
+    print(error)
+"""
+    assert run(tmp_path, program)[0] == "'_dynfunc._Closure' object is not callable"
+
+
 def test_an_interrupt_waits_until_it_is_compiled(tmp_path: Path) -> None:
     program = """
 import os, signal

@@ -152,6 +152,7 @@ def _prefill_end(state, i):
     if s != NONE:
         give_token(state, i, s)
         if _has_all_output(state, s):
+            leaves(state, s)
             _end_turn(state, i, s)
     cut(state, i)
     join_to_plan(state, i)

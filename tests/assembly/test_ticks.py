@@ -19,7 +19,7 @@ def waiting(seconds: float, changes: dict[str, Any]) -> Simulator:
     [
         ({"cluster.view_delay_s": 0.001}, r"cluster\.view_delay_s = 0\.001"),
         ({"rules.route_turn": "saga"}, r"the period of rules\.route_turn saga = 0\.1"),
-        ({"rules.admit_program": "concur"}, r"rules\.rule_params\.admit_program\.period_s = 1"),
+        ({"rules.admit_program": "concur_tuned"}, r"rules\.rule_params\.admit_program\.period_s = 1"),
         ({"rules.admit_program": "max_programs"}, r"decisions\.control_period_s = 1"),
     ],
 )

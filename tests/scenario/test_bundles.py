@@ -66,7 +66,7 @@ def test_rules_beside_it_and_above_it_come_over_it(tmp_path: Path) -> None:
 def test_it_replaces_all_rules_below_it_and_their_parameters() -> None:
     below = load_scenario(
         "coding_agents",
-        {"rules": {"admit_program": "concur", "rule_params": {"admit_program": {"increase": 2.0}}}},
+        {"rules": {"admit_program": "concur", "rule_params": {"admit_program": {"increase": 5.0}}}},
     )
     rules = load_scenario(below, ["rules.bundle=gate"]).rules
     assert rules.admit_program == "admit"
@@ -75,7 +75,7 @@ def test_it_replaces_all_rules_below_it_and_their_parameters() -> None:
         load_scenario(load_scenario(below, ["rules.bundle=gate"]), ["rules.bundle=concur"]).rules.params(
             "admit_program"
         )["increase"]
-        == 1.0
+        == 2.0
     )
 
 

@@ -12,7 +12,7 @@ from agentsim_env.hardware.lanes import Lanes, slot_for
 from agentsim_env.workload.programs import Programs
 from tests.agreement.compare import agreed_records
 from tests.agreement.scenario import Scenario
-from tests.engine.hand_made import bound, state
+from tests.engine.hand_made import bound, called, state
 from tests.reference.building import WorkloadBuilder
 from tests.reference.description import InstanceSpec, LanesSpec, constant_profile
 from tests.reference.records import Records
@@ -99,7 +99,7 @@ def test_an_agent_is_shown_the_nearest_of_its_answers(share: float, tokens: int,
 
 @pytest.mark.parametrize("share", [0.0, 0.1 + 0.2, 0.37, 0.4, 0.95])
 def test_the_engine_takes_the_slot_that_the_scenario_would_take(share: float) -> None:
-    assert bound(answers.slot_for)(share, 10) == slot_for(share, 10)
+    assert called(answers.slot_for, share, 10) == slot_for(share, 10)
 
 
 TWO_LANES = {

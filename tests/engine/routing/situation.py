@@ -65,6 +65,7 @@ class Engine:
     async_scheduling: bool = False
     adapter_slots: int = 0
     adapter_bytes: float = 0.0
+    shares_gpu: str | None = None
     mode: str = "mixed"
     lanes: Lanes | None = None
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
-from agentsim_env.engine.core.decisions import TRUNCATED
+from agentsim_env.engine.core.decisions import PREFETCH_KV, TRUNCATED
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.eviction import room
@@ -51,7 +51,7 @@ def brought_up(state: State, rule: str = "scalesim") -> int | None:
     """The agent whose context comes up next, looked for up to a distance of 3."""
     row = PREFETCH_RULES[rule]
     if "load_ahead" in row.parameters:
-        state.parameter[-1, list(row.parameters).index("load_ahead")] = 3.0
+        state.parameter[PREFETCH_KV, list(row.parameters).index("load_ahead")] = 3.0
     t = int(prefetched(state, list(PREFETCH_RULES).index(rule), 0))
     return None if t == NONE else int(state.turn["program"][t])
 

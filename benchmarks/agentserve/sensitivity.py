@@ -60,7 +60,7 @@ def _others() -> Iterator[tuple[str, float, System]]:
         yield "objective, times", factor, agent_serve({"high": factor, "low": 0.8 * factor})
     for field, values in LANES.items():
         for value in values:
-            yield f"lanes.{field}", value, agent_serve(**{field: value})
+            yield f"lanes.{field}", value, agent_serve(None, **{field: value})
 
 
 def _ratios(other: System, paradigm: str, seeds: range) -> Figures:

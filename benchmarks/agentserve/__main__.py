@@ -1,6 +1,6 @@
 """Simulates AgentServe's comparison and writes the page.
 
-python -m benchmarks.agentserve                          # docs/agentserve.md, half a minute
+python -m benchmarks.agentserve                          # docs/agentserve.md, two minutes
 python -m benchmarks.agentserve --seeds 2 --out /tmp/a.md
 """
 
@@ -17,6 +17,7 @@ from benchmarks.agentserve.page import Results, page
 from benchmarks.agentserve.reproduction import reproduction
 from benchmarks.agentserve.sensitivity import sensitivity
 from benchmarks.agentserve.separation import steps
+from benchmarks.agentserve.sessions import sessions
 from benchmarks.agentserve.systems import AGENT_SERVE
 from benchmarks.consumer_gpu.rows import sweep_rows
 
@@ -34,6 +35,7 @@ def results(seeds: range) -> Results:
         steps=steps(),
         reproduction=reproduction(seeds),
         advantages=advantages(AGENT_SERVE, seeds),
+        sessions=sessions(seeds),
         first_tokens=first_tokens(seeds),
         ablations=ablations(AGENT_SERVE, seeds),
         sensitivity=sensitivity(seeds),

@@ -81,7 +81,7 @@ FIGURES = {
 def figures(system: System, cell: Cell, seeds: range) -> np.ndarray:
     """Figures of the twelve tasks without tool wait, an episode a seed, `f8 [seeds, figures]`."""
     simulator = Simulator(load_scenario(SCENARIO, changes_of(system, cell) | {"episode": EPISODE}))
-    return np.array([_episode(simulator, seed) for seed in seeds])
+    return np.array([episode(simulator, seed) for seed in seeds])
 
 
 def mean(system: System, cell: Cell, seeds: range) -> Figures:
@@ -102,7 +102,8 @@ def slo_of(gpu: str, model: str, paradigm: str) -> dict[str, Any]:
     return objectives(SYSTEMS["vLLM"](gpu, model) | closed_loop(paradigm, 1, {}), FACTOR, seed=0)
 
 
-def _episode(simulator: Simulator, seed: int) -> Figures:
+def episode(simulator: Simulator, seed: int) -> Figures:
+    """Figures of an episode, of all its sessions."""
     simulator.reset(seed)
     times = token_times(simulator)
     gaps_ms, steps_ms = 1e3 * times.gaps_s, 1e3 * times.steps_s

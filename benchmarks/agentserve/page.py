@@ -15,6 +15,7 @@ from benchmarks.agentserve.objectives import WIDER, Shares, objective_lines
 from benchmarks.agentserve.reproduction import Row, reproduction_lines
 from benchmarks.agentserve.sensitivity import Change, sensitivity_lines
 from benchmarks.agentserve.separation import Step, step_lines
+from benchmarks.agentserve.sessions import Sessions, session_lines
 from benchmarks.agentserve.summary import (
     ablation_bars,
     advantage_bars,
@@ -42,6 +43,7 @@ class Results(NamedTuple):
         steps: Decode steps on shares of the SMs.
         reproduction: The separated engine and SGLang, by figure.
         advantages: How many times better AgentServe is, by cell.
+        sessions: How many times better it is by calls a session.
         first_tokens: What holds up first tokens.
         ablations: What its parts are worth, by cell.
         sensitivity: What other values of the guesses do.
@@ -55,6 +57,7 @@ class Results(NamedTuple):
     steps: Sequence[Step]
     reproduction: Sequence[Row]
     advantages: Mapping[Place, Sequence[Advantage]]
+    sessions: Sequence[Sessions]
     first_tokens: FirstTokens
     ablations: Mapping[Place, Mapping[str, Figures]]
     sensitivity: Sequence[Change]
@@ -89,6 +92,7 @@ def page(results: Results) -> str:
         merging="\n".join(reproduction_lines(results.reproduction, "merging")),
         sglang="\n".join(reproduction_lines(results.reproduction, "SGLang")),
         advantages="\n".join(advantage_lines(results.advantages)),
+        sessions="\n".join(session_lines(results.sessions)),
         first_tokens="\n".join(first_token_lines(results.first_tokens)),
         ablations="\n".join(ablation_lines(results.ablations)),
         sensitivity="\n".join(sensitivity_lines(results.sensitivity)),

@@ -18,6 +18,7 @@ from benchmarks.agentserve.page import Results, page
 from benchmarks.agentserve.reported import REPORTED
 from benchmarks.agentserve.sensitivity import Change
 from benchmarks.agentserve.separation import Step
+from benchmarks.agentserve.sessions import Sessions
 from benchmarks.agentserve.summary import collapse_bar, contexts_bars, mixed_bar, steps_bar
 from benchmarks.agentserve.systems import ABLATIONS, LEAST_SHARE, NO_FEEDBACK, SYSTEMS, agent_serve
 from benchmarks.consumer_gpu.pairs import Pair
@@ -138,6 +139,7 @@ def test_the_page_is_written() -> None:
                 for engine, systems in reproduction.OURS.items()
             ],
             advantages={place: [Advantage("tpot_p95_ms", "vLLM", [1.1, 1.6])]},
+            sessions=[Sessions(2, [Advantage("tok_per_s", "vLLM", [1.24])])],
             first_tokens={("react", 3): dict.fromkeys(HELD, usual)},
             ablations={place: dict.fromkeys(ABLATIONS, without)},
             sensitivity=[Change("lanes.rebind_s", 0.0, {"react": usual, "plan_and_execute": usual})],
@@ -157,6 +159,7 @@ def test_the_page_is_written() -> None:
     assert "| vLLM | 100 % | 90 % |" in text
     assert "| AgentServe | 90 % | 95 % | 100 % |" in text
     assert "93 % of the agents are within both" in " ".join(text.split())
+    assert "| vLLM | tokens per second | 1.2 to 1.5 | 1.24 |" in text
     assert "{" not in text
 
 

@@ -8,13 +8,15 @@ import math
 from dataclasses import dataclass
 
 PREFILL_THROUGHPUT = (0.0, 0.10, 0.21, 0.34, 0.44, 0.53, 0.63, 0.72, 0.83, 0.91, 1.0)
-"""Throughput of prefills on 0 %, 10 % ... 100 % of the SMs over that on all of them; measured (OneKV), 0 % apart."""
+"""Throughput of prefills on 0 %, 10 % ... 100 % of the SMs over that on all of them, 0 % apart: kernels like those of a
+prefill, measured (OneKV, metrics/sm-profile.json)."""
 
 SM_LIMITED = 2.5 / 10.3
 """Part of a decode step that the SMs limit over the part that memory limits, with all SMs.
 
 A step on a share s takes `(t_mem^p + (c / s)^p)^(1/p)`. With c = 2.5 ms, t_mem = 10.3 ms and p = `SHARPNESS` this is
-within 0.7 % of the three measured points (OneKV): 13.38, 10.86 and 10.51 ms on 20, 30 and 40 % of the SMs.
+within 0.7 % of the three measured points (OneKV): 13.38, 10.86 and 10.51 ms on 20, 30 and 40 % of the SMs, a server's
+time per token with two agents beside another server that has the rest.
 """
 
 SHARPNESS = 5.0

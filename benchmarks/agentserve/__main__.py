@@ -1,6 +1,6 @@
 """Simulates AgentServe's comparison and writes the page.
 
-python -m benchmarks.agentserve                          # docs/agentserve.md, half a minute
+python -m benchmarks.agentserve                          # docs/agentserve.md, two minutes
 python -m benchmarks.agentserve --seeds 2 --out /tmp/a.md
 """
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.agentserve.ablations import ablations
 from benchmarks.agentserve.contexts import contexts
+from benchmarks.agentserve.first_tokens import first_tokens
 from benchmarks.agentserve.grid import grid
 from benchmarks.agentserve.head_to_head import advantages
 from benchmarks.agentserve.objectives import shares_within
@@ -16,12 +17,13 @@ from benchmarks.agentserve.page import Results, page
 from benchmarks.agentserve.reproduction import reproduction
 from benchmarks.agentserve.sensitivity import sensitivity
 from benchmarks.agentserve.separation import steps
-from benchmarks.agentserve.systems import SEPARATED
+from benchmarks.agentserve.sessions import sessions
+from benchmarks.agentserve.systems import AGENT_SERVE
 from benchmarks.consumer_gpu.rows import sweep_rows
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "agentserve.md"
 
-LONG_EPISODES = range(2)
+LONG_EPISODES = range(5)
 """Seeds of the objectives, whose episodes have 640 agents."""
 
 
@@ -32,8 +34,10 @@ def results(seeds: range) -> Results:
         contexts=contexts(seeds),
         steps=steps(),
         reproduction=reproduction(seeds),
-        advantages=advantages(SEPARATED, seeds),
-        ablations=ablations(SEPARATED, seeds),
+        advantages=advantages(AGENT_SERVE, seeds),
+        sessions=sessions(seeds),
+        first_tokens=first_tokens(seeds),
+        ablations=ablations(AGENT_SERVE, seeds),
         sensitivity=sensitivity(seeds),
         grid=grid(seeds),
         shares=shares_within(LONG_EPISODES),

@@ -1,4 +1,4 @@
-"""What the parts of a system are worth, with four agents: figures without a part over those with it."""
+"""What the parts of AgentServe are worth, with four agents: figures without a part over those with it."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -10,7 +10,7 @@ from benchmarks.consumer_gpu.tasks import TWELVE_TASKS
 
 AGENTS = 4
 
-SHOWN = ("ttft_p95_ms", "tpot_p95_ms", "tpot_variance_ms2")
+SHOWN = ("ttft_p95_ms", "tpot_p95_ms", "call_tpot_p95_ms", "tpot_variance_ms2")
 
 
 def ablations(system: System, seeds: range) -> dict[Place, dict[str, Figures]]:
@@ -27,7 +27,7 @@ def _ratios(ablation: System, system: System, cell: Cell, seeds: range) -> Figur
 
 
 def ablation_lines(found: Mapping[Place, Mapping[str, Figures]]) -> list[str]:
-    """The table, in Markdown: TTFT p95 / TPOT p95 / TPOT variance, as factors."""
+    """The table, in Markdown: TTFT p95 / TPOT p95 / TPOT of a call p95 / TPOT variance, as factors."""
     lines = [f"| card, model, paradigm | {' | '.join(ABLATIONS)} |", "|---|" + "---:|" * len(ABLATIONS)]
     for place, ratios in found.items():
         cells = [" / ".join(f"{getattr(ratio, figure):.2f}" for figure in SHOWN) for ratio in ratios.values()]

@@ -16,8 +16,8 @@ MODELS = ("Qwen2.5-3B", "Qwen2.5-7B", "Llama-3-8B")
 AGENTS = range(3, 7)
 """Agents at once, as in the paper."""
 
-COMPARED = ("tpot_p95_ms", "ttft_p95_ms", "tok_per_s")
-"""Figures of `Figures` that the paper compares."""
+SHOWN = ("tpot_p95_ms", "ttft_p50_ms", "ttft_p95_ms", "tok_per_s")
+"""Figures of `Figures` that the table has."""
 
 Place = tuple[str, str, str]
 """Card, model and paradigm."""
@@ -38,7 +38,7 @@ def grid_lines(found: Mapping[Place, Mapping[str, list[Figures]]]) -> list[str]:
     """The table, in Markdown: from the fewest to the most agents."""
     lines = [f"| card, model, paradigm | figure | {' | '.join(SYSTEMS)} |", "|---|---|" + "---:|" * len(SYSTEMS)]
     for place, systems in found.items():
-        for figure in COMPARED:
+        for figure in SHOWN:
             cells = [
                 " / ".join(number(getattr(figures, figure)) for figures in by_agents) for by_agents in systems.values()
             ]

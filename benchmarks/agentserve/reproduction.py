@@ -5,17 +5,19 @@ from typing import NamedTuple
 
 from benchmarks.agentserve.cells import FIGURES, Cell, Figures, figures
 from benchmarks.agentserve.reported import REPORTED
-from benchmarks.agentserve.systems import ABLATIONS, SEPARATED, SYSTEMS
+from benchmarks.agentserve.systems import MERGING, SIDE_BY_SIDE, SYSTEMS, System
 from benchmarks.consumer_gpu.pairs import Pair, number, simulated
 
 CARD = "RTX 3090"
 
-OURS = {
-    "separated": {"two lanes": SEPARATED, "no slots": ABLATIONS["no slots"]},
+OURS: dict[str, dict[str, System]] = {
+    "separated": {"whole prompts": SYSTEMS["whole prompts"], "no slots, budget 0": SIDE_BY_SIDE},
+    "merging": {"no slots, budget unlimited": MERGING},
     "SGLang": {"vLLM": SYSTEMS["vLLM"], "two processes": SYSTEMS["two processes"]},
 }
-"""What is simulated for each engine of the reproduction: its separated engine sets no SMs apart; whether its SGLang had
-one process or two is not said."""
+"""What is simulated for each engine of the reproduction. Its separated engine takes turns, as whole prompts before all
+decodes do, though not in the same order; beside it, as the paper has it: both at once, with no SMs set apart and no
+prefill among the decodes. Whether its SGLang had one process or two is not said."""
 
 
 class Row(NamedTuple):

@@ -1,4 +1,4 @@
-"""A decode step on a share of the SMs beside a prompt that has the rest, as the reproduction measured it."""
+"""A decode step on a share of the SMs beside a prompt that has the rest, as the reproduction counts it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,6 +16,10 @@ CARD, MODEL = "RTX 3090", "Qwen2.5-3B"
 
 WITHIN = 0.02
 """What the issue asks for."""
+
+TOKENS = 38
+"""Tokens of a call: the mean of the reproduction's ReAct traces (data/traces/distribution_summary.json). It divides the
+time from the first to the last by them, though there is one gap less."""
 
 
 class Step(NamedTuple):
@@ -44,7 +48,8 @@ def _step_ms(share: float) -> float:
     ends_s = decoding["first_token_s"] + np.cumsum(gaps_s[: decoding["output_tokens"] - 1])
     begins_s = ends_s - gaps_s[: len(ends_s)]
     beside = (begins_s > prompt["scheduled_s"]) & (ends_s < prompt["first_token_s"])
-    return 1e3 * float(np.median(gaps_s[: len(ends_s)][beside]))
+    step_s = float(np.median(gaps_s[: len(ends_s)][beside]))
+    return 1e3 * step_s * (TOKENS - 1) / TOKENS
 
 
 def _a_prompt_beside_decodes() -> Programs:

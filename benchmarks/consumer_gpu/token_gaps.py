@@ -29,12 +29,26 @@ class _Run(NamedTuple):
         j = np.arange(self.iterations)
         return self.base_s + ((j + 1) * self.first_s + self.slope_s * (j * (j + 1) // 2))
 
+    @property
+    def took_s(self) -> np.ndarray:
+        """Time of each iteration."""
+        return self.first_s + self.slope_s * np.arange(self.iterations)
+
+
+class TokenTimes(NamedTuple):
+    """Two times of every token but the first of each turn, seconds, `f8 [output tokens - turns]`, turn by turn.
+
+    Attributes:
+        gaps_s: Since the token before it.
+        steps_s: Of the iteration that it comes from: what other iterations take in between is not in it.
+    """
+
+    gaps_s: np.ndarray
+    steps_s: np.ndarray
+
 
 def token_gaps_s(simulator: Simulator) -> np.ndarray:
     """Run the episode of a simulator that has been reset, and return every time between two tokens of a turn.
-
-    A turn has its last tokens at the ends of the last iterations of the instance that it ends on. The pause of one that
-    was preempted is put behind its first token.
 
     Args:
         simulator: A simulation whose instances do not fail.
@@ -42,18 +56,31 @@ def token_gaps_s(simulator: Simulator) -> np.ndarray:
     Returns:
         Seconds, `f8 [output tokens - turns]`, warm-up included, turn by turn.
     """
-    ends_s = [
-        np.concatenate([run.ends_s for run in runs if not run.prefills_only] or [np.zeros(0)])
-        for runs in _runs(simulator)
-    ]
+    return token_times(simulator).gaps_s
+
+
+def token_times(simulator: Simulator) -> TokenTimes:
+    """Run the episode of a simulator that has been reset, and return the times of its tokens, warm-up included.
+
+    A turn has its last tokens at the ends of the last iterations of the instance that it ends on. The pause of one that
+    was preempted is put behind its first token.
+
+    Args:
+        simulator: A simulation whose instances do not fail.
+    """
+    decoding = [[run for run in runs if not run.prefills_only] for runs in _runs(simulator)]
+    ends_s = [np.concatenate([run.ends_s for run in runs] or [np.zeros(0)]) for runs in decoding]
+    took_s = [np.concatenate([run.took_s for run in runs] or [np.zeros(0)]) for runs in decoding]
     gaps: list[np.ndarray] = []
+    steps: list[np.ndarray] = []
     for turn in simulator.records().turns:
         later = int(turn["output_tokens"]) - 1
         if later > 0:
             times_s = ends_s[turn["instance"]]
             stop = int(times_s.searchsorted(turn["end_s"] * (1 + _ROUNDING), side="right"))
             gaps.append(np.diff(times_s[stop - later : stop], prepend=turn["first_token_s"]))
-    return np.concatenate(gaps)
+            steps.append(took_s[turn["instance"]][stop - later : stop])
+    return TokenTimes(np.concatenate(gaps), np.concatenate(steps))
 
 
 def _runs(simulator: Simulator) -> list[list[_Run]]:

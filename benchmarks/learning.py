@@ -26,7 +26,7 @@ from agentsim_env.training.files import read_json, write_json
 from agentsim_env.training.metrics import COST, UNSERVED, Metric
 from agentsim_env.training.quickstart import opponents
 from agentsim_env.training.results import Results
-from agentsim_env.training.statistics import Interval, bootstrap, change, mean
+from agentsim_env.training.statistics import Interval, bootstrap, change
 from agentsim_env.training.train import run
 
 WHAT_TIME = (

@@ -33,14 +33,15 @@ class PrefillBudgetEnv(KindEnv):
 
     | Num | Action |
     |---|---|
-    | (slot - 1) x b + k | decodes get slot / n of the SMs while a prefill runs beside them, and the budget is number k |
+    | (slot - 1) x b + k | decodes get slot / n of the SMs beside a prefill, and the budget is number k |
 
     ## Rewards
 
-    What the scenario's `reward.terms` say. That of `consumer_gpu_lanes` is minus the share of turns that end beyond an
-    objective for TTFT or TPOT (`slo_violation`), and minus their TTFT (`ttft`) and TPOT (`tpot`), weighed with the
-    objectives. All three are charged when a turn ends: a tick is charged with the turns that end before the next one,
-    which earlier ticks have slowed down as well.
+    What the scenario's `reward.terms` say. `consumer_gpu_lanes` has minus the share of turns that end beyond an
+    objective for TTFT or TPOT (`slo_violation`), minus their TTFT (`ttft`) and TPOT (`tpot`), and minus the time of
+    programs in the system. The first three are charged when a turn ends: a tick is charged with the turns that end
+    before the next one, which earlier ticks have slowed down as well. The last is charged as it passes. Without it an
+    agent that has let a queue grow learns to protect decodes only: those who wait are beyond their objective already.
 
     {reward}
 

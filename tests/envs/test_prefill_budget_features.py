@@ -1,5 +1,6 @@
 """What is shown of `set_prefill_budget` is what the state says of the lanes and of those who wait for them."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -147,11 +148,8 @@ def test_each_row_shows_the_lanes(watched: list[Moment]) -> None:
 
 def test_time_since_something_changed(watched: list[Moment]) -> None:
     changed_s = 0.0
-    for before, moment in zip(watched, watched[1:], strict=False):
-        if (before.lanes["decode_slot"], before.lanes["budget_tokens"]) != (
-            moment.lanes["decode_slot"],
-            moment.lanes["budget_tokens"],
-        ):
+    for before, moment in pairwise(watched):
+        if any(before.lanes[name] != moment.lanes[name] for name in ("decode_slot", "budget_tokens")):
             changed_s = before.now_s
         assert moment.amount("changed_s")[0] == pytest.approx(moment.now_s - changed_s, abs=1e-4)
 

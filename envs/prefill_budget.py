@@ -40,8 +40,8 @@ class PrefillBudgetEnv(KindEnv):
     What the scenario's `reward.terms` say. `consumer_gpu_lanes` has minus the share of turns that end beyond an
     objective for TTFT or TPOT (`slo_violation`), minus their TTFT (`ttft`) and TPOT (`tpot`), and minus the time of
     programs in the system. The first three are charged when a turn ends: a tick is charged with the turns that end
-    before the next one, which earlier ticks have slowed down as well. The last is charged as it passes. Without it an
-    agent that has let a queue grow learns to protect decodes only: those who wait are beyond their objective already.
+    before the next one, which earlier ticks have slowed down as well. The last is charged as it passes: beyond
+    its objective a turn that waits longer adds nothing to the first.
 
     {reward}
 

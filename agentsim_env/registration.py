@@ -1,5 +1,6 @@
 """The ids of the environments in Gymnasium's registry."""
 
+import re
 from pathlib import Path
 
 import gymnasium
@@ -12,9 +13,20 @@ ENVIRONMENTS: dict[str, str] = {
     "AgentSim/Retention-v0": "agentsim_env.envs.retention:RetentionEnv",
     "AgentSim/Eviction-v0": "agentsim_env.envs.eviction:EvictionEnv",
     "AgentSim/Prefetch-v0": "agentsim_env.envs.prefetch:PrefetchEnv",
+    "AgentSim/PrefillBudget-v0": "agentsim_env.envs.prefill_budget:PrefillBudgetEnv",
     "AgentSim/Joint-v0": "agentsim_env.envs.joint:JointEnv",
 }
 """Id and entry point of every environment."""
+
+
+def name_of(identifier: str) -> str:
+    """Name of an environment on the command line and of its files.
+
+    >>> name_of("AgentSim/PrefillBudget-v0")
+    'prefill_budget'
+    """
+    words = identifier.removeprefix("AgentSim/").partition("-v")[0]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", words).lower()
 
 
 OUTERMOST = WrapperSpec("Outermost", "agentsim_env.envs.outermost:Outermost", {})
@@ -52,7 +64,7 @@ def page(results: Path = RESULTS) -> str:
         module, _, name = entry_point.partition(":")
         text = inspect.getdoc(getattr(import_module(module), name)) or ""
         parts += [f"# {identifier}", text]
-        learned = results / f"{identifier.removeprefix('AgentSim/').partition('-')[0].lower()}.md"
+        learned = results / f"{name_of(identifier)}.md"
         if learned.exists():
             parts += ["## Learned", learned.read_text(encoding="utf-8").strip()]
     return "\n\n".join(parts) + "\n"

@@ -18,15 +18,34 @@ from rich.console import Console
 from agentsim_env import registration
 from agentsim_env.files import write_text
 from agentsim_env.prose import wrapped
+from agentsim_env.scenario import Scenario
 from agentsim_env.training.config import create_run, is_run, load_run
 from agentsim_env.training.environments import ENVIRONMENTS, find_environment
 from agentsim_env.training.evaluate import evaluate
 from agentsim_env.training.files import read_json, write_json
-from agentsim_env.training.metrics import COST, UNSERVED
+from agentsim_env.training.metrics import COST, UNSERVED, Metric
 from agentsim_env.training.quickstart import opponents
 from agentsim_env.training.results import Results
-from agentsim_env.training.statistics import Interval, bootstrap, change, mean
+from agentsim_env.training.statistics import Interval, bootstrap, change
 from agentsim_env.training.train import run
+
+WHAT_TIME = (
+    "the time that programs wait and are served, and the charges for those that are rejected: minus the return times"
+    " `unit_s`"
+)
+OF_TIME = (
+    Metric("mean_jct_s", "mean JCT", "s", digits=1),
+    Metric("hit_rate", "hit rate", "%", digits=1, scale=100.0),
+    Metric(UNSERVED.key, "not served", "%", digits=1, scale=100.0),
+)
+OF_OBJECTIVES = (
+    Metric("turns_in_slo", "turns within both objectives", "%", digits=1, scale=100.0),
+    Metric("mean_ttft_s", "TTFT", "s"),
+    Metric("p95_ttft_s", "p95 TTFT", "s"),
+    Metric("mean_tpot_s", "TPOT", "ms", digits=1, scale=1e3),
+    Metric("p95_tpot_s", "p95 TPOT", "ms", digits=1, scale=1e3),
+)
+"""Columns beside the cost: where it is time, and where it is made of other terms."""
 
 ALGO = "maskable_ppo"
 LEARNED, RANDOM = "MaskablePPO", "uniform"
@@ -67,20 +86,42 @@ def report(environment: str, results: Results, folder: Path, minutes: float) -> 
     """The table of an environment, the cheapest agent first."""
     config, scenario = load_run(folder)
     default = find_environment(environment).default_rule(scenario)
-    costs = {agent: results.values(agent, COST.key) for agent in results.agents}
+    costs = {agent: costs_of(results, agent) for agent in results.agents}
+    is_time = charges_time(scenario)
+    columns = OF_TIME if is_time else OF_OBJECTIVES
     lines = [
         f"MaskablePPO after {config.steps:,} decisions ({minutes:.1f} minutes of one core) in `{scenario.name}`, beside"
         f" random answers and the rules, on {len(results.seeds)} held-out seeds, with the same programs for all. The"
-        " cost is the time that programs wait and are served, and the charges for those that are rejected: minus the"
-        f" return times `unit_s`. Brackets: 95 % bootstrap intervals of paired differences. `{default}` is the"
-        " scenario's rule; an `oracle` sees the future.",
+        f" cost is {WHAT_TIME if is_time else _weighed(scenario)}. Brackets: 95 % bootstrap intervals of paired"
+        f" differences. `{default}` is the scenario's rule; an `oracle` sees the future.",
         "",
-        "| agent | cost (s) | against random | mean JCT (s) | hit rate (%) | not served |",
-        "|---|---:|---:|---:|---:|---:|",
+        f"| agent | {'cost (s)' if is_time else 'cost'} | against random | "
+        + " | ".join(column.heading for column in columns)
+        + " |",
+        "|---|" + "---:|" * (2 + len(columns)),
     ]
     ranking = sorted(costs, key=lambda agent: float(costs[agent].mean()))
-    lines += [_row(results, agent, costs) for agent in _best_of_each_kind(ranking)]
+    lines += [_row(results, agent, costs, columns) for agent in _best_of_each_kind(ranking)]
     return wrapped("\n".join(lines)) + "\n"
+
+
+def charges_time(scenario: Scenario) -> bool:
+    """Whether the reward of a scenario is the time of programs in the system and nothing else."""
+    return [name for name, weight in scenario.reward.terms.items() if weight] == ["time_in_system"]
+
+
+def costs_of(results: Results, agent: str) -> np.ndarray:
+    """What an agent is trained to make small, one value a seed."""
+    if charges_time(results.scenario):
+        return results.values(agent, COST.key)
+    column = results.agents.index(agent)
+    return -np.array([episode[column].episode_return for episode in results.rollouts])
+
+
+def _weighed(scenario: Scenario) -> str:
+    """In words: what a return is minus of."""
+    terms = [f"{weight:g} x `{name}`" for name, weight in scenario.reward.terms.items() if weight]
+    return f"minus the return, {' + '.join(terms)} of `reward.terms`"
 
 
 def _best_of_each_kind(ranking: Sequence[str]) -> list[str]:
@@ -95,13 +136,12 @@ def _best_of_each_kind(ranking: Sequence[str]) -> list[str]:
     return kept
 
 
-def _row(results: Results, agent: str, costs: dict[str, np.ndarray]) -> str:
+def _row(results: Results, agent: str, costs: dict[str, np.ndarray], columns: Sequence[Metric]) -> str:
     shown = f"**{agent}**" if agent == LEARNED else "random" if agent == RANDOM else f"`{agent}`"
     against = "" if agent == RANDOM else _percent(bootstrap(change, costs[agent], costs[RANDOM]))
-    jct_s = bootstrap(mean, results.values(agent, "mean_jct_s")).estimate
-    hits = 100.0 * results.values(agent, "hit_rate").mean()
-    share = 100.0 * results.values(agent, UNSERVED.key).mean()
-    return f"| {shown} | {costs[agent].mean():.1f} | {against} | {jct_s:.1f} | {hits:.1f} | {share:.1f} % |"
+    figures = [column.show(float(results.values(agent, column.key).mean())) for column in columns]
+    digits = 1 if columns is OF_TIME else 4
+    return f"| {shown} | {costs[agent].mean():.{digits}f} | {against} | {' | '.join(figures)} |"
 
 
 def _percent(interval: Interval) -> str:

@@ -1,10 +1,13 @@
-"""What decides how an instance with two lanes divides its GPU: how fast it decodes, and what waits for which lane."""
+"""What decides how an instance with two lanes divides its GPU: how fast it would be, and who waits for which lane."""
 
-from agentsim_env.engine.batch.request_class import merges
+from agentsim_env.engine.batch.decodes import generated_tokens
+from agentsim_env.engine.batch.forecast import decode_step_s
+from agentsim_env.engine.batch.request_class import is_cold
 from agentsim_env.engine.core.jit import compiled
-from agentsim_env.engine.core.state import NONE
+from agentsim_env.engine.core.state import DECODE, NONE, TWO_LANES
 from agentsim_env.engine.eviction.prefix_lookup import uncached_tokens
 from agentsim_env.engine.lanes.tpot import interval_tpot_s, tpot_objective_s
+from agentsim_env.engine.latency.lane_shares import beside_prefill, chunk_alone_s, on_share, throughput
 from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.question import question
@@ -15,19 +18,35 @@ FEATURES = FeatureTable()
 # Of an answer.
 ALLOWED = FEATURES.flag("allowed", "the answer is legal")
 SLOT_SHARE = FEATURES.share("slot_share", "share of the SMs for decodes")
+PREFILL_SPEED = FEATURES.share("prefill_speed", "throughput of prefills on the rest over that on all SMs")
 BUDGET_TOKENS = FEATURES.amount("budget_tokens", "longest resume prefill that joins them", 128.0)
 IS_SLOT = FEATURES.flag("is_slot", "it is the slot that decodes have now")
+IS_BUDGET = FEATURES.flag("is_budget", "it is the budget now")
+STEP_RATIO = FEATURES.amount("step_ratio", "time of a decode step on that share, over its objective", 1.0)
+LANE_TTFT_RATIO = FEATURES.amount(
+    "lane_ttft_ratio", "TTFT of the turn in the prefill lane on that rest, over its objective", 1.0
+)
+JOINING = FEATURES.amount("joining", "waiting resume prefills within that budget", 4.0)
+JOINING_TOKENS = FEATURES.amount("joining_tokens", "tokens that these need", 256.0)
 
 # Of the lanes, the same in each row.
 LANES_AT = len(FEATURES)
 TPOT_RATIO = FEATURES.amount("tpot_ratio", "decode time over steps since the last question, over its objective", 1.0)
 DECODES = FEATURES.amount("decodes", "turns that decode", 8.0)
+MEAN_TPOT_RATIO = FEATURES.amount("mean_tpot_ratio", "mean of their TPOT so far, over its objective", 1.0)
+WORST_TPOT_RATIO = FEATURES.amount("worst_tpot_ratio", "the largest of these", 1.0)
+LATE_SHARE = FEATURES.share("late_share", "share of them whose TPOT so far is beyond its objective")
+MEAN_CONTEXT_TOKENS = FEATURES.amount("mean_context_tokens", "their mean context", 4000.0)
 PREFILLS = FEATURES.flag("prefills", "the prefill lane works")
 LEFT_TOKENS = FEATURES.amount("left_tokens", "tokens that its turn still needs", 2000.0)
+COLD = FEATURES.amount("cold", "turns with a cold prefill that wait", 4.0)
+COLD_TOKENS = FEATURES.amount("cold_tokens", "tokens that these need", 4000.0)
+COLD_WAIT_S = FEATURES.amount("cold_wait_s", "time since the first of them became ready", 1.0, "s")
+RESUMING = FEATURES.amount("resuming", "turns with a resume prefill that wait", 4.0)
+RESUME_TOKENS = FEATURES.amount("resume_tokens", "tokens that these need", 256.0)
+RESUME_WAIT_S = FEATURES.amount("resume_wait_s", "time since the first of them became ready", 1.0, "s")
 NOW_TOKENS = FEATURES.amount("now_tokens", "the budget now", 128.0)
-FOR_DECODES = FEATURES.amount("for_decodes", "turns that wait to join the decodes", 4.0)
-FOR_PREFILLS = FEATURES.amount("for_prefills", "turns that wait for the prefill lane", 4.0)
-WAITING_TOKENS = FEATURES.amount("waiting_tokens", "tokens that these need", 4000.0)
+CHANGED_S = FEATURES.amount("changed_s", "time since slot or budget changed", 1.0, "s")
 
 INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
@@ -39,42 +58,137 @@ SLO_FACTOR = 2.0
 
 @compiled
 def observe(state, out):
-    """Fill `out` [slots x budgets, features]: for each slot of decodes, each budget of the grid."""
-    i = state.world[0].asked_instance
-    grid, n = state.budget_grid_tokens, len(out)
+    """Fill `out` [slots x budgets, features]: for each slot of decodes, each budget of the grid.
+
+    An instance with fewer slots than another leaves the last rows empty.
+    """
+    i, n = state.world[0].asked_instance, len(out)
     out[:, :] = 0.0
-    if i == NONE:
+    if i == NONE or state.instance[i].mode != TWO_LANES:
         return
-    lanes = state.lanes[i]
-    for k in range(n):
-        slot = k // len(grid) + 1
+    objective_s = tpot_objective_s(state, i, SLO_FACTOR)
+    n_rows = min(n, (state.lanes[i].slots - 1) * len(state.budget_grid_tokens))
+    for k in range(n_rows):
         out[k, ALLOWED] = state.option[k]
-        out[k, SLOT_SHARE] = slot / lanes.slots
-        out[k, BUDGET_TOKENS] = squash(grid[k % len(grid)], SCALE[BUDGET_TOKENS])
-        out[k, IS_SLOT] = slot == lanes.decode_slot
+    _observe_slots(state, i, objective_s, out[:n_rows])
+    _observe_budgets(state, i, out[:n_rows])
+    _observe_decodes(state, i, objective_s, out[0])
+    _observe_waiting(state, i, out[0])
     _observe_lanes(state, i, out[0])
     observe_instance(state, i, out[0, INSTANCE_AT:])
     repeat(out, n, LANES_AT)
 
 
 @compiled
-def _observe_lanes(state, i, row):
-    lanes, instance = state.lanes[i], state.instance[i]
-    merging, others, tokens = 0, 0, 0
-    s = instance.waiting_head
+def _observe_slots(state, i, objective_s, rows):
+    """What the slot of each row is worth."""
+    world, lanes, instance = state.world[0], state.lanes[i], state.instance[i]
+    budgets = len(state.budget_grid_tokens)
+    step_s = decode_step_s(state, i, instance.n_decode, instance.kv_tokens)
+    alone_s = _lane_alone_s(state, i)
+    for slot in range(1, lanes.slots):
+        rest = (lanes.slots - slot) / lanes.slots
+        speed = throughput(state, rest)
+        slower = on_share(lanes, slot / lanes.slots)
+        ttft_ratio = 0.0
+        if lanes.prefilling != NONE:
+            slower *= beside_prefill(state, i, rest)
+            ready_s = state.turn_run[state.slot[lanes.prefilling].turn].ready_s
+            ttft_ratio = (world.now_s - ready_s + alone_s / speed) / world.slo_ttft_s
+        for row in rows[(slot - 1) * budgets : slot * budgets]:
+            row[SLOT_SHARE] = slot / lanes.slots
+            row[PREFILL_SPEED] = speed
+            row[IS_SLOT] = slot == lanes.decode_slot
+            row[STEP_RATIO] = squash(step_s * slower / objective_s, SCALE[STEP_RATIO])
+            row[LANE_TTFT_RATIO] = squash(ttft_ratio, SCALE[LANE_TTFT_RATIO])
+
+
+@compiled
+def _lane_alone_s(state, i):
+    """Time that the turn in the prefill lane still needs on all SMs; 0 if there is none."""
+    lanes, now_s = state.lanes[i], state.world[0].now_s
+    if lanes.prefilling == NONE:
+        return 0.0
+    slot = state.slot[lanes.prefilling]
+    left_s = max(0.0, lanes.left_s - max(0.0, now_s - lanes.since_s) * lanes.speed)
+    computed = slot.computed
+    while computed < slot.target:
+        chunk = min(slot.target - computed, state.instance[i].max_num_batched_tokens)
+        left_s += chunk_alone_s(state, i, chunk, computed)
+        computed += chunk
+    return left_s
+
+
+@compiled
+def _observe_budgets(state, i, rows):
+    """Who would join the decodes by the budget of each row; resume prefills wait, cold ones never join."""
+    grid = state.budget_grid_tokens
+    for b in range(len(grid)):
+        joining, tokens = 0, 0
+        s = state.instance[i].waiting_head
+        while s != NONE:
+            uncached = uncached_tokens(state, i, s)
+            if uncached <= grid[b] and not is_cold(state, s, uncached):
+                joining += 1
+                tokens += uncached
+            s = state.slot[s].next
+        for k in range(b, len(rows), len(grid)):
+            rows[k, BUDGET_TOKENS] = squash(grid[b], SCALE[BUDGET_TOKENS])
+            rows[k, IS_BUDGET] = grid[b] == state.lanes[i].budget_tokens
+            rows[k, JOINING] = squash(joining, SCALE[JOINING])
+            rows[k, JOINING_TOKENS] = squash(tokens, SCALE[JOINING_TOKENS])
+
+
+@compiled
+def _observe_decodes(state, i, objective_s, row):
+    """How the decodes stand to their objective, since the last question and turn by turn."""
+    instance, now_s = state.instance[i], state.world[0].now_s
+    decodes, late, total, worst = 0, 0, 0.0, 0.0
+    s = instance.running_head
     while s != NONE:
-        if merges(state, i, s):
-            merging += 1
-        else:
-            others += 1
-            tokens += uncached_tokens(state, i, s)
-        s = state.slot[s].next
-    row[TPOT_RATIO] = squash(interval_tpot_s(state, i) / tpot_objective_s(state, i, SLO_FACTOR), SCALE[TPOT_RATIO])
-    row[DECODES] = squash(instance.n_decode, SCALE[DECODES])
+        slot = state.slot[s]
+        if slot.state == DECODE:
+            first_s = state.turn_run[slot.turn].first_token_s
+            ratio = (now_s - first_s) / max(1, generated_tokens(state, i, s) - 1) / objective_s
+            decodes += 1
+            late += ratio > 1.0
+            total += ratio
+            worst = max(worst, ratio)
+        s = slot.next
+    row[TPOT_RATIO] = squash(interval_tpot_s(state, i) / objective_s, SCALE[TPOT_RATIO])
+    row[DECODES] = squash(decodes, SCALE[DECODES])
+    row[MEAN_TPOT_RATIO] = squash(total / max(1, decodes), SCALE[MEAN_TPOT_RATIO])
+    row[WORST_TPOT_RATIO] = squash(worst, SCALE[WORST_TPOT_RATIO])
+    row[LATE_SHARE] = late / max(1, decodes)
+    row[MEAN_CONTEXT_TOKENS] = squash(instance.kv_tokens / max(1, decodes), SCALE[MEAN_CONTEXT_TOKENS])
+
+
+@compiled
+def _observe_waiting(state, i, row):
+    """Cold and resume prefills in the queue of the instance, and how long the first of each has waited."""
+    n, tokens, wait_s = [0, 0], [0, 0], [0.0, 0.0]
+    s = state.instance[i].waiting_head
+    while s != NONE:
+        slot = state.slot[s]
+        uncached = uncached_tokens(state, i, s)
+        cold = int(is_cold(state, s, uncached))
+        n[cold] += 1
+        tokens[cold] += uncached
+        wait_s[cold] = max(wait_s[cold], state.world[0].now_s - state.turn_run[slot.turn].ready_s)
+        s = slot.next
+    row[RESUMING] = squash(n[0], SCALE[RESUMING])
+    row[RESUME_TOKENS] = squash(tokens[0], SCALE[RESUME_TOKENS])
+    row[RESUME_WAIT_S] = squash(wait_s[0], SCALE[RESUME_WAIT_S])
+    row[COLD] = squash(n[1], SCALE[COLD])
+    row[COLD_TOKENS] = squash(tokens[1], SCALE[COLD_TOKENS])
+    row[COLD_WAIT_S] = squash(wait_s[1], SCALE[COLD_WAIT_S])
+
+
+@compiled
+def _observe_lanes(state, i, row):
+    lanes = state.lanes[i]
     row[NOW_TOKENS] = squash(lanes.budget_tokens, SCALE[NOW_TOKENS])
-    row[FOR_DECODES] = squash(merging, SCALE[FOR_DECODES])
-    row[FOR_PREFILLS] = squash(others, SCALE[FOR_PREFILLS])
-    row[WAITING_TOKENS] = squash(tokens, SCALE[WAITING_TOKENS])
+    row[CHANGED_S] = squash(state.world[0].now_s - lanes.changed_s, SCALE[CHANGED_S])
     if lanes.prefilling != NONE:
         slot = state.slot[lanes.prefilling]
         row[PREFILLS] = 1.0

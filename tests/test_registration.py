@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec, namespace, parse_env_id
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from agentsim_env.registration import ENVIRONMENTS, register_environments
+from agentsim_env.registration import ENVIRONMENTS, name_of, register_environments
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,7 +23,9 @@ SMALL: dict[str, Any] = {
     "overrides": [
         "workload.arrivals={process: poisson, rate_per_s: 20.0}",
         "episode={programs: 40, warmup_programs: 1}",
-        "cluster.instances=[{gpu: RTX 4090, count: 3, kv_blocks: 1000}]",
+        "cluster.instances=[{gpu: RTX 4090, count: 2, kv_blocks: 1000},"
+        " {gpu: RTX 4090, kv_blocks: 1000, mode: two_lanes}]",
+        "decisions.control_period_s=0.05",
         "cluster.tiers=[{kind: dram, capacity_gib: 4, link_gb_per_s: 10.0}]",
     ],
 }
@@ -130,3 +132,9 @@ learning = ("torch", "stable_baselines3", "pandas", "matplotlib", "agentsim_env.
 print(*[name for name in learning if name in sys.modules])
 """
     assert python(code).strip() == ""
+
+
+def test_the_command_line_has_words_where_the_id_has_capitals() -> None:
+    assert name_of("AgentSim/PrefillBudget-v0") == "prefill_budget"
+    assert name_of("AgentSim/Routing-v0") == "routing"
+    assert len({name_of(identifier) for identifier in ENVIRONMENTS}) == len(ENVIRONMENTS)

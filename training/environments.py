@@ -37,10 +37,10 @@ def _kinds_of(identifier: str) -> tuple[str, ...]:
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
-    identifier.removeprefix("AgentSim/").partition("-v")[0].lower(): Environment(identifier, _kinds_of(identifier))
+    registration.name_of(identifier): Environment(identifier, _kinds_of(identifier))
     for identifier in registration.ENVIRONMENTS
 }
-"""By what stands between `AgentSim/` and the version in their ids."""
+"""By what stands between `AgentSim/` and the version in their ids, in small letters, words joined by `_`."""
 
 
 def find_environment(name: str) -> Environment:

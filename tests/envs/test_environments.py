@@ -29,7 +29,9 @@ SHORT: dict[str, Any] = {
     "scenario": "tool_chat",
     "overrides": [
         "workload.arrivals={process: poisson, rate_per_s: 20.0}",
-        "cluster.instances=[{gpu: RTX 4090, count: 3, kv_blocks: 1000}]",
+        "cluster.instances=[{gpu: RTX 4090, count: 2, kv_blocks: 1000},"
+        " {gpu: RTX 4090, kv_blocks: 1000, mode: two_lanes}]",
+        "decisions.control_period_s=0.05",
         "cluster.tiers=[{kind: dram, capacity_gib: 4, link_gb_per_s: 10.0}]",
         "episode={programs: 40, warmup_programs: 1}",
     ],

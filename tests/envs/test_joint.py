@@ -14,6 +14,7 @@ from agentsim_env.envs.decision_env import DecisionEnv, KindEnv
 from agentsim_env.envs.eviction import EvictionEnv
 from agentsim_env.envs.joint import JointEnv, joint_features
 from agentsim_env.envs.prefetch import PrefetchEnv
+from agentsim_env.envs.prefill_budget import PrefillBudgetEnv
 from agentsim_env.envs.questions import QUESTIONS
 from agentsim_env.envs.retention import RetentionEnv
 from agentsim_env.envs.rewards import episode_return
@@ -22,15 +23,28 @@ from agentsim_env.envs.scheduling import SchedulingEnv
 from agentsim_env.registration import ENVIRONMENTS
 from tests.small import answer_at_random, small
 
-SINGLE: tuple[type[KindEnv], ...] = (AdmissionEnv, EvictionEnv, PrefetchEnv, RetentionEnv, RoutingEnv, SchedulingEnv)
+SINGLE: tuple[type[KindEnv], ...] = (
+    AdmissionEnv,
+    EvictionEnv,
+    PrefetchEnv,
+    PrefillBudgetEnv,
+    RetentionEnv,
+    RoutingEnv,
+    SchedulingEnv,
+)
 
 
 TIERS = [{"kind": "dram", "capacity_gib": 8.0, "link_gb_per_s": 10.0}]
 """So that there is something to bring up."""
 
+INSTANCE = {"gpu": "H100", "kv_blocks": 3000, "max_num_seqs": 8}
+INSTANCES = [INSTANCE, INSTANCE | {"mode": "two_lanes"}]
+"""Of `tight`, one with two lanes."""
+
 
 def tight(overrides: dict[str, Any] | None = None) -> Scenario:
-    return small("tight", {"decisions.candidates": 4, "cluster.tiers": TIERS, **(overrides or {})})
+    changes = {"decisions.candidates": 4, "cluster.tiers": TIERS, "cluster.instances": INSTANCES}
+    return small("tight", changes | (overrides or {}))
 
 
 def same_times(one: Simulator, other: Simulator) -> bool:
@@ -135,7 +149,7 @@ def test_rows_that_a_kind_does_not_have_are_empty_and_answered_by_the_rule() -> 
 )
 def test_the_return_of_the_rules_is_the_same_in_every_environment(make: type[DecisionEnv], name: str) -> None:
     """Rewards are charged at the decisions, however many there are: their sum is that of the episode."""
-    scenario = small(name, {"cluster.tiers": TIERS})
+    scenario = tight() if name == "tight" else small(name, {"cluster.tiers": TIERS})
     env: Any = make(scenario)  # type: ignore[call-arg, arg-type]
     agent = RuleAgent("rules")
     bind(agent, env)
@@ -162,7 +176,7 @@ def test_networks_fold_it() -> None:
 
     env = JointEnv(tight())
     candidates = candidates_of(env)
-    assert (candidates.n_rows, candidates.actions_per_row) == (12, 1)
+    assert (candidates.n_rows, candidates.actions_per_row) == (54, 1)
     scorer = CandidateScorer(**network_kwargs(candidates, width=8))
     observation, info = env.reset(seed=0)
     scores = scorer.mask(torch.from_numpy(observation[None]), scorer(torch.from_numpy(observation[None])))

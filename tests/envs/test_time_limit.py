@@ -12,16 +12,28 @@ from agentsim_env.envs.decision_env import DecisionEnv, KindEnv
 from agentsim_env.envs.eviction import EvictionEnv
 from agentsim_env.envs.joint import JointEnv
 from agentsim_env.envs.prefetch import PrefetchEnv
+from agentsim_env.envs.prefill_budget import PrefillBudgetEnv
 from agentsim_env.envs.questions import QUESTIONS
 from agentsim_env.envs.retention import RetentionEnv
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.envs.scheduling import SchedulingEnv
 from tests.small import small
 
-KINDS: tuple[type[KindEnv], ...] = (AdmissionEnv, EvictionEnv, PrefetchEnv, RetentionEnv, RoutingEnv, SchedulingEnv)
+KINDS: tuple[type[KindEnv], ...] = (
+    AdmissionEnv,
+    EvictionEnv,
+    PrefetchEnv,
+    PrefillBudgetEnv,
+    RetentionEnv,
+    RoutingEnv,
+    SchedulingEnv,
+)
 ALL: tuple[type[DecisionEnv], ...] = (*KINDS, JointEnv)
 
+INSTANCE = {"gpu": "H100", "kv_blocks": 3000, "max_num_seqs": 8}
+
 CUT = {
+    "cluster.instances": [INSTANCE, INSTANCE | {"mode": "two_lanes"}],
     "cluster.tiers": [{"kind": "dram", "capacity_gib": 8.0, "link_gb_per_s": 10.0}],
     "decisions.candidates": 4,
     "episode.time_limit_s": 25.0,
@@ -42,6 +54,7 @@ ABOUT_A_SUBJECT: dict[type[KindEnv], tuple[str, ...]] = {
     RetentionEnv: ("allowed", "gap_is_known", "gap_mean_s", "age_s", "service_s", "left_tokens", "recompute_s"),
     SchedulingEnv: ("allowed", "is_turn", "place", "wait_s", "age_s", "uncached_tokens"),
     EvictionEnv: ("allowed", "is_drop", "is_record", "idle_s", "uses", "held_share", "prefill_s"),
+    PrefillBudgetEnv: ("allowed",),
     PrefetchEnv: ("allowed", "is_turn", "is_acting", "wait_s", "missing_tokens", "move_s"),
 }
 """Columns that are 0 where nobody is asked."""

@@ -33,6 +33,7 @@ def test_it_has_the_scenarios_that_the_documentation_names() -> None:
         "coding_teams",
         "slow_tools",
         "consumer_gpu",
+        "consumer_gpu_lanes",
     } <= set(library())
 
 
@@ -46,7 +47,7 @@ def test_each_is_valid_and_says_what_it_is(name: str) -> None:
 
 
 LADDER = ("pressure_2", "pressure_1", "pressure_0.5", "pressure_0.25")
-AS_PUBLISHED = ("swe_agents_70b", "swe_agents_70b_dram", "consumer_gpu", "agent_world")
+AS_PUBLISHED = ("swe_agents_70b", "swe_agents_70b_dram", "consumer_gpu", "consumer_gpu_lanes", "agent_world")
 
 
 @pytest.mark.parametrize("name", sorted(set(library()) - {*LADDER, *AS_PUBLISHED}))

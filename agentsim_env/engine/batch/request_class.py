@@ -11,7 +11,8 @@ from agentsim_env.engine.eviction.prefix_lookup import uncached_tokens
 
 
 @compiled
-def _is_cold(state, s, uncached):
+def is_cold(state, s, uncached):
+    """Whether the prefill of a turn that lacks `uncached` tokens is a cold one."""
     slot = state.slot[s]
     first = state.turn[slot.turn].n_parents == 0 and not has_happened(state.turn_run[slot.turn].scheduled_s)
     return first or uncached == slot.target
@@ -21,7 +22,7 @@ def _is_cold(state, s, uncached):
 def merges(state, i, s):
     """Whether a waiting turn joins the decode lane, as the cache is now."""
     uncached = uncached_tokens(state, i, s)
-    return uncached <= state.lanes[i].budget_tokens and not _is_cold(state, s, uncached)
+    return uncached <= state.lanes[i].budget_tokens and not is_cold(state, s, uncached)
 
 
 @compiled

@@ -150,6 +150,7 @@ DECISIONS: dict[str, Kind] = {
         # A slot for decodes that leaves one for prefills, and a budget.
         answers=lambda sizes: max(1, sizes.slots - 1) * len(sizes.budget_grid_tokens),
         about="instance",
+        environment="AgentSim/PrefillBudget-v0",
         control_ticks=True,
         shown_by=("budget_changes",),
     ),

@@ -68,6 +68,7 @@ def _divide(state, i, share, tokens):
     lanes.decode_share, lanes.decode_slot, lanes.budget_tokens = share, slot, tokens
     if changed:
         state.instance[i].budget_changes += 1
+        lanes.changed_s = state.world[0].now_s
         cut(state, i)
         time_prefill(state, i)
         if state.instance[i].n_waiting > 0:

@@ -73,27 +73,40 @@ def _merged_tokens(state, i):
 
 
 @compiled
-def _bandwidth_taken(state, i):
-    """Share of the memory bandwidth that the prefill lane takes: it reads the weights once an iteration."""
+def beside_prefill(state, i, share):
+    """How much longer a decode step takes beside a prefill lane that works on a share of the SMs.
+
+    It takes bandwidth: it reads the weights once an iteration.
+    """
     lanes = state.lanes[i]
-    return min(1.0, lanes.floor_s * throughput(state, prefill_share(state, i)) / lanes.chunk_s)
+    return 1.0 + lanes.interference * min(1.0, lanes.floor_s * throughput(state, share) / lanes.chunk_s)
+
+
+@compiled
+def on_share(lanes, share):
+    """How much longer a decode step takes on a share of the SMs than on all of them.
+
+    A smooth maximum of what memory limits of an iteration and what the SMs limit, which goes with 1 / share.
+    """
+    p = lanes.sharpness
+    return ((1.0 + (lanes.sm_limited / share) ** p) / (1.0 + lanes.sm_limited**p)) ** (1.0 / p)
 
 
 @compiled
 def slow_down(state, i, share):
     """How much longer the run that the decode lane begins takes on a share of the SMs, beside the prefill lane.
 
-    A smooth maximum of what memory limits of an iteration and what the SMs limit, which goes with 1 / share; on top the
-    compute of the resume prefills in it, which goes with the throughput of prefills.
+    On top of what a decode step takes longer the compute of the resume prefills in it, which goes with the throughput
+    of prefills.
     """
-    lanes, p = state.lanes[i], state.lanes[i].sharpness
+    lanes = state.lanes[i]
     slower = 1.0
     if share < 1.0:
-        slower = ((1.0 + (lanes.sm_limited / share) ** p) / (1.0 + lanes.sm_limited**p)) ** (1.0 / p)
+        slower = on_share(lanes, share)
         compute_s = lanes.token_s * _merged_tokens(state, i)
         slower += compute_s * (1.0 / throughput(state, share) - 1.0) / state.instance[i].run_first_s
     if lanes.prefilling != NONE:
-        slower *= 1.0 + lanes.interference * _bandwidth_taken(state, i)
+        slower *= beside_prefill(state, i, prefill_share(state, i))
     return slower
 
 

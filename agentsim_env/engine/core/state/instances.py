@@ -184,6 +184,7 @@ LANES = np.dtype(
         # Share of the SMs that each lane is bound to.
         ("decode_bound", "f8"),
         ("prefill_bound", "f8"),
+        ("changed_s", "f8"),  # when an answer to `set_prefill_budget` last changed something
     ],
     align=True,
 )

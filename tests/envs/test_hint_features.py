@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from agentsim_env import load_scenario
 from agentsim_env.engine.programs.invocation_distance import UNKNOWN, distance, object_distance
-from agentsim_env.envs.decision_env import DecisionEnv
+from agentsim_env.envs.decision_env import DecisionEnv, KindEnv
 from agentsim_env.envs.eviction import EvictionEnv
 from agentsim_env.envs.hint_features import FEATURES
 from agentsim_env.envs.joint import JointEnv
@@ -66,7 +67,7 @@ def shown(distances: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("make", ASKED)
-def test_hints_are_the_reported_distances(make: type[DecisionEnv]) -> None:
+def test_hints_are_the_reported_distances(make: type[KindEnv]) -> None:
     seen = play(make(world()))
     assert len(seen) > 20
     each = 3 if make is EvictionEnv else 1
@@ -85,7 +86,7 @@ def test_wrong_reports_are_shown_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("make", ASKED)
-def test_without_a_report_nothing_is_known(make: type[DecisionEnv]) -> None:
+def test_without_a_report_nothing_is_known(make: type[KindEnv]) -> None:
     env = make(world(hint_missing=0.9))
     assert env.feature_names[-2:] == FEATURES.names
     rows = np.concatenate([rows for rows, distances, _ in play(env) if (distances == UNKNOWN).any()])
@@ -93,7 +94,7 @@ def test_without_a_report_nothing_is_known(make: type[DecisionEnv]) -> None:
 
 
 @pytest.mark.parametrize("make", ASKED)
-def test_only_scenarios_whose_programs_report_have_the_columns(make: type[DecisionEnv]) -> None:
+def test_only_scenarios_whose_programs_report_have_the_columns(make: type[KindEnv]) -> None:
     tiers = {"cluster.tiers": [{"kind": "dram", "capacity_gib": 8.0}]}
     without, having = make(small("tight", tiers)), make(world())
     assert having.feature_names == without.feature_names + FEATURES.names
@@ -109,8 +110,9 @@ def test_joint_decisions_show_them_too() -> None:
     assert set(FEATURES.names) <= set(env.feature_names)
     observation, _ = env.reset(seed=0)
     assert hints(env, observation)[:, 1].any()
-    sees = JointAEC(world(), kinds=("prefetch_kv", "evict_kv")).observation_space("evict_kv")["observation"]
-    assert sees.shape == EvictionEnv(world()).observation_space.shape
+    seen = JointAEC(world(), kinds=("prefetch_kv", "evict_kv")).observation_space("evict_kv")
+    assert isinstance(seen, spaces.Dict)
+    assert seen["observation"].shape == EvictionEnv(world()).observation_space.shape
 
 
 def test_programs_that_report_nothing_may_be_given() -> None:

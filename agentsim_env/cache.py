@@ -5,12 +5,14 @@ entries that were cut) costs time and never a result: what cannot be read counts
 there goes to a temporary folder of this user, or nowhere.
 """
 
+import fcntl
 import os
 import stat
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import parent_process
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from agentsim_env.files import replacing
 
 VARIABLE = "AGENTSIM_CACHE"
 _ABANDONED_S = 3600.0
+_LONGEST_WAIT_S = 120.0
 _NOWHERE = Path(os.devnull) / "agentsim-env"  # nothing can be read or made below a file
 
 
@@ -91,6 +94,42 @@ def write(path: Path, content: bytes) -> None:
             _say_once(f"{reason}: what is compiled and measured is kept in {_TEMPORARY} instead")
             return
     _say_once(f"{reason}: what is compiled and measured is not kept, and made again at every start")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While entries of a folder are made: other processes that would make them wait, and find them later.
+
+    They wait until this process has left the block or has ended, however it did, and two minutes at most. Where nothing
+    can be locked nobody waits.
+
+    Args:
+        folder: A folder below `ROOT`.
+    """
+    descriptor = _locked(folder / ".lock") if _CHOSEN is not None else None
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)  # a process that was forked meanwhile has the descriptor, too
+            os.close(descriptor)
+
+
+def _locked(path: Path) -> int | None:
+    give_up_s = time.monotonic() + _LONGEST_WAIT_S
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        while time.monotonic() < give_up_s:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)
+            else:
+                break
+        return descriptor
+    return None
 
 
 def _elsewhere(path: Path) -> Path:

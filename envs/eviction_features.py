@@ -77,7 +77,8 @@ def observe(state, out):
         first[PREFILL_RANK] = squash(first[PREFILL_RANK] - least_s, SCALE[PREFILL_RANK])
         for target in range(TARGETS):
             row = out[TARGETS * k + target]
-            row[RECORD_AT:INSTANCE_AT] = first[RECORD_AT:INSTANCE_AT]
+            for column in range(RECORD_AT, INSTANCE_AT):
+                row[column] = first[column]
             row[ALLOWED] = state.option[TARGETS * k + target]
             row[IS_DROP] = target == DROP_KV
             row[IS_TO_DRAM] = target == DOWN_TO_DRAM

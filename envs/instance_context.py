@@ -43,4 +43,5 @@ def observe_instance(state, i, row):
 def repeat(rows, n, at):
     """Copy the columns from `at` on of the first row to the next ones, `n` rows in all."""
     for k in range(1, n):
-        rows[k, at:] = rows[0, at:]
+        for column in range(at, rows.shape[1]):
+            rows[k, column] = rows[0, column]

@@ -65,7 +65,8 @@ def observe(state, out):
     _observe_instances(state, state.program_run[slot.program].home, slot.target, most, kept_blocks(state, s), out)
     _observe_turn(state, slot.turn, slot.program, out[0])
     for i in range(1, len(state.instance)):
-        out[i, TURN_AT:CLUSTER_AT] = out[0, TURN_AT:CLUSTER_AT]
+        for column in range(TURN_AT, CLUSTER_AT):
+            out[i, column] = out[0, column]
 
 
 @compiled

@@ -90,10 +90,12 @@ def _ask_nothing(state):
 def step_and_mask(state, books, action, legal):
     """A step; the mask of the decision that is asked then goes to `legal`, all ones if none is."""
     asked, reward, now_s = step_state(state, books, action)
-    if asked >= 0:
-        legal[:] = state.allowed if asked == ROUTE_TURN else state.option[: len(legal)]
-    else:
-        legal[:] = 1
+    # One by one: numba compiles half a library of strings for what could be said of arrays of other sizes.
+    for k in range(len(legal)):
+        if asked >= 0:
+            legal[k] = state.allowed[k] if asked == ROUTE_TURN else state.option[k]
+        else:
+            legal[k] = 1
     return asked, reward, now_s
 
 

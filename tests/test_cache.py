@@ -2,12 +2,16 @@
 
 import errno
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from agentsim_env import cache
 
 MODULE = """
 from agentsim_env.engine.core.jit import entry
@@ -27,6 +31,7 @@ def refuse(path, content):
         raise OSError(errno.{error}, os.strerror(errno.{error}), str(path))
     put(path, content)
 cache._put = refuse
+cache._locked = lambda path: None
 """
 WARNING = "set AGENTSIM_CACHE to a folder that can be written"
 
@@ -42,8 +47,8 @@ class Machine:
         (root / "sources" / "functions.py").write_text(MODULE)
         self.temporary.mkdir()
 
-    def run(self, program: str = USE, before: str = "", **changes: str | None) -> tuple[str, str]:
-        """Output and standard error of a program; it has to succeed."""
+    def run(self, program: str = USE, before: str = "", code: int = 0, **changes: str | None) -> tuple[str, str]:
+        """Output and standard error of a program that has to end with an exit code."""
         environment: dict[str, str | None] = dict(os.environ)
         environment.pop("XDG_CACHE_HOME", None)
         environment |= {"AGENTSIM_CACHE": str(self.cache), "HOME": str(self.root), "TMPDIR": str(self.temporary)}
@@ -51,7 +56,7 @@ class Machine:
         given = {name: value for name, value in environment.items() if value is not None}
         arguments = [sys.executable, "-c", before + program]
         done = subprocess.run(arguments, env=given, cwd=self.root, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         return done.stdout.strip(), done.stderr
 
     def entries(self) -> list[Path]:
@@ -161,11 +166,47 @@ def test_drafts_that_a_kill_has_left_go_in_time(machine: Machine) -> None:
     assert young.exists()
 
 
-def test_processes_that_start_together(machine: Machine) -> None:
+def test_processes_that_start_together_compile_once(machine: Machine) -> None:
     program = f"""
 import subprocess, sys
 calls = [subprocess.Popen([sys.executable, '-c', {USE!r}], stdout=subprocess.PIPE, text=True) for _ in range(4)]
-print({{call.communicate()[0].split()[0] for call in calls}}, {{call.returncode for call in calls}})
+print(sorted(call.communicate()[0] for call in calls), {{call.returncode for call in calls}})
 """
-    assert machine.run(program)[0] == "{'42'} {0}"
+    said = "['42 compiled\\n', '42 from the cache\\n', '42 from the cache\\n', '42 from the cache\\n'] {0}"
+    assert machine.run(program)[0] == said
+
+
+def test_a_process_that_is_killed_while_it_compiles_leaves_no_broken_entry_and_nobody_waiting(machine: Machine) -> None:
+    killing = """
+import os, signal
+from agentsim_env import files
+files.sync = lambda draft: os.kill(os.getpid(), signal.SIGKILL)
+"""
+    machine.run(before=killing, code=-signal.SIGKILL)
+    begun_s = time.monotonic()
+    assert machine.run()[0] == "42 compiled"
+    assert time.monotonic() - begun_s < cache._LONGEST_WAIT_S / 2
     assert machine.run() == ("42 from the cache", "")
+
+
+def test_who_waits_for_a_process_that_does_not_get_on_compiles_in_the_end(machine: Machine) -> None:
+    holding = """
+import time
+from agentsim_env import cache
+cache._LONGEST_WAIT_S = 0.2
+write = cache.write
+def stopped(path, content):
+    with cache.alone(path.parent):  # it is held already: this waits as another process would
+        pass
+    write(path, content)
+cache.write = stopped
+"""
+    assert machine.run(before=holding)[0] == "42 compiled"
+    assert machine.run() == ("42 from the cache", "")
+
+
+def test_the_same_sources_elsewhere_compile_nothing(machine: Machine) -> None:
+    machine.run()
+    shutil.copytree(machine.root / "sources", machine.root / "elsewhere" / "sources")
+    path = os.pathsep.join([str(machine.root / "elsewhere" / "sources"), *sys.path])
+    assert machine.run(PYTHONPATH=path) == ("42 from the cache", "")

@@ -8,10 +8,10 @@ import numpy as np
 
 from agentsim_env.engine import loop
 from agentsim_env.engine.batch.runs import synchronise
-from agentsim_env.engine.core.component import link
-from agentsim_env.engine.core.decisions import PAUSED
+from agentsim_env.engine.core.decisions import KINDS, PAUSED
 from agentsim_env.engine.core.jit import COMPILED, entry
 from agentsim_env.engine.core.pointer import bind
+from agentsim_env.engine.core.rule import ready
 from agentsim_env.engine.core.state import LAYOUT, SEEN, State, handle
 from agentsim_env.engine.residency import kv_time
 from agentsim_env.engine.settle import asked_rule
@@ -78,7 +78,8 @@ class Core:
         """
         self.state = state
         self.faults = faults
-        link()
+        for kind, number in zip(KINDS, state.rule, strict=True):
+            ready(kind, int(number))
         self.handle: np.ndarray = handle(state) if COMPILED else np.zeros((0, 0), np.int64)
 
     def __reduce__(self) -> tuple[type["Core"], tuple[State, Faults | None]]:

@@ -191,7 +191,7 @@ def _tick_again(state, period_s, number):
         events.push(state, state.world[0].now_s + period_s, events.CONTROL_TICK, number)
 
 
-@compiled
+@component(NOTHING)
 def _look_ahead_again(state):
     """Programs that act are nearer to their next turns, or have said something new of them."""
     if state.world[0].renews:
@@ -199,7 +199,7 @@ def _look_ahead_again(state):
     ask_for_acting(state)
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def _control_tick(state, number):
     world = state.world[0]
     if number == events.VIEW_TICK:

@@ -69,7 +69,7 @@ DEFAULT_ANSWERS: dict[str, Callable[..., Any]] = {
 }
 """What the scenario's rule answers to the pending decision, by its kind; asking changes nothing that matters."""
 
-_default_answer = choice([DEFAULT_ANSWERS[kind] for kind in KINDS], __file__)
+_default_answer = choice("default", {kind: DEFAULT_ANSWERS[kind] for kind in KINDS}, __file__)
 
 
 @component(NUMBER)

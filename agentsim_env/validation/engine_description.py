@@ -202,10 +202,10 @@ class EngineDescription(pydantic.BaseModel):
             kv_bytes_per_token=model.kv_bytes_per_token(cache, tp) * tp,
             estimated=profile.estimated,
             kv_dtype=cache,
-            host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * tp,
             async_scheduling=self.served_by.async_scheduling
             if self.async_scheduling is None
             else self.async_scheduling,
+            host_link_bytes_per_s=gpu.host_link_gb_per_s * 1e9 * tp,
         )
         return [engine] * (self.replicas // self.together)
 

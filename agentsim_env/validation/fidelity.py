@@ -53,7 +53,7 @@ disaggregated engines are not simulated, and SGLang and TensorRT-LLM schedule ot
 `vllm_isl_sweep.csv`, Qwen3.5 and GLM-5 have linear or latent attention, and points with data-parallel attention are
 left out. `agentsim validate` takes such points with an engine description of one's own; we claim nothing for them.
 """
-DENSE_BARS = {"ttft_s": 15.0, "tpot_s": 5.0}
+DENSE_BARS = {"ttft_s": 10.0, "tpot_s": 4.0}
 """Per cent asked for over all closed loops of dense models on vLLM."""
 # Counts that vLLM printed: GPU, model, tp, share of the memory, sequences, tokens.
 CAPACITIES = (

@@ -1,13 +1,13 @@
 """States of the engine made by hand, for tests of its parts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 
 from agentsim_env.engine.blueprint import Blueprint, new_state
-from agentsim_env.engine.core.component import link
 from agentsim_env.engine.core.jit import COMPILED
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import EVENT, State, handle
@@ -69,6 +69,20 @@ def state(
     return fresh._replace(event=np.zeros(n_events, EVENT).view(type(fresh.event)))
 
 
+def called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of the engine returns that takes no state: compiled ones are not there for Python."""
+    return _caller(function)(arguments) if COMPILED else function(*arguments)
+
+
+@cache
+def _caller(function: Callable[..., Any]) -> Callable[..., Any]:
+    @numba.njit
+    def call(given):
+        return function(*given)
+
+    return call
+
+
 def bound(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the engine that takes a state from Python, and is otherwise the one that the engine runs."""
     if not COMPILED:
@@ -78,5 +92,4 @@ def bound(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(table, *arguments):
         return function(bind(table), *arguments)
 
-    link()
     return lambda made, *arguments: call(handle(made), *arguments)

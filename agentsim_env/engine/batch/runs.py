@@ -34,7 +34,7 @@ def _charge_until(state, i, time_s, later_s):
     state.world[0].kv_s = pool.charged_s = time_s
 
 
-@compiled
+@component(NOTHING, NUMBER, NUMBER)
 def _charge_decodes(state, i, more):
     """Charge the blocks in use up to the last of the further iterations of a run, each of which takes more of them.
 
@@ -62,7 +62,7 @@ def _charge_decodes(state, i, more):
     _charge_until(state, i, time_s, first_s * later + slope_s * later_weighted)
 
 
-@compiled
+@component(NOTHING, NUMBER, NUMBER)
 def _charge_train(state, i, more):
     """The same for a run that carries a prefill, which takes more in each iteration, or has one in the other lane."""
     instance, pool, s = state.instance[i], state.pool[i], state.instance[i].prefill_head

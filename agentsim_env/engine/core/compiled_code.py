@@ -3,14 +3,14 @@
 numba keeps an index and a data file for each function beside its source or in a folder that it must be able to write,
 and stops with whatever error unpickling gives where one of them was cut. Here an entry is one file with a hash of its
 content, and `agentsim_env.cache` says where it lies: one that cannot be used counts as missing, and nothing that goes
-wrong with it keeps code from being compiled.
+wrong with it keeps code from being compiled. Processes that need the same function at once compile it once.
 """
 
 import hashlib
 import pickle
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class CompiledCode(_Cache):
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         self._function = function
         self._folder = folder
+        self._alone = ExitStack()
 
     @property
     def cache_path(self) -> Any:
@@ -43,19 +44,24 @@ class CompiledCode(_Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The code for a signature, None where it has to be compiled."""
         target_context.refresh()
-        content = cache.read(self._entry(sig, target_context.codegen()))
-        if content is not None and _digest(content[_DIGEST_BYTES:]) == content[:_DIGEST_BYTES]:
-            with suppress(Exception):  # what another build of numba has kept may be unpickled to anything
-                return CompileResult._rebuild(target_context, *pickle.loads(content[_DIGEST_BYTES:]))
-        _announce()
-        return None
+        path = self._entry(sig, target_context.codegen())
+        code = _rebuilt(path, target_context)
+        if code is None:
+            self._alone.enter_context(cache.alone(self._folder))
+            code = _rebuilt(path, target_context)  # somebody else may have compiled it meanwhile
+            if code is None:
+                _announce()
+            else:
+                self._alone.close()
+        return code
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keeps what was compiled for a signature, unless it holds addresses of this process."""
-        if data.library.has_dynamic_globals or data.lifted:
-            return
-        content = dumps(data._reduce())
-        cache.write(self._entry(sig, data.codegen), _digest(content) + content)
+        with self._alone:
+            if data.library.has_dynamic_globals or data.lifted:
+                return
+            content = dumps(data._reduce())
+            cache.write(self._entry(sig, data.codegen), _digest(content) + content)
 
     def enable(self) -> None:
         """It always is."""
@@ -73,6 +79,15 @@ class CompiledCode(_Cache):
         return self._folder / f"{self._function.__qualname__}-{_digest(repr(told_apart).encode()).hex()[:24]}.nbc"
 
 
+def _rebuilt(path: Path, target_context: Any) -> Any:
+    """The code in an entry, None if it is missing or of no use."""
+    content = cache.read(path)
+    if content is not None and _digest(content[_DIGEST_BYTES:]) == content[:_DIGEST_BYTES]:
+        with suppress(Exception):  # what another build of numba has kept may be unpickled to anything
+            return CompileResult._rebuild(target_context, *pickle.loads(content[_DIGEST_BYTES:]))
+    return None
+
+
 def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
@@ -85,5 +100,5 @@ def _announce() -> None:
     global _announced
     if not _announced:
         _announced = True
-        message = "agentsim-env: compiling the engine, once; all of it takes a minute or two ..."
+        message = "agentsim-env: compiling the engine, once; what a scenario needs of it takes half a minute ..."
         print(message, file=sys.stderr, flush=True)

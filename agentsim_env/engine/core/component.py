@@ -1,46 +1,230 @@
-"""Components of the engine: compiled each on its own and called by name, like the functions of a C library.
+"""Components of the engine: compiled each on its own, when it is called for the first time.
 
 numba would optimise a function again inside each of its callers, and theirs, up to the call from Python; with several
-hundred functions that takes minutes. A component is optimised once. The price is a plain call of two nanoseconds.
+hundred functions that takes minutes. A component is optimised once, and one that nobody calls is not compiled at all: a
+rule, a mode or a tier that a scenario does not have costs nothing. The price is a plain call of two nanoseconds.
+
+Callers find the address of a component in its slot, a word of memory. As long as there is none they have a thread of
+Python compile it, or load it from the cache, and wait in compiled code. So an interrupt waits, too, and comes when
+Python has the word again. A component that does not compile ends the process: nothing could be returned in its place.
 """
 
-from collections.abc import Callable
-from typing import Any
+import ctypes
+import os
+import threading
+import traceback
+from _thread import start_new_thread
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
-from llvmlite import binding
+from llvmlite import binding, ir
 from numba import types
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import infer_global, make_concrete_template
 
 from agentsim_env.engine.core.jit import COMPILED, callback
-from agentsim_env.engine.core.pointer import STATE
+from agentsim_env.engine.core.pointer import STATE, WORD
 
 NOTHING, NUMBER, SECONDS = types.void, types.int64, types.float64
 
-_waiting: list[tuple[str, Any, Callable[..., Any]]] = []
-_linked: list[Any] = []
+_NOT_ASKED_FOR, _WANTED = 0, 1
+"""What a slot holds instead of an address."""
+
+
+class _Slot(NamedTuple):
+    word: ctypes.c_void_p
+    function: Callable[..., Any]
+    signature: Any
+
+
+_slots: list[_Slot] = []
+_kept: list[Any] = []
+_one_at_a_time = threading.RLock()
+
+
+class _Table:
+    """What stands for one component or several in the sources of their callers."""
+
+    def __init__(self) -> None:
+        self.slots: list[_Slot] = []
 
 
 def component(returns: Any, *arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare a component `(state, *arguments) -> returns`, by their numba types.
+    """Declare a component `(state, *arguments) -> returns`, by their numba types."""
 
-    It is compiled when `link` is called, after the components that it calls, which have been declared before it.
-    """
-
-    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(function: Callable[..., Any]) -> Any:
         if not COMPILED:
             return function
-        symbol = f"{function.__module__}.{function.__qualname__}"
         signature = returns(STATE, *arguments)
-        _waiting.append((symbol, signature, function))
-        return types.ExternalFunction(symbol, signature)
+        made = _Table()
+        slots = _declare(made, signature, [function], signature)
+
+        @lower_builtin(made, *signature.args)
+        def _call(context: Any, builder: Any, _signature: Any, given: Sequence[Any]) -> Any:
+            return _call_slot(context, builder, slots(builder), signature, given)
+
+        return made
 
     return declare
 
 
-def link() -> None:
-    """Compile the components declared so far, or load them from the cache, and make them known by their names."""
-    while _waiting:
-        symbol, signature, function = _waiting[0]
-        code = callback(signature, function)
-        binding.add_symbol(symbol, code.address)
-        _linked.append(code)
-        del _waiting[0]
+def table(returns: Any, *arguments: Any) -> Callable[[Sequence[Callable[..., Any]]], Callable[..., Any]]:
+    """As `component`, for several functions: what is declared is `(state, number, *arguments)` and calls one."""
+
+    def declare(functions: Sequence[Callable[..., Any]]) -> Any:
+        if not COMPILED:
+            return lambda state, number, *given: functions[number](state, *given)
+        signature = returns(STATE, *arguments)
+        made = _Table()
+        slots = _declare(made, returns(STATE, NUMBER, *arguments), functions, signature)
+
+        @lower_builtin(made, STATE, NUMBER, *arguments)
+        def _call(context: Any, builder: Any, _signature: Any, given: Sequence[Any]) -> Any:
+            state, number, *rest = given
+            slot = builder.gep(slots(builder), [number])
+            return _call_slot(context, builder, slot, signature, [state, *rest])
+
+        return made
+
+    return declare
+
+
+def _declare(made: _Table, shown: Any, functions: Sequence[Callable[..., Any]], signature: Any) -> Callable[..., Any]:
+    """Make the slots; what is returned gives the address of the first while a call is compiled."""
+    symbol = f"agentsim.slots.{_name(functions[0])}"
+    words = (ctypes.c_void_p * len(functions))()
+    for k, function in enumerate(functions):
+        word = ctypes.c_void_p.from_buffer(words, k * ctypes.sizeof(ctypes.c_void_p))
+        made.slots.append(_Slot(word, function, signature))
+    _slots.extend(made.slots)
+    binding.add_symbol(symbol, ctypes.addressof(words))
+    infer_global(made, types.Function(make_concrete_template(symbol, made, [shown])))
+
+    def slots(builder: Any) -> Any:
+        return _external(builder.module, symbol)
+
+    return slots
+
+
+def _external(module: Any, symbol: str) -> Any:
+    return module.globals.get(symbol) or ir.GlobalVariable(module, WORD, symbol)
+
+
+def _call_slot(context: Any, builder: Any, slot: Any, signature: Any, given: Sequence[Any]) -> Any:
+    """The call of the component whose address is in a slot."""
+    found = builder.load(slot)
+    with builder.if_else(builder.icmp_unsigned(">", found, WORD(_WANTED)), likely=True) as (is_there, is_missing):
+        with is_there:
+            known = builder.block
+        with is_missing:
+            waited = builder.call(_wait(builder.module), [slot])
+            missing = builder.block
+    address = builder.phi(WORD)
+    address.add_incoming(found, known)
+    address.add_incoming(waited, missing)
+    returns, arguments = signature.return_type, signature.args
+    kinds = [context.get_value_type(argument) for argument in arguments]
+    result = ir.VoidType() if returns == NOTHING else context.get_value_type(returns)
+    called = builder.inttoptr(address, ir.FunctionType(result, kinds).as_pointer())
+    answer = builder.call(called, given)
+    return context.get_dummy_value() if returns == NOTHING else answer
+
+
+def _wait(module: Any) -> Any:
+    """A function in a module that asks for the component of a slot, waits, and returns its address."""
+    name = "agentsim.wait"
+    if name in module.globals:
+        return module.globals[name]
+    word, flag, nothing, thread = WORD, ir.IntType(32), ir.VoidType(), ir.IntType(8).as_pointer()
+    function = ir.Function(module, ir.FunctionType(word, [word.as_pointer()]), name)
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+
+    def outside(symbol: str, returns: Any, *arguments: Any) -> Any:
+        known = module.globals.get(symbol)
+        return known or ir.Function(module, ir.FunctionType(returns, arguments), symbol)
+
+    entry, ask, let, look, sleep, done, take = (
+        function.append_basic_block(block) for block in ("entry", "ask", "let", "look", "sleep", "done", "take")
+    )
+    (slot,) = function.args
+    builder = ir.IRBuilder(entry)
+    asked = builder.cmpxchg(slot, word(_NOT_ASKED_FOR), word(_WANTED), "acq_rel", "acquire")
+    builder.cbranch(builder.extract_value(asked, 1), ask, let)
+    builder.position_at_end(ask)
+    builder.call(outside("agentsim.wake", nothing), [])
+    builder.branch(let)
+    builder.position_at_end(let)
+    # Whoever compiles needs Python's lock: code that has been called with it lets it go.
+    holds = builder.icmp_unsigned("!=", builder.call(outside("PyGILState_Check", flag), []), flag(0))
+    with builder.if_then(holds):
+        saved = builder.call(outside("PyEval_SaveThread", thread), [])
+        before = builder.block
+    kept = builder.phi(thread)
+    kept.add_incoming(thread(None), let)
+    kept.add_incoming(saved, before)
+    builder.branch(look)
+    builder.position_at_end(look)
+    address = builder.load_atomic(slot, "acquire", 8)
+    builder.cbranch(builder.icmp_unsigned(">", address, word(_WANTED)), done, sleep)
+    builder.position_at_end(sleep)
+    builder.call(outside("usleep", flag, flag), [flag(100)])
+    builder.branch(look)
+    builder.position_at_end(done)
+    with builder.if_then(holds):
+        builder.call(outside("PyEval_RestoreThread", nothing, thread), [kept])
+    builder.branch(take)
+    builder.position_at_end(take)
+    builder.ret(address)
+    return function
+
+
+def _compile_wanted() -> None:
+    """Compile, or load, what compiled code waits for."""
+    try:
+        with _one_at_a_time:
+            for slot in _slots:
+                if slot.word.value == _WANTED:
+                    _compile(slot)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def ready(made: Any, number: int = 0) -> None:
+    """Have a component compiled now, if it is not yet: an error of numba comes here as any other.
+
+    Args:
+        made: What `component` or `table` has made.
+        number: Of the component in a table.
+    """
+    if COMPILED:
+        with _one_at_a_time:
+            slot = made.slots[number]
+            if not _has_address(slot):
+                _compile(slot)
+
+
+def in_use() -> set[str]:
+    """Names of the components that have been called, and so been compiled or loaded, in this process."""
+    return {_name(slot.function) for slot in _slots if _has_address(slot)}
+
+
+def _has_address(slot: _Slot) -> bool:
+    return (slot.word.value or _NOT_ASKED_FOR) > _WANTED
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _compile(slot: _Slot) -> None:
+    code = callback(slot.signature, slot.function)
+    _kept.append(code)
+    slot.word.value = code.address
+
+
+# A C function, so that no signal is handled, and raises, between compiled code and the thread.
+_wake = ctypes.CFUNCTYPE(None)(partial(start_new_thread, _compile_wanted, ()))
+binding.add_symbol("agentsim.wake", ctypes.cast(_wake, ctypes.c_void_p).value)

@@ -1,20 +1,22 @@
 """How the engine is compiled: decorators, and cache folders keyed by the sources."""
 
-import ast
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+from numba import types
 from numba.core import config
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 
 from agentsim_env import cache
 from agentsim_env.engine.core.compiled_code import CompiledCode
+from agentsim_env.engine.core.compiler import PartCompiler, WholeCompiler
 
 settings: Any = config
 njit: Any = numba.njit
@@ -27,15 +29,16 @@ _ROOT = Path(__file__).resolve().parents[3]
 _COMPILED_SOURCES = ("agentsim_env/engine", "agentsim_env/envs", "agentsim_env/workload/programs.py")
 
 
+_IMPORT = re.compile(r"^ *(?:from +([\w.]+) +import +(\([^)]*\)|.*)|import +(.*))", re.MULTILINE)
+
+
 @functools.cache
 def _imported(path: Path) -> set[Path]:
-    """Sources of the engine and the environments that a source imports."""
+    """Sources of the engine and the environments that a source imports; to parse them all would take half a second."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module is not None:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+    for module, members, modules in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        names |= {module, *(f"{module}.{member}" for member in re.findall(r"\w+", members))}
+        names |= set(re.findall(r"[\w.]+", modules))
     found: set[Path] = set()
     for name in names:
         place = name.replace(".", "/")
@@ -56,10 +59,13 @@ def _with_imports(paths: Iterable[Path]) -> set[Path]:
     return found
 
 
+_content = functools.cache(Path.read_bytes)
+
+
 def _hash(paths: Iterable[Path]) -> str:
     """Hash of sources, wherever they lie; numba itself does not notice a change in a called file."""
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for name, source in sorted((path.name, path.read_bytes()) for path in paths):
+    for name, source in sorted((path.name, _content(path)) for path in paths):
         digest.update(name.encode() + source)
     return digest.hexdigest()[:16]
 
@@ -77,6 +83,9 @@ def _code_of(function: Callable[..., Any]) -> CompiledCode:
     return CompiledCode(function, CACHE_ROOT / "numba" / name)
 
 
+_OPTIONS = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile an engine function with numba, as part of whoever calls it.
 
@@ -84,14 +93,31 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     if not COMPILED:
         return function
-    return njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)(function)
+    part = njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+    _take_wide_numbers(part._compiler)
+    return part
+
+
+def _take_wide_numbers(compiler: Any) -> None:
+    """Have a function compiled once for all signed numbers: fields have 32 bits, what is computed of them 64."""
+    fold = compiler.fold_argument_types
+
+    def fold_and_widen(*given: Any) -> tuple[Any, tuple[Any, ...]]:
+        signature, arguments = fold(*given)
+        return signature, tuple(types.int64 if _is_narrow(argument) else argument for argument in arguments)
+
+    compiler.fold_argument_types = fold_and_widen
+
+
+def _is_narrow(argument: Any) -> bool:
+    return types.unliteral(argument) in types.signed_domain | {types.boolean}
 
 
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls; it is cached on disk."""
     if not COMPILED:
         return function
-    dispatcher = njit(error_model="numpy", nogil=True)(function)
+    dispatcher = njit(**_OPTIONS, pipeline_class=WholeCompiler)(function)
     dispatcher._cache = _code_of(function)
     return dispatcher
 
@@ -99,7 +125,8 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that compiled code calls by its address; it is cached on disk."""
     options = {"error_model": "numpy", "forceinline": True}
-    code: Any = CFunc(function, normalize_signature(signature), {}, options)
+    compiler: Any = WholeCompiler
+    code: Any = CFunc(function, normalize_signature(signature), {}, options, compiler)
     code._cache = _code_of(function)
     code.compile()
     return code

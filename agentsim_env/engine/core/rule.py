@@ -1,11 +1,12 @@
 """How a table of rules becomes compiled functions that call the rule with a given number."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from agentsim_env.engine.core.component import NOTHING, NUMBER, component
-from agentsim_env.engine.core.decisions import KINDS
+from agentsim_env.engine.core import component
+from agentsim_env.engine.core.component import NOTHING, NUMBER, table
+from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.engine.core.jit import compiled, written_out
 
 
@@ -86,41 +87,53 @@ def _defaults(function: Callable[..., Any] | None) -> list[tuple[str, float]]:
     return [(argument.name, argument.default) for argument in arguments if argument.default is not argument.empty]
 
 
-def dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
-    """A component `(state, number, subject) -> answer` over the rows of the table of a decision kind, in their order.
+def dispatcher(kind: str, rules: Mapping[str, Rule], file: str) -> Callable[..., Any]:
+    """A table of components `(state, subject) -> answer`: the rules of a decision kind, in the order of their rows.
 
-    It hands each rule its parameters; `file` is where the table stands, for numba's cache.
+    It hands each rule its parameters; `file` is where the table stands, for the cache.
     """
-    calls = [(row.answer, "state, subject" + _values(kind, row, row.answer)) for row in table.values()]
-    dispatch = _choice("state, number, subject", calls, file)
-    dispatch.__qualname__ = f"dispatch_{kind}"
-    return component(NUMBER, NUMBER, NUMBER)(dispatch)
+    calls = [
+        _calling(f"{kind}_{name}", "state, subject", row.answer, _values(kind, row, row.answer), file)
+        for name, row in rules.items()
+    ]
+    _made[kind] = table(NUMBER, NUMBER)(calls), list(rules).index(DECISIONS[kind].default)
+    return _made[kind][0]
 
 
-def tick_dispatcher(kind: str, table: Mapping[str, Rule], file: str) -> Callable[..., Any]:
-    """A component `(state, number)`: the tick of each rule, nothing for one without; otherwise as `dispatcher`."""
-    ticks = [(row.tick or _no_tick, row) for row in table.values()]
-    calls = [(tick, "state" + _values(kind, row, tick)) for tick, row in ticks]
-    tick = _choice("state, number", calls, file)
-    tick.__qualname__ = f"tick_{kind}"
-    return component(NOTHING, NUMBER)(tick)
+_made: dict[str, tuple[Any, int]] = {}
 
 
-def memory_dispatchers(kind: str, table: Mapping[str, Rule], file: str) -> tuple[Callable[..., Any], ...]:
-    """Two components `(state, number, s, i)`: `Memory.sent` and `Memory.left` of each rule; as `tick_dispatcher`."""
+def ready(kind: str, number: int) -> None:
+    """Have a rule compiled now, if it is not the default, which always can be: see `component.ready`."""
+    rules, default = _made[kind]
+    if number != default:
+        component.ready(rules, number)
+
+
+def tick_dispatcher(kind: str, rules: Mapping[str, Rule], file: str) -> Callable[..., Any]:
+    """A table of components `(state)`: the tick of each rule, nothing for one without; otherwise as `dispatcher`."""
+    ticks = [(name, row.tick or _no_tick, row) for name, row in rules.items()]
+    return table(NOTHING)(
+        [_calling(f"tick_{kind}_{name}", "state", tick, _values(kind, row, tick), file) for name, tick, row in ticks]
+    )
+
+
+def memory_dispatchers(kind: str, rules: Mapping[str, Rule], file: str) -> tuple[Callable[..., Any], ...]:
+    """Two tables of components `(state, s, i)`: `Memory.sent` and `Memory.left` of each rule; as `tick_dispatcher`."""
     made = []
     for name in ("sent", "left"):
-        functions = [(getattr(row.memory, name) if row.memory else _no_memory, row) for row in table.values()]
-        calls = [(function, "state, s, i" + _values(kind, row, function)) for function, row in functions]
-        dispatch = _choice("state, number, s, i", calls, file)
-        dispatch.__qualname__ = f"{name}_{kind}"
-        made.append(component(NOTHING, NUMBER, NUMBER, NUMBER)(dispatch))
+        functions = {rule: getattr(row.memory, name) if row.memory else _no_memory for rule, row in rules.items()}
+        calls = [
+            _calling(f"{name}_{kind}_{rule}", "state, s, i", call, _values(kind, rules[rule], call), file)
+            for rule, call in functions.items()
+        ]
+        made.append(table(NOTHING, NUMBER, NUMBER)(calls))
     return tuple(made)
 
 
-def choice(functions: Sequence[Callable[..., Any]], file: str) -> Callable[..., Any]:
-    """A compiled function `(state, number)` that returns what the function `(state)` in this place does."""
-    return compiled(_choice("state, number", [(function, "state") for function in functions], file))
+def choice(kind: str, functions: Mapping[str, Callable[..., Any]], file: str) -> Callable[..., Any]:
+    """A table of components `(state)`: what each function returns."""
+    return table(NUMBER)([_calling(f"{kind}_{name}", "state", call, "", file) for name, call in functions.items()])
 
 
 @compiled
@@ -133,12 +146,11 @@ def _no_memory(state, s, i):
     """What a rule does that learns nothing."""
 
 
-def _choice(arguments: str, calls: Sequence[tuple[Callable[..., Any], str]], file: str) -> Callable[..., Any]:
-    """A function of `arguments` that makes the call with a `number`: a function, and what it is given."""
-    lines = [f"    if number == {k}: return function_{k}({given})" for k, (_, given) in enumerate(calls[:-1])]
-    last = f"    return function_{len(calls) - 1}({calls[-1][1]})"
-    names = {f"function_{k}": function for k, (function, _) in enumerate(calls)}
-    return written_out("\n".join([f"def choose({arguments}):", *lines, last]), file, **names)["choose"]
+def _calling(name: str, arguments: str, function: Callable[..., Any], values: str, file: str) -> Callable[..., Any]:
+    """A function with a name that hands its arguments and values on to another."""
+    made = written_out(f"def call({arguments}):\n    return called({arguments}{values})", file, called=function)["call"]
+    made.__qualname__ = name
+    return made
 
 
 def _values(kind: str, row: Rule, function: Callable[..., Any]) -> str:

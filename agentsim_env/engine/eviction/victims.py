@@ -60,7 +60,7 @@ def _find_candidates(state, i):
     include(state, victim_by_rule(state, i))
 
 
-@compiled
+@component(NUMBER, NUMBER)
 def _put(state, i):
     """Whether someone outside is to choose what goes on instance `i`: a place among the candidates, and where to."""
     _find_candidates(state, i)

@@ -124,7 +124,7 @@ def set_out(state, i):
     return NONE
 
 
-@compiled
+@component(NOTHING, NUMBER)
 def _depart(state, load):
     """Put the transfers of a load on their way."""
     x = load

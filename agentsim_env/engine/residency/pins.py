@@ -59,7 +59,7 @@ def make_pin(state, t, i, r, seconds, again):
         events.push(state, pin.expiry_s, events.PIN_EXPIRY, t)
 
 
-@compiled
+@component(NOTHING, NUMBER, NUMBER)
 def end_pin(state, x, goes_first):
     """Take a pin away; what it has kept is the first to go, or ordinary cache."""
     pin = state.pin[x]
@@ -131,7 +131,7 @@ def use_pins(state, i, t):
         x = after
 
 
-@compiled
+@component(NUMBER, NUMBER)
 def break_latest(state, i):
     """Give up the pin of instance `i` with the latest deadline (of equals the later turn's) that frees something.
 

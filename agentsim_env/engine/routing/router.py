@@ -44,7 +44,7 @@ def by_rule(state, s):
     return route(state, state.rule[ROUTE_TURN], s)
 
 
-@compiled
+@component(NOTHING, NUMBER, NUMBER)
 def _keep_in_mind(state, i, s):
     """The router notes what it sends to instance `i`: the prompt in its tree, and the prefill that this takes by it."""
     slot = state.slot[s]
@@ -124,7 +124,7 @@ def default_instance(state):
     return answer
 
 
-@compiled
+@component(NOTHING)
 def refresh_view(state):
     """Show the router the instances and what is in their caches as they are now."""
     for i in range(len(state.instance)):

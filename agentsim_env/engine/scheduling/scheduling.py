@@ -17,6 +17,7 @@ from agentsim_env.engine.core.asking import (
     place_of,
     take_answer,
 )
+from agentsim_env.engine.core.component import NUMBER, component
 from agentsim_env.engine.core.decisions import PREEMPT_TURN, SCHEDULE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
@@ -49,7 +50,7 @@ def turn_by_rule(state, i):
     return head if s == NONE and state.instance[i].n_running == 0 else s
 
 
-@compiled
+@component(NUMBER, NUMBER)
 def _put_next_turn(state, i):
     """Whether someone outside is to choose the next turn of instance `i`: more than one answer would be legal.
 
@@ -125,7 +126,7 @@ def _put_victim(state, i):
     return True
 
 
-@compiled
+@component(NUMBER, NUMBER)
 def victim(state, i):
     """The running turn that leaves the batch of instance `i`, or ASKED."""
     if not is_open(state, PREEMPT_TURN):

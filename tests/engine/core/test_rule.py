@@ -1,11 +1,8 @@
 """How the rows of a table of rules become functions."""
 
-from typing import Any
-
-import numpy as np
-
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.rule import Memory, Rule, choice, made_of
+from tests.engine.hand_made import bound, state
 
 
 @compiled
@@ -52,19 +49,19 @@ def test_a_rule_that_is_made_of_a_key_has_its_parameters() -> None:
 
     made = made_of(by_key, rule)
     assert Rule(made).parameters == {"weight": 4.0}
-    assert made(np.zeros(1), 2, 5.0) == 10.0
+    assert bound(made)(state(n_instances=1), 2, 5.0) == 10.0
 
 
 @compiled
 def first(state):
-    return state[0]
+    return len(state.instance)
 
 
 @compiled
 def second(state):
-    return 2 * state[0]
+    return 2 * len(state.instance)
 
 
 def test_a_choice_calls_the_function_in_this_place() -> None:
-    chosen: Any = choice([first, second], __file__)
-    assert [chosen(np.array([7]), number) for number in (0, 1)] == [7, 14]
+    chosen = bound(choice("test", {"first": first, "second": second}, __file__))
+    assert [chosen(state(n_instances=7), number) for number in (0, 1)] == [7, 14]

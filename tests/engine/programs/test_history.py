@@ -11,7 +11,7 @@ from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.programs import history
 from agentsim_env.workload.programs import Tool
-from tests.engine.hand_made import bound, engine, state
+from tests.engine.hand_made import bound, called, engine, state
 from tests.reference.building import WorkloadBuilder
 from tests.reference.programs.history import Gaps, History
 
@@ -29,7 +29,7 @@ def noted(*gaps_s: float) -> State:
     """A state that remembers these gaps of tool 0."""
     made = state()
     for gap_s in gaps_s:
-        note(made, 0, gap_s, history._log(gap_s))
+        note(made, 0, gap_s, called(history._log, gap_s))
     return made
 
 
@@ -72,7 +72,7 @@ def test_many_gaps_agree_with_the_twin() -> None:
 def test_a_new_tool_is_taken_for_the_mean_of_all() -> None:
     made = state()
     assert mean_gap_s(made, 0) == -1.0
-    note(made, history.everything(made), 3.0, math.log(3.0))
+    note(made, bound(history.everything)(made), 3.0, math.log(3.0))
     assert mean_gap_s(made, 0) == 3.0
     note(made, 0, 1.0, 0.0)
     assert mean_gap_s(made, 0) == 1.0

@@ -15,7 +15,7 @@ from agentsim_env.engine.programs import history
 from agentsim_env.engine.residency import residency
 from agentsim_env.engine.retention.rules import retain
 from agentsim_env.workload.programs import Tool
-from tests.engine.hand_made import bound
+from tests.engine.hand_made import bound, called
 from tests.engine.routing.situation import BLOCK, Engine
 from tests.reference.building import WorkloadBuilder
 
@@ -85,7 +85,7 @@ class Leaving:
         """These gaps have ended."""
         for gap_s in seconds:
             for row in (tool, len(self.state.gap) - 1):
-                note(self.state, row, gap_s, history._log(gap_s))
+                note(self.state, row, gap_s, called(history._log, gap_s))
         return self
 
     def after(self, seconds: float) -> "Leaving":

@@ -7,7 +7,7 @@ import pytest
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.retention.rules import RETAIN_RULES
 from agentsim_env.engine.retention.rules.waste import discard_waste, forward_line, preserve_waste
-from tests.engine.hand_made import bound
+from tests.engine.hand_made import bound, called
 from tests.engine.retention.leaving import DOWN, FIRST, Leaving
 from tests.engine.routing.situation import Engine
 
@@ -141,19 +141,19 @@ def test_the_break_even_gap_of_infercept(
 ) -> None:
     """Keep a context if its gap is shorter: the published table, to its last digit."""
     saturation, fixed_ms, per_token_ms = line
-    discarded = discard_waste(tokens, running_tokens, 0, saturation, fixed_ms / 1000, per_token_ms / 1000)
+    discarded = called(discard_waste, tokens, running_tokens, 0, saturation, fixed_ms / 1000, per_token_ms / 1000)
     digits = 1 if gap_s in (1.2, 26.9) else 2
     assert round(discarded / tokens, digits) == gap_s
-    assert preserve_waste(tokens, discarded / tokens) == pytest.approx(discarded)
+    assert called(preserve_waste, tokens, discarded / tokens) == pytest.approx(discarded)
 
 
 def test_the_waste_of_discarding_by_hand() -> None:
     # 250 tokens in chunks of 100 - 20 = 80: three of them and ten tokens; T(100) = 1.1 s, a = 0.01 s.
     held = 1.1 * (80 + 160 + 240)
-    assert discard_waste(250, 0, 20, 100, 0.1, 0.01) == pytest.approx(held)
-    assert discard_waste(250, 1000, 20, 100, 0.1, 0.01) == pytest.approx(held + 0.01 * 250 * 1000)
+    assert called(discard_waste, 250, 0, 20, 100, 0.1, 0.01) == pytest.approx(held)
+    assert called(discard_waste, 250, 1000, 20, 100, 0.1, 0.01) == pytest.approx(held + 0.01 * 250 * 1000)
     # A saturated batch leaves one token an iteration.
-    assert discard_waste(3, 0, 200, 100, 0.1, 0.01) == pytest.approx(1.1 * (1 + 2))
+    assert called(discard_waste, 3, 0, 200, 100, 0.1, 0.01) == pytest.approx(1.1 * (1 + 2))
 
 
 def test_the_line_through_the_profile() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from agentsim_env.engine.routing.rules.gateways import dynamo_cost
+from tests.engine.hand_made import called
 from tests.engine.routing.situation import Situation, answer
 
 
@@ -53,7 +54,7 @@ def test_cache_aware_does_not_hear_of_evictions() -> None:
 @pytest.mark.parametrize(("weight", "costs", "best"), [(1, (18, 10, 11), 1), (0, (10, 5, 9), 1), (3, (34, 20, 15), 2)])
 def test_dynamo_cost_of_the_documented_example(weight: float, costs: tuple[int, ...], best: int) -> None:
     workers = ((8.0, 10.0), (5.0, 5.0), (2.0, 9.0))
-    found = [dynamo_cost(prefill, decode, float(weight)) for prefill, decode in workers]
+    found = [called(dynamo_cost, prefill, decode, float(weight)) for prefill, decode in workers]
     assert found == list(costs)
     assert int(np.argmin(found)) == best
 

@@ -71,6 +71,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
             scenario = load_scenario(self.default_scenario if scenario is None else scenario, overrides)
         self.scenario = scenario
         self.simulator = Simulator(scenario, agent_kinds=tuple(kinds))
+        self.features = self._columns()
         self.feature_names = self.features.names
         self.candidate_shape: tuple[int, int] = (self._count_actions(), len(self.features))
         self._n, n_features = self.candidate_shape
@@ -88,6 +89,10 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._spec = None if spec is None else plain_spec(spec)
+
+    @abstractmethod
+    def _columns(self) -> FeatureTable:
+        """Columns of a row in the scenario."""
 
     @abstractmethod
     def _count_actions(self) -> int:
@@ -253,9 +258,11 @@ class KindEnv(DecisionEnv):
         render_mode: str | None = None,
     ) -> None:
         """See the class."""
-        self.features = self.question.features
         super().__init__((self.question.kind,), scenario, overrides, render_mode)
         self._size = self._n * len(self.feature_names)
+
+    def _columns(self) -> FeatureTable:
+        return self.question.columns(self.scenario)
 
     def _count_actions(self) -> int:
         return self.question.count_answers(self.simulator)

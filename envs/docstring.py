@@ -46,11 +46,14 @@ instead of the drawn one.""",
 """By name: what stands in the place of a line `{name}`."""
 
 
-def documented(features: FeatureTable) -> Callable[[type[Environment]], type[Environment]]:
+def documented(
+    features: FeatureTable, hints: FeatureTable | None = None
+) -> Callable[[type[Environment]], type[Environment]]:
     """Completes the docstring of a class of environments, where `help` and docs/environments.md find it.
 
     Args:
         features: What the line `{features}` stands for: how they are squashed, and a table of them.
+        hints: What the line `{hints}` stands for: when they are there, and a table of them.
 
     Returns:
         A decorator that puts this and the texts of `SHARED` in the place of the lines that name them.
@@ -61,6 +64,8 @@ def documented(features: FeatureTable) -> Callable[[type[Environment]], type[Env
 
     def complete(environment: type[Environment]) -> type[Environment]:
         texts = {**SHARED, "features": f"{SQUASHED}\n\n{_table(features)}"}
+        if hints is not None:
+            texts["hints"] = f"{HINTED}\n\n{_table(hints, len(features))}"
         texts["arguments"] = texts["arguments"].replace("DEFAULT_SCENARIO", environment.default_scenario)
         if environment.__doc__ is not None:  # None under `python -OO`
             environment.__doc__ = re.sub(
@@ -79,9 +84,14 @@ A feature with a scale is an amount without a bound, squashed as `x / (x + scale
 can be negative: at the scale it is 1/2."""
 
 
-def _table(features: FeatureTable) -> str:
-    """Features as a table in Markdown."""
-    rows = [_row(column, feature) for column, feature in enumerate(features)]
+HINTED = """\
+In scenarios whose programs say when they call next (agents of a world, docs/workloads.md) further columns stand behind
+these. They show what has been said, which can be wrong, late or missing; what is unknown is 0."""
+
+
+def _table(features: FeatureTable, first: int = 0) -> str:
+    """Features as a table in Markdown, their columns counted from `first`."""
+    rows = [_row(column, feature) for column, feature in enumerate(features, first)]
     return "\n".join(["| Num | Feature | Meaning | Scale | Min | Max |", "|---|---|---|---|---|---|", *rows])
 
 

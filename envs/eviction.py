@@ -5,7 +5,7 @@ from agentsim_env.envs.docstring import documented
 from agentsim_env.envs.eviction_features import EVICT_KV
 
 
-@documented(EVICT_KV.features)
+@documented(EVICT_KV.features, EVICT_KV.hints)
 class EvictionEnv(KindEnv):
     """Which idle KV goes when blocks are needed, and where to.
 
@@ -23,6 +23,10 @@ class EvictionEnv(KindEnv):
     a candidate are 0 except for what all rows share. The *owner* is the program that used the piece last.
 
     {features}
+
+    {hints}
+
+    Of a piece that several programs use, the nearest counts; one that a single turn uses is over when that has ended.
 
     ## Action Space
 

@@ -5,7 +5,10 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import ACTIVE, NONE
 from agentsim_env.engine.latency.prefill_time import prefill_s
 from agentsim_env.engine.programs.history import expected_remaining_s
+from agentsim_env.engine.programs.invocation_distance import object_distance
 from agentsim_env.envs.feature import FeatureTable
+from agentsim_env.envs.hint_features import FEATURES as HINTS
+from agentsim_env.envs.hint_features import observe_hint
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.memory_below import blocks_below
 from agentsim_env.envs.program_context import expected_return_s
@@ -46,6 +49,9 @@ PREFILL_RANK = FEATURES.amount("prefill_rank", "prefill_s above the least of the
 
 INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
+# Where programs report, what those have said that use the piece, the nearest of them.
+HINT_AT = len(FEATURES)
+
 SCALE = FEATURES.scales
 
 
@@ -79,6 +85,13 @@ def observe(state, out):
             row[IS_TO_CXL] = target == DOWN_TO_CXL
     observe_instance(state, i, out[0, INSTANCE_AT:])
     repeat(out, n_most, INSTANCE_AT)
+    if out.shape[1] > HINT_AT:
+        out[:, HINT_AT:] = 0.0
+        # Owners are known if somebody has something to report.
+        for k in range(world.n_candidates if len(state.owner_first) > 0 else 0):
+            nearest = object_distance(state, state.candidate[k])
+            for target in range(TARGETS):
+                observe_hint(nearest, out[TARGETS * k + target, HINT_AT:])
 
 
 @compiled
@@ -121,5 +134,5 @@ def _observe_owner(state, i, p, row):
     row[RETURN_RANK] = return_s
 
 
-EVICT_KV = question("evict_kv", FEATURES, observe, __file__)
+EVICT_KV = question("evict_kv", FEATURES, observe, __file__, HINTS)
 """One answer per candidate and place that it could go to."""

@@ -41,7 +41,8 @@ class JointEnv(DecisionEnv):
 
     What a kind does not show is 0. A feature that several kinds have means the same in each, in the same scale; it
     stands where the first of them has it. `feature_names` lists the columns,
-    `agentsim_env.envs.questions.QUESTIONS[kind].features` those that a kind fills. The pages of the kinds explain them.
+    `agentsim_env.envs.questions.QUESTIONS[kind].columns(scenario)` those that a kind fills. The pages of the kinds
+    explain them.
 
     `preempt_turn` has no environment of its own. Its rows are the last K admitted turns of the batch, with these
     features; the numbers are those of its own table, as `agentsim_env.envs.multi_agent` shows it.
@@ -102,17 +103,17 @@ class JointEnv(DecisionEnv):
     ) -> None:
         """See the class."""
         self.kinds = _chosen(kinds)
-        self.features = joint_features(self.kinds)
         super().__init__(self.kinds, scenario, overrides, render_mode)
         rows, columns = self.candidate_shape
         self._tables: dict[str, np.ndarray] = {}
-        self._columns: dict[str, np.ndarray] = {}
+        self._places: dict[str, np.ndarray] = {}
         self._flags: dict[str, int] = {}
         for kind in self.kinds:
             question = QUESTIONS[kind]
             n = question.count_answers(self.simulator)
-            self._tables[kind] = np.zeros((n, len(question.features)), np.float32)
-            self._columns[kind] = np.array([self.features.index(name) for name in question.features.names])
+            names = question.columns(self.scenario).names
+            self._tables[kind] = np.zeros((n, len(names)), np.float32)
+            self._places[kind] = np.array([self.features.index(name) for name in names])
             self._flags[kind] = self.features.index(f"asks_{kind}")
         self._joint = np.zeros((rows, columns), np.float32)
 
@@ -130,6 +131,9 @@ class JointEnv(DecisionEnv):
         table = np.zeros_like(self._tables[kind])
         QUESTIONS[kind].fill(self.simulator.core, table)
         return table
+
+    def _columns(self) -> FeatureTable:
+        return joint_features({kind: QUESTIONS[kind].columns(self.scenario) for kind in self.kinds})
 
     def _count_actions(self) -> int:
         return max(QUESTIONS[kind].count_answers(self.simulator) for kind in self.kinds)
@@ -150,7 +154,7 @@ class JointEnv(DecisionEnv):
         QUESTIONS[kind].fill(self.simulator.core, table)
         joint, n = self._joint, len(table)
         joint[:] = 0.0
-        joint[:n, self._columns[kind]] = table
+        joint[:n, self._places[kind]] = table
         joint[:n, self._flags[kind]] = asked >= 0
         return joint.flatten()
 
@@ -175,14 +179,14 @@ def _chosen(kinds: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(kind for kind in QUESTIONS if kind in given)
 
 
-def joint_features(kinds: Sequence[str]) -> FeatureTable:
-    """Columns of a table that holds decisions of several kinds: the union of theirs, by name."""
+def joint_features(columns: Mapping[str, FeatureTable]) -> FeatureTable:
+    """Columns of a table that holds decisions of several kinds: the union of theirs by kind, by name."""
     features = FeatureTable()
     features.flag("allowed", "the answer is legal")
-    for kind in kinds:
+    for kind in columns:
         features.flag(f"asks_{kind}", f"the row is an answer to {kind}")
-    for kind in kinds:
-        for feature in QUESTIONS[kind].features:
+    for own in columns.values():
+        for feature in own:
             if feature.name not in features.names:
                 features.add(feature)
     return features

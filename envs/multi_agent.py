@@ -132,7 +132,7 @@ class JointAEC(AECEnv[str, Any, Any]):
         if not self.by_kind:
             return self.joint.candidate_shape
         question = QUESTIONS[agent]
-        return question.count_answers(self.joint.simulator), len(question.features)
+        return question.count_answers(self.joint.simulator), len(question.columns(self.joint.scenario))
 
     def observation_space(self, agent: str) -> spaces.Space:
         """Of an agent."""

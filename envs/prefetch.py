@@ -5,7 +5,7 @@ from agentsim_env.envs.docstring import documented
 from agentsim_env.envs.prefetch_features import PREFETCH_KV
 
 
-@documented(PREFETCH_KV.features)
+@documented(PREFETCH_KV.features, PREFETCH_KV.hints)
 class PrefetchEnv(KindEnv):
     """What is brought up from a lower tier ahead of its use.
 
@@ -25,6 +25,8 @@ class PrefetchEnv(KindEnv):
     none. Rows without a context are 0 except for what all rows share.
 
     {features}
+
+    {hints}
 
     ## Action Space
 

@@ -4,9 +4,12 @@ from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.latency.prefill_time import prefill_s
 from agentsim_env.engine.programs.history import expected_remaining_s
+from agentsim_env.engine.programs.invocation_distance import distance
 from agentsim_env.engine.residency.residency import available_blocks, depth_blocks, free_blocks
 from agentsim_env.engine.tiers.prefetch_subjects import ahead_blocks, context_blocks, held_ahead
 from agentsim_env.envs.feature import FeatureTable
+from agentsim_env.envs.hint_features import FEATURES as HINTS
+from agentsim_env.envs.hint_features import observe_hint
 from agentsim_env.envs.instance_context import INSTANCE_CONTEXT, observe_instance, repeat
 from agentsim_env.envs.memory_below import link_queue, move_s, nearest
 from agentsim_env.envs.program_context import expected_return_s
@@ -44,6 +47,9 @@ LINK_QUEUE = FEATURES.amount("link_queue", "transfers that wait for it", 4.0)
 
 INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
+# Where programs report, what theirs has said.
+HINT_AT = len(FEATURES)
+
 SCALE = FEATURES.scales
 
 
@@ -65,6 +71,10 @@ def observe(state, out):
     out[0, LINK_QUEUE] = squash(link_queue(state, link), SCALE[LINK_QUEUE])
     observe_instance(state, i, out[0, INSTANCE_AT:])
     repeat(out, k_most + 1, LINK_AT)
+    if out.shape[1] > HINT_AT:
+        out[:, HINT_AT:] = 0.0
+        for k in range(world.n_candidates):
+            observe_hint(distance(state, state.turn[state.candidate[k]].program), out[k, HINT_AT:])
 
 
 @compiled
@@ -97,5 +107,5 @@ def _observe_subject(state, i, t, row):
     row[EVICTED_SHARE] = min(1.0, max(0, missing - free_blocks(state, i)) / state.pool[i].capacity)
 
 
-PREFETCH_KV = question("prefetch_kv", FEATURES, observe, __file__)
+PREFETCH_KV = question("prefetch_kv", FEATURES, observe, __file__, HINTS)
 """One answer per candidate, and one to bring up nothing."""

@@ -13,6 +13,7 @@ from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
 from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.step import as_table, is_shown, step_and_mask
+from agentsim_env.scenario import Scenario
 from agentsim_env.simulator import Simulator
 
 
@@ -22,6 +23,7 @@ class Question(NamedTuple):
     Attributes:
         kind: Kind of decision.
         features: The columns.
+        hints: Further columns behind these in scenarios whose programs say when they call next.
         observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
             is pending. At the time limit none is: what is about its turn, its program or a candidate is 0 then.
         observe_at: The same for a call from Python, `(handle of the state, table)`.
@@ -30,6 +32,7 @@ class Question(NamedTuple):
 
     kind: str
     features: FeatureTable
+    hints: FeatureTable
     observe: Callable[..., None]
     observe_at: Callable[[np.ndarray, np.ndarray], None]
     step_at: Callable[..., tuple[int, float, float]]
@@ -38,6 +41,15 @@ class Question(NamedTuple):
     def number(self) -> int:
         """Number of the kind."""
         return KINDS.index(self.kind)
+
+    def columns(self, scenario: Scenario) -> FeatureTable:
+        """The columns in a scenario."""
+        if not scenario.workload.reports:
+            return self.features
+        columns = FeatureTable()
+        columns.extend(self.features)
+        columns.extend(self.hints)
+        return columns
 
     def count_answers(self, simulator: Simulator) -> int:
         """How many answers such a decision has on a simulator's cluster, legal ones and others."""
@@ -104,9 +116,11 @@ def question(
     features: FeatureTable,
     observe: Callable[..., None],
     file: str,
+    hints: FeatureTable | None = None,
 ) -> Question:
     """A question, with what Python calls compiled around `observe`; `file` is where `observe` stands."""
     made = written_out(
         _ENTRIES, file, observe=observe, bind=bind, step_and_mask=step_and_mask, as_table=as_table, is_shown=is_shown
     )
-    return Question(kind, features, observe, entry(made["observe_at"]), entry(made["step_at"]))
+    hints = FeatureTable() if hints is None else hints
+    return Question(kind, features, hints, observe, entry(made["observe_at"]), entry(made["step_at"]))

@@ -9,6 +9,7 @@ import numpy as np
 from agentsim_env.engine.batch.runs import synchronise
 from agentsim_env.engine.core.jit import COMPILED, compiled, entry
 from agentsim_env.engine.core.pointer import bind
+from agentsim_env.engine.core.times import has_happened
 from agentsim_env.engine.residency.kv_time import wasted_share_s
 from agentsim_env.scenario.reward import Reward
 from agentsim_env.simulator import Simulator
@@ -24,6 +25,8 @@ TERMS: dict[str, str] = {
     "cost": "minus the cost of the instances (USD) per program while programs are in the system",
     "wasted_token_seconds": "minus the token-seconds that KV was idle for nothing, warm-up included, over the tokens of"
     " all instances and the programs (s)",
+    "step_stall": "minus the mean time that steps of societies in which somebody calls last beyond their least (s)",
+    "wasted_bytes": "minus what instances were sent for nothing, warm-up included, per program (1e9 bytes)",
 }
 """Every term and what the sum of its rewards over an episode is."""
 
@@ -64,11 +67,34 @@ def begin(books: np.ndarray, reward: Reward, programs: Programs, warmup: int, pr
         "recomputed_tokens": -1.0 / n_tokens,
         "cost": -price_per_s / n_programs,
         "wasted_token_seconds": -1.0 / n_programs,
+        "step_stall": -1.0 / max(1, _steps_with_calls(programs)),
+        "wasted_bytes": -1e-9 / n_programs,
     }
     books["weight"][0] = [per_unit[name] * reward.terms.get(name, 0.0) for name in TERMS]  # type: ignore[call-overload]
     books["paid"] = 0.0
     books["refused"] = 0
     books["kind"] = -1
+
+
+def _steps_with_calls(programs: Programs) -> int:
+    """Steps of societies in which somebody calls."""
+    turn = programs.turn
+    society, step = programs.program["society"][turn["program"]], turn["step"]
+    stands = step >= 0
+    return len(np.unique(society[stands].astype(np.int64) << 32 | step[stands]))
+
+
+@compiled
+def _stalled_s(state):
+    """Time that the steps of all societies have lasted beyond their least, by now."""
+    total_s = 0.0
+    for q in range(len(state.society)):
+        society = state.society[q]
+        for row in range(society.first_row, society.first_row + society.step + 1):
+            run = state.step_run[row]
+            until_s = run.ended_s if has_happened(run.ended_s) else state.world[0].now_s
+            total_s += max(0.0, until_s - run.begun_s - society.step_s)
+    return total_s
 
 
 @compiled
@@ -90,6 +116,13 @@ def _total(state, books, term):
         return float(world.recomputed_tokens)
     if term == 6:
         return world.system_s
+    if term == 8:
+        return _stalled_s(state)
+    if term == 9:
+        wasted = 0.0
+        for i in range(len(state.instance)):
+            wasted += state.instance[i].wasted_bytes
+        return wasted
     for i in range(len(state.instance)):
         synchronise(state, i)
     return wasted_share_s(state)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from agentsim_env import Scenario, Simulator, load_scenario
-from agentsim_env.envs.routing import RoutingEnv
+from agentsim_env.envs.decision_env import DecisionEnv
 
 SMALL: dict[str, dict[str, Any]] = {
     "equal": {
@@ -79,7 +79,7 @@ def small(name: str, overrides: dict[str, Any] | None = None) -> Scenario:
     return load_scenario(SMALL[name], overrides or {})
 
 
-def play(env: RoutingEnv, seed: int, *, illegal: bool = False) -> tuple[list[float], dict[str, Any]]:
+def play(env: DecisionEnv, seed: int, *, illegal: bool = False) -> tuple[list[float], dict[str, Any]]:
     """An episode of random actions, legal ones unless `illegal`; its rewards and the last info."""
     rng = np.random.default_rng(seed)
     _, info = env.reset(seed=seed)

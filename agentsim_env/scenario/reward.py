@@ -16,6 +16,8 @@ Term = Literal[
     "recomputed_tokens",
     "cost",
     "wasted_token_seconds",
+    "step_stall",
+    "wasted_bytes",
 ]
 
 

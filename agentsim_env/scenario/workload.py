@@ -178,6 +178,11 @@ class Workload(Part):
     tools: dict[Text, ToolServer] = Field(default={})
     """Servers of tools, by the name of the tool; a tool without an entry runs every call at once and never fails."""
 
+    @property
+    def reports(self) -> bool:
+        """Whether some of its programs say when they call next."""
+        return any(getattr(entry.params, "reports", False) for entry in self.mix or ())
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.mix is None) == (self.trace is None):

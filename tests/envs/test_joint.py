@@ -72,14 +72,15 @@ def test_kinds_must_be_known(kinds: Any) -> None:
 
 def test_columns_are_the_union() -> None:
     kinds = ("admit_program", "schedule_turn")
-    names = joint_features(kinds).names
+    names = joint_features({kind: QUESTIONS[kind].features for kind in kinds}).names
     assert names[:3] == ("allowed", "asks_admit_program", "asks_schedule_turn")
     assert len(set(names)) == len(names)
     assert set(names) == set(names[:3]).union(*(QUESTIONS[kind].features.names for kind in kinds))
 
 
 def test_what_has_one_name_has_one_scale() -> None:
-    joint = {feature.name: feature for feature in joint_features(tuple(QUESTIONS))}
+    features = joint_features({kind: question.features for kind, question in QUESTIONS.items()})
+    joint = {feature.name: feature for feature in features}
     for question in QUESTIONS.values():
         for feature in question.features:
             same = joint[feature.name]

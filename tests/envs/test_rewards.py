@@ -6,6 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from agentsim_env.envs.prefetch import PrefetchEnv
 from agentsim_env.envs.rewards import TERMS
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.metrics import Records
@@ -150,6 +151,12 @@ METRICS: dict[str, Callable[[RoutingEnv, Records, dict[str, float]], float]] = {
 }
 """Sum of the rewards of a term, from the figures of the episode, where every program is done."""
 
+WORLD_METRICS: dict[str, Callable[[dict[str, float]], float]] = {
+    "step_stall": lambda figures: -figures["mean_step_stall_s"],
+    "wasted_bytes": lambda figures: -figures["wasted_bytes"] / 1e9 / figures["programs"],
+}
+"""The same for terms about what only simulated worlds and transfers have."""
+
 
 def with_terms(**terms: float) -> dict[str, Any]:
     strict = {"reward.unit_s": 10.0, "slo.ttft_s": 0.03, "slo.tpot_s": 0.008}
@@ -157,7 +164,7 @@ def with_terms(**terms: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["equal", "faulty", "graphs"])
-@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("term", METRICS)
 def test_a_term_adds_up_to_its_metric(term: str, name: str) -> None:
     found, env = returns(name, 0, with_terms(**{term: 1.0}))
     expected = METRICS[term](env, env.simulator.records(), env.simulator.summary())
@@ -165,8 +172,33 @@ def test_a_term_adds_up_to_its_metric(term: str, name: str) -> None:
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-6)
 
 
+def test_every_term_is_held_against_a_metric() -> None:
+    assert METRICS.keys() | WORLD_METRICS.keys() == TERMS.keys()
+
+
+@pytest.mark.parametrize("term", WORLD_METRICS)
+def test_a_term_of_a_world_adds_up_to_its_metric(term: str) -> None:
+    """Two worlds whose steps take a while by themselves, in which random contexts are brought up."""
+    params = {"steps": 6, "prefix_tokens": {"value": 512}, "step_s": 0.05, "society_size": 12}
+    env = PrefetchEnv(
+        "agent_world",
+        {
+            "workload.mix": [{"family": "world_independent", "params": params}],
+            "workload.arrivals.users": 24,
+            "episode": {"programs": 24, "warmup_programs": 0},
+            "cluster.instances": [{"gpu": "H100", "kv_blocks": 400}],
+            "reward.terms": {term: 1.0},
+        },
+    )
+    expected = WORLD_METRICS[term]
+    rewards, _ = play(env, seed=0)
+    figures = env.simulator.summary()
+    assert expected(figures) < 0.0
+    assert np.sum(rewards) == pytest.approx(expected(figures), rel=1e-9)
+
+
 def test_terms_are_weighted_and_added() -> None:
-    weights = dict(zip(TERMS, (1.0, 2.0, 30.0, 0.5, 3.0, 4.0, 5.0, 6.0), strict=True))
+    weights = dict(zip(TERMS, (1.0, 2.0, 30.0, 0.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0), strict=True))
     alone = {term: returns("equal", 1, with_terms(**{term: 1.0}))[0] for term in TERMS}
     together, _ = returns("equal", 1, with_terms(**weights))
     assert together == pytest.approx(sum(weights[term] * alone[term] for term in TERMS), abs=1e-9)

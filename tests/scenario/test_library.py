@@ -47,7 +47,8 @@ def test_each_is_valid_and_says_what_it_is(name: str) -> None:
 
 
 LADDER = ("pressure_2", "pressure_1", "pressure_0.5", "pressure_0.25")
-AS_PUBLISHED = ("swe_agents_70b", "swe_agents_70b_dram", "consumer_gpu", "consumer_gpu_lanes", "agent_world")
+WORLDS = ("agent_world", "agent_world_ahead", "agent_world_evicted")
+AS_PUBLISHED = ("swe_agents_70b", "swe_agents_70b_dram", "consumer_gpu", "consumer_gpu_lanes", *WORLDS)
 
 
 @pytest.mark.parametrize("name", sorted(set(library()) - {*LADDER, *AS_PUBLISHED}))

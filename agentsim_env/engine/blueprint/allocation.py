@@ -141,8 +141,9 @@ def _future(blueprint: Blueprint, programs: Programs) -> Arrays:
 
 
 def _owners(blueprint: Blueprint, programs: Programs) -> Arrays:
-    """Who shares segments and adapters, where a rule looks at it."""
-    asked = any(blueprint.row_of(kind).needs_owners for kind in KINDS)
+    """Who shares segments and adapters, where a rule looks at it, or an agent is shown what they report."""
+    shown = "evict_kv" in blueprint.agent_kinds and len(programs.report) > 0
+    asked = shown or any(blueprint.row_of(kind).needs_owners for kind in KINDS)
     nobody = (np.zeros(0, "i4"), np.zeros(0, "i4"))
     owner_first, owner = segment_owners(programs) if asked else nobody
     adapter_first, adapter_owner = adapter_owners(programs) if asked else nobody

@@ -5,7 +5,7 @@ fresh behind the prefix. A kind of world says in which steps agents call and whe
 """
 
 from functools import cached_property
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -27,6 +27,8 @@ ACTION = "action"
 
 class AgentWorldParams(FamilyParams):
     """What all worlds have. The programs of an episode are their agents; let them arrive together."""
+
+    reports: ClassVar[bool] = True
 
     system_tokens: WholeNumber = 0
     """System prompt, the same for all agents [A]."""

@@ -1,6 +1,7 @@
 """Parameters that families have in common."""
 
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,9 @@ class ToolKind(Part):
 
 class FamilyParams(CachedPart):
     """What every family has: what its programs share, and how long a context can be."""
+
+    reports: ClassVar[bool] = False
+    """Whether its programs say when they call next."""
 
     system_tokens: WholeNumber
     """System prompt, the same for all programs."""

@@ -22,10 +22,10 @@ HEAD = f"""\
 Runs of whole programs and of shared prefixes on real engines, from public reports, and what published systems claim.
 Written by `python -m agentsim_env.validation.programs --data DATA --out docs/fidelity.md`, which leaves the first half
 as it is; DATA holds `validation/` and `traces/`. The time of the front end for each token of a prompt, 9.3 µs, was
-chosen on one cell of the first table. Which vLLM served Qwen3-32B, which the reports do not say, was settled after seeing
-its tiers (0.12 and 0.15 were tried), and the rows of a tile of experts after seeing the pulls. Nothing else was chosen on
-anything here. Equal machines differ by 10 to 16 %,
-and most cells are single runs: where a pair differs by less than 10 %, that is no change, a sign of its own.
+chosen on one cell of the first table. Which vLLM served Qwen3-32B, which the reports do not say, was settled after
+seeing its tiers (0.12 and 0.15 were tried), and the rows of a tile of experts after seeing the pulls. Nothing else was
+chosen on anything here. Equal machines differ by 10 to 16 %, and most cells are single runs: where a pair differs by
+less than 10 %, that is no change, a sign of its own.
 """
 TIERS_OFF = """\
 At 40/s both runs are far beyond what the engines serve, so that queues grow all the time: 6 % less throughput makes the

@@ -38,7 +38,7 @@ WORST_TPOT_RATIO = FEATURES.amount("worst_tpot_ratio", "the largest of these", 1
 LATE_SHARE = FEATURES.share("late_share", "share of them whose TPOT so far is beyond its objective")
 MEAN_CONTEXT_TOKENS = FEATURES.amount("mean_context_tokens", "their mean context", 4000.0)
 PREFILLS = FEATURES.flag("prefills", "the prefill lane works")
-LEFT_TOKENS = FEATURES.amount("left_tokens", "tokens that its turn still needs", 2000.0)
+PREFILLING_TOKENS = FEATURES.amount("prefilling_tokens", "tokens that its turn still needs", 2000.0)
 COLD = FEATURES.amount("cold", "turns with a cold prefill that wait", 4.0)
 COLD_TOKENS = FEATURES.amount("cold_tokens", "tokens that these need", 4000.0)
 COLD_WAIT_S = FEATURES.amount("cold_wait_s", "time since the first of them became ready", 1.0, "s")
@@ -192,7 +192,7 @@ def _observe_lanes(state, i, row):
     if lanes.prefilling != NONE:
         slot = state.slot[lanes.prefilling]
         row[PREFILLS] = 1.0
-        row[LEFT_TOKENS] = squash(slot.target - slot.computed + slot.chunk, SCALE[LEFT_TOKENS])
+        row[PREFILLING_TOKENS] = squash(slot.target - slot.computed + slot.chunk, SCALE[PREFILLING_TOKENS])
 
 
 SET_PREFILL_BUDGET = question("set_prefill_budget", FEATURES, observe, __file__)

@@ -16,9 +16,11 @@ from agentsim_env.envs.multi_agent import JointAEC
 from agentsim_env.envs.prefetch import PrefetchEnv
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.scenario import Scenario
+from tests.engine.hand_made import bound
 from tests.small import small
 
 ASKED = (PrefetchEnv, EvictionEnv)
+distance_of_program, distance_of_record = bound(distance), bound(object_distance)
 
 
 def world(**params: Any) -> Scenario:
@@ -51,9 +53,9 @@ def play(env: DecisionEnv, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, 
         state = env.simulator.state
         candidates = state.candidate[: state.world["n_candidates"][0]]
         if isinstance(env, EvictionEnv):
-            wanted = [object_distance(state, r) for r in candidates]
+            wanted = [distance_of_record(state, int(r)) for r in candidates]
         else:
-            wanted = [distance(state, p) for p in state.turn["program"][candidates]]
+            wanted = [distance_of_program(state, int(p)) for p in state.turn["program"][candidates]]
         seen.append((hints(env, observation), np.array(wanted), candidates.copy()))
         observation, _, over, _, info = env.step(int(rng.choice(np.flatnonzero(info["action_mask"]))))
     return seen

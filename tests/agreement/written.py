@@ -17,7 +17,7 @@ from math import inf
 from agentsim_env.workload.programs import Tool
 from tests.agreement.scenario import Scenario
 from tests.reference.building import WorkloadBuilder
-from tests.reference.description import InstanceSpec, MemorySpec, Profile, TierSpec, constant_profile
+from tests.reference.description import InstanceSpec, LanesSpec, MemorySpec, Profile, TierSpec, constant_profile
 """
 """What the names in the source of a scenario stand for."""
 
@@ -47,12 +47,10 @@ def workload(programs: Programs) -> Iterator[str]:
     for step_s in programs.step_s:
         yield call("society", step_s)
     edges: list[str] = []
-    for number, row in enumerate(programs.program.tolist()):
+    for row in programs.program.tolist():
         arrival_s, deadline_s, after, first_turn, n_turns, _, tenant, *beside = row
         given = (arrival_s, after) if math.isinf(deadline_s) and tenant == 0 else (arrival_s, after, deadline_s, tenant)
         yield call("program", *(given if beside == [-1, -1] else (arrival_s, after, deadline_s, tenant, *beside)))
-        for announced, _, step, turn in programs.report[programs.report["program"] == number].tolist():
-            yield call("report", announced, step, turn)
         for number in range(first_turn, first_turn + n_turns):
             turn = programs.turn[number]
             yield call(
@@ -64,6 +62,8 @@ def workload(programs: Programs) -> Iterator[str]:
                 gap_s, target, tool, failures = programs.edge[edge].item()
                 edges.append(call("edge", number, target, gap_s, tool, failures))
     yield from edges
+    for announced, program, step, turn in programs.report.tolist():
+        yield call("report", announced, step, turn, program)
 
 
 def call(method: str, *arguments: float | None) -> str:

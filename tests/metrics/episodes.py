@@ -8,6 +8,7 @@ from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import ENDED
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware.engines import Engine
+from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.profile import Profile
 from agentsim_env.metrics import Records
 from agentsim_env.workload import FAULT, ChainTurn, ProgramBuilder, Programs
@@ -106,6 +107,7 @@ def engine_of(spec: InstanceSpec) -> Engine:
         start_s=spec.start_s,
         failures=spec.failures,
         mode=spec.mode,
+        lanes=Lanes(**vars(spec.lanes)),
     )
 
 

@@ -58,9 +58,9 @@ class WorkloadBuilder:
         """`target` waits for a tool that starts at the end of `source`."""
         self.edges.append((source, target, gap_s, tool, failures))
 
-    def report(self, announced: float, step: int = -1, turn: int = -1) -> None:
-        """What the program begun last says of its next call, when a step begins or one of its turns ends."""
-        self.reports.append((announced, len(self.programs) - 1, step, turn))
+    def report(self, announced: float, step: int = -1, turn: int = -1, program: int | None = None) -> None:
+        """What a program, the one begun last, says of its next call, when a step begins or one of its turns ends."""
+        self.reports.append((announced, len(self.programs) - 1 if program is None else program, step, turn))
 
     def build(self) -> Programs:
         """The workload; edges keep, within a turn, the order in which they were added."""

@@ -25,9 +25,7 @@ def made(
 ) -> State:
     """Two tiers; a block takes 1 s down to DRAM, 2 s to CXL, 4 s from DRAM to CXL, and DRAM has a latency of 0.5 s."""
     tiers = [
-        Tier(
-            "dram", dram_blocks, [0], BLOCK_BYTES, BLOCK_BYTES, 0.5, 0.0, watermark=watermark, batch_share=batch_share
-        ),
+        Tier("dram", dram_blocks, [0], BLOCK_BYTES, BLOCK_BYTES, 0.5, watermark=watermark, batch_share=batch_share),
         Tier("cxl", 100, [0], BLOCK_BYTES / 2, BLOCK_BYTES / 2, from_above_bytes_per_s=BLOCK_BYTES / 4),
     ]
     memory = {"tiers": tiers, "write_policy": "write_back", "staging_bytes": staging_blocks * BLOCK_BYTES}

@@ -1,5 +1,7 @@
 """The two lanes of each instance that has them, as an episode begins."""
 
+from typing import Any
+
 import numpy as np
 
 from agentsim_env.engine.blueprint.blueprint import Blueprint, EngineLike
@@ -41,7 +43,7 @@ def _fill(row: np.void, engine: EngineLike) -> None:
     row["decode_bound"] = row["prefill_bound"] = 1.0
 
 
-def _dense(profile: EngineLike) -> tuple[float, float]:
+def _dense(profile: Any) -> tuple[float, float]:
     """Time of one token in dense layers, which memory limits, and the compute of a token.
 
     That is what a token adds at the end of the table, where nothing else limits.

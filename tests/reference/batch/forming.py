@@ -145,7 +145,7 @@ def schedule_running(instance: Instance, step: Step) -> None:
 def unscheduled(instance: Instance) -> list[Turn]:
     """The batch, without those that have joined ahead, which have their first chunk, and the other lane's turn."""
     elsewhere = [turn for turn, _, _ in instance.ahead]
-    if instance.lane is not None:
+    if instance.lane is not None and instance.lane.turn is not None:
         elsewhere.append(instance.lane.turn)
     return [turn for turn in instance.running if all(turn is not other for other in elsewhere)]
 

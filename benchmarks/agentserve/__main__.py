@@ -4,7 +4,6 @@ python -m benchmarks.agentserve                          # docs/agentserve.md, t
 python -m benchmarks.agentserve --seeds 2 --out /tmp/a.md
 """
 
-import argparse
 from pathlib import Path
 
 from benchmarks.agentserve.ablations import ablations
@@ -20,6 +19,7 @@ from benchmarks.agentserve.separation import steps
 from benchmarks.agentserve.sessions import sessions
 from benchmarks.agentserve.systems import AGENT_SERVE
 from benchmarks.consumer_gpu.rows import sweep_rows
+from benchmarks.written_page import write_page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "agentserve.md"
 
@@ -45,15 +45,5 @@ def results(seeds: range) -> Results:
     )
 
 
-def main() -> None:
-    """Run everything and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="episodes of twelve sessions")
-    parser.add_argument("--out", type=Path, default=PAGE)
-    given = parser.parse_args()
-    given.out.write_text(page(results(range(given.seeds))), encoding="utf-8")
-    print(f"wrote {given.out}")
-
-
 if __name__ == "__main__":
-    main()
+    write_page(__doc__, PAGE, lambda seeds: page(results(seeds)), seeds=5, episodes="episodes of twelve sessions")

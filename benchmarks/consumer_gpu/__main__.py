@@ -4,12 +4,12 @@ python -m benchmarks.consumer_gpu                          # docs/consumer_gpu.m
 python -m benchmarks.consumer_gpu --seeds 5 --out /tmp/a.md
 """
 
-import argparse
 from pathlib import Path
 
 from benchmarks.consumer_gpu.page import Results, page
 from benchmarks.consumer_gpu.rows import MEASURED, sweep_rows, task_rows, whole_prompt_row
 from benchmarks.consumer_gpu.runs import within_slo
+from benchmarks.written_page import write_page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "consumer_gpu.md"
 
@@ -33,15 +33,5 @@ def results(seeds: range) -> Results:
     )
 
 
-def main() -> None:
-    """Run everything and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=20, help="episodes of twelve sessions")
-    parser.add_argument("--out", type=Path, default=PAGE)
-    given = parser.parse_args()
-    given.out.write_text(page(results(range(given.seeds))), encoding="utf-8")
-    print(f"wrote {given.out}")
-
-
 if __name__ == "__main__":
-    main()
+    write_page(__doc__, PAGE, lambda seeds: page(results(seeds)), seeds=20, episodes="episodes of twelve sessions")

@@ -4,7 +4,6 @@ python -m benchmarks.scalesim                          # docs/scalesim.md, some 
 python -m benchmarks.scalesim --seeds 1 --out /tmp/s.md
 """
 
-import argparse
 from pathlib import Path
 
 from benchmarks.scalesim.classes import classes
@@ -12,6 +11,7 @@ from benchmarks.scalesim.crowds import costs, crowds
 from benchmarks.scalesim.hints import hints
 from benchmarks.scalesim.page import Results, page
 from benchmarks.scalesim.workflow import workflow
+from benchmarks.written_page import write_page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scalesim.md"
 
@@ -28,15 +28,5 @@ def results(seeds: range) -> Results:
     )
 
 
-def main() -> None:
-    """Run everything and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=2, help="worlds of each cell")
-    parser.add_argument("--out", type=Path, default=PAGE)
-    given = parser.parse_args()
-    given.out.write_text(page(results(range(given.seeds))), encoding="utf-8")
-    print(f"wrote {given.out}")
-
-
 if __name__ == "__main__":
-    main()
+    write_page(__doc__, PAGE, lambda seeds: page(results(seeds)), seeds=2, episodes="worlds of each cell")

@@ -7,14 +7,14 @@ import gymnasium
 from gymnasium.envs.registration import WrapperSpec, registry
 
 ENVIRONMENTS: dict[str, str] = {
-    "AgentSim/Routing-v0": "agentsim_env.envs.routing:RoutingEnv",
-    "AgentSim/Admission-v0": "agentsim_env.envs.admission:AdmissionEnv",
-    "AgentSim/Scheduling-v0": "agentsim_env.envs.scheduling:SchedulingEnv",
-    "AgentSim/Retention-v0": "agentsim_env.envs.retention:RetentionEnv",
-    "AgentSim/Eviction-v0": "agentsim_env.envs.eviction:EvictionEnv",
-    "AgentSim/Prefetch-v0": "agentsim_env.envs.prefetch:PrefetchEnv",
-    "AgentSim/PrefillBudget-v0": "agentsim_env.envs.prefill_budget:PrefillBudgetEnv",
-    "AgentSim/Joint-v0": "agentsim_env.envs.joint:JointEnv",
+    "AgentSim/Routing-v1": "agentsim_env.envs.routing:RoutingEnv",
+    "AgentSim/Admission-v1": "agentsim_env.envs.admission:AdmissionEnv",
+    "AgentSim/Scheduling-v1": "agentsim_env.envs.scheduling:SchedulingEnv",
+    "AgentSim/Retention-v1": "agentsim_env.envs.retention:RetentionEnv",
+    "AgentSim/Eviction-v1": "agentsim_env.envs.eviction:EvictionEnv",
+    "AgentSim/Prefetch-v1": "agentsim_env.envs.prefetch:PrefetchEnv",
+    "AgentSim/PrefillBudget-v1": "agentsim_env.envs.prefill_budget:PrefillBudgetEnv",
+    "AgentSim/Joint-v1": "agentsim_env.envs.joint:JointEnv",
 }
 """Id and entry point of every environment."""
 
@@ -22,7 +22,7 @@ ENVIRONMENTS: dict[str, str] = {
 def name_of(identifier: str) -> str:
     """Name of an environment on the command line and of its files.
 
-    >>> name_of("AgentSim/PrefillBudget-v0")
+    >>> name_of("AgentSim/PrefillBudget-v1")
     'prefill_budget'
     """
     words = identifier.removeprefix("AgentSim/").partition("-v")[0]
@@ -74,14 +74,14 @@ INTRODUCTION = """\
 Written by `python -m agentsim_env.registration` from the docstrings of the classes; the tables of what was learned by
 `python -m benchmarks.learning`.
 
-An environment puts one kind of decision to the agent; the rules of its scenario answer all others. `Joint-v0` puts
+An environment puts one kind of decision to the agent; the rules of its scenario answer all others. `Joint-v1` puts
 several kinds in turn, and `agentsim_env.envs.multi_agent.env` is its PettingZoo form, with an agent for each kind or
 instance.
 
 ## In every environment
 
 `import agentsim_env` registers the ids. In worker processes that start anew (`spawn`, `forkserver`) and do not import
-it, write the module in front: `gymnasium.make("agentsim_env:AgentSim/Routing-v0")`. This works everywhere; Gymnasium
+it, write the module in front: `gymnasium.make("agentsim_env:AgentSim/Routing-v1")`. This works everywhere; Gymnasium
 1.0 no longer looks for the environments of installed packages by itself.
 
 An observation folds into rows, one per answer: `observation.reshape(env.candidate_shape)`, with the columns

@@ -1,4 +1,4 @@
-"""AgentSim/Joint-v0: several kinds of decision in one environment."""
+"""AgentSim/Joint-v1: several kinds of decision in one environment."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -79,7 +79,7 @@ class JointEnv(DecisionEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Joint-v0", kinds=("route_turn", "schedule_turn"))
+    gymnasium.make("AgentSim/Joint-v1", kinds=("route_turn", "schedule_turn"))
     ```
 
     {arguments}

@@ -1,4 +1,4 @@
-"""AgentSim/Joint-v0 with an agent for each kind of decision, or for each instance: a PettingZoo AEC environment."""
+"""AgentSim/Joint-v1 with an agent for each kind of decision, or for each instance: a PettingZoo AEC environment."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -59,7 +59,7 @@ class JointAEC(AECEnv[str, Any, Any]):
 
     ## Description
 
-    The steps are those of `AgentSim/Joint-v0`: at each, the agent whose decision is pending acts. With
+    The steps are those of `AgentSim/Joint-v1`: at each, the agent whose decision is pending acts. With
     `agents="kinds"` there is an agent for each kind, which has the kind's name and sees the kind's own table; with
     `agents="instances"` there is an agent for each instance, `instance_0` and so on, and one for what is decided in
     front of them (admission, routing), `gateway`: they see the rows of the joint environment.
@@ -89,7 +89,7 @@ class JointAEC(AECEnv[str, Any, Any]):
     `snapshot()` and `restore(snapshot)` are as in the joint environment; wrappers do not notice.
 
     Args:
-        scenario: What is simulated; by default that of `AgentSim/Joint-v0`.
+        scenario: What is simulated; by default that of `AgentSim/Joint-v1`.
         overrides: `path=value` strings laid over it.
         render_mode: `"ansi"`, `"rgb_array"` or None.
         kinds: Kinds of decision; None: all.
@@ -97,7 +97,7 @@ class JointAEC(AECEnv[str, Any, Any]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
-        "name": "agentsim_joint_v0",
+        "name": "agentsim_joint_v1",
         "is_parallelizable": False,
         **JointEnv.metadata,
     }
@@ -243,7 +243,7 @@ class JointAEC(AECEnv[str, Any, Any]):
         return self._seen.copy()
 
     def render(self) -> Any:
-        """See `AgentSim/Joint-v0`."""
+        """See `AgentSim/Joint-v1`."""
         return self.joint.render()
 
     def close(self) -> None:

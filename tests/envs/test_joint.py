@@ -1,4 +1,4 @@
-"""AgentSim/Joint-v0: the table that several kinds of decision share."""
+"""AgentSim/Joint-v1: the table that several kinds of decision share."""
 
 from typing import Any
 

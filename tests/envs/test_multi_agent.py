@@ -1,4 +1,4 @@
-"""The PettingZoo form of AgentSim/Joint-v0."""
+"""The PettingZoo form of AgentSim/Joint-v1."""
 
 import warnings
 from typing import Any

@@ -1,4 +1,4 @@
-"""AgentSim/Routing-v0: who may take a turn, what is refused, how episodes begin and end."""
+"""AgentSim/Routing-v1: who may take a turn, what is refused, how episodes begin and end."""
 
 import numpy as np
 import pytest

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import WrapperSpec, registry
@@ -33,21 +34,36 @@ OUTERMOST = WrapperSpec("Outermost", "agentsim_env.envs.outermost:Outermost", {}
 """What `gymnasium.make` puts around each."""
 
 
+AS_V0: dict[str, Any] = {"reward_scale": 1.0, "split": None}
+"""Arguments with which an environment of version 1 is what it was in version 0."""
+
+
+def previous(identifier: str) -> str:
+    """Id of version 0 of an environment."""
+    return identifier.replace("-v1", "-v0")
+
+
 def register_environments() -> None:
-    """Register every environment, once.
+    """Register every environment, once, and its version 0 beside it.
 
     They say themselves that a step needs an episode, and the tests run Gymnasium's checker on each: in the place of the
     wrappers that do so in every step stands one that hides nothing.
     """
     for identifier, entry_point in ENVIRONMENTS.items():
-        if identifier not in registry:
-            gymnasium.register(
-                identifier,
-                entry_point,
-                order_enforce=False,
-                disable_env_checker=True,
-                additional_wrappers=(OUTERMOST,),
-            )
+        _register(identifier, entry_point, {})
+        _register(previous(identifier), entry_point, AS_V0)
+
+
+def _register(identifier: str, entry_point: str, arguments: dict[str, Any]) -> None:
+    if identifier not in registry:
+        gymnasium.register(
+            identifier,
+            entry_point,
+            order_enforce=False,
+            disable_env_checker=True,
+            additional_wrappers=(OUTERMOST,),
+            kwargs=dict(arguments),
+        )
 
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"

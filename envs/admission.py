@@ -73,7 +73,7 @@ class AdmissionEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents_pressed"

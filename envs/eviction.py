@@ -76,7 +76,7 @@ class EvictionEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents_evicted"

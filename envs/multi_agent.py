@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 from gymnasium import spaces
 
 from agentsim_env.actions import numbered
 from agentsim_env.engine.core.state import NONE
+from agentsim_env.envs.decision_env import Further
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.joint import JointEnv
 from agentsim_env.envs.options import OPTIONS
@@ -94,6 +95,7 @@ class JointAEC(AECEnv[str, Any, Any]):
         render_mode: `"ansi"`, `"rgb_array"` or None.
         kinds: Kinds of decision; None: all.
         agents: What has an agent: `"kinds"` or `"instances"`.
+        further: `reward_scale` and `split`, as in the joint environment.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
@@ -109,12 +111,13 @@ class JointAEC(AECEnv[str, Any, Any]):
         render_mode: str | None = None,
         kinds: Sequence[str] | None = None,
         agents: Literal["kinds", "instances"] = "kinds",
+        **further: Unpack[Further],
     ) -> None:
         """See the class."""
         super().__init__()
         if agents not in ("kinds", "instances"):
             raise EnvError(f"agents {agents!r}: must be 'kinds' or 'instances'")
-        self.joint = JointEnv(scenario, overrides, render_mode, kinds)
+        self.joint = JointEnv(scenario, overrides, render_mode, kinds, **further)
         self.render_mode = render_mode
         self.by_kind = agents == "kinds"
         n_instances = len(self.joint.simulator.engines)

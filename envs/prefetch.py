@@ -73,7 +73,7 @@ class PrefetchEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "regular_tools"

@@ -75,7 +75,7 @@ class PrefillBudgetEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "consumer_gpu_lanes"

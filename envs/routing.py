@@ -67,7 +67,7 @@ class RoutingEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents"

@@ -2,19 +2,20 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import WrapperSpec, registry
 
 ENVIRONMENTS: dict[str, str] = {
-    "AgentSim/Routing-v0": "agentsim_env.envs.routing:RoutingEnv",
-    "AgentSim/Admission-v0": "agentsim_env.envs.admission:AdmissionEnv",
-    "AgentSim/Scheduling-v0": "agentsim_env.envs.scheduling:SchedulingEnv",
-    "AgentSim/Retention-v0": "agentsim_env.envs.retention:RetentionEnv",
-    "AgentSim/Eviction-v0": "agentsim_env.envs.eviction:EvictionEnv",
-    "AgentSim/Prefetch-v0": "agentsim_env.envs.prefetch:PrefetchEnv",
-    "AgentSim/PrefillBudget-v0": "agentsim_env.envs.prefill_budget:PrefillBudgetEnv",
-    "AgentSim/Joint-v0": "agentsim_env.envs.joint:JointEnv",
+    "AgentSim/Routing-v1": "agentsim_env.envs.routing:RoutingEnv",
+    "AgentSim/Admission-v1": "agentsim_env.envs.admission:AdmissionEnv",
+    "AgentSim/Scheduling-v1": "agentsim_env.envs.scheduling:SchedulingEnv",
+    "AgentSim/Retention-v1": "agentsim_env.envs.retention:RetentionEnv",
+    "AgentSim/Eviction-v1": "agentsim_env.envs.eviction:EvictionEnv",
+    "AgentSim/Prefetch-v1": "agentsim_env.envs.prefetch:PrefetchEnv",
+    "AgentSim/PrefillBudget-v1": "agentsim_env.envs.prefill_budget:PrefillBudgetEnv",
+    "AgentSim/Joint-v1": "agentsim_env.envs.joint:JointEnv",
 }
 """Id and entry point of every environment."""
 
@@ -22,7 +23,7 @@ ENVIRONMENTS: dict[str, str] = {
 def name_of(identifier: str) -> str:
     """Name of an environment on the command line and of its files.
 
-    >>> name_of("AgentSim/PrefillBudget-v0")
+    >>> name_of("AgentSim/PrefillBudget-v1")
     'prefill_budget'
     """
     words = identifier.removeprefix("AgentSim/").partition("-v")[0]
@@ -33,21 +34,36 @@ OUTERMOST = WrapperSpec("Outermost", "agentsim_env.envs.outermost:Outermost", {}
 """What `gymnasium.make` puts around each."""
 
 
+AS_V0: dict[str, Any] = {"reward_scale": 1.0, "split": None}
+"""Arguments with which an environment of version 1 is what it was in version 0."""
+
+
+def previous(identifier: str) -> str:
+    """Id of version 0 of an environment."""
+    return identifier.replace("-v1", "-v0")
+
+
 def register_environments() -> None:
-    """Register every environment, once.
+    """Register every environment, once, and its version 0 beside it.
 
     They say themselves that a step needs an episode, and the tests run Gymnasium's checker on each: in the place of the
     wrappers that do so in every step stands one that hides nothing.
     """
     for identifier, entry_point in ENVIRONMENTS.items():
-        if identifier not in registry:
-            gymnasium.register(
-                identifier,
-                entry_point,
-                order_enforce=False,
-                disable_env_checker=True,
-                additional_wrappers=(OUTERMOST,),
-            )
+        _register(identifier, entry_point, {})
+        _register(previous(identifier), entry_point, AS_V0)
+
+
+def _register(identifier: str, entry_point: str, arguments: dict[str, Any]) -> None:
+    if identifier not in registry:
+        gymnasium.register(
+            identifier,
+            entry_point,
+            order_enforce=False,
+            disable_env_checker=True,
+            additional_wrappers=(OUTERMOST,),
+            kwargs=dict(arguments),
+        )
 
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -74,14 +90,14 @@ INTRODUCTION = """\
 Written by `python -m agentsim_env.registration` from the docstrings of the classes; the tables of what was learned by
 `python -m benchmarks.learning`.
 
-An environment puts one kind of decision to the agent; the rules of its scenario answer all others. `Joint-v0` puts
+An environment puts one kind of decision to the agent; the rules of its scenario answer all others. `Joint-v1` puts
 several kinds in turn, and `agentsim_env.envs.multi_agent.env` is its PettingZoo form, with an agent for each kind or
 instance.
 
 ## In every environment
 
 `import agentsim_env` registers the ids. In worker processes that start anew (`spawn`, `forkserver`) and do not import
-it, write the module in front: `gymnasium.make("agentsim_env:AgentSim/Routing-v0")`. This works everywhere; Gymnasium
+it, write the module in front: `gymnasium.make("agentsim_env:AgentSim/Routing-v1")`. This works everywhere; Gymnasium
 1.0 no longer looks for the environments of installed packages by itself.
 
 An observation folds into rows, one per answer: `observation.reshape(env.candidate_shape)`, with the columns

@@ -8,7 +8,7 @@ import numpy as np
 import agentsim_env  # noqa: F401  (registers its environments)
 from benchmarks.measure import Task, stopwatch
 
-ROUTING = "AgentSim/Routing-v0"
+ROUTING = "AgentSim/Routing-v1"
 CARTPOLE = "CartPole-v1"
 NOTHING = "Benchmark/DoNothing-v0"
 STEPS = 40_000

@@ -22,7 +22,7 @@ RESULTS = Path(__file__).resolve().parent / "results" / "speed.json"
 
 SIMPY, LOOP, EPISODE = "SimPy, M/M/8, customers", "compiled loop, turns", "the same with resets"
 THROUGH, BACK = "under pressure, written through, turns", "under pressure, written back, turns"
-CARTPOLE, ROUTING, NOTHING = "CartPole-v1, steps", "AgentSim/Routing-v0, steps", "do-nothing environment, steps"
+CARTPOLE, ROUTING, NOTHING = "CartPole-v1, steps", "AgentSim/Routing-v1, steps", "do-nothing environment, steps"
 
 BASE = Size(instances=4, programs=1_000, repeats=8)
 WIDE = Size(instances=64, programs=16_000)
@@ -91,7 +91,7 @@ def measure(
         Bar("compiled loop / SimPy", median_ratio(rates, LOOP, SIMPY), 2.5, at_least=True),
         Bar("under pressure, copies written through / SimPy", median_ratio(rates, THROUGH, SIMPY), 1.5, at_least=True),
         Bar("under pressure, copies written back / SimPy", median_ratio(rates, BACK, SIMPY), 1.5, at_least=True),
-        Bar("AgentSim/Routing-v0 / CartPole-v1", median_ratio(rates, ROUTING, CARTPOLE), 0.8, at_least=True),
+        Bar("AgentSim/Routing-v1 / CartPole-v1", median_ratio(rates, ROUTING, CARTPOLE), 0.8, at_least=True),
     ]
     if quick:
         return rates, bars, None

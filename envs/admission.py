@@ -1,4 +1,4 @@
-"""AgentSim/Admission-v0: which programs come in, and when."""
+"""AgentSim/Admission-v1: which programs come in, and when."""
 
 from agentsim_env.envs.admission_features import ADMIT_PROGRAM
 from agentsim_env.envs.decision_env import KindEnv
@@ -59,7 +59,7 @@ class AdmissionEnv(KindEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Admission-v0", scenario="coding_agents_pressed", overrides=["episode.programs=64"])
+    gymnasium.make("AgentSim/Admission-v1", scenario="coding_agents_pressed", overrides=["episode.programs=64"])
     ```
 
     {arguments}
@@ -73,7 +73,7 @@ class AdmissionEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents_pressed"

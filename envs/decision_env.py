@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import gymnasium
 import numpy as np
@@ -19,16 +19,24 @@ from agentsim_env.envs import rewards
 from agentsim_env.envs.episode import episode_metrics
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.feature import FeatureTable
-from agentsim_env.envs.options import checked_seed, given_programs
+from agentsim_env.envs.options import checked_scale, checked_seed, given_programs
 from agentsim_env.envs.question import Question
 from agentsim_env.envs.rendering import ansi, rgb_array
 from agentsim_env.envs.snapshot import Snapshot
 from agentsim_env.envs.spec import plain_spec
+from agentsim_env.envs.splits import find_split, workloads
 from agentsim_env.scenario import Scenario, load_scenario
 from agentsim_env.simulator import NOT_BEGUN, Simulator
 
 LEAST_DRAWN_SEED = 1 << 20
-"""Workload seeds that an environment draws itself start here, so that small seeds stay free for evaluation."""
+"""Workload seeds that an environment without a split draws itself start here; small ones stay free for evaluation."""
+
+
+class Further(TypedDict, total=False):
+    """Arguments of every environment beside the scenario; `DecisionEnv` has their defaults."""
+
+    reward_scale: float | None
+    split: str | None
 
 
 FLOAT, BYTE = np.dtype(np.float32), np.dtype(np.int8)
@@ -42,6 +50,8 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
 
     Attributes:
         default_scenario: Scenario of an environment that is made without one.
+        reward_scale: What rewards are multiplied by; None: the counted programs of the episode.
+        split: Where its workloads are from; None: from all.
         features: Columns of a row.
         feature_names: Their names.
         candidate_shape: (actions, features): how to fold an observation.
@@ -62,6 +72,9 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         scenario: Scenario | Mapping[str, Any] | str | Path | None = None,
         overrides: Sequence[str] | Mapping[str, Any] = (),
         render_mode: str | None = None,
+        *,
+        reward_scale: float | None = None,
+        split: str | None = "train",
     ) -> None:
         """See the class."""
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
@@ -70,7 +83,9 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         if not isinstance(scenario, Scenario) or overrides:
             scenario = load_scenario(self.default_scenario if scenario is None else scenario, overrides)
         self.scenario = scenario
-        self.simulator = Simulator(scenario, agent_kinds=tuple(kinds))
+        self.reward_scale = checked_scale(reward_scale)
+        self.split = find_split(split)
+        self.simulator = Simulator(scenario, agent_kinds=tuple(kinds), source=workloads(scenario, self.split))
         self.features = self._columns()
         self.feature_names = self.features.names
         self.candidate_shape: tuple[int, int] = (self._count_actions(), len(self.features))
@@ -123,12 +138,12 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         """Begin an episode; see "Starting State" and "Arguments"."""
         seed = checked_seed(seed)
         super().reset(seed=seed)
-        if seed is None:
-            seed = int(self.np_random.integers(LEAST_DRAWN_SEED, 1 << 31))
+        seed = self._workload_seed(seed)
         simulator = self.simulator
         simulator.reset(seed, given_programs(simulator.source, seed, options))
         warmup = self.scenario.episode.warmup_programs
-        rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, self._price_per_s)
+        scale = rewards.scale_of(self.reward_scale, simulator.programs, warmup)
+        rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, self._price_per_s, scale)
         self._core = simulator.core
         simulator.asked = PAUSED
         asked, _, self._time_s = self._answer(self._core, 0)
@@ -144,6 +159,14 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
             )
         simulator.note(asked)
         return self._seen, self._info()
+
+    def _workload_seed(self, number: int | None) -> int:
+        """The seed of the workload that `reset` is given the number of; drawn if it is given none."""
+        split = self.split
+        if number is not None:
+            return number if split is None else split.seed(number)
+        seeds = range(LEAST_DRAWN_SEED, 1 << 31) if split is None else split.seeds
+        return int(self.np_random.integers(seeds.start, seeds.stop))
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Answer with `action` and run until the next decision."""
@@ -181,7 +204,13 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
 
     def figures(self) -> dict[str, Any]:
         """Figures of the episode so far, as they come with its last observation; see `agentsim_env.envs.episode`."""
-        return {"refused_actions": int(self._books["refused"][0]), **episode_metrics(self.simulator)}
+        simulator = self.simulator
+        scale = rewards.scale_of(self.reward_scale, simulator.programs, self.scenario.episode.warmup_programs)
+        return {
+            "refused_actions": int(self._books["refused"][0]),
+            "reward_scale": scale,
+            **episode_metrics(simulator),
+        }
 
     def snapshot(self) -> Snapshot:
         """The episode as it is now, to come back to with `restore`, any number of times.
@@ -256,9 +285,10 @@ class KindEnv(DecisionEnv):
         scenario: Scenario | Mapping[str, Any] | str | Path | None = None,
         overrides: Sequence[str] | Mapping[str, Any] = (),
         render_mode: str | None = None,
+        **further: Unpack[Further],
     ) -> None:
         """See the class."""
-        super().__init__((self.question.kind,), scenario, overrides, render_mode)
+        super().__init__((self.question.kind,), scenario, overrides, render_mode, **further)
         self._size = self._n * len(self.feature_names)
 
     def _columns(self) -> FeatureTable:

@@ -17,16 +17,23 @@ SHARED: dict[str, str] = {
 rule and counted in `info["refused_actions"]`; one outside the space raises `ActionError`.""",
     "reward": """\
 By default minus the integral, since the last decision, of the number of programs that are held, wait for or are
-served by the cluster, over (`reward.unit_s` x counted programs). A program that fails or is rejected is charged
-`reward.reject_penalty_s` once. The return of an episode is exactly minus the mean (JCT - gap time + charges) in that
-unit (Little's law; Park, NeurIPS 2019, has the same reward for its load balancer); with `reward.count_gaps`, minus the
-mean (JCT + charges). Other terms: `envs/rewards.py`.""",
+served by the cluster, in `reward.unit_s` of the scenario. A program that fails or is rejected is charged
+`reward.reject_penalty_s` once. This does not depend on how long an episode is: the return is exactly minus the mean
+(JCT - gap time + charges) in that unit, times the counted programs (Little's law; Park, NeurIPS 2019, has the same
+reward for its load balancer). With `reward.count_gaps` gap time counts too. Other terms: `envs/rewards.py`.
+
+With `reward_scale=x` the factor is `x` instead of the number of counted programs, and the return with 1 is minus the
+mean itself. At the end `-return / info["reward_scale"] * reward.unit_s` is `info["mean_cost_s"]`, if all programs have
+ended.""",
     "discount": """\
 Time between decisions varies, the discount is per decision: use a gamma near 1, or discount by simulated time
 (`discount_s` of `agentsim train`, see docs/training.md).""",
     "seed": """\
-`reset(seed=s)` draws the workload of seed `s`; without a seed the environment draws a seed of at least 2^20. The
-workload does not depend on the actions.""",
+`reset(seed=k)` plays workload number `k` of the split, always the same one, and `reset()` draws one of it; it does not
+depend on the actions. `split="train"` are the workload seeds from 1,000,000, `"validation"` those from 500,000 and
+`"test"` those from 0, the ones that `agentsim evaluate` plays; of a trace they have the first three fifths, the next
+fifth and the last. So nothing that is seeded as one likes is trained on test workloads. With `split=None` `k` is the
+workload seed itself, and a trace is there whole.""",
     "end": """\
 1. Termination: all programs have ended.
 2. Truncation: `episode.time_limit_s` of simulated time have passed. The observation is of that moment.
@@ -38,7 +45,12 @@ At the end `info` has the flat figures of `agentsim_env.envs.episode.episode_met
 |---|---|---|---|
 | `scenario` | str, path, mapping or Scenario | `"DEFAULT_SCENARIO"` | what is simulated |
 | `overrides` | sequence of `path=value`, or mapping | `()` | changes to it |
-| `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |""",
+| `render_mode` | `"ansi"`, `"rgb_array"` or None | `None` | a table of the instances as text, or as a picture |
+| `reward_scale` | float or None | `None` | what rewards are multiplied by; None: the counted programs |
+| `split` | `"train"`, `"validation"`, `"test"` or None | `"train"` | where workloads are from; None: from all |""",
+    "versions": """\
+* v1: rewards do not depend on the length of an episode (`reward_scale`), workloads are of the training split (`split`)
+* v0: first version; still there, and the same as v1 with `reward_scale=1.0, split=None`""",
     "options": """\
 `reset(options=...)` takes `window=(start_s, end_s)`, a part of the scenario's trace, or `programs`, a workload to run
 instead of the drawn one.""",

@@ -1,4 +1,4 @@
-"""AgentSim/Eviction-v0: which idle KV goes when blocks are needed, and where to."""
+"""AgentSim/Eviction-v1: which idle KV goes when blocks are needed, and where to."""
 
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.docstring import documented
@@ -62,7 +62,7 @@ class EvictionEnv(KindEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Eviction-v0", overrides=["cluster.eviction=objects"])
+    gymnasium.make("AgentSim/Eviction-v1", overrides=["cluster.eviction=objects"])
     ```
 
     {arguments}
@@ -76,7 +76,7 @@ class EvictionEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents_evicted"

@@ -1,14 +1,14 @@
-"""AgentSim/Joint-v0: several kinds of decision in one environment."""
+"""AgentSim/Joint-v1: several kinds of decision in one environment."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from agentsim_env.engine.core.decisions import KINDS, TRUNCATED
 from agentsim_env.engine.entry import Core
-from agentsim_env.envs.decision_env import DecisionEnv
+from agentsim_env.envs.decision_env import DecisionEnv, Further
 from agentsim_env.envs.docstring import documented
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.feature import FeatureTable
@@ -79,7 +79,7 @@ class JointEnv(DecisionEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Joint-v0", kinds=("route_turn", "schedule_turn"))
+    gymnasium.make("AgentSim/Joint-v1", kinds=("route_turn", "schedule_turn"))
     ```
 
     {arguments}
@@ -89,7 +89,7 @@ class JointEnv(DecisionEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents_pressed"
@@ -100,10 +100,11 @@ class JointEnv(DecisionEnv):
         overrides: Sequence[str] | Mapping[str, Any] = (),
         render_mode: str | None = None,
         kinds: Sequence[str] | None = None,
+        **further: Unpack[Further],
     ) -> None:
         """See the class."""
         self.kinds = _chosen(kinds)
-        super().__init__(self.kinds, scenario, overrides, render_mode)
+        super().__init__(self.kinds, scenario, overrides, render_mode, **further)
         rows, columns = self.candidate_shape
         self._tables: dict[str, np.ndarray] = {}
         self._places: dict[str, np.ndarray] = {}

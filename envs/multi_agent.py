@@ -1,15 +1,16 @@
-"""AgentSim/Joint-v0 with an agent for each kind of decision, or for each instance: a PettingZoo AEC environment."""
+"""AgentSim/Joint-v1 with an agent for each kind of decision, or for each instance: a PettingZoo AEC environment."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Unpack
 
 import numpy as np
 from gymnasium import spaces
 
 from agentsim_env.actions import numbered
 from agentsim_env.engine.core.state import NONE
+from agentsim_env.envs.decision_env import Further
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.joint import JointEnv
 from agentsim_env.envs.options import OPTIONS
@@ -59,7 +60,7 @@ class JointAEC(AECEnv[str, Any, Any]):
 
     ## Description
 
-    The steps are those of `AgentSim/Joint-v0`: at each, the agent whose decision is pending acts. With
+    The steps are those of `AgentSim/Joint-v1`: at each, the agent whose decision is pending acts. With
     `agents="kinds"` there is an agent for each kind, which has the kind's name and sees the kind's own table; with
     `agents="instances"` there is an agent for each instance, `instance_0` and so on, and one for what is decided in
     front of them (admission, routing), `gateway`: they see the rows of the joint environment.
@@ -89,15 +90,16 @@ class JointAEC(AECEnv[str, Any, Any]):
     `snapshot()` and `restore(snapshot)` are as in the joint environment; wrappers do not notice.
 
     Args:
-        scenario: What is simulated; by default that of `AgentSim/Joint-v0`.
+        scenario: What is simulated; by default that of `AgentSim/Joint-v1`.
         overrides: `path=value` strings laid over it.
         render_mode: `"ansi"`, `"rgb_array"` or None.
         kinds: Kinds of decision; None: all.
         agents: What has an agent: `"kinds"` or `"instances"`.
+        further: `reward_scale` and `split`, as in the joint environment.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012
-        "name": "agentsim_joint_v0",
+        "name": "agentsim_joint_v1",
         "is_parallelizable": False,
         **JointEnv.metadata,
     }
@@ -109,12 +111,13 @@ class JointAEC(AECEnv[str, Any, Any]):
         render_mode: str | None = None,
         kinds: Sequence[str] | None = None,
         agents: Literal["kinds", "instances"] = "kinds",
+        **further: Unpack[Further],
     ) -> None:
         """See the class."""
         super().__init__()
         if agents not in ("kinds", "instances"):
             raise EnvError(f"agents {agents!r}: must be 'kinds' or 'instances'")
-        self.joint = JointEnv(scenario, overrides, render_mode, kinds)
+        self.joint = JointEnv(scenario, overrides, render_mode, kinds, **further)
         self.render_mode = render_mode
         self.by_kind = agents == "kinds"
         n_instances = len(self.joint.simulator.engines)
@@ -243,7 +246,7 @@ class JointAEC(AECEnv[str, Any, Any]):
         return self._seen.copy()
 
     def render(self) -> Any:
-        """See `AgentSim/Joint-v0`."""
+        """See `AgentSim/Joint-v1`."""
         return self.joint.render()
 
     def close(self) -> None:

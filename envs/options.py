@@ -1,4 +1,4 @@
-"""What `reset` may be given: a seed, and a workload in the place of the drawn one."""
+"""Checks of what an environment is given: the size of its rewards, a seed, a workload in the place of the drawn one."""
 
 import math
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from agentsim_env.actions import whole_number
 from agentsim_env.assembly import WorkloadSource
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.errors import shown
+from agentsim_env.limits import LARGEST, SMALLEST
 from agentsim_env.workload import Programs
 from agentsim_env.workload.streams import SEEDS
 
@@ -25,6 +26,26 @@ def checked_seed(seed: Any) -> int | None:
     number = whole_number(seed)
     if number is None or not 0 <= number < SEEDS:
         raise EnvError(f"seed {shown(seed)}: must be a whole number from 0 to 2^63 - 1, or None")
+    return number
+
+
+def checked_scale(scale: Any) -> float | None:
+    """What rewards are multiplied by, a number of Python.
+
+    Raises:
+        EnvError: It is none, or not from `SMALLEST` to `LARGEST`.
+    """
+    if scale is None:
+        return None
+    try:
+        number = math.nan if isinstance(scale, bool | str) else float(scale)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not SMALLEST <= number <= LARGEST:
+        raise EnvError(
+            f"reward_scale {shown(scale)}: must be a number from {SMALLEST:g} to {LARGEST:g}, or None for the counted"
+            " programs of an episode"
+        )
     return number
 
 

@@ -1,4 +1,4 @@
-"""AgentSim/Prefetch-v0: what is brought up from a lower tier ahead of its use."""
+"""AgentSim/Prefetch-v1: what is brought up from a lower tier ahead of its use."""
 
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.docstring import documented
@@ -60,7 +60,7 @@ class PrefetchEnv(KindEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Prefetch-v0", overrides=["cluster.tiers.0.link_gb_per_s=12"])
+    gymnasium.make("AgentSim/Prefetch-v1", overrides=["cluster.tiers.0.link_gb_per_s=12"])
     ```
 
     {arguments}
@@ -73,7 +73,7 @@ class PrefetchEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "regular_tools"

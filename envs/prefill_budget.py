@@ -1,4 +1,4 @@
-"""AgentSim/PrefillBudget-v0: how an instance with two lanes divides its GPU."""
+"""AgentSim/PrefillBudget-v1: how an instance with two lanes divides its GPU."""
 
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.docstring import documented
@@ -62,7 +62,7 @@ class PrefillBudgetEnv(KindEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/PrefillBudget-v0", overrides=["workload.arrivals.users=3"])
+    gymnasium.make("AgentSim/PrefillBudget-v1", overrides=["workload.arrivals.users=3"])
     ```
 
     {arguments}
@@ -75,7 +75,7 @@ class PrefillBudgetEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "consumer_gpu_lanes"

@@ -1,4 +1,4 @@
-"""AgentSim/Retention-v0: what becomes of the KV of a turn while its tool runs."""
+"""AgentSim/Retention-v1: what becomes of the KV of a turn while its tool runs."""
 
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.docstring import documented
@@ -60,7 +60,7 @@ class RetentionEnv(KindEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Retention-v0", overrides=["decisions.pin_grid_s=[1, 10]"])
+    gymnasium.make("AgentSim/Retention-v1", overrides=["decisions.pin_grid_s=[1, 10]"])
     ```
 
     {arguments}
@@ -74,7 +74,7 @@ class RetentionEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents_pinned"

@@ -1,7 +1,8 @@
 """Reward terms: totals that the engine keeps, and what of them a decision is charged with.
 
 Each term is a total over the counted part of the episode, divided so that the sum of an episode's rewards is minus
-(or plus) a metric that means something. The table is the one place that names them.
+(or plus) a metric that means something, times the environment's `reward_scale`. The table is the one place that names
+them.
 """
 
 import numpy as np
@@ -50,8 +51,15 @@ def open_books(reward: Reward) -> np.ndarray:
     return books
 
 
-def begin(books: np.ndarray, reward: Reward, programs: Programs, warmup: int, price_per_s: float) -> None:
-    """Set the weights for an episode and forget what the last one paid."""
+def scale_of(given: float | None, programs: Programs, warmup: int) -> float:
+    """What the rewards of an episode are multiplied by: what is given, or the number of counted programs."""
+    return float(max(1, len(programs.program) - warmup)) if given is None else given
+
+
+def begin(
+    books: np.ndarray, reward: Reward, programs: Programs, warmup: int, price_per_s: float, scale: float = 1.0
+) -> None:
+    """Set the weights for an episode, all of them multiplied by `scale`, and forget what the last one paid."""
     first_turn = programs.program["first_turn"][warmup] if warmup < len(programs.program) else 0
     n_programs = max(1, len(programs.program) - warmup)
     n_turns = max(1, len(programs.turn) - int(first_turn))
@@ -70,7 +78,8 @@ def begin(books: np.ndarray, reward: Reward, programs: Programs, warmup: int, pr
         "step_stall": -1.0 / max(1, _steps_with_calls(programs)),
         "wasted_bytes": -1e-9 / n_programs,
     }
-    books["weight"][0] = [per_unit[name] * reward.terms.get(name, 0.0) for name in TERMS]  # type: ignore[call-overload]
+    weights = [per_unit[name] * reward.terms.get(name, 0.0) * scale for name in TERMS]  # type: ignore[call-overload]
+    books["weight"][0] = weights
     books["paid"] = 0.0
     books["refused"] = 0
     books["kind"] = -1
@@ -147,7 +156,7 @@ def _collect_at(table, books):
 
 
 def episode_return(simulator: Simulator) -> float:
-    """Sum of the rewards of the episode so far, whoever has answered its decisions."""
+    """Sum of the rewards of the episode so far at a `reward_scale` of 1, whoever has answered its decisions."""
     scenario = simulator.scenario
     books = open_books(scenario.reward)
     price_per_s = sum(engine.price_per_hour for engine in simulator.engines) / 3600.0

@@ -1,4 +1,4 @@
-"""AgentSim/Routing-v0: which instance takes the next turn."""
+"""AgentSim/Routing-v1: which instance takes the next turn."""
 
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.docstring import documented
@@ -58,7 +58,7 @@ class RoutingEnv(KindEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Routing-v0", scenario="coding_agents", overrides=["workload.arrivals.load=0.8"])
+    gymnasium.make("AgentSim/Routing-v1", scenario="coding_agents", overrides=["workload.arrivals.load=0.8"])
     ```
 
     {arguments}
@@ -67,7 +67,7 @@ class RoutingEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents"

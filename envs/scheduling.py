@@ -1,4 +1,4 @@
-"""AgentSim/Scheduling-v0: which waiting turn joins a batch."""
+"""AgentSim/Scheduling-v1: which waiting turn joins a batch."""
 
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.docstring import documented
@@ -59,7 +59,7 @@ class SchedulingEnv(KindEnv):
     ## Arguments
 
     ```python
-    gymnasium.make("AgentSim/Scheduling-v0", scenario="coding_agents_pressed", overrides=["decisions.candidates=8"])
+    gymnasium.make("AgentSim/Scheduling-v1", scenario="coding_agents_pressed", overrides=["decisions.candidates=8"])
     ```
 
     {arguments}
@@ -73,7 +73,7 @@ class SchedulingEnv(KindEnv):
 
     ## Version History
 
-    * v0: first version
+    {versions}
     """
 
     default_scenario = "coding_agents_pressed"

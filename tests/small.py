@@ -74,6 +74,10 @@ SMALL: dict[str, dict[str, Any]] = {
 """Values of scenarios, by name."""
 
 
+PLAIN: dict[str, Any] = {"split": None, "reward_scale": 1.0}
+"""Arguments of an environment whose seeds are those of a simulator, and whose return is minus the mean itself."""
+
+
 def small(name: str, overrides: dict[str, Any] | None = None) -> Scenario:
     """A scenario of `SMALL`, with some values changed."""
     return load_scenario(SMALL[name], overrides or {})

@@ -94,7 +94,7 @@ def test_the_examples_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_every_command_is_on_its_page() -> None:
     commands = {str(command.name or getattr(command.callback, "__name__", "")) for command in app.registered_commands}
-    assert commands == set(re.findall(r"^agentsim (\w+)", (DOCS / "commands.md").read_text(), re.MULTILINE))
+    assert commands == set(re.findall(r"^agentsim ([\w-]+)", (DOCS / "commands.md").read_text(), re.MULTILINE))
 
 
 def anchors(page: Path) -> set[str]:

@@ -112,7 +112,7 @@ def test_where_a_scenario_came_from_does_not_make_it_another() -> None:
 
 def test_both_rates_are_in_the_report_and_on_the_environment() -> None:
     with pytest.warns(LoadWarning):
-        env = gymnasium.make("AgentSim/Routing-v0", scenario="coding_agents", overrides=[f"{KV}=8000"])
+        env = gymnasium.make("AgentSim/Routing-v1", scenario="coding_agents", overrides=[f"{KV}=8000"])
     env.reset(seed=0)
     simulator = env.get_wrapper_attr("simulator")
     assert simulator.source.rate_per_s == 0.2

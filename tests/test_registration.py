@@ -61,7 +61,7 @@ def test_the_entry_point_registers_the_same_ids(monkeypatch: pytest.MonkeyPatch)
 def test_workers_that_start_anew_find_the_ids(method: str) -> None:
     """Gymnasium sends its workers a spec; Stable-Baselines3 sends the id, so that says where it is from."""
     vector: Any = gymnasium.make_vec(
-        "AgentSim/Routing-v0",
+        "AgentSim/Routing-v1",
         num_envs=1,
         vectorization_mode="async",
         vector_kwargs={"context": method, "shared_memory": False},
@@ -70,7 +70,7 @@ def test_workers_that_start_anew_find_the_ids(method: str) -> None:
     observations, _ = vector.reset(seed=3)
     vector.close()
     vec_env = make_vec_env(
-        "agentsim_env:AgentSim/Routing-v0",
+        "agentsim_env:AgentSim/Routing-v1",
         env_kwargs=SMALL,
         seed=3,
         vec_env_cls=SubprocVecEnv,
@@ -135,6 +135,6 @@ print(*[name for name in learning if name in sys.modules])
 
 
 def test_the_command_line_has_words_where_the_id_has_capitals() -> None:
-    assert name_of("AgentSim/PrefillBudget-v0") == "prefill_budget"
-    assert name_of("AgentSim/Routing-v0") == "routing"
+    assert name_of("AgentSim/PrefillBudget-v1") == "prefill_budget"
+    assert name_of("AgentSim/Routing-v1") == "routing"
     assert len({name_of(identifier) for identifier in ENVIRONMENTS}) == len(ENVIRONMENTS)

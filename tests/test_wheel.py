@@ -32,7 +32,7 @@ import agents, envs, training
 import agentsim_env
 from agentsim_env.training.cli import app
 
-env = gymnasium.make("AgentSim/Routing-v0", scenario="tiny.yaml")
+env = gymnasium.make("AgentSim/Routing-v1", scenario="tiny.yaml")
 env.reset(seed=0)
 over = False
 while not over:

@@ -67,7 +67,7 @@ Sessions = Annotated[str | None, typer.Option(help="Sessions of the trace: named
 MessageMode = Annotated[str | None, typer.Option(help="Prompts of the trace's sessions: history or delta.")]
 TimeUnit = Annotated[str | None, typer.Option(help="Unit of the trace's times: s, ms, us or ns.")]
 Bundle = Annotated[
-    str | None, typer.Option("--bundle", "-b", metavar="NAME", help="Rules of a published system, for the scenario's.")
+    str | None, typer.Option("--bundle", "-b", metavar="NAME", help="Rules of a published system, or of a file.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of held-out seeds.")]
@@ -275,6 +275,41 @@ def _report_stopped(stopped: "EvaluationStopped", out: Path | None) -> NoReturn:
             save_episodes(stopped.results, out)
             kept = f"they are in {out / 'episodes.csv'}, and the same command goes on from there"
     stop(f"after {done} of {stopped.seeds} seeds; {kept}")
+
+
+@app.command(name="search-rules")
+def search_rules(
+    scenario: Scenario = None,
+    overrides: Overrides = None,
+    trace: Trace = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Kind of decision to search; by default all. Can be repeated."),
+    ] = None,
+    budget: Annotated[int, typer.Option(min=1, help="Episodes, all on training seeds.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
+    seeds: Seeds = 20,
+    jobs: Jobs = 1,
+    out: Annotated[
+        Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder; by default runs/rules-SCENARIO.")
+    ] = None,
+) -> None:
+    """Search the best combination of rules and parameters. What is stopped goes on where the same command finds it."""
+    from agentsim_env.training.environments import load
+    from agentsim_env.training.outputs import folder_for_results
+    from agentsim_env.training.search.command import print_rows
+    from agentsim_env.training.search.command import search_rules as run
+
+    loaded = load(scenario, overrides or (), trace)
+    folder = out or folder_for_results(f"runs/rules-{loaded.name}")
+    console = _console()
+    try:
+        _, rows = run(
+            loaded, kinds=kind or (), budget=budget, seed=seed, seeds=seeds, jobs=jobs, out=folder, console=console
+        )
+    except KeyboardInterrupt:
+        stop(f"what was played is in {folder}, and the same command goes on from there")
+    print_rows(rows, folder, console)
 
 
 @app.command()

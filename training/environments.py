@@ -67,10 +67,15 @@ def default_scenario(name: str) -> str:
 
 
 def make_environment(name: str, scenario: "Scenario") -> "gymnasium.Env":
-    """Makes an environment for a scenario, without Gymnasium's checks of every step."""
+    """Makes an environment for a scenario, without Gymnasium's checks of every step.
+
+    Seeds are those of workloads, of all splits; returns are those of `agentsim_env.envs.rewards.episode_return`, which
+    the hyper-parameter `reward_scale` counts from.
+    """
     import gymnasium
 
-    return gymnasium.make(find_environment(name).id, scenario=scenario, disable_env_checker=True)
+    identifier = find_environment(name).id
+    return gymnasium.make(identifier, scenario=scenario, split=None, reward_scale=1.0, disable_env_checker=True)
 
 
 def load(

@@ -77,12 +77,12 @@ def open_journal(
 def _identity(environment: str, scenario: Scenario, agents: Sequence[Any], names: Sequence[str]) -> str:
     """Hash of everything that the episode of a seed depends on: agents, scenario and our own code."""
     digest = hashlib.sha256(repr((environment, scenario.content_hash(), list(map(str, agents)), list(names))).encode())
-    for path in [*_own_sources(), *(file for agent in agents for file in files_of(agent))]:
+    for path in [*own_sources(), *(file for agent in agents for file in files_of(agent))]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _own_sources() -> list[Path]:
+def own_sources() -> list[Path]:
     """Our own code, sorted; some of its folders are links in a checkout."""
     walked = os.walk(Path(__file__).parent.parent, followlinks=True)
     return sorted(Path(folder, name) for folder, _, names in walked for name in names if name.endswith(".py"))

@@ -1,4 +1,4 @@
-"""Processes that run seeds: they end with their parent, and one that is killed costs no result."""
+"""Processes that run seeds, or other items: they end with their parent, and one that is killed costs no result."""
 
 import ctypes
 import multiprocessing
@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from typing import Any
 
 from agentsim_env.training.errors import TrainingError
@@ -19,44 +20,69 @@ _WATCH_S = 1.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-def run_in_processes(
-    make: Callable[[Any], Callable[[int], Any]], description: Any, seeds: Sequence[int], jobs: int
-) -> Iterator[tuple[int, Any]]:
-    """Runs seeds in processes, and gives each result as it comes.
+class Workers:
+    """Processes that are kept from one list of items to the next.
 
     Args:
-        make: Makes what runs a seed, once in each process, from the description; a function of a module.
+        make: Makes what runs an item, once in each process, from the description; a function of a module.
         description: What is to be played; it is pickled.
-        seeds: The seeds.
         jobs: Processes.
-
-    Raises:
-        TrainingError: Processes were killed again and again.
     """
-    left = list(seeds)
-    losses = 0
-    while left:
-        # Spawned rather than forked: torch and numba keep threads, which do not survive a fork.
-        context = multiprocessing.get_context("spawn")
-        arguments = (make, description, os.getpid())
-        pool = ProcessPoolExecutor(min(jobs, len(left)), context, initializer=_begin, initargs=arguments)
-        try:
-            seed_of = {pool.submit(_run, seed): seed for seed in left}
-            for future in as_completed(seed_of):
-                result = future.result()
-                left.remove(seed_of[future])
-                yield seed_of[future], result
-        except BrokenProcessPool:
-            losses += 1
-            if losses > _MOST_LOSSES:
-                raise TrainingError(
-                    f"{losses} times a worker process was killed, perhaps for want of memory: try fewer --jobs"
-                ) from None
-            print("A worker process was lost: its seeds are played again.", file=sys.stderr, flush=True)
-        finally:
-            if left:
-                _end(pool)
-            pool.shutdown()
+
+    def __init__(self, make: Callable[[Any], Callable[[Any], Any]], description: Any, jobs: int) -> None:
+        self._begun_with = (make, description, os.getpid())
+        self._jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+        self._losses = 0
+
+    def run(self, items: Sequence[Any]) -> Generator[tuple[Any, Any]]:
+        """Runs items, each once, and gives each with its result as it comes.
+
+        Raises:
+            TrainingError: Processes were killed again and again.
+        """
+        left = list(items)
+        while left:
+            pool = self._begun()
+            try:
+                item_of = {pool.submit(_run, item): item for item in left}
+                for future in as_completed(item_of):
+                    result = future.result()
+                    left.remove(item_of[future])
+                    yield item_of[future], result
+            except BrokenProcessPool:
+                self._losses += 1
+                if self._losses > _MOST_LOSSES:
+                    raise TrainingError(
+                        f"{self._losses} times a worker process was killed, perhaps for want of memory: try fewer"
+                        " --jobs"
+                    ) from None
+                print("A worker process was lost: its seeds are played again.", file=sys.stderr, flush=True)
+            finally:
+                if left:
+                    _end(pool)
+                    self.close()
+
+    def _begun(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Spawned rather than forked: torch and numba keep threads, which do not survive a fork.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._jobs, context, initializer=_begin, initargs=self._begun_with)
+        return self._pool
+
+    def close(self) -> None:
+        """Ends the processes."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+
+def run_in_processes(
+    make: Callable[[Any], Callable[[int], Any]], description: Any, seeds: Sequence[int], jobs: int
+) -> Generator[tuple[int, Any]]:
+    """Runs seeds in processes, and gives each result as it comes; see `Workers`."""
+    with closing(Workers(make, description, jobs)) as workers, closing(workers.run(seeds)) as results:
+        yield from results
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
@@ -67,11 +93,11 @@ def _end(pool: ProcessPoolExecutor) -> None:
         process.terminate()
 
 
-_begun_with: tuple[Callable[[Any], Callable[[int], Any]], Any]
-_run_seed: Callable[[int], Any] | None = None
+_begun_with: tuple[Callable[[Any], Callable[[Any], Any]], Any]
+_run_item: Callable[[Any], Any] | None = None
 
 
-def _begin(make: Callable[[Any], Callable[[int], Any]], description: Any, parent: int) -> None:
+def _begin(make: Callable[[Any], Callable[[Any], Any]], description: Any, parent: int) -> None:
     """Begins a process; what can fail is left to the first seed, whose error the parent is told."""
     global _begun_with
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides
@@ -79,12 +105,12 @@ def _begin(make: Callable[[Any], Callable[[int], Any]], description: Any, parent
     _begun_with = make, description
 
 
-def _run(seed: int) -> Any:
-    global _run_seed
-    if _run_seed is None:
+def _run(item: Any) -> Any:
+    global _run_item
+    if _run_item is None:
         make, description = _begun_with
-        _run_seed = make(description)
-    return _run_seed(seed)
+        _run_item = make(description)
+    return _run_item(item)
 
 
 def _end_with(parent: int) -> None:

@@ -35,7 +35,8 @@ def file_schema() -> dict[str, Any]:
     """The schema of a scenario file: it may extend another one, so that no field is required."""
     schema = _without_required(json_schema())
     rules = schema["$defs"]["Rules"]
-    rules["properties"] = {"bundle": {**_BUNDLE, "enum": list(bundles())}, **rules["properties"]}
+    named = {"anyOf": [{"enum": list(bundles())}, {"pattern": r"\.(ya?ml|json)$"}]}
+    rules["properties"] = {"bundle": {**_BUNDLE, **named}, **rules["properties"]}
     return {**schema, "properties": {"extends": _EXTENDS, **schema["properties"]}}
 
 

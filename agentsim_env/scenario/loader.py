@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentsim_env.errors import shown
-from agentsim_env.scenario.bundle import bundles, rules_as_data
+from agentsim_env.scenario.bundle import bundles, is_path, rules_as_data
 from agentsim_env.scenario.errors import ScenarioError, shorten, suggestion
 from agentsim_env.scenario.explain import explain, where
 from agentsim_env.scenario.layers import Layer, child, merge
@@ -115,9 +115,10 @@ def _unbundled(layer: Layer) -> list[Layer]:
     name = rules["bundle"]
     if name is None:
         return [above]
-    if name not in bundles():
+    if name not in bundles() and not (isinstance(name, str) and is_path(name)):
         where = layer.where(["rules", "bundle"])
-        raise ScenarioError(f"{where}: rules.bundle = {name!r}: unknown bundle{suggestion(name, bundles())}")
+        known = f"{suggestion(name, bundles())}, or the path of a file"
+        raise ScenarioError(f"{where}: rules.bundle = {name!r}: unknown bundle{known}")
     cleared = layer._replace(data={"rules": None})
     return [cleared, layer._replace(data={"rules": rules_as_data(name)}), above]
 
@@ -175,13 +176,16 @@ def _with_bases(top: Layer, folder: Path, children: tuple[Path, ...]) -> list[La
 
 
 def _with_absolute_paths(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Makes the paths of a trace and a model absolute, so that the scenario means the same wherever it is saved."""
+    """Makes the paths of a trace, a model and a bundle absolute, so that a scenario means the same wherever it is."""
     match data:
         case {"workload": {"trace": {"path": str(path)} as trace} as workload} if path:
             data = {**data, "workload": {**workload, "trace": {**trace, "path": str((folder / path).absolute())}}}
     match data:
         case {"cluster": {"model": str(model)} as cluster} if _is_path(model):
             data = {**data, "cluster": {**cluster, "model": str((folder / model).absolute())}}
+    match data:
+        case {"rules": {"bundle": str(bundle)} as rules} if is_path(bundle):
+            data = {**data, "rules": {**rules, "bundle": str((folder / bundle).absolute())}}
     return data
 
 

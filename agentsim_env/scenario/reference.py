@@ -39,8 +39,8 @@ A name of the library or the path of a file goes wherever a scenario is asked fo
   key by key; lists are replaced as a whole; `null` takes a value away, so that the field's default holds again. A field
   that excludes another takes its place (`rate_per_s` and `load`, `mix` and `trace`), and a new `process` replaces the
   whole of `arrivals`. `name`, `description` and `knee` are not inherited.
-* **rules.bundle** names the rules of a published system: they answer every kind of decision. Rules and parameters
-  given beside it, or in a layer above, take their place.
+* **rules.bundle** names the rules of a published system, or the path of a file of your own, relative to this one: they
+  answer every kind of decision. Rules and parameters given beside it, or in a layer above, take their place.
 * **--set path=value** lays one value over a scenario in the same way, from the command line:
   `--set cluster.instances.0.count=8 --set workload.arrivals.load=0.7`. Values are YAML.
 * Units are in the names: `_s` seconds, `_tokens` tokens, `_per_s` per second.
@@ -96,7 +96,9 @@ def _rule_parameters() -> Iterator[str]:
 
 def _bundles() -> Iterator[str]:
     yield "### Bundles\n"
-    yield f"`rules: {{bundle: NAME}}`, `--bundle NAME`, `Simulator(bundle=NAME)`; the rest is as in `{STOCK}`.\n"
+    yield f"`rules: {{bundle: NAME}}`, `--bundle NAME`, `Simulator(bundle=NAME)`; the rest is as in `{STOCK}`."
+    yield "In the place of `NAME` goes the path of a file, too: YAML with `description` and `rules`, as"
+    yield "`agentsim search-rules` writes it.\n"
     yield "| name | what it is | rules |"
     yield "|---|---|---|"
     for name in bundles():

@@ -48,7 +48,7 @@ TOO_SMALL: dict[str, tuple[dict[str, Any], str]] = {
 
 ENTRY_POINTS: dict[str, Callable[[Scenario, Path], object]] = {
     "Simulator": lambda scenario, folder: Simulator(scenario),
-    "gymnasium.make": lambda scenario, folder: gymnasium.make("AgentSim/Routing-v0", scenario=scenario),
+    "gymnasium.make": lambda scenario, folder: gymnasium.make("AgentSim/Routing-v1", scenario=scenario),
     "prepare": lambda scenario, folder: prepare(scenario),
     "simulate": lambda scenario, folder: simulate(scenario),
     "train": lambda scenario, folder: create_run(scenario=scenario, out=folder / "run"),
@@ -126,7 +126,7 @@ def test_programs_of_a_trace_are_counted_all(tmp_path: Path) -> None:
 
 def test_the_warning_is_there_once_and_not_for_each_episode() -> None:
     def episodes(scenario: Scenario) -> None:
-        env = gymnasium.make("AgentSim/Routing-v0", scenario=scenario)
+        env = gymnasium.make("AgentSim/Routing-v1", scenario=scenario)
         for seed in range(3):
             env.reset(seed=seed)
 

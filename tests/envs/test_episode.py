@@ -1,5 +1,6 @@
 """The figures at the end of an episode are those of the summary."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,18 @@ from agentsim_env.envs.admission import AdmissionEnv
 from agentsim_env.envs.episode import episode_metrics
 from agentsim_env.envs.joint import JointEnv
 from agentsim_env.envs.routing import RoutingEnv
-from tests.small import SMALL, play, small
+from tests.small import PLAIN, SMALL, play, small
 
-ITS_OWN = {"seed", "simulated_s", "programs_ended", "refused_actions", "action_mask", "time_s", "elapsed_s"}
+ITS_OWN = {
+    "seed",
+    "simulated_s",
+    "programs_ended",
+    "refused_actions",
+    "reward_scale",
+    "action_mask",
+    "time_s",
+    "elapsed_s",
+}
 """What an info has besides figures of the summary."""
 
 
@@ -30,7 +40,7 @@ def rejecting(env: Any, seed: int) -> tuple[float, dict[str, Any]]:
 @pytest.mark.parametrize("name", SMALL)
 def test_figures_are_those_of_the_summary(name: str) -> None:
     """Bit for bit, whether the episode is terminated or truncated."""
-    env = RoutingEnv(small(name))
+    env = RoutingEnv(small(name), **PLAIN)
     _, info = play(env, seed=0)
     summary = env.simulator.summary()
     figures = {figure: value for figure, value in info.items() if figure not in ITS_OWN}
@@ -46,7 +56,7 @@ def test_figures_are_those_of_the_summary(name: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_in_the_middle_they_are_those_of_the_summary_too(name: str) -> None:
-    env = RoutingEnv(small(name))
+    env = RoutingEnv(small(name), **PLAIN)
     env.reset(seed=0)
     for _ in range(40):
         env.step(0)
@@ -57,9 +67,9 @@ def test_in_the_middle_they_are_those_of_the_summary_too(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("make", [AdmissionEnv, lambda scenario: JointEnv(scenario, kinds=("admit_program",))])
+@pytest.mark.parametrize("make", [AdmissionEnv, partial(JointEnv, kinds=("admit_program",))])
 def test_rejecting_everybody_is_not_shown_as_fast(make: Any) -> None:
-    env = make(small("equal"))
+    env = make(small("equal"), **PLAIN)
     total, info = rejecting(env, seed=0)
     assert info["programs_rejected"] == info["programs"] == 10.0
     assert info["programs_done"] == 0.0
@@ -72,7 +82,7 @@ def test_rejecting_everybody_is_not_shown_as_fast(make: Any) -> None:
 
 def test_rejecting_improves_no_figure_of_all_programs() -> None:
     """With fewer programs in it the cluster is faster for the others; the cost says what that was worth."""
-    rejects, admits = AdmissionEnv(small("tight")), AdmissionEnv(small("tight"))
+    rejects, admits = AdmissionEnv(small("tight"), **PLAIN), AdmissionEnv(small("tight"), **PLAIN)
     rng = np.random.default_rng(0)
     infos = []
     for env, share in ((rejects, 0.5), (admits, 0.0)):
@@ -89,14 +99,14 @@ def test_rejecting_improves_no_figure_of_all_programs() -> None:
 @pytest.mark.parametrize("name", ["equal", "tight", "faulty", "graphs", "apart"])
 @pytest.mark.parametrize("count_gaps", [False, True])
 def test_the_cost_is_minus_the_return(name: str, count_gaps: bool) -> None:
-    env = RoutingEnv(small(name, {"reward.count_gaps": count_gaps}))
+    env = RoutingEnv(small(name, {"reward.count_gaps": count_gaps}), **PLAIN)
     rewards, info = play(env, seed=1)
     assert info["programs_unfinished"] == 0.0
     assert info["mean_cost_s"] == pytest.approx(-sum(rewards) * env.scenario.reward.unit_s, abs=1e-6)
 
 
 def test_failed_and_rejected_programs_are_counted_apart() -> None:
-    env = RoutingEnv(small("tight"))
+    env = RoutingEnv(small("tight"), **PLAIN)
     _, info = play(env, seed=0)
     programs = env.simulator.records().counted_programs
     assert info["programs_failed"] == (programs["state"] == "failed").sum() > 0
@@ -106,7 +116,7 @@ def test_failed_and_rejected_programs_are_counted_apart() -> None:
 
 
 def test_figures_without_a_sample_are_left_out() -> None:
-    env = RoutingEnv(small("equal", {"episode.time_limit_s": 1.0}))
+    env = RoutingEnv(small("equal", {"episode.time_limit_s": 1.0}), **PLAIN)
     _, info = play(env, seed=0)
     assert info["programs_ended"] == 0.0
     assert info["programs_unfinished"] == info["programs"]

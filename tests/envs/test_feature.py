@@ -86,7 +86,7 @@ def test_a_docstring_is_completed_line_by_line() -> None:
     assert "\n| 1 | uncached_tokens | to be computed | 4,000 | 0 | 1 |\n" in text
     assert "\n| 2 | slack_s | time to the deadline | 60 s | -1 | 1 |\n" in text
     assert '`"coding_agents"`' in text
-    assert "as a picture |\n| `more`" in text
+    assert "None: from all |\n| `more`" in text
     assert "A line with {features} stays." in text
 
 

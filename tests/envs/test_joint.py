@@ -1,4 +1,4 @@
-"""AgentSim/Joint-v0: the table that several kinds of decision share."""
+"""AgentSim/Joint-v1: the table that several kinds of decision share."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from agentsim_env.envs.rewards import episode_return
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.envs.scheduling import SchedulingEnv
 from agentsim_env.registration import ENVIRONMENTS
-from tests.small import answer_at_random, small
+from tests.small import PLAIN, answer_at_random, small
 
 SINGLE: tuple[type[KindEnv], ...] = (
     AdmissionEnv,
@@ -55,19 +55,19 @@ def same_times(one: Simulator, other: Simulator) -> bool:
 
 def test_every_open_kind_is_there() -> None:
     assert set(QUESTIONS) == set(KINDS)
-    assert JointEnv(tight()).kinds == tuple(QUESTIONS)
+    assert JointEnv(tight(), **PLAIN).kinds == tuple(QUESTIONS)
     assert {single.question.kind for single in SINGLE} <= set(QUESTIONS)
 
 
 def test_kinds_may_come_one_by_one() -> None:
     kinds: Any = iter(["retain_kv", "route_turn"])
-    assert JointEnv(tight(), kinds=kinds).kinds == ("route_turn", "retain_kv")
+    assert JointEnv(tight(), kinds=kinds, **PLAIN).kinds == ("route_turn", "retain_kv")
 
 
 @pytest.mark.parametrize("kinds", [(), ("route_turn", "fly"), 5, "route_turn", iter(()), [["route_turn"]]], ids=repr)
 def test_kinds_must_be_known(kinds: Any) -> None:
     with pytest.raises(ValueError, match="must be some of admit_program, route_turn"):
-        JointEnv(tight(), kinds=kinds)
+        JointEnv(tight(), kinds=kinds, **PLAIN)
 
 
 def test_columns_are_the_union() -> None:
@@ -91,7 +91,7 @@ def test_what_has_one_name_has_one_scale() -> None:
 
 @pytest.mark.parametrize("single", SINGLE)
 def test_of_one_kind_it_is_that_kinds_environment(single: type[KindEnv]) -> None:
-    alone, joint = single(tight()), JointEnv(tight(), kinds=(single.question.kind,))
+    alone, joint = single(tight(), **PLAIN), JointEnv(tight(), kinds=(single.question.kind,), **PLAIN)
     rng = np.random.default_rng(0)
     (seen, info), (folded, _) = alone.reset(seed=1), joint.reset(seed=1)
     columns = [joint.feature_names.index(name) for name in alone.feature_names]
@@ -111,7 +111,7 @@ def test_the_simulator_with_the_same_decisions_leaves_the_same_records() -> None
     simulator = Simulator(tight(), agent_kinds=KINDS)
     simulator.reset(seed=6)
     actions = answer_at_random(simulator, np.random.default_rng(0))
-    env = JointEnv(tight())
+    env = JointEnv(tight(), **PLAIN)
     _, info = env.reset(seed=6)
     rewards, kinds = [], set()
     for action in actions:
@@ -126,7 +126,7 @@ def test_the_simulator_with_the_same_decisions_leaves_the_same_records() -> None
 
 
 def test_rows_that_a_kind_does_not_have_are_empty_and_answered_by_the_rule() -> None:
-    env = JointEnv(tight())
+    env = JointEnv(tight(), **PLAIN)
     observation, info = env.reset(seed=0)
     rule = Simulator(tight())
     rule.reset(seed=0)
@@ -151,7 +151,7 @@ def test_rows_that_a_kind_does_not_have_are_empty_and_answered_by_the_rule() -> 
 def test_the_return_of_the_rules_is_the_same_in_every_environment(make: type[DecisionEnv], name: str) -> None:
     """Rewards are charged at the decisions, however many there are: their sum is that of the episode."""
     scenario = tight() if name == "tight" else small(name, {"cluster.tiers": TIERS})
-    env: Any = make(scenario)  # type: ignore[call-arg, arg-type]
+    env: Any = make(scenario, **PLAIN)  # type: ignore[call-arg, arg-type]
     agent = RuleAgent("rules")
     bind(agent, env)
     observation, info = env.reset(seed=2)
@@ -175,7 +175,7 @@ def test_networks_fold_it() -> None:
     from agentsim_env.agents.networks import CandidateScorer
     from agentsim_env.agents.policies import network_kwargs
 
-    env = JointEnv(tight())
+    env = JointEnv(tight(), **PLAIN)
     candidates = candidates_of(env)
     assert (candidates.n_rows, candidates.actions_per_row) == (54, 1)
     scorer = CandidateScorer(**network_kwargs(candidates, width=8))

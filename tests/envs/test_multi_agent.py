@@ -1,4 +1,4 @@
-"""The PettingZoo form of AgentSim/Joint-v0."""
+"""The PettingZoo form of AgentSim/Joint-v1."""
 
 import warnings
 from typing import Any
@@ -12,7 +12,7 @@ from agentsim_env.engine.core.decisions import KINDS
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.joint import JointEnv
 from agentsim_env.envs.rewards import episode_return
-from tests.small import small
+from tests.small import PLAIN, small
 
 pytest.importorskip("pettingzoo")
 from agentsim_env.envs.multi_agent import JointAEC, env
@@ -25,7 +25,7 @@ FORMS = ("kinds", "instances")
 
 
 def make(agents: Any, **overrides: Any) -> JointAEC:
-    return JointAEC(small("tight", TIGHT | overrides), agents=agents)
+    return JointAEC(small("tight", TIGHT | overrides), agents=agents, **PLAIN)
 
 
 @pytest.mark.parametrize("agents", FORMS)
@@ -52,7 +52,7 @@ def test_pettingzoo_has_no_complaint(agents: str) -> None:
 @pytest.mark.parametrize("agents", FORMS)
 def test_it_is_the_joint_environment(agents: str) -> None:
     """The same actions lead to the same records, and everybody is given the whole return."""
-    parallel, joint = make(agents), JointEnv(small("tight", TIGHT))
+    parallel, joint = make(agents), JointEnv(small("tight", TIGHT), **PLAIN)
     rng = np.random.default_rng(0)
     parallel.reset(seed=1)
     joint.reset(seed=1)
@@ -82,7 +82,7 @@ def test_it_is_the_joint_environment(agents: str) -> None:
 
 
 def test_agents_are_kinds_or_instances() -> None:
-    assert make("kinds").possible_agents == [kind for kind in JointEnv(small("tight")).kinds]
+    assert make("kinds").possible_agents == [kind for kind in JointEnv(small("tight"), **PLAIN).kinds]
     assert set(make("kinds").possible_agents) == set(KINDS)
     assert make("instances").possible_agents == ["gateway", "instance_0", "instance_1"]
     with pytest.raises(ValueError, match="must be 'kinds' or 'instances'"):

@@ -9,12 +9,12 @@ from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.joint import JointEnv
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.errors import AgentSimError, shown
-from tests.small import small
+from tests.small import PLAIN, small
 
 
 @pytest.fixture(scope="module")
 def env() -> RoutingEnv:
-    return RoutingEnv(small("equal"))
+    return RoutingEnv(small("equal"), **PLAIN)
 
 
 @pytest.mark.parametrize("seed", [7, np.int64(7), np.uint32(7), np.array(7)], ids=repr)
@@ -92,13 +92,13 @@ def test_a_refused_reset_leaves_the_episode_as_it_is(env: RoutingEnv) -> None:
 
 def test_arguments_are_checked_where_they_are_given() -> None:
     with pytest.raises(EnvError, match="render_mode 'human': allowed are"):
-        RoutingEnv(small("equal"), render_mode="human")
+        RoutingEnv(small("equal"), render_mode="human", **PLAIN)
     with pytest.raises(EnvError, match="must be some of admit_program"):
-        JointEnv(small("equal"), kinds=("fly",))
+        JointEnv(small("equal"), kinds=("fly",), **PLAIN)
 
 
 def test_an_environment_can_be_closed_twice() -> None:
-    env = RoutingEnv(small("equal"))
+    env = RoutingEnv(small("equal"), **PLAIN)
     env.close()
     env.reset(seed=0)
     env.close()

@@ -30,7 +30,7 @@ def episode(env_id: str, scenario: str) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("env_id", "scenario"),
-    [("AgentSim/Routing-v0", "faulty"), ("AgentSim/Scheduling-v0", "tight"), ("AgentSim/Joint-v0", "tight")],
+    [("AgentSim/Routing-v1", "faulty"), ("AgentSim/Scheduling-v1", "tight"), ("AgentSim/Joint-v1", "tight")],
 )
 def test_a_step_in_slices_of_one_event_is_the_same_step(
     env_id: str, scenario: str, monkeypatch: pytest.MonkeyPatch
@@ -43,7 +43,7 @@ def test_a_step_in_slices_of_one_event_is_the_same_step(
 
 
 def test_programs_of_the_options_pass_the_gate() -> None:
-    env = gymnasium.make("AgentSim/Routing-v0", scenario=small("equal"), disable_env_checker=True).unwrapped
+    env = gymnasium.make("AgentSim/Routing-v1", scenario=small("equal"), disable_env_checker=True).unwrapped
     env.reset(seed=0)
     programs = env.simulator.programs  # pyright: ignore[reportAttributeAccessIssue]
     env.reset(seed=0, options={"programs": programs})

@@ -155,7 +155,7 @@ def test_time_since_something_changed(watched: list[Moment]) -> None:
 
 
 def test_an_instance_without_lanes_shows_nothing() -> None:
-    """As `Joint-v0` may ask for the table of a kind that another instance is asked about."""
+    """As `Joint-v1` may ask for the table of a kind that another instance is asked about."""
     simulator = Simulator(load_scenario("consumer_gpu", {"episode": CHANGES["episode"]}), agent_kinds=["evict_kv"])
     simulator.reset(1)
     simulator.state.world["asked_instance"] = 0

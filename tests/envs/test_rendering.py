@@ -4,11 +4,11 @@ import numpy as np
 
 from agentsim_env.envs.rendering import ansi, rgb_array
 from agentsim_env.envs.routing import RoutingEnv
-from tests.small import small
+from tests.small import PLAIN, small
 
 
 def test_text_names_instances_and_their_state() -> None:
-    env = RoutingEnv(small("faulty"))
+    env = RoutingEnv(small("faulty"), **PLAIN)
     env.reset(seed=0)
     for _ in range(20):
         env.step(0)
@@ -21,7 +21,7 @@ def test_text_names_instances_and_their_state() -> None:
 
 
 def test_text_shows_the_cache() -> None:
-    env = RoutingEnv(small("tight"))
+    env = RoutingEnv(small("tight"), **PLAIN)
     env.reset(seed=0)
     for _ in range(60):
         env.step(0)
@@ -34,7 +34,7 @@ def test_text_shows_the_cache() -> None:
 
 
 def test_picture_changes_with_the_cluster() -> None:
-    env = RoutingEnv(small("equal"))
+    env = RoutingEnv(small("equal"), **PLAIN)
     env.reset(seed=0)
     before = rgb_array(env.simulator)
     for _ in range(30):

@@ -11,14 +11,14 @@ from agentsim_env.envs.rewards import TERMS
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.metrics import Records
 from agentsim_env.scenario.reward import Term
-from tests.small import SMALL, play, small
+from tests.small import PLAIN, SMALL, play, small
 
 SEEDS = (0, 1, 2)
 COMPLETE = [name for name in SMALL if name != "cut"]
 
 
 def returns(name: str, seed: int, overrides: dict[str, Any] | None = None, **how: bool) -> tuple[float, RoutingEnv]:
-    env = RoutingEnv(small(name, overrides))
+    env = RoutingEnv(small(name, overrides), **PLAIN)
     rewards, _ = play(env, seed, **how)
     return float(np.sum(rewards)), env
 
@@ -116,7 +116,7 @@ def test_time_before_the_first_decision_is_paid_for() -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_time_in_the_system_is_never_rewarded(name: str) -> None:
-    rewards, _ = play(RoutingEnv(small(name)), seed=0)
+    rewards, _ = play(RoutingEnv(small(name), **PLAIN), seed=0)
     assert max(rewards) <= 0.0
     assert min(rewards) < 0.0
 
@@ -189,6 +189,7 @@ def test_a_term_of_a_world_adds_up_to_its_metric(term: str) -> None:
             "cluster.instances": [{"gpu": "H100", "kv_blocks": 400}],
             "reward.terms": {term: 1.0},
         },
+        **PLAIN,
     )
     expected = WORLD_METRICS[term]
     rewards, _ = play(env, seed=0)
@@ -213,7 +214,7 @@ def test_turns_of_failed_programs_count_in_the_terms_of_turns() -> None:
 
 
 def test_turns_of_a_single_token_have_no_time_per_further_token() -> None:
-    env = RoutingEnv(small("equal", {"reward.terms": {"time_in_system": 0.0, "tpot": 1.0}}))
+    env = RoutingEnv(small("equal", {"reward.terms": {"time_in_system": 0.0, "tpot": 1.0}}), **PLAIN)
     programs = env.simulator.source.draw(0)
     programs.turn["output_tokens"][::2] = 1
     _, info = env.reset(seed=0, options={"programs": programs})
@@ -225,7 +226,7 @@ def test_turns_of_a_single_token_have_no_time_per_further_token() -> None:
 
 
 def test_an_episode_does_not_pay_for_the_one_before() -> None:
-    env = RoutingEnv(small("equal"))
+    env = RoutingEnv(small("equal"), **PLAIN)
     first, _ = play(env, seed=1)
     env.reset(seed=2)
     env.step(0)

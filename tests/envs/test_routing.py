@@ -1,11 +1,11 @@
-"""AgentSim/Routing-v0: who may take a turn, what is refused, how episodes begin and end."""
+"""AgentSim/Routing-v1: who may take a turn, what is refused, how episodes begin and end."""
 
 import numpy as np
 import pytest
 
 from agentsim_env import SimulationError, Simulator
 from agentsim_env.envs.routing import RoutingEnv
-from tests.small import SMALL, answer_at_random, play, small
+from tests.small import PLAIN, SMALL, answer_at_random, play, small
 
 NEVER_UP = 3
 """The instance of `faulty` that is never up."""
@@ -16,7 +16,7 @@ def test_the_simulator_with_the_same_decisions_leaves_the_same_records(name: str
     simulator = Simulator(small(name), agent_kinds=("route_turn",))
     simulator.reset(seed=3)
     actions = answer_at_random(simulator, np.random.default_rng(0))
-    env = RoutingEnv(small(name))
+    env = RoutingEnv(small(name), **PLAIN)
     _, info = env.reset(seed=3)
     terminated = truncated = False
     for i, action in enumerate(actions):
@@ -29,7 +29,7 @@ def test_the_simulator_with_the_same_decisions_leaves_the_same_records(name: str
 
 
 def test_forbidden_actions_are_answered_by_the_rule_and_counted() -> None:
-    env = RoutingEnv(small("faulty"))
+    env = RoutingEnv(small("faulty"), **PLAIN)
     _, info = play(env, seed=1, illegal=True)
     rng = np.random.default_rng(1)
     simulator = Simulator(small("faulty"), agent_kinds=("route_turn",))
@@ -45,13 +45,13 @@ def test_forbidden_actions_are_answered_by_the_rule_and_counted() -> None:
 
 
 def test_refused_actions_are_counted_by_episode() -> None:
-    env = RoutingEnv(small("faulty"))
+    env = RoutingEnv(small("faulty"), **PLAIN)
     assert play(env, seed=1, illegal=True)[1]["refused_actions"] > 0
     assert play(env, seed=1)[1]["refused_actions"] == 0
 
 
 def test_instances_that_are_down_are_masked() -> None:
-    env = RoutingEnv(small("faulty"))
+    env = RoutingEnv(small("faulty"), **PLAIN)
     observation, info = env.reset(seed=0)
     masks, times = [], []
     over = False
@@ -74,7 +74,7 @@ def test_instances_that_are_down_are_masked() -> None:
 def test_instances_that_cannot_hold_the_turn_are_masked() -> None:
     limits = [40_000, 40_000, 30_000]
     instances = [{"gpu": "H100", "max_model_len_tokens": limit} for limit in limits]
-    env = RoutingEnv(small("tight", {"cluster.instances": instances}))
+    env = RoutingEnv(small("tight", {"cluster.instances": instances}), **PLAIN)
     _, info = env.reset(seed=0)
     over = False
     seen = set()
@@ -94,7 +94,7 @@ def test_instances_that_cannot_hold_the_turn_are_masked() -> None:
 
 
 def test_programs_of_the_warm_up_are_routed_by_the_rule() -> None:
-    env = RoutingEnv(small("equal"))
+    env = RoutingEnv(small("equal"), **PLAIN)
     env.reset(seed=0)
     simulator = env.simulator
     over = False
@@ -109,13 +109,13 @@ def test_programs_of_the_warm_up_are_routed_by_the_rule() -> None:
 
 
 def test_episode_without_a_decision_says_so() -> None:
-    env = RoutingEnv(small("equal", {"cluster.instances": [{"gpu": "H100"}]}))
+    env = RoutingEnv(small("equal", {"cluster.instances": [{"gpu": "H100"}]}), **PLAIN)
     with pytest.raises(SimulationError, match="the episode has no decision"):
         env.reset(seed=0)
 
 
 def test_a_workload_can_be_given() -> None:
-    env = RoutingEnv(small("equal"))
+    env = RoutingEnv(small("equal"), **PLAIN)
     given = env.simulator.source.draw(99)
     env.reset(seed=1, options={"programs": given})
     for ours, theirs in zip(env.simulator.programs[:4], given[:4], strict=True):
@@ -130,7 +130,7 @@ def test_a_workload_can_be_given() -> None:
 
 
 def test_unknown_options_are_refused() -> None:
-    env = RoutingEnv(small("equal"))
+    env = RoutingEnv(small("equal"), **PLAIN)
     with pytest.raises(ValueError, match=r"unknown windows; allowed are programs, window"):
         env.reset(seed=0, options={"windows": (0, 1)})
     with pytest.raises(ValueError, match="only programs of a trace have one"):
@@ -138,7 +138,7 @@ def test_unknown_options_are_refused() -> None:
 
 
 def test_truncation_is_not_termination() -> None:
-    env = RoutingEnv(small("cut"))
+    env = RoutingEnv(small("cut"), **PLAIN)
     _, info = env.reset(seed=0)
     terminated = truncated = False
     while not (terminated or truncated):
@@ -149,7 +149,7 @@ def test_truncation_is_not_termination() -> None:
 
 
 def test_last_observation_is_valid() -> None:
-    env = RoutingEnv(small("equal"))
+    env = RoutingEnv(small("equal"), **PLAIN)
     observation, info = env.reset(seed=0)
     over = False
     while not over:

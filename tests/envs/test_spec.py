@@ -16,7 +16,7 @@ from agentsim_env.scenario.loader import library
 from tests.envs.test_environments import SHORT, rollout, same
 from tests.small import SMALL, small
 
-ROUTING = "AgentSim/Routing-v0"
+ROUTING = "AgentSim/Routing-v1"
 
 
 def again(env: gymnasium.Env) -> Any:
@@ -51,7 +51,7 @@ def test_paths_and_mappings_are_written_too(tmp_path: Path) -> None:
 
 def test_arguments_besides_the_scenario_are_written() -> None:
     env: Any = gymnasium.make(
-        "AgentSim/Joint-v0", scenario=small("tight"), kinds=("route_turn", "evict_kv"), render_mode="ansi"
+        "AgentSim/Joint-v1", scenario=small("tight"), kinds=("route_turn", "evict_kv"), render_mode="ansi"
     )
     copy = again(env)
     assert (copy.kinds, copy.render_mode) == (env.kinds, "ansi")

@@ -315,7 +315,7 @@ def test_a_trace_too_short_to_train_on_leaves_no_folder(mooncake: Path, tmp_path
     arguments = [*SETTINGS, "--set", "episode.programs=13", "--trace", mooncake, "--out", tmp_path / "run"]
     code, _, err = call("train", "routing", "-s", "tool_chat", *arguments)
     assert code == 2
-    assert "training split come from 0% to 60% of the trace: episode.programs = 13: must be from 1 to 12" in err
+    assert "train split come from 0% to 60% of the trace: episode.programs = 13: must be from 1 to 12" in err
     assert not (tmp_path / "run").exists()
 
 

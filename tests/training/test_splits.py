@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from agentsim_env import Scenario
+from agentsim_env.envs.errors import EnvError
 from agentsim_env.training.environments import load
-from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.rollouts import workload_hash
 from agentsim_env.training.splits import TEST, TRAINING, VALIDATION, training_seed, workloads
 from agentsim_env.workload.traces import TraceError
@@ -30,7 +30,7 @@ def test_training_seeds_are_of_the_training_split_and_differ() -> None:
 def test_first_seeds() -> None:
     assert TEST.first(3) == (0, 1, 2)
     assert VALIDATION.first(1) == (500_000,)
-    with pytest.raises(TrainingError, match="number of test seeds must be from 1 to 500000, not 0"):
+    with pytest.raises(EnvError, match="number of test seeds must be from 1 to 500000, not 0"):
         TEST.first(0)
 
 
@@ -44,7 +44,7 @@ def test_splits_of_a_trace_have_no_program_in_common(tiny: Scenario, mooncake: P
     }
     assert lengths["test"] == set(range(616, 620))
     assert lengths["validation"] == set(range(612, 616))
-    assert lengths["training"] <= set(range(600, 612))
+    assert lengths["train"] <= set(range(600, 612))
 
 
 def test_split_too_small_for_an_episode(tiny: Scenario, mooncake: Path) -> None:
@@ -52,7 +52,7 @@ def test_split_too_small_for_an_episode(tiny: Scenario, mooncake: Path) -> None:
     workloads(scenario, TRAINING)
     said = "test split come from 80% to 100% of the trace: episode.programs = 5: must be from 1 to 4, "
     advice = "for shorter ones say --set episode.programs=N, in training and evaluation alike"
-    with pytest.raises(TrainingError, match=f"{said}.*; {advice}"):
+    with pytest.raises(EnvError, match=f"{said}.*; {advice}"):
         workloads(scenario, TEST)
 
 

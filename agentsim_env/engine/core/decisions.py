@@ -80,7 +80,7 @@ DECISIONS: dict[str, Kind] = {
         question="agentsim_env.envs.admission_features:ADMIT_PROGRAM",
         answers=lambda sizes: REJECT + 1,
         about="program",
-        environment="AgentSim/Admission-v0",
+        environment="AgentSim/Admission-v1",
         control_ticks=True,
         shown_by=("holds", "pauses", "programs_rejected"),
     ),
@@ -91,7 +91,7 @@ DECISIONS: dict[str, Kind] = {
         answers=lambda sizes: len(sizes.engines),
         about="turn",
         mask="allowed",
-        environment="AgentSim/Routing-v0",
+        environment="AgentSim/Routing-v1",
         # A router always routes: only what it does besides can fail to happen.
     ),
     "schedule_turn": Kind(
@@ -101,7 +101,7 @@ DECISIONS: dict[str, Kind] = {
         answers=lambda sizes: sizes.candidates + 1,  # the last: hold all of them back
         about="instance",
         candidates="slot",
-        environment="AgentSim/Scheduling-v0",
+        environment="AgentSim/Scheduling-v1",
         shown_by=("reordered", "held_back"),
     ),
     "retain_kv": Kind(
@@ -110,7 +110,7 @@ DECISIONS: dict[str, Kind] = {
         question="agentsim_env.envs.retention_features:RETAIN_KV",
         answers=lambda sizes: PIN + len(sizes.pin_grid_s),
         about="ended_turn",
-        environment="AgentSim/Retention-v0",
+        environment="AgentSim/Retention-v1",
         shown_by=("pins_made", "dropped_blocks", "demoted_blocks"),
     ),
     "evict_kv": Kind(
@@ -120,7 +120,7 @@ DECISIONS: dict[str, Kind] = {
         answers=lambda sizes: TARGETS * sizes.candidates,
         about="instance",
         candidates="resident",
-        environment="AgentSim/Eviction-v0",
+        environment="AgentSim/Eviction-v1",
         shown_by=("evicted_blocks",),
     ),
     "preempt_turn": Kind(
@@ -139,7 +139,7 @@ DECISIONS: dict[str, Kind] = {
         answers=lambda sizes: sizes.candidates + 1,  # the last: none of them
         about="instance",
         candidates="turn",
-        environment="AgentSim/Prefetch-v0",
+        environment="AgentSim/Prefetch-v1",
         control_ticks=True,
         shown_by=("prefetches",),
     ),
@@ -150,7 +150,7 @@ DECISIONS: dict[str, Kind] = {
         # A slot for decodes that leaves one for prefills, and a budget.
         answers=lambda sizes: max(1, sizes.slots - 1) * len(sizes.budget_grid_tokens),
         about="instance",
-        environment="AgentSim/PrefillBudget-v0",
+        environment="AgentSim/PrefillBudget-v1",
         control_ticks=True,
         shown_by=("budget_changes",),
     ),

@@ -2,33 +2,16 @@
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import NamedTuple
 
 import numpy as np
 
 from agentsim_env.engine.core.decisions import DECISIONS, KINDS, PAUSED
 from agentsim_env.engine.core.jit import COMPILED, compiled, entry, written_out
 from agentsim_env.engine.core.pointer import bind
-from agentsim_env.engine.core.scorer import best_answer, count_weights, workspace
+from agentsim_env.engine.core.scorer import Scorer, best_answer, count_weights, workspace
 from agentsim_env.engine.loop import advance
 from agentsim_env.envs.questions import QUESTIONS
 from agentsim_env.simulator import Simulator
-
-
-class Scorer(NamedTuple):
-    """A policy as compiled code takes it; see `agentsim_env.engine.core.scorer`.
-
-    Attributes:
-        form: `LINEAR` or `POOLED`.
-        width: Units in a layer, 0 for a linear one.
-        allowed: Column that is > 0 in rows that are pooled, or -1.
-        weights: All weights, `float32`, C order.
-    """
-
-    form: int
-    width: int
-    allowed: int
-    weights: np.ndarray
 
 
 class CompiledPlay:
@@ -54,19 +37,20 @@ class CompiledPlay:
         self._work = workspace(scorer.form, n_rows, scorer.width)
         self._play, self._play_at = _driver(kind)
 
-    def play(self, simulator: Simulator, between: Callable[[], None] | None = None) -> int:
+    def play(self, simulator: Simulator, weights: np.ndarray | None = None) -> int:
         """Play an episode from where it stands to its end, or to a decision of another kind.
 
         Args:
             simulator: After `reset`.
-            between: Called at each pause, see `Core.advance`.
+            weights: In the place of those of the policy.
 
         Returns:
             How many decisions were answered.
         """
         core = simulator.core
         where, play = (core.handle, self._play_at) if COMPILED else (core.state, self._play)
-        once = partial(play, where, *self.scorer, self._rows, self._work)
+        scorer = self.scorer if weights is None else self.scorer._replace(weights=weights)
+        once = partial(play, where, *scorer, self._rows, self._work)
         answered = 0
 
         def go_on() -> tuple[int]:
@@ -78,7 +62,7 @@ class CompiledPlay:
         simulator.asked = PAUSED  # so it stays if something is raised in between
         (asked,) = go_on()
         if asked == PAUSED:
-            (asked,) = core.after_pause(go_on, between)
+            (asked,) = core.after_pause(go_on)
         simulator.note(asked)
         return answered
 

@@ -10,12 +10,30 @@ All is float32, summed in the order of the inputs; numpy and torch sum in anothe
 of themselves, and answers where two rows score alike.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from agentsim_env.engine.core.jit import compiled
 
 LINEAR, POOLED = range(2)
 """Forms of a policy."""
+
+
+class Scorer(NamedTuple):
+    """A policy as compiled code takes it.
+
+    Attributes:
+        form: `LINEAR` or `POOLED`.
+        width: Units in a layer, 0 for a linear one.
+        allowed: Column that is > 0 in rows that are pooled, or -1.
+        weights: All weights, `float32`, C order.
+    """
+
+    form: int
+    width: int
+    allowed: int
+    weights: np.ndarray
 
 
 def count_weights(form: int, n_features: int, width: int) -> int:

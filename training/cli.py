@@ -193,7 +193,7 @@ def _evaluation_of(folder: Path, environment: str, scenario: Any) -> str:
 
     rule = find_environment(environment).default_rule(scenario)
     where = "" if environment == "routing" else f"--environment {environment} "
-    trust = "" if (folder / "policy.npz").is_file() else " --trust"
+    trust = "" if (folder / "policy.safetensors").is_file() else " --trust"
     there = shlex.quote(str(folder / SCENARIO))
     return f"agentsim evaluate {where}--scenario {there} --agents {shlex.quote(f'{rule},{folder}')}{trust}"
 

@@ -1,5 +1,6 @@
 """Plays the members of a generation on the same episodes, each from a copy of the state at its first decision."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -21,11 +22,12 @@ class Population:
         scenario: The scenario; its rules answer all others.
         shape: Rows and columns of such a decision.
         scorer: A policy of the form.
-        threads: Threads.
+        episodes: Episodes of a generation: each is played by one thread, as many at a time as there are cores.
     """
 
-    def __init__(self, kind: str, scenario: Scenario, shape: tuple[int, int], scorer: Scorer, threads: int) -> None:
+    def __init__(self, kind: str, scenario: Scenario, shape: tuple[int, int], scorer: Scorer, episodes: int) -> None:
         self._source = workloads(scenario, TRAINING)
+        threads = min(episodes, len(os.sched_getaffinity(0)))
         self._free: SimpleQueue[tuple[Simulator, CompiledPlay]] = SimpleQueue()
         for _ in range(threads):
             simulator = Simulator(scenario, agent_kinds=(kind,), source=self._source)

@@ -20,7 +20,6 @@ class Strategy:
     Attributes:
         seed: Of all that is drawn.
         sigma: Standard deviation of the neighbours, in each weight.
-        learning_rate: Step of Adam in each weight.
         pairs: Antithetic pairs of a generation.
         mean: The present weights, `float64 [weights]`.
         first: Mean of the gradients.
@@ -30,7 +29,6 @@ class Strategy:
 
     seed: int
     sigma: float
-    learning_rate: float
     pairs: int
     mean: np.ndarray
     first: np.ndarray
@@ -38,22 +36,22 @@ class Strategy:
     generation: int = 0
 
     @classmethod
-    def begin(cls, seed: int, sigma: float, learning_rate: float, pairs: int, mean: np.ndarray) -> "Strategy":
+    def begin(cls, seed: int, sigma: float, pairs: int, mean: np.ndarray) -> "Strategy":
         """A search that begins at a mean."""
         mean = np.array(mean, np.float64)
-        return cls(seed, sigma, learning_rate, pairs, mean, np.zeros_like(mean), np.zeros_like(mean))
+        return cls(seed, sigma, pairs, mean, np.zeros_like(mean), np.zeros_like(mean))
 
     def members(self) -> np.ndarray:
         """The neighbours of this generation, `float32 [2 * pairs, weights]`: the others of the pairs come behind."""
         offsets = self.sigma * self._noise()
         return np.concatenate((self.mean + offsets, self.mean - offsets)).astype(np.float32)
 
-    def learn(self, returns: np.ndarray, learning_rate: float | None = None) -> None:
+    def learn(self, returns: np.ndarray, learning_rate: float) -> None:
         """Move the mean, and go on to the next generation.
 
         Args:
             returns: What the members came to, `float64 [members, episodes]`; an episode is the same for all.
-            learning_rate: In the place of the strategy's.
+            learning_rate: Step of Adam in each weight.
         """
         weights = centred_ranks(returns.mean(axis=1))
         gradient = (weights[: self.pairs] - weights[self.pairs :]) @ self._noise() / (2 * self.pairs * self.sigma)
@@ -62,8 +60,7 @@ class Strategy:
         self.second = _DECAY_2 * self.second + (1.0 - _DECAY_2) * gradient**2
         first = self.first / (1.0 - _DECAY_1**self.generation)
         second = self.second / (1.0 - _DECAY_2**self.generation)
-        rate = self.learning_rate if learning_rate is None else learning_rate
-        self.mean = self.mean + rate * first / (np.sqrt(second) + _TINY)
+        self.mean = self.mean + learning_rate * first / (np.sqrt(second) + _TINY)
 
     def _noise(self) -> np.ndarray:
         """Offsets of this generation in standard deviations, `float64 [pairs, weights]`."""

@@ -11,6 +11,7 @@ from inspect import isclass
 from pathlib import Path
 from typing import Any
 
+from agentsim_env.agents import pretrained
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.function import FunctionAgent
 from agentsim_env.agents.numpy_policy import load_policy
@@ -49,7 +50,8 @@ def _is_path(text: str) -> bool:
 def files_of(source: str | Path) -> list[Path]:
     """The files that an agent is made of, as far as they are known by its text: weights, or a module."""
     text = _split_name(str(source))[1]
-    path = Path(text)
+    first, _, shipped = text.partition(":")
+    path = pretrained.find(shipped) if first == pretrained.PREFIX else Path(text)
     if os.path.isdir(path) or path.suffix in _WEIGHTS:
         file = _weights_in(path)
         return [found for found in (file, file.with_name(STATISTICS)) if found.is_file()]
@@ -68,6 +70,7 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
             * the path of an exported policy (`.safetensors`, or `.npz` of an earlier version), of a Stable-Baselines3
               model (`.zip`) or of the folder of a training run (its exported policy if there is one, else its
               `model.zip`),
+            * `pretrained:routing` and the like: an agent that comes with the package,
             * `module:function` or `module:Class`; the module is looked for in the current folder too,
             * a function of (features, info), or an agent.
 
@@ -102,6 +105,8 @@ def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool)
     if path.suffix in _WEIGHTS or os.path.isdir(path):
         return _from_path(path, name, trust)
     module, colon, attribute = text.partition(":")
+    if colon and module == pretrained.PREFIX:
+        return load_policy(pretrained.find(attribute), name)
     if colon:
         return _from_module(module, attribute, name)
     if text == "uniform":

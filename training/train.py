@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from agentsim_env.training.config import load_run
-from agentsim_env.training.evolution import ALGORITHM
+from agentsim_env.training.evolution_strategy import ALGORITHM
 from agentsim_env.training.lock import locked
 
 

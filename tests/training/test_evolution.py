@@ -10,7 +10,7 @@ from agentsim_env.agents import LinearPolicy, NumpyPolicy, make_agent
 from agentsim_env.training.checkpoint import latest_checkpoint
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.evolution import search
-from agentsim_env.training.evolution.strategy import Strategy, centred_ranks
+from agentsim_env.training.evolution_strategy import Strategy, centred_ranks
 from agentsim_env.training.files import read_csv
 from agentsim_env.training.hyperparameters import load_hyperparameters
 from agentsim_env.training.train import run

@@ -18,7 +18,7 @@ from agentsim_env.training.environments import find_environment, make_environmen
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.evolution.initial import initial_weights
 from agentsim_env.training.evolution.population import Population
-from agentsim_env.training.evolution.strategy import Strategy
+from agentsim_env.training.evolution_strategy import Strategy
 from agentsim_env.training.hyperparameters import checked, rate_at
 from agentsim_env.training.progress import TrainingProgress
 from agentsim_env.training.rows import Table

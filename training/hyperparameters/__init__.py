@@ -9,8 +9,7 @@ import yaml
 
 from agentsim_env.scenario.errors import suggestion
 from agentsim_env.training.errors import TrainingError
-from agentsim_env.training.evolution import ALGORITHM
-from agentsim_env.training.evolution.strategy import Strategy
+from agentsim_env.training.evolution_strategy import ALGORITHM, Strategy
 from agentsim_env.training.hyperparameters.ranges import RANGES, in_range
 
 _FOLDER = Path(__file__).parent

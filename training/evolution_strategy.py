@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ALGORITHM = "es"
+"""Its name beside the algorithms of Stable-Baselines3."""
+
 _DECAY_1, _DECAY_2, _TINY = 0.9, 0.999, 1e-8
 """Of Adam (arXiv 1412.6980), its defaults."""
 

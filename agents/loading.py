@@ -11,7 +11,6 @@ from inspect import isclass
 from pathlib import Path
 from typing import Any
 
-from agentsim_env.agents import pretrained
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.function import FunctionAgent
 from agentsim_env.agents.numpy_policy import load_policy
@@ -19,6 +18,7 @@ from agentsim_env.agents.protocol import Agent
 from agentsim_env.agents.rule import SCENARIO_RULES, RuleAgent
 from agentsim_env.agents.sb3_zip import STATISTICS, inspect
 from agentsim_env.agents.uniform import RandomAgent
+from agentsim_env.policies import pretrained
 from agentsim_env.policies.file import CONTAINERS
 
 _WEIGHTS = (*CONTAINERS, ".zip")
@@ -50,8 +50,7 @@ def _is_path(text: str) -> bool:
 def files_of(source: str | Path) -> list[Path]:
     """The files that an agent is made of, as far as they are known by its text: weights, or a module."""
     text = _split_name(str(source))[1]
-    first, _, shipped = text.partition(":")
-    path = pretrained.find(shipped) if first == pretrained.PREFIX else Path(text)
+    path = pretrained.file_of(text)
     if os.path.isdir(path) or path.suffix in _WEIGHTS:
         file = _weights_in(path)
         return [found for found in (file, file.with_name(STATISTICS)) if found.is_file()]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from agentsim_env import Scenario
-from agentsim_env.agents import load_policy, pretrained
+from agentsim_env.agents import load_policy
+from agentsim_env.policies import pretrained
 from agentsim_env.policies.file import card_of
 from agentsim_env.training.config import RunConfig, load_run
 from agentsim_env.training.files import read_json, write_json
@@ -35,7 +36,7 @@ def make(name: str, run: Path, evaluation: Path, cpu_s: float, limits: Sequence[
     """
     config, scenario = load_run(run)
     policy = load_policy(run / "policy.safetensors", name)
-    path = policy.save(Path(pretrained.__file__).with_name(f"{name}.safetensors"))
+    path = policy.save(pretrained.FOLDER / f"{name}.safetensors")
     card = card_of(path)
     trained = _training(config, scenario, run, cpu_s)
     content = json.loads(card.read_text(encoding="utf-8"))

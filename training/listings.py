@@ -47,7 +47,7 @@ def print_bundles(console: Console) -> None:
 
 def print_agents(console: Console) -> None:
     """Prints the trained agents that come with the package: where they learned, what they reach, what they do not."""
-    from agentsim_env.agents import pretrained
+    from agentsim_env.policies import pretrained
 
     table = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
     for name in pretrained.names():

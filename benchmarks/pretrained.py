@@ -7,6 +7,7 @@ python -m benchmarks.pretrained routing runs/router runs/router/test --cpu-s 130
 
 import argparse
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def make(name: str, run: Path, evaluation: Path, cpu_s: float, limits: Sequence[
 def _training(config: RunConfig, scenario: Scenario, run: Path, cpu_s: float) -> dict[str, Any]:
     versions = read_json(run / "versions.json")
     return {
-        "command": (run / "command.txt").read_text(encoding="utf-8").strip(),
+        "command": _anywhere((run / "command.txt").read_text(encoding="utf-8")),
         "scenario": scenario.name,
         "algo": config.algo,
         "seed": config.seed,
@@ -58,11 +59,21 @@ def _training(config: RunConfig, scenario: Scenario, run: Path, cpu_s: float) ->
     }
 
 
+def _anywhere(command: str) -> str:
+    """A command without the program's path and its folders on the machine where it ran."""
+    program, *words = shlex.split(command)
+    words = [words[k] for k in range(len(words)) if "--out" not in (words[k], *words[k - 1 : k])]
+    names = [
+        word.replace(f"{Path(word.partition('=')[2]).parent}/", "runs/") if "=/" in word else word for word in words
+    ]
+    return shlex.join(["agentsim" if program.endswith(".py") else Path(program).name, *names])
+
+
 def _results(evaluation: Path) -> dict[str, Any]:
     found = read_json(evaluation / "results.json")
     rows = [row for row in found["results"] if row["metric"] == "mean_jct_s"]
     return {
-        "command": found["command"],
+        "command": _anywhere(found["command"]),
         "scenario": found["scenario"],
         "scenario_hash": found["scenario_hash"],
         "seeds": len(found["seeds"]),

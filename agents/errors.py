@@ -1,7 +1,5 @@
-"""The error that this package raises on purpose."""
+"""What can be wrong with an agent."""
 
-from agentsim_env.errors import AgentSimError
+from agentsim_env.policies.errors import AgentError
 
-
-class AgentError(AgentSimError, ValueError):
-    """An agent cannot be made, or does not fit the environment; the message says what would."""
+__all__ = ["AgentError"]

@@ -13,11 +13,16 @@ from typing import Any
 
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.function import FunctionAgent
-from agentsim_env.agents.numpy_policy import NumpyPolicy
+from agentsim_env.agents.numpy_policy import load_policy
 from agentsim_env.agents.protocol import Agent
 from agentsim_env.agents.rule import SCENARIO_RULES, RuleAgent
 from agentsim_env.agents.sb3_zip import STATISTICS, inspect
 from agentsim_env.agents.uniform import RandomAgent
+from agentsim_env.policies import pretrained
+from agentsim_env.policies.file import CONTAINERS
+
+_WEIGHTS = (*CONTAINERS, ".zip")
+"""Endings of files that hold weights."""
 
 
 def split_agents(text: str) -> list[str]:
@@ -45,8 +50,8 @@ def _is_path(text: str) -> bool:
 def files_of(source: str | Path) -> list[Path]:
     """The files that an agent is made of, as far as they are known by its text: weights, or a module."""
     text = _split_name(str(source))[1]
-    path = Path(text)
-    if os.path.isdir(path) or path.suffix in (".npz", ".zip"):
+    path = pretrained.file_of(text)
+    if os.path.isdir(path) or path.suffix in _WEIGHTS:
         file = _weights_in(path)
         return [found for found in (file, file.with_name(STATISTICS)) if found.is_file()]
     module = sys.modules.get(text.partition(":")[0]) if ":" in text else None
@@ -61,8 +66,10 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
 
             * the name of a compiled rule (`least_loaded`), with its kind before it where rules of several kinds have
               this name (`schedule_turn.gate`); `rules` for the rules that the scenario has; `uniform`,
-            * the path of an exported policy (`.npz`), of a Stable-Baselines3 model (`.zip`) or of the folder of a
-              training run (its `policy.npz` if there is one, else its `model.zip`),
+            * the path of an exported policy (`.safetensors`, or `.npz` of an earlier version), of a Stable-Baselines3
+              model (`.zip`) or of the folder of a training run (its exported policy if there is one, else its
+              `model.zip`),
+            * `pretrained:routing` and the like: an agent that comes with the package,
             * `module:function` or `module:Class`; the module is looked for in the current folder too,
             * a function of (features, info), or an agent.
 
@@ -94,9 +101,11 @@ def _split_name(text: str) -> tuple[str | None, str]:
 
 def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool) -> Agent:
     path = Path(text)
-    if path.suffix in (".npz", ".zip") or os.path.isdir(path):
+    if path.suffix in _WEIGHTS or os.path.isdir(path):
         return _from_path(path, name, trust)
     module, colon, attribute = text.partition(":")
+    if colon and module == pretrained.PREFIX:
+        return load_policy(pretrained.find(attribute), name)
     if colon:
         return _from_module(module, attribute, name)
     if text == "uniform":
@@ -107,7 +116,7 @@ def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool)
     if rule is not None:
         return rule
     if len(path.parts) > 1:
-        raise AgentError(f"{text}: no such folder, and no .npz or .zip file")
+        raise AgentError(f"{text}: no such folder, and no .safetensors, .npz or .zip file")
     raise AgentError(f"no agent {text!r}: it is no file or folder, no module:function, and {_no_rule(text, kinds)}")
 
 
@@ -140,13 +149,13 @@ def _from_path(path: Path, name: str | None, trust: bool) -> Agent:
     file = _weights_in(path)
     if path.is_dir():
         name = name or path.resolve().name
-    if file.suffix == ".npz":
-        return NumpyPolicy.load(file, name)
+    if file.suffix in CONTAINERS:
+        return load_policy(file, name)
     inspect(file)
     if not trust:
         raise AgentError(
             f"{file} is unpickled when it is loaded, which can run any code: if you trust where it comes from, say"
-            " --trust (in Python trust=True); an exported policy, policy.npz, needs no trust"
+            " --trust (in Python trust=True); an exported policy, policy.safetensors, needs no trust"
         )
     from agentsim_env.agents.sb3 import SB3Agent
 
@@ -157,9 +166,10 @@ def _weights_in(path: Path) -> Path:
     """The file with the weights: itself, or that in the folder of a run."""
     if not path.is_dir():
         return path
-    found = next((file for file in (path / "policy.npz", path / "model.zip") if file.is_file()), None)
+    names = [*(f"policy{ending}" for ending in CONTAINERS), "model.zip"]
+    found = next((path / name for name in names if (path / name).is_file()), None)
     if found is None:
-        raise AgentError(f"{path} holds neither policy.npz nor model.zip: it is not the folder of a training run")
+        raise AgentError(f"{path} holds none of {', '.join(names)}: it is not the folder of a training run")
     return found
 
 

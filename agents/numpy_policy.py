@@ -1,58 +1,31 @@
-"""A trained `CandidateScorer` in plain numpy: an agent without torch and pickle that decides in microseconds."""
+"""A trained `CandidateScorer` in plain numpy."""
 
-import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy as np
 
-from agentsim_env.agents.errors import AgentError
-from agentsim_env.agents.policy_file import Header, Weights, read_policy, write_policy
-from agentsim_env.agents.protocol import candidates_of
+from agentsim_env.agents.exported import ExportedPolicy
+from agentsim_env.agents.linear_policy import LinearPolicy
+from agentsim_env.policies.file import read_policy
+from agentsim_env.policies.weights import LinearWeights, PooledWeights, Weights
 
 if TYPE_CHECKING:
     from agentsim_env.agents.networks import CandidateScorer
 
 
-class NumpyPolicy:
-    """Policy of a trained network, for any number of candidates.
+class NumpyPolicy(ExportedPolicy):
+    """Policy with `PooledWeights`: see `agents/networks.py`."""
 
-    Args:
-        weights: Parameters of the network.
-        feature_names: Columns of a row, as the network saw them in training.
-        allowed_feature: Column that is > 0 in rows that may be chosen, or -1.
-        name: Name in tables and plots.
-        origin: What is worth knowing of its training; saved with the weights.
-        sampled: Whether actions are drawn with the probabilities that the network gives them, instead of the best one
-            being taken. Then a seed of an episode draws the same actions again.
-    """
-
-    def __init__(
-        self,
-        weights: Weights,
-        feature_names: tuple[str, ...],
-        allowed_feature: int = -1,
-        name: str = "policy",
-        origin: Mapping[str, Any] | None = None,
-        sampled: bool = False,
-    ) -> None:
-        self.weights = weights
-        self.feature_names = feature_names
-        self.allowed_feature = allowed_feature
-        self.name = name
-        self.origin = dict(origin or {})
-        self.sampled = sampled
-        self._rng = np.random.default_rng(0)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._buffers: dict[int, tuple[np.ndarray, ...]] = {}
 
     @classmethod
     def from_torch(cls, scorer: "CandidateScorer", feature_names: tuple[str, ...], **kwargs: Any) -> "NumpyPolicy":
         """Copies the parameters of a torch network."""
         state = {key: value.detach().cpu().numpy() for key, value in scorer.state_dict().items()}
-        weights = Weights(
+        weights = PooledWeights(
             embed_weight=state["embedding.layers.0.weight"].T,
             embed_bias=state["embedding.layers.0.bias"],
             hidden_weight=state["embedding.layers.2.weight"].T,
@@ -63,15 +36,11 @@ class NumpyPolicy:
             head_weight=state["head.weight"].T,
             head_bias=state["head.bias"],
         )
-        copies = Weights(*(np.array(array, dtype=np.float32, order="C") for array in weights))
+        copies = PooledWeights(*(np.array(array, dtype=np.float32, order="C") for array in weights))
         return cls(copies, feature_names, scorer.embedding.allowed_feature, **kwargs)
 
     def scores(self, observation: np.ndarray) -> np.ndarray:
-        """Score of each action; the array is overwritten by the next call.
-
-        Args:
-            observation: Flat float32 observation of any number of candidates.
-        """
+        """See `ExportedPolicy.scores`."""
         w = self.weights
         rows = observation.reshape(-1, len(w.embed_weight))
         n_rows = len(rows)
@@ -109,67 +78,22 @@ class NumpyPolicy:
         pool[:width] /= len(hidden)
         np.maximum.reduce(hidden, axis=0, out=pool[width:])
 
-    def bind(self, env: gymnasium.Env) -> None:
-        """Checks that the rows of `env` have the columns that the network was trained on.
 
-        Raises:
-            AgentError: If they differ.
-        """
-        found = candidates_of(env)
-        if found.feature_names != self.feature_names:
-            unknown = sorted(set(found.feature_names) - set(self.feature_names))
-            missing = sorted(set(self.feature_names) - set(found.feature_names))
-            difference = f"new {unknown}, gone {missing}" if unknown or missing else "another order"
-            raise AgentError(
-                f"{self.name} was trained on other features than {type(env.unwrapped).__name__} has ({difference});"
-                " train it again"
-            )
-        if found.actions_per_row != self.weights.head_weight.shape[1]:
-            raise AgentError(
-                f"{self.name} has {self.weights.head_weight.shape[1]} actions for each candidate,"
-                f" {type(env.unwrapped).__name__} has {found.actions_per_row}"
-            )
+FORMS: dict[type[Weights], type[ExportedPolicy]] = {LinearWeights: LinearPolicy, PooledWeights: NumpyPolicy}
+"""The agent for each form of weights."""
 
-    def reset(self, seed: int) -> None:
-        """Seeds the generator of a policy that draws its actions."""
-        self._rng = np.random.default_rng(seed)
 
-    def act(self, observation: np.ndarray, info: Mapping[str, Any]) -> int:
-        """The allowed action with the highest score, or one that is drawn by the scores."""
-        scores = self.scores(observation)
-        mask = info.get("action_mask")
-        if mask is not None:
-            scores[np.equal(mask, 0)] = -np.inf
-        if self.sampled:
-            scores += self._rng.gumbel(size=len(scores))  # the largest is then a draw from the softmax of the scores
-        return int(scores.argmax())
+def load_policy(path: str | Path, name: str | None = None) -> ExportedPolicy:
+    """Reads a file that `ExportedPolicy.save` has written.
 
-    def save(self, path: str | Path) -> Path:
-        """Writes an .npz file without pickled objects; the file appears whole or not at all.
+    Args:
+        path: The file.
+        name: Name in tables and plots, instead of the one that it has.
 
-        Raises:
-            AgentError: A weight is not a finite number.
-        """
-        path = Path(path)
-        header = Header(self.feature_names, self.allowed_feature, self.name, self.origin, self.sampled)
-        write_policy(path, header, self.weights)
-        return path
-
-    @classmethod
-    def load(cls, path: str | Path, name: str | None = None) -> "NumpyPolicy":
-        """Reads a file that `save` has written.
-
-        Raises:
-            AgentError: If it is not such a file, or its weights are not finite numbers.
-        """
-        header, weights = read_policy(Path(path))
-        return cls(
-            weights, header.feature_names, header.allowed_feature, name or header.name, header.origin, header.sampled
-        )
-
-    def content_hash(self) -> str:
-        """SHA-256 over the weights and the names of the features."""
-        digest = hashlib.sha256(json.dumps([self.feature_names, self.allowed_feature]).encode())
-        for array in self.weights:
-            digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
-        return digest.hexdigest()
+    Raises:
+        AgentError: If it is not such a file, or its weights are not finite numbers.
+    """
+    header, weights = read_policy(Path(path))
+    return FORMS[type(weights)](
+        weights, header.feature_names, header.allowed_feature, name or header.name, header.origin, header.sampled
+    )

@@ -314,6 +314,7 @@ class Simulator:
             "scenario_hash": self.scenario.content_hash(),
             "seed": self.seed,
             "rules": self.scenario.rules.by_kind(),
+            **({"policies": self.scenario.rules.policies} if self.scenario.rules.policies else {}),
             "bundle": bundle_of(self.scenario.rules),
             "agent_kinds": list(self.blueprint.agent_kinds),
             "warmup_programs": self.scenario.episode.warmup_programs,
@@ -333,6 +334,7 @@ def _with_rules(scenario: Scenario, rules: Mapping[str, str]) -> Scenario:
         for kind, values in scenario.rules.rule_params.items()
         if kind in rules and getattr(scenario.rules, kind) == rules[kind]
     }
-    changed = scenario.rules.by_kind() | dict(rules) | {"rule_params": kept | same}
+    policies = {kind: path for kind, path in scenario.rules.policies.items() if kind not in rules}
+    changed = scenario.rules.by_kind() | dict(rules) | {"rule_params": kept | same, "policies": policies}
     # Laid over the scenario, a mapping of parameters would be merged with the old one.
     return load_scenario(scenario.model_dump(mode="json", exclude_unset=True) | {"rules": changed})

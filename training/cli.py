@@ -76,6 +76,7 @@ Seeds = Annotated[int, typer.Option(min=1, help="Number of held-out seeds.")]
 @app.command()
 def quickstart(
     environment: Annotated[str, typer.Argument(help="What to train, as routing.")] = "routing",
+    algo: Annotated[str | None, typer.Option(help="es (the default for routing), ppo (else), ...")] = None,
     scenario: Scenario = None,
     overrides: Overrides = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
@@ -86,7 +87,7 @@ def quickstart(
         Path | None, typer.Option(parser=_folder, metavar="PATH", help="Folder of the run; by default runs/quickstart.")
     ] = None,
 ) -> None:
-    """Train an agent with PPO, a router unless told otherwise, and compare it with every rule on held-out seeds."""
+    """Train an agent, a router unless told otherwise, and compare it with every rule on held-out seeds."""
     from agentsim_env.training.outputs import folder_for_results
     from agentsim_env.training.quickstart import quickstart as start
 
@@ -98,6 +99,7 @@ def quickstart(
             folder,
             _console(),
             environment=environment,
+            algo=algo,
             scenario=scenario,
             overrides=overrides or (),
             steps=steps,
@@ -112,7 +114,7 @@ def quickstart(
 @app.command()
 def train(
     environment: Annotated[str | None, typer.Argument(help="What to train, as routing.")] = None,
-    algo: Annotated[str | None, typer.Option(help="ppo (the default), maskable_ppo, a2c or dqn.")] = None,
+    algo: Annotated[str | None, typer.Option(help="ppo (the default), maskable_ppo, a2c, dqn or es.")] = None,
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,
@@ -193,7 +195,7 @@ def _evaluation_of(folder: Path, environment: str, scenario: Any) -> str:
 
     rule = find_environment(environment).default_rule(scenario)
     where = "" if environment == "routing" else f"--environment {environment} "
-    trust = "" if (folder / "policy.npz").is_file() else " --trust"
+    trust = "" if (folder / "policy.safetensors").is_file() else " --trust"
     there = shlex.quote(str(folder / SCENARIO))
     return f"agentsim evaluate {where}--scenario {there} --agents {shlex.quote(f'{rule},{folder}')}{trust}"
 
@@ -434,6 +436,14 @@ def bundles() -> None:
     from agentsim_env.training.listings import print_bundles
 
     print_bundles(_console())
+
+
+@app.command()
+def agents() -> None:
+    """List the trained agents that come with the package."""
+    from agentsim_env.training.listings import print_agents
+
+    print_agents(_console())
 
 
 @app.command()

@@ -8,6 +8,7 @@ two means have.
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +16,15 @@ from rich.console import Console
 from rich.progress import track
 
 from agentsim_env import Scenario, Simulator
-from agentsim_env.agents import Agent, NumpyPolicy, RuleAgent, make_agent
+from agentsim_env.agents import Agent, ExportedPolicy, RuleAgent, make_agent
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
+from agentsim_env.training.compiled import compiled_play
 from agentsim_env.training.environments import find_environment, load, make_environment
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.journal import open_journal
 from agentsim_env.training.results import Results
-from agentsim_env.training.rollouts import Rollout, roll_out, simulate
+from agentsim_env.training.rollouts import Rollout, play, roll_out, simulate
 from agentsim_env.training.splits import TEST, workloads
 from agentsim_env.training.workers import run_in_processes
 
@@ -150,7 +152,7 @@ def _trained_elsewhere(made: Sequence[Agent], scenario: Scenario) -> list[str]:
     here = scenario.content_hash()
     notes = []
     for agent in made:
-        origin = agent.origin.get("scenario") if isinstance(agent, NumpyPolicy) else None
+        origin = agent.origin.get("scenario") if isinstance(agent, ExportedPolicy) else None
         if origin is not None and origin != here:
             notes.append(f"{agent.name} was trained on another scenario than {scenario.name} as it is here")
     return notes
@@ -211,13 +213,15 @@ class Player:
             self._prepared(make_agent(agent, kinds, contest.trust), contest.scenario) for agent in contest.agents
         ]
 
-    def _prepared(self, agent: Agent, scenario: Scenario) -> Agent | Simulator:
-        """A rule becomes a simulator that runs by it, any other agent is bound to the environment."""
+    def _prepared(self, agent: Agent, scenario: Scenario) -> Callable[[int, Any], Rollout]:
+        """What plays an agent: rules and policies in compiled code, any other one step by step."""
         if isinstance(agent, RuleAgent):
             # Load is a fraction of the capacity under the scenario's own rules, so its own source draws for all.
-            return Simulator(scenario, rules=agent.rules, source=self._source)
+            return partial(simulate, Simulator(scenario, rules=agent.rules, source=self._source))
         bind(agent, self._env)
-        return agent
+        player = compiled_play(agent, self._env)
+        inner: Any = self._env.unwrapped
+        return partial(roll_out, agent, self._env) if player is None else partial(play, player, inner.simulator)
 
     def rollouts(self, seed: int) -> list[Rollout]:
         """One episode of each agent, all with the same programs.
@@ -226,12 +230,7 @@ class Player:
             TrainingError: An agent has changed the programs; this would be a defect of the simulator.
         """
         programs = self._source.draw(seed)
-        rollouts = [
-            simulate(agent, seed, programs)
-            if isinstance(agent, Simulator)
-            else roll_out(agent, self._env, seed, programs)
-            for agent in self._agents
-        ]
+        rollouts = [play_episode(seed, programs) for play_episode in self._agents]
         if len({rollout.workload_hash for rollout in rollouts}) > 1:
             raise TrainingError(f"seed {seed}: the agents did not have the same programs")
         return rollouts

@@ -43,3 +43,24 @@ def print_bundles(console: Console) -> None:
         description = " ".join(find_bundle(name).description.split())
         table.add_row(f"[bold]{name}[/]", f"{description}\n[dim]{shown}[/]")
     console.print(table)
+
+
+def print_agents(console: Console) -> None:
+    """Prints the trained agents that come with the package: where they learned, what they reach, what they do not."""
+    from agentsim_env.policies import pretrained
+
+    table = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
+    for name in pretrained.names():
+        card = pretrained.card(name)
+        training, results = card["training"], card["results"]
+        jct_s = results["mean_jct_s"]
+        others = {rule: row for rule, row in jct_s.items() if rule != results["reference"]}
+        best = min(others, key=lambda rule: others[rule]["mean"])
+        text = (
+            f"{card['origin']['environment']}, trained on {training['scenario']} with {training['algo']} in"
+            f" {training['cpu_s']:.0f} CPU s. Mean JCT there, {results['seeds']} held-out seeds:"
+            f" {jct_s[results['reference']]['mean']:.0f} s, the best rule {best} {others[best]['mean']:.0f} s."
+        )
+        limits = "".join(f"\n[dim]{limit}[/]" for limit in card["limits"])
+        table.add_row(f"[bold]{pretrained.PREFIX}:{name}[/]", f"{text}{limits}")
+    console.print(table)

@@ -6,6 +6,7 @@ from typing import Any
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from agentsim_env.agents.exported import ExportedPolicy
 from agentsim_env.agents.numpy_policy import NumpyPolicy
 from agentsim_env.agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
 from agentsim_env.agents.protocol import Agent, candidates_of
@@ -88,8 +89,8 @@ def present_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:
 
 
 def save_model(model: Any, agent: Agent, folder: Path) -> None:
-    """Writes model.zip and, where the policy can be exported, policy.npz."""
+    """Writes model.zip and, where the policy can be exported, policy.safetensors."""
     with replacing(folder / "model.zip") as draft:
         model.save(draft)
-    if isinstance(agent, NumpyPolicy):
-        agent.save(folder / "policy.npz")
+    if isinstance(agent, ExportedPolicy):
+        agent.save(folder / "policy.safetensors")

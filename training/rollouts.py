@@ -11,6 +11,7 @@ from agentsim_env.agents.protocol import Agent
 
 if TYPE_CHECKING:
     from agentsim_env import Simulator
+    from agentsim_env.envs.compiled_play import CompiledPlay
     from agentsim_env.workload import Programs
 
 
@@ -45,6 +46,12 @@ def roll_out(agent: Agent, env: gymnasium.Env, seed: int, programs: "Programs") 
         ended = terminated or truncated
     inner: Any = env.unwrapped
     return _rollout(inner.simulator, decisions)
+
+
+def play(player: "CompiledPlay", simulator: "Simulator", seed: int, programs: "Programs") -> Rollout:
+    """Runs an episode by a policy in compiled code."""
+    simulator.reset(seed, programs)
+    return _rollout(simulator, player.play(simulator))
 
 
 def simulate(simulator: "Simulator", seed: int, programs: "Programs") -> Rollout:

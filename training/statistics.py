@@ -1,6 +1,7 @@
 """Means, inter-quartile means and bootstrap intervals of paired samples."""
 
 from collections.abc import Callable
+from functools import cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ def bootstrap(statistic: Statistic, *samples: np.ndarray, level: float = LEVEL) 
     estimate = float(statistic(*samples))
     if n < 2 or np.isnan(estimate):
         return Interval(estimate, np.nan, np.nan)
-    picked = np.random.default_rng(_SEED).integers(0, n, (RESAMPLES, n))
+    picked = _picked(n)
     resampled = np.asarray(statistic(*(sample[picked] for sample in samples)))
     spread = resampled.max() - resampled.min()
     if not spread > 1e-12 * abs(estimate):
@@ -74,6 +75,12 @@ def bootstrap(statistic: Statistic, *samples: np.ndarray, level: float = LEVEL) 
     jackknife = np.array([float(statistic(*(sample[kept] for sample in samples))) for kept in left_out])
     low, high = _bca_levels(estimate, resampled, jackknife, level)
     return Interval(estimate, *(float(end) for end in np.quantile(resampled, (low, high))))
+
+
+@cache
+def _picked(n: int) -> np.ndarray:
+    """Which values each resample consists of."""
+    return np.random.default_rng(_SEED).integers(0, n, (RESAMPLES, n))
 
 
 def _bca_levels(estimate: float, resampled: np.ndarray, jackknife: np.ndarray, level: float) -> tuple[float, float]:

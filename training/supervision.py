@@ -6,11 +6,11 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agentsim_env.training.checkpoint import save_checkpoint
 from agentsim_env.training.config import RunConfig
-from agentsim_env.training.logs import Table
 from agentsim_env.training.model import present_agent, save_model
+from agentsim_env.training.model_state import save_checkpoint
 from agentsim_env.training.progress import TrainingProgress
+from agentsim_env.training.rows import Table
 from agentsim_env.training.validation import Validator
 
 

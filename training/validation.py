@@ -2,13 +2,14 @@
 
 from math import nan
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agentsim_env import Scenario, Simulator
 from agentsim_env.agents.protocol import Agent, bind
+from agentsim_env.training.compiled import compiled_play
 from agentsim_env.training.config import RunConfig
 from agentsim_env.training.environments import find_environment, make_environment
-from agentsim_env.training.rollouts import roll_out, simulate
+from agentsim_env.training.rollouts import play, roll_out, simulate
 from agentsim_env.training.splits import VALIDATION, workloads
 
 METRICS = ("mean_cost_s", "unserved_share", "mean_jct_s", "p95_jct_s", "mean_ttft_s", "hit_rate")
@@ -45,7 +46,14 @@ class Validator:
     def __call__(self, agent: Agent) -> Validation:
         """Runs an agent."""
         bind(agent, self._env)
-        rollouts = [roll_out(agent, self._env, seed, self._source.draw(seed)) for seed in self.seeds]
+        player = compiled_play(agent, self._env)
+        inner: Any = self._env.unwrapped
+        rollouts = [
+            roll_out(agent, self._env, seed, self._source.draw(seed))
+            if player is None
+            else play(player, inner.simulator, seed, self._source.draw(seed))
+            for seed in self.seeds
+        ]
         metrics = {name: fmean(rollout.metrics.get(name, nan) for rollout in rollouts) for name in METRICS}
         return Validation(fmean(rollout.episode_return for rollout in rollouts), metrics)
 

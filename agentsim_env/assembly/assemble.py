@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from agentsim_env.assembly.lower_memory import lower_memory
+from agentsim_env.assembly.policies import policies_of
 from agentsim_env.assembly.stuck import SimulationError
 from agentsim_env.assembly.ticks import check_ticks
 from agentsim_env.assembly.unserved import find_unserved
@@ -89,7 +90,8 @@ def assemble(
         token_seconds: Add up what KV blocks are held for, even where the reward does not need it.
 
     Raises:
-        ScenarioError: Instances that share a tier keep KV in different formats, or a tier is too large.
+        ScenarioError: Instances that share a tier keep KV in different formats, a tier is too large, or a policy does
+            not fit.
     """
     rules, cluster, slo = scenario.rules, scenario.cluster, scenario.slo
     never_s = float("inf")
@@ -104,6 +106,7 @@ def assemble(
         rules=rules.by_kind(),
         rule_params={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
         agent_kinds=agent_kinds,
+        policies=policies_of(scenario, tuple(agent_kinds)),
         control_period_s=scenario.decisions.control_period_s,
         candidates=scenario.decisions.candidates,
         pin_grid_s=scenario.decisions.pin_grid_s,

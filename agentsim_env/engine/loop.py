@@ -6,7 +6,7 @@ from agentsim_env.engine.batch.leave_batch import leave_batch, requeue
 from agentsim_env.engine.batch.prefill_lane import end_chunk
 from agentsim_env.engine.batch.runs import catch_up, cut, end_run, give_token, next_ended, synchronise
 from agentsim_env.engine.batch.shared_gpu import cut_others
-from agentsim_env.engine.core import events
+from agentsim_env.engine.core import events, policies
 from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.core.jit import compiled
@@ -321,7 +321,10 @@ def advance(state, action):
     while True:
         asked = settle(state)
         if asked != NONE:
-            return asked
+            if not (world.policy_kinds >> asked) & 1:
+                return asked
+            _answer(state, policies.answers(state, asked))
+            continue
         ended = world.n_done + world.n_rejected + world.n_failed == len(state.program)
         if ended and world.n_due == 0 and not _prefills(state):
             return ENDED

@@ -1,5 +1,6 @@
 """The rule that answers each kind of decision, unless an agent does."""
 
+import os
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -25,6 +26,10 @@ PARAMETER_RANGES: dict[str, tuple[float, float, str]] = {
 
 PARAMETER_RANGE = (0.0, LARGEST, "sums of larger numbers lose what is added")
 """The same for all others."""
+
+
+SHIPPED = "pretrained:"
+"""What the name of a policy begins with that comes with the package."""
 
 
 def _known(rule: str, info: ValidationInfo) -> str:
@@ -69,6 +74,18 @@ class Rules(Part):
     rule_params: dict[str, dict[str, float]] = Field(default={})
     """Parameters of the rules, by kind of decision; what is not given keeps the rule's default."""
 
+    policies: dict[str, str] = Field(default={})
+    """Trained policies, by kind of decision: paths of exported policies, or `pretrained:NAME`. They answer, inside the
+    simulation, where an agent would be asked; what is not put to agents is left to the rule of the kind."""
+
+    @field_validator("policies")
+    @classmethod
+    def _policies_of_kinds(cls, policies: dict[str, str]) -> dict[str, str]:
+        for kind in policies:
+            if kind not in KINDS:
+                raise not_known("kind of decision", kind, KINDS, [kind])
+        return {kind: path if path.startswith(SHIPPED) else os.path.abspath(path) for kind, path in policies.items()}
+
     @field_validator("rule_params")
     @classmethod
     def _params_of_rules(
@@ -100,5 +117,5 @@ def _check_params(kind: str, rule: str, params: dict[str, float]) -> None:
             raise not_allowed(f"must be from {least:g} to {most:g}: {reason}", value, [kind, name])
 
 
-KINDS: tuple[str, ...] = tuple(name for name in Rules.model_fields if name != "rule_params")
+KINDS: tuple[str, ...] = tuple(name for name in Rules.model_fields if name not in ("rule_params", "policies"))
 """The kinds of decision."""

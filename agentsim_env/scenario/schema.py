@@ -13,12 +13,17 @@ from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.scenario.episode import Decisions, Episode, Slo
 from agentsim_env.scenario.model_file import model_file
 from agentsim_env.scenario.reward import Reward
-from agentsim_env.scenario.rules import Rules
+from agentsim_env.scenario.rules import SHIPPED, Rules
 from agentsim_env.scenario.trace_digest import trace_digest
 from agentsim_env.scenario.workload import Workload
 
 PROSE = frozenset({"name", "description", "knee"})
 """Fields that say something to people and nothing to the simulator."""
+
+
+def _policy_digest(path: str) -> str:
+    """What a policy is: its bytes, or the name of one that comes with the package."""
+    return path if path.startswith(SHIPPED) else trace_digest(path)
 
 
 class Scenario(Part):
@@ -85,8 +90,8 @@ class Scenario(Part):
     def content_hash(self) -> str:
         """SHA-256 of everything but the prose, as hexadecimal digits: equal for scenarios that simulate alike.
 
-        A trace, and a model that is a file, count by their content, not by their path; `workload.strict` does not
-        count: it only refuses.
+        A trace, a policy, and a model that is a file, count by their content, not by their path; `workload.strict` does
+        not count: it only refuses.
 
         Raises:
             FileNotFoundError: The trace or the model does not exist.
@@ -97,6 +102,9 @@ class Scenario(Part):
             content["cluster"]["model"] = trace_digest(str(own_model))
         if self.workload.trace is not None:
             content["workload"]["trace"]["path"] = trace_digest(self.workload.trace.path)
+        policies = content["rules"].pop("policies")
+        if policies:
+            content["rules"]["policies"] = {kind: _policy_digest(path) for kind, path in policies.items()}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 

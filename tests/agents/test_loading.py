@@ -104,7 +104,7 @@ def test_what_the_code_of_a_user_raises_is_told_with_its_place(
 
 
 def test_folder_without_a_model(tmp_path: Path) -> None:
-    with pytest.raises(AgentError, match=r"neither policy\.npz nor model\.zip"):
+    with pytest.raises(AgentError, match=r"none of policy\.safetensors, policy\.npz, model\.zip"):
         make_agent(tmp_path)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from agentsim_env.agents import AgentError, NumpyPolicy
+from agentsim_env.agents import AgentError, NumpyPolicy, load_policy
 from agentsim_env.agents.networks import CandidateScorer
 
 NAMES = ("allowed", "load", "hit", "queue", "kv")
@@ -59,7 +59,7 @@ def test_saves_and_loads(tmp_path: Path) -> None:
     policy.origin["steps"] = 5
     policy.sampled = True
     path = policy.save(tmp_path / "policy.npz")
-    loaded = NumpyPolicy.load(path, "mine")
+    loaded = load_policy(path, "mine")
     assert loaded.content_hash() == policy.content_hash()
     assert (loaded.name, loaded.feature_names, loaded.allowed_feature) == ("mine", NAMES, 0)
     assert loaded.origin == {"steps": 5}
@@ -69,13 +69,13 @@ def test_saves_and_loads(tmp_path: Path) -> None:
 
 def test_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="no such file"):
-        NumpyPolicy.load(tmp_path / "none.npz")
+        load_policy(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(AgentError, match="is not an exported policy"):
-        NumpyPolicy.load(tmp_path / "text.npz")
+        load_policy(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", weights=np.zeros(3))
     with pytest.raises(AgentError, match="is not an exported policy"):
-        NumpyPolicy.load(tmp_path / "other.npz")
+        load_policy(tmp_path / "other.npz")
 
 
 def test_refuses_other_features(make_rows) -> None:

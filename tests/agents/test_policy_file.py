@@ -12,9 +12,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentsim_env.agents import AgentError, NumpyPolicy
+from agentsim_env.agents import AgentError, NumpyPolicy, load_policy
 from agentsim_env.agents.networks import CandidateScorer
-from agentsim_env.agents.policy_file import Weights
+from agentsim_env.policies.weights import PooledWeights
 
 NAMES = ("allowed", "load", "hit")
 WIDTH = 8
@@ -46,26 +46,26 @@ def header(**changes: Any) -> Callable[[Arrays], None]:
     return change
 
 
-@pytest.mark.parametrize("field", Weights._fields)
+@pytest.mark.parametrize("field", PooledWeights._fields)
 def test_every_array_has_its_shape(saved: Path, field: str) -> None:
     rewrite(saved, lambda arrays: arrays.update({field: np.zeros((5, 7), np.float32)}))
     with pytest.raises(
         AgentError, match=rf"policy\.npz: {field} has shape \(5, 7\); must be|policy\.npz: \w+ has shape"
     ):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int32", "complex64", "U5", "bool"])
 def test_every_array_has_its_type(saved: Path, dtype: str) -> None:
     rewrite(saved, lambda arrays: arrays.update(hidden_bias=arrays["hidden_bias"].astype(dtype)))
     with pytest.raises(AgentError, match=r"policy\.npz: hidden_bias has dtype .*; must be float32"):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
 
 
 def test_pickled_objects_are_not_read(saved: Path) -> None:
     rewrite(saved, lambda arrays: arrays.update(row_weight=np.array([{}], dtype=object)))
     with pytest.raises(AgentError, match="row_weight cannot be read: Object arrays cannot be loaded"):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -77,7 +77,7 @@ def test_weights_that_are_no_numbers_are_refused(
 
     rewrite(saved, spoil)
     with pytest.raises(AgentError, match="context_weight holds weights that are not finite: the training has diverged"):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
     diverged = NumpyPolicy(policy.weights._replace(head_bias=np.full(1, value, np.float32)), NAMES)
     with pytest.raises(AgentError, match="head_bias holds weights that are not finite"):
         diverged.save(tmp_path / "exported.npz")
@@ -85,8 +85,8 @@ def test_weights_that_are_no_numbers_are_refused(
 
 
 def test_big_endian_weights_are_the_same(saved: Path, policy: NumpyPolicy) -> None:
-    rewrite(saved, lambda arrays: arrays.update({name: arrays[name].astype(">f4") for name in Weights._fields}))
-    assert NumpyPolicy.load(saved).content_hash() == policy.content_hash()
+    rewrite(saved, lambda arrays: arrays.update({name: arrays[name].astype(">f4") for name in PooledWeights._fields}))
+    assert load_policy(saved).content_hash() == policy.content_hash()
 
 
 @pytest.mark.parametrize(
@@ -108,19 +108,19 @@ def test_big_endian_weights_are_the_same(saved: Path, policy: NumpyPolicy) -> No
 def test_every_field_of_the_header_is_checked(saved: Path, changes: dict, message: str) -> None:
     rewrite(saved, header(**changes))
     with pytest.raises(AgentError, match=rf"policy\.npz: {message}"):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", "7", "{}", "[" * 100_000, "1" * 5_000])
 def test_a_header_that_is_none(saved: Path, text: str) -> None:
     rewrite(saved, lambda arrays: arrays.update(header=np.array(text)))
     with pytest.raises(AgentError, match=r"policy\.npz"):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
 
 
 def test_a_name_is_one_line(saved: Path) -> None:
     rewrite(saved, header(name=" two\nlines\t"))
-    assert NumpyPolicy.load(saved).name == "two lines"
+    assert load_policy(saved).name == "two lines"
 
 
 def test_an_array_that_claims_to_be_huge(saved: Path) -> None:
@@ -131,7 +131,7 @@ def test_an_array_that_claims_to_be_huge(saved: Path) -> None:
         for name, content in members.items():
             file.writestr(name, content)
     with pytest.raises(AgentError, match="head_bias cannot be read"):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
 
 
 def test_a_file_that_unpacks_to_far_more_is_not_unpacked(saved: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_file_that_unpacks_to_far_more_is_not_unpacked(saved: Path) -> None:
         for _ in range(260):
             more.write(bytes(1 << 20))
     with pytest.raises(AgentError, match=r"it unpacks to 27\d,\d{3},\d{3} bytes; at most 268,435,456"):
-        NumpyPolicy.load(saved)
+        load_policy(saved)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -153,7 +153,7 @@ def test_a_damaged_file_is_an_error_of_ours_or_the_same_policy(saved: Path, poli
             place = data.draw(st.integers(0, len(whole) - 1))
             damaged = whole[:place] + bytes([data.draw(st.integers(0, 255))]) + whole[place + 1 :]
         saved.write_bytes(damaged)
-        found = NumpyPolicy.load(saved)
+        found = load_policy(saved)
         assert found.content_hash() == policy.content_hash()
     except AgentError as error:
         assert str(saved) in str(error)

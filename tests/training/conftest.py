@@ -27,6 +27,7 @@ def new_run(tiny: Scenario, tmp_path: Path) -> Callable[..., Path]:
         "ppo": ["n_steps=32", "batch_size=32", "n_epochs=2"],
         "maskable_ppo": ["n_steps=32", "batch_size=32", "n_epochs=2"],
         "a2c": [],
+        "es": ["pairs=1"],
         "dqn": ["buffer_size=500", "learning_starts=50", "batch_size=16"],
     }
 

@@ -352,7 +352,15 @@ def test_quickstart(tmp_path: Path) -> None:
     code, text, _ = call(*arguments)
     assert code == 0
     assert "ppo" in text
-    for name in ("model.zip", "policy.npz", "config.yaml", "results.md", "results.csv", "results.json", "results.png"):
+    for name in (
+        "model.zip",
+        "policy.safetensors",
+        "config.yaml",
+        "results.md",
+        "results.csv",
+        "results.json",
+        "results.png",
+    ):
         assert (out / name).is_file(), name
     code, text, _ = call(*arguments)
     assert code == 0

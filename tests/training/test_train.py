@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from agentsim_env.agents import NumpyPolicy, make_agent
+from agentsim_env.agents import NumpyPolicy, load_policy, make_agent
 from agentsim_env.agents.sb3 import SB3Agent
 from agentsim_env.training import supervision
 from agentsim_env.training.checkpoint import latest_checkpoint
@@ -35,7 +35,7 @@ def parameters(folder: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_trains_and_leaves_everything_behind(new_run: Callable[..., Path], algo: str) -> None:
     folder = run(new_run(algo))
-    for name in ("model.zip", "policy.npz", "evaluations.csv", "progress.csv", "tensorboard", "checkpoints"):
+    for name in ("model.zip", "policy.safetensors", "evaluations.csv", "progress.csv", "tensorboard", "checkpoints"):
         assert (folder / name).exists(), name
     assert not [file for file in folder.rglob("*partial*")]
     assert int(read_csv(folder / "evaluations.csv")[-1]["step"]) >= 256
@@ -77,7 +77,7 @@ def test_killed_run_ends_with_the_same_bits(
     for name, value in expected.items():
         assert torch.equal(value, found[name]), name
     assert read_csv(whole / "evaluations.csv") == read_csv(killed / "evaluations.csv")
-    hashes = {NumpyPolicy.load(folder / "policy.npz").content_hash() for folder in (whole, killed)}
+    hashes = {load_policy(folder / "policy.safetensors").content_hash() for folder in (whole, killed)}
     assert len(hashes) == 1
 
 

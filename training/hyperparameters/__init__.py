@@ -9,12 +9,30 @@ import yaml
 
 from agentsim_env.scenario.errors import suggestion
 from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.evolution_strategy import ALGORITHM, Strategy
 from agentsim_env.training.hyperparameters.ranges import RANGES, in_range
 
 _FOLDER = Path(__file__).parent
 _OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale", "sampled", "discount_s")
 _ON_POLICY = ("ppo", "maskable_ppo", "a2c")
-_SET_BY_TRAINING = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "policy_kwargs", "_init_setup_model")
+_NOT_FOR_ALL = {
+    "discount_s": _ON_POLICY,
+    "reward_scale": (*_ON_POLICY, "dqn"),  # an evolution strategy looks at ranks, which know no scale
+    "sampled": (*_ON_POLICY, "dqn"),
+}
+"""Those of ours that some algorithms have not, and which have them."""
+_SET_BY_TRAINING = (
+    "self",
+    "env",
+    "mean",
+    "returns",
+    "seed",
+    "device",
+    "verbose",
+    "tensorboard_log",
+    "policy_kwargs",
+    "_init_setup_model",
+)
 _LINEAR = "lin_"
 
 
@@ -61,11 +79,24 @@ def arguments(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _schedule(value) for name, value in values.items() if name not in _OURS}
 
 
-def _check(algo: str, values: Mapping[str, Any]) -> None:
+def rate_at(value: Any, progress: float) -> float:
+    """A learning rate after a share of the run, whether it is a number or a schedule."""
+    return _first_of(value) * (1.0 - progress) if is_linear(value) else float(value)
+
+
+def _parameters(algo: str) -> Mapping[str, inspect.Parameter]:
+    """What the algorithm can be given."""
+    if algo == ALGORITHM:
+        made = (Strategy.begin, Strategy.learn)
+        return {name: found for make in made for name, found in inspect.signature(make).parameters.items()}
     from agentsim_env.agents.sb3 import algorithm_class
 
-    signature = inspect.signature(algorithm_class(algo).__init__).parameters
-    ours = [name for name in _OURS if name != "discount_s" or algo in _ON_POLICY]
+    return inspect.signature(algorithm_class(algo).__init__).parameters
+
+
+def _check(algo: str, values: Mapping[str, Any]) -> None:
+    signature = _parameters(algo)
+    ours = [name for name in _OURS if name not in _NOT_FOR_ALL or algo in _NOT_FOR_ALL[name]]
     allowed = [*ours, *(name for name in signature if name not in (*_SET_BY_TRAINING, *_OURS))]
     unknown = [name for name in values if name not in allowed]
     if unknown:
@@ -74,9 +105,7 @@ def _check(algo: str, values: Mapping[str, Any]) -> None:
 
 def _checked(algo: str, name: str, value: Any) -> Any:
     """A value, if the hyper-parameter can have it."""
-    from agentsim_env.agents.sb3 import algorithm_class
-
-    parameter = inspect.signature(algorithm_class(algo).__init__).parameters.get(name)
+    parameter = _parameters(algo).get(name)
     default = None if parameter is None else parameter.default
     if name == "sampled" or isinstance(default, bool):
         if not isinstance(value, bool):

@@ -5,6 +5,7 @@ import numpy as np
 from agentsim_env.engine.blueprint.blueprint import Blueprint
 from agentsim_env.engine.blueprint.known_events import Known, event_heap, known_events
 from agentsim_env.engine.blueprint.lanes import lanes_of
+from agentsim_env.engine.blueprint.policies import policy_arrays
 from agentsim_env.engine.blueprint.reserved import reserved
 from agentsim_env.engine.blueprint.topology import Topology, topology
 from agentsim_env.engine.blueprint.world import new_world
@@ -142,7 +143,7 @@ def _future(blueprint: Blueprint, programs: Programs) -> Arrays:
 
 def _owners(blueprint: Blueprint, programs: Programs) -> Arrays:
     """Who shares segments and adapters, where a rule looks at it, or an agent is shown what they report."""
-    shown = "evict_kv" in blueprint.agent_kinds and len(programs.report) > 0
+    shown = "evict_kv" in blueprint.asked_kinds and len(programs.report) > 0
     asked = shown or any(blueprint.row_of(kind).needs_owners for kind in KINDS)
     nobody = (np.zeros(0, "i4"), np.zeros(0, "i4"))
     owner_first, owner = segment_owners(programs) if asked else nobody
@@ -242,6 +243,7 @@ def _decisions(blueprint: Blueprint) -> Arrays:
         "candidate": np.zeros(blueprint.candidates, "i4"),
         "option": np.zeros(max(row.answers(blueprint) for row in DECISIONS.values()), "u1"),
         "score": np.zeros(n),
+        **policy_arrays(blueprint),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from agentsim_env.engine.blueprint.latency_rows import LatencyRows, latency_rows
 from agentsim_env.engine.core.decisions import DECISIONS
+from agentsim_env.engine.core.policies import Policy
 from agentsim_env.engine.core.rule import Rule
 from agentsim_env.engine.longest_context import held_tokens
 from agentsim_env.engine.tables import TABLES
@@ -94,6 +95,7 @@ class Blueprint:
         rules: Rule of each decision kind that is not left to its default.
         rule_params: Parameters of those rules, where they differ from the default.
         agent_kinds: Kinds that are answered from outside.
+        policies: Trained policies that answer further kinds, where an agent would be asked.
         control_period_s: Time between control ticks, where no rule has its own.
         candidates: Candidates of a decision at most, where their number is not fixed.
         pin_grid_s: How long an agent may pin what a turn leaves.
@@ -119,6 +121,7 @@ class Blueprint:
     rules: Mapping[str, str] = field(default_factory=dict)
     rule_params: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     agent_kinds: Sequence[str] = ()
+    policies: Mapping[str, Policy] = field(default_factory=dict)
     control_period_s: float = 1.0
     candidates: int = 16
     pin_grid_s: Sequence[float] = PIN_GRID_S
@@ -147,7 +150,12 @@ class Blueprint:
 
     def decides(self, kind: str) -> bool:
         """Whether more than the default rule answers a kind of decision: another one, or somebody outside."""
-        return self.rule_of(kind) != DECISIONS[kind].default or kind in self.agent_kinds
+        return self.rule_of(kind) != DECISIONS[kind].default or kind in self.asked_kinds
+
+    @property
+    def asked_kinds(self) -> tuple[str, ...]:
+        """Kinds that are not left to rules: those of agents outside and of trained policies."""
+        return (*self.agent_kinds, *self.policies)
 
     @property
     def attributes_prefixes(self) -> bool:

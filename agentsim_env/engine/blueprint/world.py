@@ -1,5 +1,7 @@
 """The record of the clock, the options and the counters of an episode, as it begins."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from agentsim_env.engine.blueprint.blueprint import Blueprint
@@ -26,11 +28,17 @@ def new_world(blueprint: Blueprint, programs: Programs, seed: int) -> np.ndarray
     world["last_follower"] = max(np.flatnonzero(programs.program["after"] != NONE), default=NONE)
     world["has_loners"] = (programs.program["society"] == NONE).any()
     world["slo_ttft_s"], world["slo_tpot_s"] = blueprint.slo_ttft_s, blueprint.slo_tpot_s
-    world["agent_kinds"] = sum(1 << KINDS.index(kind) for kind in blueprint.agent_kinds)
+    world["agent_kinds"] = _bits(blueprint.asked_kinds)
+    world["policy_kinds"] = _bits(blueprint.policies)
     world["token_seconds"] = blueprint.token_seconds
     world["slice_events"] = FIRST_SLICE
     world["n_places"] = FIRST_PLACES
     return world
+
+
+def _bits(kinds: Iterable[str]) -> int:
+    """Kinds of decision as a bit set."""
+    return sum(1 << KINDS.index(kind) for kind in kinds)
 
 
 def _set_no_indices(world: np.ndarray) -> None:

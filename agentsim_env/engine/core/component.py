@@ -16,6 +16,7 @@ import traceback
 from _thread import start_new_thread
 from collections.abc import Callable, Sequence
 from functools import partial
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from llvmlite import binding, ir
@@ -34,13 +35,29 @@ _NOT_ASKED_FOR, _WANTED = 0, 1
 
 class _Slot(NamedTuple):
     word: ctypes.c_void_p
-    function: Callable[..., Any]
+    function: Any
     signature: Any
 
 
 _slots: list[_Slot] = []
 _kept: list[Any] = []
 _one_at_a_time = threading.RLock()
+
+
+class Elsewhere(NamedTuple):
+    """A function that stands above the engine: it is imported when it is called for the first time.
+
+    Attributes:
+        module: Its module.
+        name: Its name there.
+    """
+
+    module: str
+    name: str
+
+    def found(self) -> Callable[..., Any]:
+        """The function."""
+        return resolve_name(f"{self.module}:{self.name}")
 
 
 class _Table:
@@ -69,12 +86,12 @@ def component(returns: Any, *arguments: Any) -> Callable[[Callable[..., Any]], C
     return declare
 
 
-def table(returns: Any, *arguments: Any) -> Callable[[Sequence[Callable[..., Any]]], Callable[..., Any]]:
-    """As `component`, for several functions: what is declared is `(state, number, *arguments)` and calls one."""
+def table(returns: Any, *arguments: Any) -> Callable[[Sequence[Any]], Callable[..., Any]]:
+    """As `component`, for several functions, or `Elsewhere`: `(state, number, *arguments)` calls one of them."""
 
-    def declare(functions: Sequence[Callable[..., Any]]) -> Any:
+    def declare(functions: Sequence[Any]) -> Any:
         if not COMPILED:
-            return lambda state, number, *given: functions[number](state, *given)
+            return lambda state, number, *given: _found(functions[number])(state, *given)
         signature = returns(STATE, *arguments)
         made = _Table()
         slots = _declare(made, returns(STATE, NUMBER, *arguments), functions, signature)
@@ -90,7 +107,7 @@ def table(returns: Any, *arguments: Any) -> Callable[[Sequence[Callable[..., Any
     return declare
 
 
-def _declare(made: _Table, shown: Any, functions: Sequence[Callable[..., Any]], signature: Any) -> Callable[..., Any]:
+def _declare(made: _Table, shown: Any, functions: Sequence[Any], signature: Any) -> Callable[..., Any]:
     """Make the slots; what is returned gives the address of the first while a call is compiled."""
     symbol = f"agentsim.slots.{_name(functions[0])}"
     words = (ctypes.c_void_p * len(functions))()
@@ -215,12 +232,18 @@ def _has_address(slot: _Slot) -> bool:
     return (slot.word.value or _NOT_ASKED_FOR) > _WANTED
 
 
-def _name(function: Callable[..., Any]) -> str:
+def _name(function: Any) -> str:
+    if isinstance(function, Elsewhere):
+        return f"{function.module}.{function.name}"
     return f"{function.__module__}.{function.__qualname__}"
 
 
+def _found(function: Any) -> Callable[..., Any]:
+    return function.found() if isinstance(function, Elsewhere) else function
+
+
 def _compile(slot: _Slot) -> None:
-    code = callback(slot.signature, slot.function)
+    code = callback(slot.signature, _found(slot.function))
     _kept.append(code)
     slot.word.value = code.address
 

@@ -19,10 +19,10 @@ from agentsim_env.engine.core.state.programs import (
     TOOL,
     TURN_RUN,
 )
-from agentsim_env.engine.core.state.world import EVENT, WORLD
+from agentsim_env.engine.core.state.world import EVENT, POLICY, WORLD
 from agentsim_env.workload.programs import EDGE, PROGRAM, REPORT, SEGMENT, TURN
 
-F8, I4, I2, U1 = np.dtype("f8"), np.dtype("i4"), np.dtype("i2"), np.dtype("u1")
+F8, F4, I4, I2, U1 = np.dtype("f8"), np.dtype("f4"), np.dtype("i4"), np.dtype("i2"), np.dtype("u1")
 
 FIXED = "fixed"
 """Mark of an array that no simulation changes; snapshots share it."""
@@ -123,6 +123,10 @@ class State(NamedTuple):
     candidate: Annotated[Any, I4, "K"]  # candidates of another decision: slots, records or programs, by its kind
     option: Annotated[Any, U1, "most answers"]  # mask of its answers, candidates or not
     score: Annotated[Any, F8, "N"]  # scratch of routing rules
+    policy: Annotated[Any, POLICY, "decision kinds", FIXED]  # if trained policies answer some of them
+    policy_weights: Annotated[Any, F4, "weights", FIXED]  # of all of them
+    policy_rows: Annotated[Any, F4, "most answers x features"]  # scratch of these: what they see
+    policy_work: Annotated[Any, F4, "numbers"]  # likewise: what they compute in
     memory: Annotated[Any, F8, "N, M"]  # if the router learns: what it knows of each instance; see `Memory`
     sent_as: Annotated[Any, F8, "most live turns, L"]  # likewise: what it noted of a turn when it sent it
 

@@ -133,9 +133,24 @@ WORLD = np.dtype(
         ("has_adapters", "i1"),  # instances have slots for adapters
         ("has_loners", "i1"),  # some programs are in no society
         ("knows_reuse", "i1"),  # the prefetch rule knows what of a context is used again
+        ("policy_kinds", "i4"),  # bit set of the decision kinds that trained policies answer, of `agent_kinds`
         ("renews", "i1"),  # loads ahead of use that have not begun are given up at the ticks of prefetching
     ],
     align=True,
 )
 
 EVENT = np.dtype([("time_s", "f8"), ("key", "i8")], align=True)  # key = kind << 32 | id
+
+POLICY = np.dtype(
+    [
+        ("form", "i4"),  # see engine/core/scorer.py
+        ("width", "i4"),  # units in a layer
+        ("allowed", "i4"),  # column of rows that are pooled
+        ("answers", "i4"),  # rows of a decision
+        ("features", "i4"),  # columns of a row
+        ("first_weight", "i4"),  # its weights: `policy_weights` from here on
+        ("weights", "i4"),  # number of these
+    ],
+    align=True,
+)
+"""A trained policy that answers a kind of decision."""

@@ -1,0 +1,88 @@
+"""A policy in compiled code answers as it does step by step, and leaves the same records."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agentsim_env.agents import LinearPolicy, NumpyPolicy
+from agentsim_env.agents.exported import ExportedPolicy
+from agentsim_env.engine.core.scorer import LINEAR, Scorer
+from agentsim_env.envs.compiled_play import CompiledPlay
+from agentsim_env.envs.decision_env import KindEnv
+from agentsim_env.envs.routing import RoutingEnv
+from agentsim_env.envs.scheduling import SchedulingEnv
+from agentsim_env.policies.weights import LinearWeights, PooledWeights, pooled_shapes
+from tests.small import small
+
+WIDTH = 6
+
+
+def policy(env: KindEnv, form: type) -> ExportedPolicy:
+    rng = np.random.default_rng(7)
+    names = env.feature_names
+    shapes = {"row_weight": (len(names), 1)} if form is LinearWeights else pooled_shapes(len(names), WIDTH)
+    weights: Any = form(**{name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()})
+    allowed = names.index("allowed") if "allowed" in names else -1
+    return (LinearPolicy if form is LinearWeights else NumpyPolicy)(weights, names, allowed)
+
+
+def player(env: KindEnv, agent: ExportedPolicy) -> CompiledPlay:
+    assert agent.scorer is not None
+    return CompiledPlay(env.question.kind, agent.scorer, env.candidate_shape)
+
+
+@pytest.mark.parametrize("form", [LinearWeights, PooledWeights])
+@pytest.mark.parametrize(
+    ("made", "scenario"),
+    [(RoutingEnv, "faulty"), (RoutingEnv, "cut"), (SchedulingEnv, "tight")],
+)
+def test_answers_as_step_by_step(made: type[KindEnv], scenario: str, form: type) -> None:
+    env = made(small(scenario))
+    agent = policy(env, form)
+    observation, info = env.reset(seed=3)
+    decisions, over = 0, False
+    while not over:
+        observation, _, terminated, truncated, info = env.step(agent.act(observation, info))
+        decisions += 1
+        over = terminated or truncated
+    expected = env.simulator.records().content_hash()
+    env.simulator.reset(seed=3)
+    assert player(env, agent).play(env.simulator) == decisions
+    assert env.simulator.ended
+    assert env.simulator.records().content_hash() == expected
+
+
+def test_goes_on_from_a_pending_decision() -> None:
+    env = RoutingEnv(small("equal"))
+    agent = policy(env, LinearWeights)
+    whole = player(env, agent)
+    env.simulator.reset(seed=1)
+    decisions = whole.play(env.simulator)
+    expected = env.simulator.records().content_hash()
+    env.simulator.reset(seed=1)
+    assert env.simulator.next_decision() is not None
+    first = env.simulator.snapshot()
+    for _ in range(2):
+        env.simulator.restore(first)
+        assert whole.play(env.simulator) == decisions
+        assert env.simulator.records().content_hash() == expected
+
+
+def test_pauses_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = RoutingEnv(small("faulty"))
+    once = player(env, policy(env, PooledWeights))
+    env.simulator.reset(seed=2)
+    decisions = once.play(env.simulator)
+    expected = env.simulator.records().content_hash()
+    monkeypatch.setattr("agentsim_env.engine.entry.FIRST_SLICE", 5)
+    env.simulator.reset(seed=2)
+    env.simulator.state.world["slice_events"] = 5
+    assert once.play(env.simulator) == decisions
+    assert env.simulator.records().content_hash() == expected
+
+
+def test_refuses_weights_of_another_size() -> None:
+    env = RoutingEnv(small("equal"))
+    with pytest.raises(ValueError, match=r"float32 weights of shape \(23,\)"):
+        CompiledPlay("route_turn", Scorer(LINEAR, 0, -1, np.zeros(7, np.float32)), env.candidate_shape)

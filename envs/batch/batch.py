@@ -8,7 +8,7 @@ import numpy as np
 
 from agentsim_env.actions import ActionError
 from agentsim_env.assembly import SimulationError
-from agentsim_env.engine.core.decisions import ENDED, PAUSED, TRUNCATED
+from agentsim_env.engine.core.decisions import ENDED, KINDS, PAUSED, TRUNCATED
 from agentsim_env.engine.core.jit import COMPILED
 from agentsim_env.envs.batch.episodes import Begin, Episodes, answer, begin_next
 from agentsim_env.envs.batch.layout import hot_lines, layout_of
@@ -23,6 +23,10 @@ _LEAST_SHARE = 16
 
 _MOST_AHEAD = 64
 """Episodes that are made ahead."""
+
+
+_MOVES = ("reset", "step", "restore")
+_KINDS = np.array(KINDS, object)
 
 
 class Ended(NamedTuple):
@@ -89,19 +93,32 @@ class Batch:
         self._workers: Workers | None = None
         self._goes_on = False
 
-    def reset(self, seeds: Sequence[int | None] | None = None, options: Any = None) -> None:
-        """Begin all episodes anew, with seeds as the single environment's `reset` takes them."""
+    def reset(self, seeds: Sequence[int | None] | None = None, options: Sequence[Any] | None = None) -> None:
+        """Begin all episodes anew, with seeds and options as the `reset` of each environment takes them."""
         self._goes_on = False
-        places = range(self.n)
-        if seeds is None and options is None and self._plan is not None:
-            begun = [self._upcoming.take(place) for place in places]
-        else:
-            self._upcoming.forget()
-            begun = [self._episodes.begin(place, seeds[place] if seeds else None, options) for place in places]
-        for place, env in enumerate(begun):
+        if seeds is None and options is None:
+            self.put([self._upcoming.take(place) for place in range(self.n)])
+            return
+        self._upcoming.forget()
+        none = [None] * self.n
+        self.put([self._episodes.begin(*each) for each in zip(range(self.n), seeds or none, options or none, strict=True)])
+
+    def put(self, envs: Sequence[DecisionEnv]) -> None:
+        """Put an episode that stands at a decision in each place."""
+        for place, env in enumerate(envs):
             self._take(place, env)
         self.terminated[:] = self.truncated[:] = False
+        self.lasted_s[:] = self.rows.elapsed_s
         self._goes_on = True
+
+    def again(self, place: int, episode: int) -> DecisionEnv:
+        """The episode of a number that a place has had or will have, at its first decision; `put` puts it there.
+
+        Only where how an episode begins depends on its number alone. The environment can be stepped before.
+        """
+        self._upcoming.forget()
+        self._episodes.begun[place] = episode
+        return self._episodes.next(place)
 
     def step(self, actions: Any) -> list[Ended]:
         """Answer the decision of each episode and run to its next one.
@@ -144,6 +161,23 @@ class Batch:
         env._seen, env._legal = rows.seen[place].copy(), rows.legal[place].copy()
         return env
 
+    def kinds(self) -> np.ndarray | None:
+        """Kind of the pending decision of each episode, where there are several; else None."""
+        if self._layout.of_kind:
+            return None
+        return _KINDS[self.rows.books["kind"]]
+
+    def ask(self, place: int, name: str, *arguments: Any, **named: Any) -> Any:
+        """What the environment of an episode has or returns by a name.
+
+        Raises:
+            EnvError: It is a method that would move the episode.
+        """
+        if name in _MOVES:
+            raise EnvError(f"{name}: the episodes of a batch are moved together, by the batch")
+        found = getattr(self.at(place), name)
+        return found(*arguments, **named) if callable(found) else found
+
     def close(self) -> None:
         """End the threads."""
         self._upcoming.close()
@@ -173,7 +207,7 @@ class Batch:
         env._books = rows.books[place : place + 1]
         rows.seen[place], rows.legal[place] = env._seen, env._legal
         rows.asked[place] = env.simulator.asked
-        rows.time_s[place], rows.elapsed_s[place] = env._time_s, 0.0
+        rows.time_s[place], rows.elapsed_s[place] = env._time_s, env._time_s - env._last_s
         self._steps[place] = 0
         self.envs[place] = env
         self._upcoming.want(place)

@@ -82,7 +82,7 @@ class Alone:
 
     def __init__(self, env: DecisionEnv, layout: Layout) -> None:
         self._env = env
-        tables = np.zeros((1, 0, 4), np.int64)
+        tables = np.zeros((1, 4, 0), np.int64)
         sheet = np.zeros((1, layout.largest), np.float32)
         self._plan = Plan(new_control(1), 1, tables, np.zeros((0, 3), np.int64), layout.form, layout.place, sheet)
 

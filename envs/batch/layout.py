@@ -25,11 +25,13 @@ class Layout(NamedTuple):
         form: See `Plan`.
         place: Likewise.
         largest: Numbers in the largest table of a kind.
+        of_kind: All decisions are of one kind.
     """
 
     form: np.ndarray
     place: np.ndarray
     largest: int
+    of_kind: bool
 
 
 def layout_of(env: DecisionEnv) -> Layout:
@@ -46,7 +48,7 @@ def layout_of(env: DecisionEnv) -> Layout:
         largest = max(largest, answers * len(names))
         if not of_kind:
             place[k, : len(names)] = [env.features.index(name) for name in names]
-    return Layout(form, place, largest)
+    return Layout(form, place, largest, of_kind)
 
 
 def hot_lines(state: State) -> np.ndarray:

@@ -73,7 +73,7 @@ class Plan(NamedTuple):
     Attributes:
         control: What they tell each other, `int64 [4 + threads, WORDS_APART]`, flat.
         threads: How many they are.
-        tables: Handles of the states, `int64 [N, arrays, 4]`.
+        tables: Handles of the states, `int64 [N, 4, arrays]`.
         hot: What to bring near before a step: array, first byte, cache lines, `int64 [K, 3]`.
         form: Of each kind, `int64 [kinds, 3]`: see `ROWS`, `COLUMNS` and `FLAG`.
         place: Columns of each kind's features in a joint observation, `int64 [kinds, features]`.
@@ -164,7 +164,7 @@ def _observe_joint(state, kind, asks, form, place, sheet, seen):
 def _touch(tables, i, hot):
     """Have what a step reads of an episode brought near while another one's step is made."""
     for k in range(len(hot)):
-        prefetch(tables[i, hot[k, 0], 0] + hot[k, 1], hot[k, 2])
+        prefetch(tables[i, 0, hot[k, 0]] + hot[k, 1], hot[k, 2])
 
 
 @compiled

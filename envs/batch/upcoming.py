@@ -65,7 +65,7 @@ class _Shelf(Generic[Made]):
             with self._making:  # it may be the one that is being made
                 with self._change:
                     found = self._made.pop(place, None)
-                    if found is None:
+                    if found is None and place in self._wanted:
                         self._wanted.remove(place)
                 if found is None:
                     return self._make(place)

@@ -55,8 +55,9 @@ class Arena:
         room, arrays = self._take(sum(sizes)), {}
         for name, first in zip(moved, accumulate(sizes, initial=0), strict=False):
             old = getattr(state, name)
-            arrays[name] = room[first : first + old.nbytes].view(old.dtype).reshape(old.shape)
-            arrays[name][...] = old
+            place = room[first : first + old.nbytes]
+            place[:] = old.reshape(-1).view("u1")
+            arrays[name] = place.view(old.dtype).reshape(old.shape)
         same = {name: arrays.get(of, getattr(state, of)) for name, of in SEEN.items() if name not in seen}
         return state._replace(**arrays, **same)
 

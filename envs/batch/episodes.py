@@ -1,7 +1,9 @@
 """The episodes of a batch, each an environment of its own that shares all but its episode with the others."""
 
 import copy
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,8 @@ class Episodes:
 
     def __init__(self, env: DecisionEnv, layout: Layout, begin: Begin = begin_next) -> None:
         self._env, self._begin, self._layout = env, begin, layout
-        self._arena = Arena()
+        assembly = env.simulator._assembly
+        self._assembly = replace(assembly, settle=Arena().settle) if COMPILED else assembly
         self._last: dict[int, DecisionEnv] = {}
         self.begun: dict[int, int] = {}
 
@@ -61,17 +64,16 @@ class Episodes:
         """The environment of a place, for another episode."""
         env = copy.copy(self._last[place])
         env.simulator = copy.copy(env.simulator)
+        env.simulator._assembly = self._assembly
         env._books = env._books.copy()
         env._answer = Alone(env, self._layout)  # pyright: ignore[reportAttributeAccessIssue]
         return env
 
     def _settled(self, place: int, env: DecisionEnv) -> DecisionEnv:
         simulator = env.simulator
-        if COMPILED:
-            state = self._arena.settle(simulator.state)
-            simulator._core = env._core = Core(state, simulator.core.faults)
-            arrays = {name: getattr(state, name) for name in ("program", "turn", "edge", "segment")}
-            simulator.programs = simulator.programs._replace(**arrays)
+        # What the state has a copy of need not be kept twice.
+        arrays = {name: getattr(simulator.state, name) for name in ("program", "turn", "edge", "segment")}
+        simulator.programs = simulator.programs._replace(**arrays)
         self._last[place] = env
         self.begun[place] += 1
         return env
@@ -81,7 +83,7 @@ class Alone:
     """Steps of one episode, by what makes those of a batch: nothing else has to be compiled for it."""
 
     def __init__(self, env: DecisionEnv, layout: Layout) -> None:
-        self._env = env
+        self._env = weakref.proxy(env)  # which has this: neither would go before somebody looks for circles
         tables = np.zeros((1, 4, 0), np.int64)
         sheet = np.zeros((1, layout.largest), np.float32)
         self._plan = Plan(new_control(1), 1, tables, np.zeros((0, 3), np.int64), layout.form, layout.place, sheet)

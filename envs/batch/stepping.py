@@ -132,7 +132,8 @@ def step_one(state, i, form, place, sheet, rows):
     elif form[kind, FLAG] == NONE:
         _observe(state, kind, seen.reshape((form[kind, ROWS], form[kind, COLUMNS])))
     else:
-        _observe_joint(state, kind, asked >= 0, form, place, sheet, seen)
+        joint = seen.reshape((rows.legal.shape[1], len(seen) // rows.legal.shape[1]))
+        _observe_joint(state, kind, asked >= 0, form, place, sheet, joint)
 
 
 @compiled
@@ -150,14 +151,13 @@ def _write_mask(state, asked, answers, legal):
 def _observe_joint(state, kind, asks, form, place, sheet, seen):
     """The table of a kind, its columns where `place` says, among those of all kinds."""
     n, columns, flag = form[kind, ROWS], form[kind, COLUMNS], form[kind, FLAG]
-    width = place.shape[1]
     own = sheet[: n * columns].reshape((n, columns))
     _observe(state, kind, own)
     seen[:] = 0.0
     for row in range(n):
         for column in range(columns):
-            seen[row * width + place[kind, column]] = own[row, column]
-        seen[row * width + flag] = asks
+            seen[row, place[kind, column]] = own[row, column]
+        seen[row, flag] = asks
 
 
 @compiled

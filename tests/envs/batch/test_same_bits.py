@@ -11,6 +11,9 @@ from agentsim_env.envs.batch.batch import Batch
 from agentsim_env.registration import ENVIRONMENTS
 from tests.envs.test_environments import SHORT, same
 
+MOST_STEPS = 1000
+"""Of which two episodes are a part."""
+
 CASES: dict[str, dict[str, Any]] = {
     "time limit": {"overrides": [*SHORT["overrides"], "episode.time_limit_s=1.5"]},
     "failures": {
@@ -25,37 +28,38 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("identifier", ENVIRONMENTS)
 def test_of_every_environment(identifier: str) -> None:
-    compare(identifier, n=3, threads=2, steps=90)
+    compare(identifier, n=3, threads=2)
 
 
 @pytest.mark.parametrize(("n", "threads"), [(1, 1), (3, 1), (5, 3)])
 def test_of_any_number_of_episodes_and_threads(n: int, threads: int) -> None:
-    compare("AgentSim/Routing-v0", n=n, threads=threads, steps=200)
+    compare("AgentSim/Routing-v0", n=n, threads=threads)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_in_what_ends_or_stops_an_episode(case: str) -> None:
-    compare("AgentSim/Routing-v0", n=2, threads=2, steps=120, **CASES[case])
+    compare("AgentSim/Routing-v0", n=2, threads=2, **CASES[case])
 
 
 def test_with_a_limit_of_steps() -> None:
-    compare("AgentSim/Routing-v0", n=2, threads=1, steps=60, most_steps=25)
+    compare("AgentSim/Routing-v0", n=2, threads=1, most_steps=7)
 
 
-def compare(identifier: str, n: int, threads: int, steps: int, most_steps: int | None = None, **arguments: Any) -> None:
+def compare(identifier: str, n: int, threads: int, most_steps: int | None = None, **arguments: Any) -> None:
     """Steps a batch and single environments with the same actions through several episodes, forbidden ones too."""
     arguments = SHORT | arguments
+    arguments["overrides"] = [*arguments["overrides"], "episode.programs=8"]
     env: Any = gymnasium.make(identifier, **arguments).unwrapped
     batch = Batch(env, n, threads=threads, most_steps=most_steps)
     singles = [single(identifier, seed, most_steps, arguments) for seed in range(7, 7 + n)]
     batch.reset(range(7, 7 + n))
-    actions = np.random.default_rng(0).integers(0, env.action_space.n, (steps, n))
+    actions = np.random.default_rng(0).integers(0, env.action_space.n, (MOST_STEPS, n))
     for place in range(n):
         check_now(batch, place, next(singles[place]))
-    ended = 0
-    for step in range(steps):
+    ended, step = np.zeros(n, int), 0
+    while ended.min() < 2:
         last = {end.place: end for end in batch.step(actions[step])}
-        ended += len(last)
+        ended[list(last)] += 1
         for place in range(n):
             observation, reward, terminated, truncated, info = singles[place].send(actions[step, place])
             assert batch.rows.reward[place] == reward
@@ -66,7 +70,7 @@ def compare(identifier: str, n: int, threads: int, steps: int, most_steps: int |
                 assert same(last[place].info, info)
                 observation, info = next(singles[place])
             check_now(batch, place, (observation, info))
-    assert ended > 0
+        step += 1
     batch.close()
 
 

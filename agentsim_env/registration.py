@@ -43,6 +43,22 @@ def previous(identifier: str) -> str:
     return identifier.replace("-v1", "-v0")
 
 
+class _OfOne(tuple[WrapperSpec, ...]):
+    """Wrappers of single environments, which `gymnasium.make` goes through.
+
+    `gymnasium.make_vec` asks how many there are, and refuses to make a vector environment of its own where there are
+    any; a batch needs none.
+    """
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _vector_entry_point(entry_point: str) -> str:
+    """Of the vector environment of an environment."""
+    return f"agentsim_env.envs.batch.vectors:{entry_point.partition(':')[2]}"
+
+
 def register_environments() -> None:
     """Register every environment, once, and its version 0 beside it.
 
@@ -61,7 +77,8 @@ def _register(identifier: str, entry_point: str, arguments: dict[str, Any]) -> N
             entry_point,
             order_enforce=False,
             disable_env_checker=True,
-            additional_wrappers=(OUTERMOST,),
+            additional_wrappers=_OfOne([OUTERMOST]),
+            vector_entry_point=_vector_entry_point(entry_point),
             kwargs=dict(arguments),
         )
 

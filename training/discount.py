@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from sb3_contrib.common.maskable.buffers import MaskableRolloutBuffer
 from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import VecEnv
 
 
-def discount_by_time(model: Any, vec_env: DummyVecEnv, discount_s: float) -> None:
+def discount_by_time(model: Any, vec_env: VecEnv, discount_s: float) -> None:
     """Makes a model of PPO, MaskablePPO or A2C discount by simulated time instead of by decision.
 
     The critic is a baseline only and vouches for nothing but what comes after the rollout: what it says of the next
@@ -23,7 +23,7 @@ def discount_by_time(model: Any, vec_env: DummyVecEnv, discount_s: float) -> Non
 
     Args:
         model: The model, fresh.
-        vec_env: Its environments, with `TrainingEpisodes` among their wrappers.
+        vec_env: Its environments, which know `elapsed_s`.
         discount_s: Simulated seconds in which a cost loses a factor of e.
     """
     old = model.rollout_buffer
@@ -64,7 +64,7 @@ def discounted(
 class _Timed:
     """What the buffers have in common: they know how long each decision took."""
 
-    vec_env: DummyVecEnv
+    vec_env: VecEnv
     discount_s: float
 
     def reset(self: Any) -> None:

@@ -1,11 +1,17 @@
 """Training episodes: their seeds are known beforehand, and their state can be saved in the middle."""
 
-from typing import Any, NamedTuple, Protocol, SupportsInt
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
-import gymnasium
 import numpy as np
 
+from agentsim_env.envs.batch.batch import Batch
+from agentsim_env.envs.batch.sb3_vec_env import BatchVecEnv
+from agentsim_env.envs.decision_env import DecisionEnv
 from agentsim_env.training.splits import training_seed
+
+_KEPT = 4096
+"""Steps on the tapes that no episode needs any more, before they are thrown away."""
 
 
 class Source(Protocol):
@@ -26,62 +32,81 @@ class Tape(NamedTuple):
     actions: list[int]
 
 
-class TrainingEpisodes(gymnasium.Wrapper):
-    """Gives every episode its own training seed and keeps a tape of it.
-
-    The infos of steps within an episode are dropped: Stable-Baselines3 copies every info deeply and reads none of them.
+class TrainingEpisodes(BatchVecEnv):
+    """The environments of a run: gives every episode its own training seed and keeps tapes of them.
 
     Args:
         env: The environment.
+        n: How many.
         source: Draws the programs of a seed.
         run_seed: Seed of the training run.
-        index: Number of the environment within the run.
         scale: What rewards are multiplied by.
-
-    Attributes:
-        tape: Where the environment is.
-        elapsed_s: Simulated time that the last step took, `info["elapsed_s"]`.
     """
 
-    def __init__(self, env: gymnasium.Env, source: Source, run_seed: int, index: int, scale: float = 1.0) -> None:
-        super().__init__(env)
-        self.scale = scale
-        self.source = source
-        self.run_seed = run_seed
-        self.index = index
-        self.tape = Tape(0, [])
-        self.elapsed_s = 0.0
+    def __init__(self, env: DecisionEnv, n: int, source: Source, run_seed: int, scale: float = 1.0) -> None:
+        def begin(env: DecisionEnv, place: int, episode: int) -> None:
+            seed = training_seed(run_seed, place, episode)
+            env.reset(seed=seed, options={"programs": source.draw(seed)})
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begins the next episode; the arguments are not used, since the run's seed has fixed all episodes."""
-        episode_seed = training_seed(self.run_seed, self.index, self.tape.episodes)
-        self.tape = Tape(self.tape.episodes + 1, [])
-        return self.env.reset(seed=episode_seed, options={"programs": self.source.draw(episode_seed)})
+        self._scale = scale
+        self._episodes = np.zeros(n, np.int64)
+        self._taped: list[np.ndarray] = []
+        self._begun_at = np.zeros(n, np.int64)
+        super().__init__(Batch(env, n, begin=begin))
 
-    def step(self, action: SupportsInt) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def reset(self) -> np.ndarray:
+        """Begin the next episode of each environment; seeds and options are not used, since the run's seed is."""
+        self._reset_seeds()
+        self._reset_options()
+        observation = super().reset()
+        self._episodes += 1
+        self._taped, self._begun_at[:] = [], 0
+        return observation
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
         """Takes a step and notes it."""
-        self.tape.actions.append(int(action))
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        self.elapsed_s = info["elapsed_s"]
-        return observation, self.scale * float(reward), terminated, truncated, info if terminated or truncated else {}
+        self._taped.append(np.array(self._actions, np.int64))
+        observation, rewards, dones, infos = super().step_wait()
+        if dones.any():
+            self._episodes[dones] += 1
+            self._begun_at[dones] = len(self._taped)
+            self._forget()
+        return observation, rewards, dones, infos
 
-    def rewind(self, tape: Tape) -> None:
-        """Makes the next `reset` begin the episode that is on the tape."""
-        self.tape = Tape(tape.episodes - 1, [])
+    def _forget(self) -> None:
+        """Throw away what only episodes need that have ended."""
+        over = int(self._begun_at.min())
+        if over >= _KEPT:
+            del self._taped[:over]
+            self._begun_at -= over
 
+    def _paid(self, rewards: np.ndarray) -> np.ndarray:
+        return (self._scale * rewards).astype(np.float32)
 
-def restore(env: gymnasium.Env, tape: Tape) -> np.ndarray:
-    """Brings an environment to where a tape ends.
+    @property
+    def tapes(self) -> list[Tape]:
+        """Where each environment is."""
+        return [
+            Tape(int(episodes), [int(actions[place]) for actions in self._taped[begun:]])
+            for place, (episodes, begun) in enumerate(zip(self._episodes, self._begun_at, strict=True))
+        ]
 
-    Args:
-        env: An environment with `TrainingEpisodes` among its wrappers, of the same run and number as the tape's.
-        tape: The tape.
+    def rewind(self, tapes: Sequence[Tape]) -> np.ndarray:
+        """Brings each environment to where its tape ends; returns the last observations."""
+        envs = [self._replayed(place, tape) for place, tape in enumerate(tapes)]
+        self.batch.put(envs)
+        longest = max(len(tape.actions) for tape in tapes)
+        taped = np.zeros((longest, len(tapes)), np.int64)
+        for place, tape in enumerate(tapes):
+            self._episodes[place] = tape.episodes
+            self._begun_at[place] = longest - len(tape.actions)
+            taped[self._begun_at[place] :, place] = tape.actions
+        self._taped = list(taped)
+        return self.batch.rows.seen.copy()
 
-    Returns:
-        The last observation.
-    """
-    env.get_wrapper_attr("rewind")(tape)
-    observation, _ = env.reset()
-    for action in tape.actions:
-        observation, *_ = env.step(action)
-    return observation
+    def _replayed(self, place: int, tape: Tape) -> DecisionEnv:
+        env = self.batch.again(place, tape.episodes - 1)
+        self._returns[place], self._lengths[place] = 0.0, len(tape.actions)
+        for action in tape.actions:
+            self._returns[place] += env.step(action)[1]
+        return env

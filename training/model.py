@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv
-
 from agentsim_env.agents.exported import ExportedPolicy
 from agentsim_env.agents.numpy_policy import NumpyPolicy
 from agentsim_env.agents.policies import CandidateDQNPolicy, CandidatePolicy, MaskableCandidatePolicy, network_kwargs
@@ -25,19 +22,14 @@ _CANDIDATE_POLICIES = {"dqn": CandidateDQNPolicy, "maskable_ppo": MaskableCandid
 _DEFAULT_WIDTH = 64
 
 
-def make_vec_env(config: RunConfig, scenario: Scenario) -> DummyVecEnv:
-    """The environments of a run, in one process: with few cores that is several times faster than processes."""
-    source = workloads(scenario, TRAINING)
+def make_vec_env(config: RunConfig, scenario: Scenario) -> TrainingEpisodes:
+    """The environments of a run."""
+    env: Any = make_environment(config.environment, scenario).unwrapped
     scale = config.hyperparameters.get("reward_scale", 1.0)
-
-    def make(index: int) -> TrainingEpisodes:
-        env = Monitor(make_environment(config.environment, scenario))
-        return TrainingEpisodes(env, source, config.seed, index, scale)
-
-    return DummyVecEnv([lambda index=index: make(index) for index in range(config.n_envs)])
+    return TrainingEpisodes(env, config.n_envs, workloads(scenario, TRAINING), config.seed, scale)
 
 
-def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> Any:
+def make_model(config: RunConfig, vec_env: TrainingEpisodes, device: str = "cpu") -> Any:
     """An untrained model.
 
     Raises:
@@ -71,7 +63,7 @@ def make_model(config: RunConfig, vec_env: DummyVecEnv, device: str = "cpu") -> 
     return model
 
 
-def present_agent(model: Any, config: RunConfig, vec_env: DummyVecEnv) -> Agent:
+def present_agent(model: Any, config: RunConfig, vec_env: TrainingEpisodes) -> Agent:
     """The model's present policy as an agent: in numpy where it treats candidates alike."""
     scorer = getattr(model.policy, "scorer", None)
     if scorer is None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agentsim_env.training.checkpoint import Checkpoint, in_short, write_checkpoint
-from agentsim_env.training.episodes import Tape, restore
+from agentsim_env.training.episodes import Tape, TrainingEpisodes
 from agentsim_env.training.errors import TrainingError
 
 _COUNTERS = (
@@ -27,7 +26,7 @@ _COUNTERS = (
 _BUFFER_ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
-def save_checkpoint(folder: Path, model: Any, vec_env: DummyVecEnv, extra: dict[str, Any]) -> Path:
+def save_checkpoint(folder: Path, model: Any, vec_env: TrainingEpisodes, extra: dict[str, Any]) -> Path:
     """Writes a checkpoint.
 
     Args:
@@ -44,7 +43,7 @@ def save_checkpoint(folder: Path, model: Any, vec_env: DummyVecEnv, extra: dict[
     return write_checkpoint(folder, model.num_timesteps, arrays, state, model.get_parameters())
 
 
-def restore_checkpoint(checkpoint: Checkpoint, model: Any, vec_env: DummyVecEnv) -> dict[str, Any]:
+def restore_checkpoint(checkpoint: Checkpoint, model: Any, vec_env: TrainingEpisodes) -> dict[str, Any]:
     """Brings a freshly made model and its environments to the state of a checkpoint.
 
     Returns:
@@ -59,14 +58,14 @@ def restore_checkpoint(checkpoint: Checkpoint, model: Any, vec_env: DummyVecEnv)
         raise TrainingError(f"{checkpoint.path} is not a checkpoint of this run: {in_short(error)}") from error
 
 
-def _restore(checkpoint: Checkpoint, model: Any, vec_env: DummyVecEnv) -> dict[str, Any]:
+def _restore(checkpoint: Checkpoint, model: Any, vec_env: TrainingEpisodes) -> dict[str, Any]:
     _, parameters, arrays, state = checkpoint
     model.set_parameters(parameters, device=model.device)
     for name, value in state["counters"].items():
         setattr(model, name, value)
-    model._last_obs = np.stack(
-        [restore(env, Tape(**tape)) for env, tape in zip(vec_env.envs, state["tapes"], strict=True)]
-    )
+    if len(state["tapes"]) != vec_env.num_envs:
+        raise ValueError(f"{len(state['tapes'])} environments, not {vec_env.num_envs}")
+    model._last_obs = vec_env.rewind([Tape(**tape) for tape in state["tapes"]])
     model._last_episode_starts = arrays["episode_starts"]
     if state["buffer"] is not None:
         _fill(model.replay_buffer, state["buffer"], arrays)
@@ -79,11 +78,11 @@ def _restore(checkpoint: Checkpoint, model: Any, vec_env: DummyVecEnv) -> dict[s
     return state["extra"]
 
 
-def _state(model: Any, vec_env: DummyVecEnv, buffer: Any) -> dict[str, Any]:
+def _state(model: Any, vec_env: TrainingEpisodes, buffer: Any) -> dict[str, Any]:
     name, keys, *rest = np.random.get_state()
     return {
         "counters": {name: getattr(model, name) for name in _COUNTERS if hasattr(model, name)},
-        "tapes": [env.get_wrapper_attr("tape")._asdict() for env in vec_env.envs],
+        "tapes": [tape._asdict() for tape in vec_env.tapes],
         "episodes": [dict(info) for info in model.ep_info_buffer],
         "buffer": None if buffer is None else {"pos": buffer.pos, "full": buffer.full},
         "numpy_rng": [name, np.asarray(keys).tolist(), *rest],

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agentsim_env.training.config import RunConfig
+from agentsim_env.training.episodes import TrainingEpisodes
 from agentsim_env.training.model import present_agent, save_model
 from agentsim_env.training.model_state import save_checkpoint
 from agentsim_env.training.progress import TrainingProgress
@@ -31,7 +31,7 @@ class Supervision(BaseCallback):
         self,
         config: RunConfig,
         folder: Path,
-        vec_env: DummyVecEnv,
+        vec_env: TrainingEpisodes,
         validator: Validator,
         evaluations: Table,
         progress: TrainingProgress,

@@ -1,6 +1,6 @@
 """A scenario, assembled: all that its episodes have in common, and how one begins."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from agentsim_env.assembly.ticks import check_ticks
 from agentsim_env.assembly.unserved import find_unserved
 from agentsim_env.engine.blueprint import Blueprint, new_state
 from agentsim_env.engine.core.decisions import KINDS
+from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
 from agentsim_env.hardware import Engine
 from agentsim_env.limits import LONGEST_S
@@ -31,11 +32,13 @@ class Assembly:
         scenario: The scenario.
         engines: The engines of its cluster, one per instance.
         blueprint: Everything of its simulation that does not depend on the workload.
+        settle: Moves the state of an episode that begins to where its arrays are wanted; None: they stay.
     """
 
     scenario: Scenario
     engines: Sequence[Engine]
     blueprint: Blueprint
+    settle: Callable[[State], State] | None = None
 
     def begin(self, programs: Programs, seed: int) -> Core:
         """An episode at time 0.
@@ -61,7 +64,7 @@ class Assembly:
             ) from error
         if self.scenario.workload.strict:
             find_unserved(self.scenario, self.engines, longest_contexts(programs))
-        return Core(state, faults)
+        return Core(state if self.settle is None else self.settle(state), faults)
 
     def _faults(self, seed: int) -> Faults | None:
         cluster = self.scenario.cluster

@@ -19,9 +19,6 @@ from agentsim_env.engine.core.state import LAYOUT
 
 WORD = ir.IntType(64)
 
-WORDS_PER_ARRAY = 4
-"""Address and up to three lengths, as `state.handle` writes them."""
-
 
 class StateType(types.Type):
     """Type of `state` in compiled code."""
@@ -33,7 +30,7 @@ class StateType(types.Type):
 
 STATE = StateType()
 
-_PLACE = {name: k * WORDS_PER_ARRAY for k, name in enumerate(LAYOUT)}
+_NUMBER = {name: number for number, name in enumerate(LAYOUT)}
 _TYPE = {name: types.Array(numba.from_dtype(layout.dtype), layout.ndim, "C") for name, layout in LAYOUT.items()}
 
 
@@ -62,7 +59,7 @@ def _get(context: Any, builder: Any, _type: Any, state: Any, name: str) -> Any:
     table = builder.inttoptr(state, WORD.as_pointer())
 
     def word(k: int) -> Any:
-        value = builder.load(builder.gep(table, [ir.Constant(WORD, _PLACE[name] + k)]))
+        value = builder.load(builder.gep(table, [ir.Constant(WORD, k * len(LAYOUT) + _NUMBER[name])]))
         # Nobody writes into the table: what has been read of it is kept over stores to the arrays.
         value.set_metadata("invariant.load", builder.module.add_metadata([]))
         return value

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from agentsim_env.engine.core import component
@@ -81,10 +82,11 @@ def made_of(key: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., 
     return made
 
 
-def _defaults(function: Callable[..., Any] | None) -> list[tuple[str, float]]:
-    """The arguments of a function that have a default."""
+@cache
+def _defaults(function: Callable[..., Any] | None) -> tuple[tuple[str, float], ...]:
+    """The arguments of a function that have a default: looking takes longer than an episode takes to begin."""
     arguments = inspect.signature(function).parameters.values() if function is not None else ()
-    return [(argument.name, argument.default) for argument in arguments if argument.default is not argument.empty]
+    return tuple((argument.name, argument.default) for argument in arguments if argument.default is not argument.empty)
 
 
 def dispatcher(kind: str, rules: Mapping[str, Rule], file: str) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from tests.engine.hand_made import state
 def test_a_fresh_state_has_the_layout_that_its_annotations_declare() -> None:
     made = state()
     assert tuple(LAYOUT) == State._fields
-    for array, (address, *shape) in zip(made, handle(made), strict=True):
+    for array, (address, *shape) in zip(made, handle(made).T, strict=True):
         assert address == array.ctypes.data
         assert tuple(shape[: array.ndim]) == array.shape
 

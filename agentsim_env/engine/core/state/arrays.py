@@ -155,7 +155,8 @@ SEEN = {"seen": "instance", "seen_pool": "pool", "seen_holder": "holder", "seen_
 
 
 def handle(state: State) -> np.ndarray:
-    """Addresses and shapes of a state's arrays, `int64 [arrays, 4]`; `engine/core/pointer.py` reads it.
+    """Addresses of a state's arrays, and up to three lengths of each, `int64 [4, arrays]`: `engine/core/pointer.py`
+    reads it. The addresses, of which a step reads most and of the lengths few, share ten cache lines.
 
     Passing this one array into compiled code takes about 0.2 µs; passing all arrays takes 0.24 µs each. The arrays
     must outlive it.
@@ -163,11 +164,10 @@ def handle(state: State) -> np.ndarray:
     Raises:
         TypeError: If an array does not have the layout that `LAYOUT` declares.
     """
-    rows = np.ones((len(state), 4), np.int64)
-    for row, array, (name, layout) in zip(rows, state, LAYOUT.items(), strict=True):
+    words = []
+    for array, (name, layout) in zip(state, LAYOUT.items(), strict=True):
         if array.dtype != layout.dtype or array.ndim != layout.ndim or not array.flags.c_contiguous:
             found = f"{array.ndim}-d {array.dtype}"
             raise TypeError(f"state.{name} must be a contiguous {layout.ndim}-d array of {layout.dtype}, not {found}")
-        row[0] = array.ctypes.data
-        row[1 : 1 + layout.ndim] = array.shape
-    return rows
+        words.append((array.ctypes.data, *array.shape, *(1,) * (3 - array.ndim)))
+    return np.array(words, np.int64).T.copy()

@@ -1,0 +1,96 @@
+"""What compiled code needs of the machine where several threads work on one batch."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.cgutils import for_range
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from agentsim_env.engine.core.state import LINE_BYTES
+
+_WORD, _FLAG, _BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
+
+
+@intrinsic
+def fetch_add(_typing: Any, words: Any, _at: Any, _amount: Any) -> Any:
+    """Add to an element of an array of words that other threads add to as well; returns what it was."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.atomic_rmw("add", _place(context, builder, signature, given), given[2], "acq_rel")
+
+    return types.int64(words, types.int64, types.int64), generate
+
+
+@intrinsic
+def load(_typing: Any, words: Any, _at: Any) -> Any:
+    """An element of an array of words that other threads write."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        return builder.load_atomic(_place(context, builder, signature, given), "acquire", 8)
+
+    return types.int64(words, types.int64), generate
+
+
+@intrinsic
+def store(_typing: Any, words: Any, _at: Any, _value: Any) -> Any:
+    """Write an element of an array of words that other threads read: what was written before it is there, too."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        builder.store_atomic(given[2], _place(context, builder, signature, given), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64, types.int64), generate
+
+
+@intrinsic
+def sleep_us(_typing: Any, _microseconds: Any) -> Any:
+    """Sleep at least so long."""
+
+    def generate(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
+        builder.call(_outside(builder, "usleep", [_FLAG]), [builder.trunc(given[0], _FLAG)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@intrinsic
+def let_others(_typing: Any) -> Any:
+    """Let another thread have the core if one wants it."""
+
+    def generate(context: Any, builder: Any, _signature: Any, _given: Any) -> Any:
+        builder.call(_outside(builder, "sched_yield", []), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def prefetch(_typing: Any, _address: Any, _lines: Any) -> Any:
+    """Have so many cache lines from an address on brought near, and go on meanwhile."""
+
+    def generate(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
+        address, lines = given
+        pointer = _BYTE.as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, _FLAG, _FLAG, _FLAG])
+        name = "llvm.prefetch.p0"
+        hint = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        with for_range(builder, lines) as loop:
+            at = builder.add(address, builder.mul(loop.index, _WORD(LINE_BYTES)))
+            builder.call(hint, [builder.inttoptr(at, pointer), _FLAG(0), _FLAG(3), _FLAG(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+def _place(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+    """Address of element `given[1]` of the array of words `given[0]`."""
+    words = make_array(signature.args[0])(context, builder, given[0])
+    return builder.gep(words.data, [given[1]])
+
+
+def _outside(builder: Any, name: str, arguments: Any) -> Any:
+    """A function of the C library."""
+    known = builder.module.globals.get(name)
+    return known or ir.Function(builder.module, ir.FunctionType(_FLAG, arguments), name)

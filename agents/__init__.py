@@ -1,5 +1,6 @@
 """Agents: whatever answers the simulator's decisions from outside."""
 
+from agentsim_env.agents.bundle import BundleAgent
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.function import FunctionAgent
 from agentsim_env.agents.loading import make_agent
@@ -11,6 +12,7 @@ from agentsim_env.agents.uniform import RandomAgent
 __all__ = [
     "Agent",
     "AgentError",
+    "BundleAgent",
     "Candidates",
     "FunctionAgent",
     "NumpyPolicy",

@@ -11,6 +11,8 @@ from inspect import isclass
 from pathlib import Path
 from typing import Any
 
+from agentsim_env.agents.bundle import PREFIX as BUNDLE
+from agentsim_env.agents.bundle import BundleAgent
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.function import FunctionAgent
 from agentsim_env.agents.numpy_policy import NumpyPolicy
@@ -38,13 +40,13 @@ def split_agents(text: str) -> list[str]:
 
 def _is_path(text: str) -> bool:
     """Whether all of a text is the path of an agent, perhaps with a name before it."""
-    name, path = _split_name(text)
+    name, path = split_name(text)
     return "," not in (name or "") and os.path.exists(path)
 
 
 def files_of(source: str | Path) -> list[Path]:
     """The files that an agent is made of, as far as they are known by its text: weights, or a module."""
-    text = _split_name(str(source))[1]
+    text = split_name(str(source))[1]
     path = Path(text)
     if os.path.isdir(path) or path.suffix in (".npz", ".zip"):
         file = _weights_in(path)
@@ -60,7 +62,8 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
         source: One of
 
             * the name of a compiled rule (`least_loaded`), with its kind before it where rules of several kinds have
-              this name (`schedule_turn.gate`); `rules` for the rules that the scenario has; `uniform`,
+              this name (`schedule_turn.gate`); `rules` for the rules that the scenario has; `bundle:NAME` for those of
+              a bundle; `uniform`,
             * the path of an exported policy (`.npz`), of a Stable-Baselines3 model (`.zip`) or of the folder of a
               training run (its `policy.npz` if there is one, else its `model.zip`),
             * `module:function` or `module:Class`; the module is looked for in the current folder too,
@@ -75,7 +78,7 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
     """
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     if isinstance(source, str | Path):
-        name, text = _split_name(str(source))
+        name, text = split_name(str(source))
         return _from_text(text, name, kinds, trust)
     if isinstance(source, Agent):
         return source
@@ -86,7 +89,7 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
     )
 
 
-def _split_name(text: str) -> tuple[str | None, str]:
+def split_name(text: str) -> tuple[str | None, str]:
     """The name before an agent, None if there is none, and the agent; the path of a file may hold a `=` itself."""
     name, equals, rest = text.partition("=")
     return (name.strip(), rest.strip()) if equals and not os.path.exists(text) else (None, text)
@@ -97,6 +100,8 @@ def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool)
     if path.suffix in (".npz", ".zip") or os.path.isdir(path):
         return _from_path(path, name, trust)
     module, colon, attribute = text.partition(":")
+    if module == BUNDLE and colon:
+        return BundleAgent(attribute, name)
     if colon:
         return _from_module(module, attribute, name)
     if text == "uniform":

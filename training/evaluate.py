@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from agentsim_env import Scenario, Simulator
-from agentsim_env.agents import Agent, NumpyPolicy, RuleAgent, make_agent
+from agentsim_env.agents import Agent, BundleAgent, NumpyPolicy, RuleAgent, make_agent
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
 from agentsim_env.training.environments import find_environment, load, make_environment
@@ -212,10 +212,12 @@ class Player:
         ]
 
     def _prepared(self, agent: Agent, scenario: Scenario) -> Agent | Simulator:
-        """A rule becomes a simulator that runs by it, any other agent is bound to the environment."""
+        """Rules become a simulator that runs by them, any other agent is bound to the environment."""
         if isinstance(agent, RuleAgent):
             # Load is a fraction of the capacity under the scenario's own rules, so its own source draws for all.
             return Simulator(scenario, rules=agent.rules, source=self._source)
+        if isinstance(agent, BundleAgent):
+            return Simulator(scenario, bundle=agent.bundle, source=self._source)
         bind(agent, self._env)
         return agent
 

@@ -3,11 +3,16 @@
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from agentsim_env.agents import AgentError
 from agentsim_env.agents.bundle import PREFIX as BUNDLE
 from agentsim_env.agents.loading import files_of, split_name
 from agentsim_env.training.benchmark.outcome import Contestant
+
+_ONLY_DATA = (".npz", ".safetensors")
+"""Endings of files in which nothing is pickled."""
 
 
 def contestant(name: str, source: str) -> Contestant:
@@ -20,25 +25,29 @@ def hashes(source: str) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(source)}
 
 
-def runs_code(source: str) -> bool:
-    """Whether an agent is a module, which is run when it is loaded."""
-    text = split_name(source)[1]
-    return ":" in text and not text.startswith(f"{BUNDLE}:") and not Path(text).exists()
-
-
 def has_files(source: str) -> bool:
     """Whether an agent is made of files, wherever they are: no rule, bundle or `uniform`."""
     text = split_name(source)[1]
     path = Path(text)
-    return runs_code(source) or path.suffix in (".npz", ".zip") or len(path.parts) > 1 or path.exists()
+    is_named = text.startswith(f"{BUNDLE}:") or (":" not in text and not path.suffix and len(path.parts) == 1)
+    return path.exists() or not is_named
+
+
+def runs_code(files: Iterable[str]) -> bool:
+    """Whether loading one of these files can run any code, as modules and models in `.zip` files do."""
+    return any(Path(name).suffix not in _ONLY_DATA for name in files)
 
 
 def _files(source: str) -> list[Path]:
-    if not runs_code(source):
-        return files_of(source)
-    module = split_name(source)[1].partition(":")[0]
-    found = _module_file(module)
-    return [] if found is None else [found]
+    text = split_name(source)[1]
+    if text.startswith(f"{BUNDLE}:"):
+        return []
+    try:
+        found = [path for path in files_of(source) if path.suffix != ".py"]
+    except AgentError:
+        return []
+    module = _module_file(text.partition(":")[0]) if ":" in text and not found else None
+    return found if module is None else [module]
 
 
 def _module_file(module: str) -> Path | None:

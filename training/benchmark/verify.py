@@ -140,10 +140,11 @@ def _missing(agent: Contestant, trust: bool) -> str | None:
             return f"{agent.source}: {name} is not here"
         if found[name] != expected:
             return f"{agent.source}: {name} is another file here, of hash {found[name][:12]} instead of {expected[:12]}"
-    is_code = runs_code(agent.source) or any(name.endswith(".zip") for name in agent.files)
-    return (
-        f"{agent.source}: runs code when it is loaded; say --trust if you trust it" if is_code and not trust else None
-    )
+    beyond = next((name for name in found if name not in agent.files), None)
+    if beyond is not None:
+        return f"{agent.source}: {beyond} is here, and not in the result"
+    is_trusted = trust or not runs_code(found)
+    return None if is_trusted else f"{agent.source}: runs code when it is loaded; say --trust if you trust it"
 
 
 def _follow(outcome: Outcome) -> bool:

@@ -1,5 +1,6 @@
 """Plays a suite: every case with the same agents, each on the same programs."""
 
+import platform
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -171,11 +172,9 @@ def _bind(agent: Agent, env: Any, case: Case) -> None:
 
 
 def _made() -> dict[str, Any]:
-    return {
-        "command": command(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": describe_machine(),
-    }
+    # Which kernel it was is nobody's concern where results are handed on.
+    machine = {**describe_machine(), "platform": f"{platform.system()} {platform.machine()}"}
+    return {"command": command(), "date": datetime.now(UTC).date().isoformat(), "machine": machine}
 
 
 def _say(console: Console | None, text: str) -> None:

@@ -1,7 +1,7 @@
 """A benchmark in words: tables on the terminal and in Markdown."""
 
 from collections.abc import Sequence
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -16,20 +16,20 @@ from agentsim_env.training.benchmark.suite import BEST, OPPONENTS, STOCK
 from agentsim_env.training.statistics import Interval
 from agentsim_env.training.tables import percent
 
-SUITE_COLUMNS = ("agent", "score", "IQM of cost over stock's", "better than stock", "better than best")
+SUITE_COLUMNS = ("agent", "score", "cost over stock's, IQM", "better than stock", "better than best")
 _CASE_COLUMNS = ("agent", "cost", "against stock", "against best", "p (Holm)", "wins", "p95 JCT", "worst tenth")
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """Prints the score of every agent, and what was left out."""
     table = Table(title=escape(outcome.name), caption=seeds_in_words(outcome), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, column in enumerate(SUITE_COLUMNS):
-        if place:
-            table.add_column(column.replace(" than ", " than\n"), justify="right", no_wrap=True)
-        else:
-            table.add_column(column, overflow="fold")
+    table.add_column("agent", overflow="fold")
+    for heading in ("score", "cost over stock's,\nIQM", "better than\nstock", "better than\nbest"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in outcome.scores["suite"]:
-        table.add_row(*map(escape, suite_cells(row)))
+        agent, score, _, *shares = suite_cells(row)
+        iqm = interval(row["iqm_of_stock"])._replace(low=nan, high=nan)
+        table.add_row(*map(escape, (agent, score, _ranged(iqm, 3), *shares)))
     console.print(table)
     for case, reason in outcome.skipped.items():
         console.print(f"Left out: {case} {reason}.", markup=False, highlight=False, soft_wrap=True)

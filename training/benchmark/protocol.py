@@ -153,9 +153,6 @@ def _check_that_all_can_act(
     """Refuses what cannot act somewhere before anything is played."""
     kinds = find_environment(suite.environment).kinds
     made = [make_agent(f"{agent.name}={agent.source}", kinds, trust) for agent in agents]
-    for case in cases:  # names are checked here, before the first case and not in the middle
-        make_agent(case.best, kinds)
-    make_agent(suite.stock, kinds)
     asked = [agent for agent in made if not isinstance(agent, RuleAgent | BundleAgent)]
     for case, scenario in zip(cases, scenarios, strict=True) if asked else ():
         env = make_environment(suite.environment, scenario)

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from agentsim_env.agents.bundle import PREFIX as BUNDLE
+from agentsim_env.agents.rule import SCENARIO_RULES
 from agentsim_env.errors import shown
 from agentsim_env.fields.base import Part, PositiveNumber, Text
 from agentsim_env.scenario import Scenario, library
+from agentsim_env.scenario.bundle import bundles
 from agentsim_env.scenario.errors import shorten, suggestion
+from agentsim_env.scenario.registries import rules
 from agentsim_env.scenario.strict_yaml import parse
 from agentsim_env.training import environments
 from agentsim_env.training.errors import TrainingError
@@ -111,6 +115,16 @@ class Suite(Part):
             raise ValueError(f"two cases are named {twice!r}")
         return self
 
+    @model_validator(mode="after")
+    def _opponents_are_rules(self) -> Self:
+        # A result brings its suite along: whoever verifies it plays these without having looked at them.
+        kinds = environments.find_environment(self.environment).kinds
+        for opponent in (self.stock, *(case.best for case in self.cases)):
+            if not _is_rules(opponent, kinds):
+                allowed = f"a rule for {' or '.join(kinds)}, {SCENARIO_RULES}, or {BUNDLE}:NAME of a bundle"
+                raise ValueError(f"{opponent!r} cannot be an opponent; allowed: {allowed}")
+        return self
+
     def content_hash(self) -> str:
         """SHA-256 of everything but the prose: equal for suites that ask the same."""
         content = self.model_dump(mode="json", exclude={"description": True, "cases": {"__all__": {"why"}}})
@@ -122,6 +136,15 @@ class Suite(Part):
             return self
         cases = tuple(case.model_copy(update={"seeds": min(case.seeds, seeds)}) for case in self.cases)
         return self.model_copy(update={"cases": cases})
+
+
+def _is_rules(text: str, kinds: Sequence[str]) -> bool:
+    """Whether a text names rules, and nothing that is loaded from a file."""
+    prefix, colon, bundle = text.partition(":")
+    if colon:
+        return prefix == BUNDLE and bundle in bundles()
+    known = {name for kind in kinds for rule in rules(kind) for name in (rule, f"{kind}.{rule}")}
+    return text == SCENARIO_RULES or text in known
 
 
 def suites() -> tuple[str, ...]:

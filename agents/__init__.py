@@ -1,5 +1,6 @@
 """Agents: whatever answers the simulator's decisions from outside."""
 
+from agentsim_env.agents.bundle import BundleAgent
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.exported import ExportedPolicy
 from agentsim_env.agents.function import FunctionAgent
@@ -13,6 +14,7 @@ from agentsim_env.agents.uniform import RandomAgent
 __all__ = [
     "Agent",
     "AgentError",
+    "BundleAgent",
     "Candidates",
     "ExportedPolicy",
     "FunctionAgent",

@@ -11,6 +11,8 @@ from inspect import isclass
 from pathlib import Path
 from typing import Any
 
+from agentsim_env.agents.bundle import PREFIX as BUNDLE
+from agentsim_env.agents.bundle import BundleAgent
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.function import FunctionAgent
 from agentsim_env.agents.numpy_policy import load_policy
@@ -43,13 +45,13 @@ def split_agents(text: str) -> list[str]:
 
 def _is_path(text: str) -> bool:
     """Whether all of a text is the path of an agent, perhaps with a name before it."""
-    name, path = _split_name(text)
+    name, path = split_name(text)
     return "," not in (name or "") and os.path.exists(path)
 
 
 def files_of(source: str | Path) -> list[Path]:
     """The files that an agent is made of, as far as they are known by its text: weights, or a module."""
-    text = _split_name(str(source))[1]
+    text = split_name(str(source))[1]
     path = pretrained.file_of(text)
     if os.path.isdir(path) or path.suffix in _WEIGHTS:
         file = _weights_in(path)
@@ -65,7 +67,8 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
         source: One of
 
             * the name of a compiled rule (`least_loaded`), with its kind before it where rules of several kinds have
-              this name (`schedule_turn.gate`); `rules` for the rules that the scenario has; `uniform`,
+              this name (`schedule_turn.gate`); `rules` for the rules that the scenario has; `bundle:NAME` for those
+              of a bundle; `uniform`,
             * the path of an exported policy (`.safetensors`, or `.npz` of an earlier version), of a Stable-Baselines3
               model (`.zip`) or of the folder of a training run (its exported policy if there is one, else its
               `model.zip`),
@@ -82,7 +85,7 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
     """
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     if isinstance(source, str | Path):
-        name, text = _split_name(str(source))
+        name, text = split_name(str(source))
         return _from_text(text, name, kinds, trust)
     if isinstance(source, Agent):
         return source
@@ -93,7 +96,7 @@ def make_agent(source: Any, kinds: str | Sequence[str] = "route_turn", trust: bo
     )
 
 
-def _split_name(text: str) -> tuple[str | None, str]:
+def split_name(text: str) -> tuple[str | None, str]:
     """The name before an agent, None if there is none, and the agent; the path of a file may hold a `=` itself."""
     name, equals, rest = text.partition("=")
     return (name.strip(), rest.strip()) if equals and not os.path.exists(text) else (None, text)
@@ -106,6 +109,8 @@ def _from_text(text: str, name: str | None, kinds: tuple[str, ...], trust: bool)
     module, colon, attribute = text.partition(":")
     if colon and module == pretrained.PREFIX:
         return load_policy(pretrained.find(attribute), name)
+    if module == BUNDLE and colon:
+        return BundleAgent(attribute, name)
     if colon:
         return _from_module(module, attribute, name)
     if text == "uniform":

@@ -20,10 +20,11 @@ from agentsim_env.files import write_text
 from agentsim_env.prose import wrapped
 from agentsim_env.scenario import Scenario
 from agentsim_env.training.config import create_run, is_run, load_run
+from agentsim_env.training.costs import charges_time, cost_of
 from agentsim_env.training.environments import ENVIRONMENTS, find_environment
 from agentsim_env.training.evaluate import evaluate
 from agentsim_env.training.files import read_json, write_json
-from agentsim_env.training.metrics import COST, UNSERVED, Metric
+from agentsim_env.training.metrics import UNSERVED, Metric
 from agentsim_env.training.quickstart import opponents
 from agentsim_env.training.results import Results
 from agentsim_env.training.statistics import Interval, bootstrap, change
@@ -105,17 +106,10 @@ def report(environment: str, results: Results, folder: Path, minutes: float) -> 
     return wrapped("\n".join(lines)) + "\n"
 
 
-def charges_time(scenario: Scenario) -> bool:
-    """Whether the reward of a scenario is the time of programs in the system and nothing else."""
-    return [name for name, weight in scenario.reward.terms.items() if weight] == ["time_in_system"]
-
-
 def costs_of(results: Results, agent: str) -> np.ndarray:
     """What an agent is trained to make small, one value a seed."""
-    if charges_time(results.scenario):
-        return results.values(agent, COST.key)
     column = results.agents.index(agent)
-    return -np.array([episode[column].episode_return for episode in results.rollouts])
+    return np.array([cost_of(episode[column], results.scenario) for episode in results.rollouts])
 
 
 def _weighed(scenario: Scenario) -> str:

@@ -4,7 +4,8 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+
+from agentsim_env.training.manifest import cpu_name
 
 PACKAGES = ("agentsim-env", "numpy", "numba", "gymnasium", "simpy")
 
@@ -19,16 +20,6 @@ def machine() -> dict[str, object]:
         "packages": {name: version_of(name) for name in PACKAGES},
         "date": datetime.now(UTC).date().isoformat(),
     }
-
-
-def cpu_name() -> str:
-    """Name of the processor as the system gives it."""
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
 
 
 def version_of(package: str) -> str:

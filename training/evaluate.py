@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from agentsim_env import Scenario, Simulator
-from agentsim_env.agents import Agent, ExportedPolicy, RuleAgent, make_agent
+from agentsim_env.agents import Agent, BundleAgent, ExportedPolicy, RuleAgent, make_agent
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
 from agentsim_env.training.compiled import compiled_play
@@ -218,6 +218,8 @@ class Player:
         if isinstance(agent, RuleAgent):
             # Load is a fraction of the capacity under the scenario's own rules, so its own source draws for all.
             return partial(simulate, Simulator(scenario, rules=agent.rules, source=self._source))
+        if isinstance(agent, BundleAgent):
+            return partial(simulate, Simulator(scenario, bundle=agent.bundle, source=self._source))
         bind(agent, self._env)
         player = compiled_play(agent, self._env)
         inner: Any = self._env.unwrapped

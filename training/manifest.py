@@ -13,10 +13,11 @@ PACKAGES = ("agentsim-env", "gymnasium", "numba", "numpy", "scipy", "sb3-contrib
 
 
 def describe_machine() -> dict[str, Any]:
-    """Versions, number of CPUs and threads, and the commit of the source tree if there is one."""
+    """Versions, processor, number of CPUs and threads, and the commit of the source tree if there is one."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "cpu": cpu_name(),
         "cpus": os.cpu_count(),
         "threads": {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")},
         "packages": {package: _version(package) for package in PACKAGES},
@@ -28,6 +29,16 @@ def command() -> str:
     """The command line that runs; bytes in it that are no text are spelled out."""
     program = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     return shlex.join([program, *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cpu_name() -> str:
+    """Name of the processor as the system gives it."""
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
 
 
 def _version(package: str) -> str | None:

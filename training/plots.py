@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Colour-blind safe (Okabe & Ito); grey is for what is not singled out.
 _BETTER, _WORSE, _UNCLEAR, _REFERENCE = "#009E73", "#D55E00", "#7F7F7F", "#000000"
 _LINES = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9")
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -28,6 +28,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": "#333333",
     "figure.dpi": 160,
 }
+"""Of all pictures of results."""
 _SINGLED_OUT = 4
 _LEAST_SHOWN = 3e-3
 
@@ -43,7 +44,7 @@ def save_plot(results: Results, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         height = max(3.4, 0.32 * len(results.agents) + 1.9)
         figure = Figure(figsize=(11.0, height), layout="constrained")
         FigureCanvasAgg(figure)

@@ -1,6 +1,7 @@
 """Holds the two simulators against each other on random scenarios that no test has used.
 
     python -m tests.agreement --seeds 100000:120000 --jobs 2
+    python -m tests.agreement --seeds 0:300 --knob giving_way=true
 
 What differs is made small and printed, as source that a test can be made of. The exit code is 1 if anything differed,
 130 if it was stopped before that. When it is stopped, by Ctrl-C or SIGTERM, what has been compared so far is printed.
@@ -11,12 +12,18 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tests.agreement.sweep import Difference, sweep
 from tests.agreement.written import IMPORTS
+from tests.engine.random_scenarios import Knobs
+
+KNOB_HELP = "a knob that all scenarios have, see tests/engine/random_scenarios/knobs.py; may be given several times"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with progress() as bar:
         task = bar.add_task("agree", total=len(seeds))
         try:
-            for counted, difference in sweep(seeds, given.jobs):
+            for counted, difference in sweep(seeds, given.jobs, dict(given.knob)):
                 total.update(counted)
                 bar.advance(task)
                 if difference is not None:
@@ -72,7 +79,16 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser("python -m tests.agreement", description=__doc__.splitlines()[0] if __doc__ else "")
     made.add_argument("--seeds", type=seed_range, required=True, metavar="A:B", help="seeds A, A + 1, ... B - 1")
     made.add_argument("--jobs", type=positive, default=1, metavar="N", help="worker processes (default 1)")
+    made.add_argument("--knob", type=knob, action="append", default=[], metavar="NAME=VALUE", help=KNOB_HELP)
     return made
+
+
+def knob(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    names = [field.name for field in fields(Knobs) if field.name != "seed"]
+    if name not in names:
+        raise argparse.ArgumentTypeError(f"{text!r} names no knob; there are: {', '.join(names)}")
+    return name, yaml.safe_load(value)
 
 
 def seed_range(text: str) -> range:

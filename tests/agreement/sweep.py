@@ -5,11 +5,12 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
+from typing import Any
 
 from tests.agreement.compare import compare
 from tests.agreement.scenario import Scenario
@@ -36,13 +37,16 @@ class Difference:
     found_small: tuple[str, ...]
 
 
+Changes = Mapping[str, Any]
+"""Knobs that all scenarios of a sweep have, by name."""
+
 Compared = tuple[Counter[str], Difference | None]
 """How much was compared for a seed, and what differed."""
 
 
-def compare_seed(seed: int) -> Compared:
-    """Compare the scenario of a seed; what differs is made small."""
-    scenario = build(knobs_of(seed))
+def compare_seed(seed: int, changes: Changes) -> Compared:
+    """Compare the scenario of a seed, some of whose knobs are given; what differs is made small."""
+    scenario = build(replace(knobs_of(seed), **changes))
     verdict = compare(scenario)
     if not verdict.found:
         return verdict.counted, None
@@ -55,18 +59,18 @@ def compare_seed(seed: int) -> Compared:
     return verdict.counted, Difference(seed, verdict.found, written(small), compare(small).found)
 
 
-def sweep(seeds: range, jobs: int) -> Iterator[Compared]:
+def sweep(seeds: range, jobs: int, changes: Changes) -> Iterator[Compared]:
     """What came of each seed, as it becomes known."""
     if jobs == 1:
-        yield from map(compare_seed, seeds)
+        yield from _compare_chunk(seeds, changes)
         return
     # The first seed here: what is compiled for it, the workers find in the cache.
-    yield compare_seed(seeds[0])
+    yield compare_seed(seeds[0], changes)
     chunks = [seeds[start : start + CHUNK] for start in range(1, len(seeds), CHUNK)]
     # Spawned rather than forked: numba keeps threads, which do not survive a fork.
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_follow_parent)
     try:
-        yield from _in_processes(pool, chunks, jobs)
+        yield from _in_processes(pool, chunks, jobs, changes)
     except BaseException:
         # Stopped: a worker that shrinks a scenario would go on for minutes.
         for worker in multiprocessing.active_children():
@@ -76,19 +80,23 @@ def sweep(seeds: range, jobs: int) -> Iterator[Compared]:
         pool.shutdown(cancel_futures=True)
 
 
-def _in_processes(pool: ProcessPoolExecutor, chunks: list[range], jobs: int) -> Iterator[Compared]:
+def _in_processes(pool: ProcessPoolExecutor, chunks: list[range], jobs: int, changes: Changes) -> Iterator[Compared]:
     waiting = iter(chunks)
     # A few at a time: what is not known yet of a range of millions is not in memory.
-    running = {pool.submit(_compare_chunk, chunk) for chunk in islice(waiting, 2 * jobs)}
+    running = {pool.submit(_compare_all, chunk, changes) for chunk in islice(waiting, 2 * jobs)}
     while running:
         ended, running = wait(running, return_when=FIRST_COMPLETED)
         for future in ended:
             yield from future.result()
-            running |= {pool.submit(_compare_chunk, chunk) for chunk in islice(waiting, 1)}
+            running |= {pool.submit(_compare_all, chunk, changes) for chunk in islice(waiting, 1)}
 
 
-def _compare_chunk(seeds: range) -> list[Compared]:
-    return [compare_seed(seed) for seed in seeds]
+def _compare_all(seeds: range, changes: Changes) -> list[Compared]:
+    return list(_compare_chunk(seeds, changes))
+
+
+def _compare_chunk(seeds: range, changes: Changes) -> Iterator[Compared]:
+    return (compare_seed(seed, changes) for seed in seeds)
 
 
 def _follow_parent() -> None:

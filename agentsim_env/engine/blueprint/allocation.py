@@ -186,6 +186,7 @@ def _residency(around: Topology, n_segments: int) -> Arrays:
     most = min(n_segments * len(around.pool), int(around.pool["capacity"].sum())) + 1
     return {
         "holder": np.full(n_segments, NONE, "i4"),
+        "incoming": np.zeros(n_segments if len(around.link) else 0, "i4"),
         "resident": reserved(most, RESIDENT),
         "place": reserved(max(FIRST_PLACES, 1 << (2 * most - 1).bit_length()), np.dtype("i4")),
     }

@@ -17,8 +17,19 @@ def end_of_load(state, load):
 
 
 @compiled
+def _count(state, load, sign):
+    """Add a load to the counts of the segments on its path down to what it brings, or with sign -1 take it out."""
+    end, segment = end_of_load(state, load), state.transfer[load].leaf
+    while segment != NONE:
+        if state.segment[segment].start_block < end:
+            state.incoming[segment] += sign
+        segment = state.segment[segment].parent
+
+
+@compiled
 def list_load(state, load):
     """A load sets out for its instance."""
+    _count(state, load, 1)
     instance = state.instance[state.transfer[load].target_pool]
     last = instance.load_head
     if last == NONE:
@@ -32,6 +43,7 @@ def list_load(state, load):
 @compiled
 def unlist_load(state, load):
     """A load has arrived or is lost: nobody waits for it any more."""
+    _count(state, load, -1)
     instance = state.instance[state.transfer[load].target_pool]
     if instance.load_head == load:
         instance.load_head = state.transfer[load].next_load
@@ -81,8 +93,19 @@ def _common_blocks(state, a, b):
 
 
 @compiled
+def _is_incoming(state, leaf, match):
+    """Whether any load goes down to the segment of a path in which the block behind `match` lies."""
+    segment = leaf
+    while segment != NONE and state.segment[segment].start_block > match:
+        segment = state.segment[segment].parent
+    return segment != NONE and state.incoming[segment] > 0
+
+
+@compiled
 def load_that_brings(state, i, leaf, match, most):
     """The first load on its way to instance `i` that adds to `match` blocks of a path, up to `most`; NONE for none."""
+    if not _is_incoming(state, leaf, match):
+        return NONE
     load = state.instance[i].load_head
     while load != NONE:
         end = min(end_of_load(state, load), most)

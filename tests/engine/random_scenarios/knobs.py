@@ -51,6 +51,7 @@ class Knobs:
         societies: Societies whose programs take steps together; with 1 or more, programs report their next calls.
         view_delay_s: How often the router's view is refreshed; 0: it is always fresh.
         adapters: Slots for adapters of each instance, if they can come from a tier; 0: none.
+        giving_way: Links to instances are so slow, and what is brought up ahead so much, that loads often give way.
     """
 
     seed: int
@@ -80,6 +81,7 @@ class Knobs:
     context_switch_s: float = 0.0
     lanes: str = "none"
     budget: str = "keep"
+    giving_way: bool = False
 
 
 KNOBS = st.builds(
@@ -111,6 +113,7 @@ KNOBS = st.builds(
     context_switch_s=st.sampled_from([0.0, TICK_S]),
     lanes=st.sampled_from(LANES),
     budget=st.sampled_from(sorted(BUDGETS)),
+    giving_way=st.booleans(),
 )
 
 
@@ -169,6 +172,7 @@ def knobs_of(seed: int) -> Knobs:
         context_switch_s=one_of("context_switch_s", [0, 0, 1, 3]) * TICK_S,
         lanes=name("lanes", LANES, p=[0.75, 0.1, 0.15]),
         budget=name("budget", list(BUDGETS)),
+        giving_way=chance("giving way", 0.05),
     )
 
 

@@ -3,6 +3,7 @@
 from tests.agreement.scenario import Scenario
 from tests.engine.random_scenarios.adapters import with_adapters
 from tests.engine.random_scenarios.cluster import random_instances, random_memory
+from tests.engine.random_scenarios.giving_way import with_loads_ahead, with_slow_links
 from tests.engine.random_scenarios.knobs import Knobs
 from tests.engine.random_scenarios.parameters import (
     admit_parameters,
@@ -19,9 +20,10 @@ from tests.engine.random_scenarios.workload import random_workload
 
 def build(knobs: Knobs) -> Scenario:
     streams = Streams(knobs.seed)
+    knobs = with_loads_ahead(knobs, streams("loads ahead"))
     programs = random_workload(knobs, streams)
     specs = random_instances(knobs, streams, programs)
-    memory = random_memory(knobs, streams, specs)
+    memory = with_slow_links(knobs, random_memory(knobs, streams, specs), streams("slow links"))
     programs, specs = with_adapters(knobs, programs, specs, memory, streams("adapters of programs"))
     return Scenario(
         programs=programs,

@@ -36,13 +36,30 @@ def on_return(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
     return first_waiting(prefetcher, instance, len(instance.ready))
 
 
+def queued_tokens(instance: Instance) -> int:
+    return sum(turn.target for turn in instance.waiting)
+
+
+def window(instance: Instance, share: float) -> int:
+    """As many of the queue as have room in a share of HBM, by their mean context."""
+    tokens = queued_tokens(instance)
+    room = share * instance.pool.capacity * instance.block_size
+    return int(room * len(instance.waiting) / tokens) if tokens else 0
+
+
 def look_ahead(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
-    """As many of the queue as have room in HBM, by their mean context."""
-    tokens = sum(turn.target for turn in instance.waiting)
-    if not tokens:
-        return None
-    share = prefetcher.rule.parameters["share"] * instance.pool.capacity * instance.block_size
-    return first_waiting(prefetcher, instance, int(share * len(instance.waiting) / tokens))
+    return first_waiting(prefetcher, instance, window(instance, prefetcher.rule.parameters["share"]))
+
+
+def first_lacking(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
+    """The first of those who have room in HBM for whom something could come up, with or without room for that."""
+    ready = instance.ready[: window(instance, 1.0)]
+    return next((turn for turn in ready if not turn.handed and prefetcher.lacks(instance, turn)), None)
+
+
+def fill_memory(instance: Instance) -> bool:
+    """Whether those who wait have longer contexts than HBM has room for."""
+    return queued_tokens(instance) > instance.pool.capacity * instance.block_size
 
 
 # Who will return.
@@ -144,12 +161,19 @@ def nearest(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
     return min(first + others, key=lambda turn: distance(prefetcher, turn), default=None)
 
 
+def waiting_or_nearest(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
+    """Who waits and lacks something, else the nearest, unless those who wait need all of HBM; nobody without room."""
+    turn = first_lacking(prefetcher, instance)
+    if turn is None and not fill_memory(instance):
+        turn = nearest(prefetcher, instance)
+    return turn if turn is not None and prefetcher.can_bring(instance, turn) else None
+
+
 def scalesim(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
     """Who waits, then the nearest, if only who is further goes for it."""
-    waiting, owners = on_return(prefetcher, instance), prefetcher.world.owners
-    turn = nearest(prefetcher, instance) if waiting is None else None
-    if turn is None or not prefetcher.can_bring(instance, turn):
-        return waiting
+    turn, owners = waiting_or_nearest(prefetcher, instance), prefetcher.world.owners
+    if turn is None or not turn.has_ended:
+        return turn
     mine = distance(prefetcher, turn)
 
     def further(kind: str, number: int) -> bool:
@@ -162,9 +186,7 @@ def scalesim(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
 
 def kvflow(prefetcher: Prefetcher, instance: Instance) -> Turn | None:
     """Who waits, then the nearest, whoever goes for it."""
-    waiting = on_return(prefetcher, instance)
-    turn = nearest(prefetcher, instance) if waiting is None else waiting
-    return turn if turn is not None and prefetcher.can_bring(instance, turn) else None
+    return waiting_or_nearest(prefetcher, instance)
 
 
 def oracle_next_use(prefetcher: Prefetcher, instance: Instance) -> Turn | None:

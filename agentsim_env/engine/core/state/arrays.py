@@ -108,6 +108,7 @@ class State(NamedTuple):
     ended: Annotated[Any, I4, "most ends at once"]  # turns that have ended and whose KV is to be decided about
     link: Annotated[Any, LINK, "links"]
     transfer: Annotated[Any, TRANSFER, "most transfers"]
+    incoming: Annotated[Any, I4, "S"]  # if there are links: loads on their way that go down to a segment, or further
 
     # What the router sees of the cluster: see `SEEN`.
     seen: Annotated[Any, INSTANCE, "N"]

@@ -3,7 +3,7 @@
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
 from agentsim_env.engine.eviction.memory_objects import ADAPTER, KV, distance_of, slot_to_fill, use_s_of
-from agentsim_env.engine.loads.rules.waiting import on_return
+from agentsim_env.engine.loads.rules.waiting import fill_memory, first_lacking, on_return
 from agentsim_env.engine.programs.future_uses import next_turn_s
 from agentsim_env.engine.programs.invocation_distance import distance
 from agentsim_env.engine.programs.reports import first_announced, next_announced
@@ -79,12 +79,14 @@ def scalesim(state, i, load_ahead=2.0):
     ScaleSim (arXiv 2601.21473): an agent on the CPU side is loaded if there is room, or if an inactive agent on the GPU
     is further. Turns that wait come first. If the nearest finds no room, nobody is brought up.
     """
-    t = on_return(state, i)
-    p = _nearest(state, i, load_ahead) if t == NONE else NONE
+    t = first_lacking(state, i)
+    if t != NONE or fill_memory(state, i):
+        return t if t != NONE and can_bring_up(state, i, t) else NONE
+    p = _nearest(state, i, load_ahead)
     if p == NONE or not can_bring_up(state, i, state.ahead[p].last_turn):
-        return t
+        return NONE
     last = state.ahead[p].last_turn
-    return last if _has_room_before(state, i, p, ahead_blocks(state, i, last), distance(state, p)) else t
+    return last if _has_room_before(state, i, p, ahead_blocks(state, i, last), distance(state, p)) else NONE
 
 
 @compiled
@@ -94,9 +96,11 @@ def kvflow(state, i, load_ahead=1.0):
     KVFlow (arXiv 2507.07400) brings up what the agents of the next step need. Turns that wait come first. If the
     nearest finds no room, nobody is brought up.
     """
-    t = on_return(state, i)
-    p = _nearest(state, i, load_ahead) if t == NONE else NONE
-    return state.ahead[p].last_turn if p != NONE and can_bring_up(state, i, state.ahead[p].last_turn) else t
+    t = first_lacking(state, i)
+    if t == NONE and not fill_memory(state, i):
+        p = _nearest(state, i, load_ahead)
+        t = state.ahead[p].last_turn if p != NONE else NONE
+    return t if t != NONE and can_bring_up(state, i, t) else NONE
 
 
 @compiled

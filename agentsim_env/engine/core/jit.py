@@ -86,6 +86,16 @@ def _code_of(function: Callable[..., Any]) -> CompiledCode:
 _OPTIONS = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 
 
+def allocating(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Says of a function, below `entry` or `compiled`, that it makes arrays; the engine makes none while it runs."""
+    function.allocates = True  # pyright: ignore[reportFunctionMemberAccess]
+    return function
+
+
+def _options(function: Callable[..., Any]) -> dict[str, Any]:
+    return _OPTIONS | {"_nrt": getattr(function, "allocates", False)}
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile an engine function with numba, as part of whoever calls it.
 
@@ -93,7 +103,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     if not COMPILED:
         return function
-    part = njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+    part = njit(**_options(function), no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
     _take_wide_numbers(part._compiler)
     return part
 
@@ -117,14 +127,14 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls; it is cached on disk."""
     if not COMPILED:
         return function
-    dispatcher = njit(**_OPTIONS, pipeline_class=WholeCompiler)(function)
+    dispatcher = njit(**_options(function), pipeline_class=WholeCompiler)(function)
     dispatcher._cache = _code_of(function)
     return dispatcher
 
 
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that compiled code calls by its address; it is cached on disk."""
-    options = {"error_model": "numpy", "forceinline": True}
+    options = {"error_model": "numpy", "forceinline": True, "_nrt": False}
     compiler: Any = WholeCompiler
     code: Any = CFunc(function, normalize_signature(signature), {}, options, compiler)
     code._cache = _code_of(function)

@@ -12,6 +12,7 @@ import numpy as np
 from numba import types
 from numba.core import config
 from numba.core.ccallback import CFunc
+from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
 from agentsim_env import cache
@@ -134,11 +135,22 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that compiled code calls by its address; it is cached on disk."""
+    code = _uncompiled(signature, function)
+    code.compile()
+    return code
+
+
+def is_kept(signature: Any, function: Callable[..., Any]) -> bool:
+    """Whether the code of a callback seems to be in the cache."""
+    code = _uncompiled(signature, function)
+    return code._cache.entry(code._sig, cpu_target.target_context.codegen()).exists()
+
+
+def _uncompiled(signature: Any, function: Callable[..., Any]) -> Any:
     options = {"error_model": "numpy", "forceinline": True, "_nrt": False}
     compiler: Any = WholeCompiler
     code: Any = CFunc(function, normalize_signature(signature), {}, options, compiler)
     code._cache = _code_of(function)
-    code.compile()
     return code
 
 

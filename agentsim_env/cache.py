@@ -97,16 +97,16 @@ def write(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """While entries of a folder are made: other processes that would make them wait, and find them later.
+def alone(path: Path) -> Iterator[None]:
+    """While an entry is made: other processes that would make it wait, and find it later.
 
     They wait until this process has left the block or has ended, however it did, and two minutes at most. Where nothing
     can be locked nobody waits.
 
     Args:
-        folder: A folder below `ROOT`.
+        path: The entry, below `ROOT`.
     """
-    descriptor = _locked(folder / ".lock") if _CHOSEN is not None else None
+    descriptor = _locked(path.with_name(f".{path.name}.lock")) if _CHOSEN is not None else None
     try:
         yield
     finally:

@@ -196,7 +196,7 @@ from agentsim_env import cache
 cache._LONGEST_WAIT_S = 0.2
 write = cache.write
 def stopped(path, content):
-    with cache.alone(path.parent):  # it is held already: this waits as another process would
+    with cache.alone(path):  # it is held already: this waits as another process would
         pass
     write(path, content)
 cache.write = stopped

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agentsim_env.engine.core.jit import compiled, entry
+from agentsim_env.engine.core.jit import allocating, compiled, entry
 from agentsim_env.engine.core.state import DECODE_MODE, PREFILL_MODE
 from agentsim_env.metrics.step_bounds import fleet
 from agentsim_env.workload.programs import Programs
@@ -58,6 +58,7 @@ def _table(array: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 
 @entry
+@allocating
 def _ideal(
     first_turn,
     n_turns,
@@ -108,6 +109,7 @@ def _ideal(
 
 
 @compiled
+@allocating
 def _owners(first_turn, n_turns, turn, segment):
     """The program whose turns alone use a segment, or SHARED; with a segment all its ancestors are shared."""
     owner = np.full(len(segment), NOBODY, np.int32)
@@ -121,6 +123,7 @@ def _owners(first_turn, n_turns, turn, segment):
 
 
 @compiled
+@allocating
 def _is_chain(first, stop, turn, target):
     """Each turn has the one before it as its only parent."""
     for t in range(first, stop):
@@ -132,6 +135,7 @@ def _is_chain(first, stop, turn, target):
 
 
 @compiled
+@allocating
 def _descendants(first, stop, turn, target):
     """Bit sets: which turns of a program begin only after turn `first + row` has ended."""
     words = (stop - first + 63) // 64
@@ -146,12 +150,14 @@ def _descendants(first, stop, turn, target):
 
 
 @compiled
+@allocating
 def _kept_blocks(t, turn, block_size):
     """Whole blocks that a turn leaves behind: the KV of its last token is never computed."""
     return (turn[t, PROMPT] + turn[t, OUTPUT] - 1) // block_size
 
 
 @compiled
+@allocating
 def _blocks_before(t, turn, segment, owner, published):
     """Blocks on the path of a turn that are shared or that earlier turns of its chain have left."""
     s = turn[t, SEGMENT]
@@ -165,6 +171,7 @@ def _blocks_before(t, turn, segment, owner, published):
 
 
 @compiled
+@allocating
 def _publish(t, turn, segment, owner, published, block_size):
     """Leave the blocks of a turn on its path; whatever is above a segment that has blocks is full."""
     blocks = _kept_blocks(t, turn, block_size)
@@ -178,6 +185,7 @@ def _publish(t, turn, segment, owner, published, block_size):
 
 
 @compiled
+@allocating
 def _blocks_of_others(t, first, stop, turn, segment, owner, mark, later, block_size):
     """Blocks on the path of a turn that are shared or that a turn of its program which may run before it can leave."""
     blocks = 0
@@ -204,6 +212,7 @@ def _blocks_of_others(t, first, stop, turn, segment, owner, mark, later, block_s
 
 
 @compiled
+@allocating
 def _service(prompt, output, cached, block_size, mode, max_tokens, max_context, scalar, dense, decode):
     """Least time of a turn on the engine that is fastest for it; inf if it fits none.
 
@@ -228,6 +237,7 @@ def _service(prompt, output, cached, block_size, mode, max_tokens, max_context, 
 
 
 @compiled
+@allocating
 def _prefill(hit, prompt, max_tokens, scalar, dense):
     """Least time to compute the tokens from `hit` on.
 
@@ -248,6 +258,7 @@ def _prefill(hit, prompt, max_tokens, scalar, dense):
 
 
 @compiled
+@allocating
 def _decode(first, last, pieces):
     """Least time of iterations with contexts `first` .. `last`."""
     seconds = 0.0

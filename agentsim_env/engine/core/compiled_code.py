@@ -44,10 +44,10 @@ class CompiledCode(_Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The code for a signature, None where it has to be compiled."""
         target_context.refresh()
-        path = self._entry(sig, target_context.codegen())
+        path = self.entry(sig, target_context.codegen())
         code = _rebuilt(path, target_context)
         if code is None:
-            self._alone.enter_context(cache.alone(self._folder))
+            self._alone.enter_context(cache.alone(path))
             code = _rebuilt(path, target_context)  # somebody else may have compiled it meanwhile
             if code is None:
                 _announce()
@@ -61,7 +61,7 @@ class CompiledCode(_Cache):
             if data.library.has_dynamic_globals or data.lifted:
                 return
             content = dumps(data._reduce())
-            cache.write(self._entry(sig, data.codegen), _digest(content) + content)
+            cache.write(self.entry(sig, data.codegen), _digest(content) + content)
 
     def enable(self) -> None:
         """It always is."""
@@ -72,7 +72,8 @@ class CompiledCode(_Cache):
     def flush(self) -> None:
         """Entries are never forgotten: other sources have another folder."""
 
-    def _entry(self, sig: Any, codegen: Any) -> Path:
+    def entry(self, sig: Any, codegen: Any) -> Path:
+        """Where the code for a signature is kept."""
         code = self._function.__code__
         python = sys.version_info[:2]
         told_apart = (sig, codegen.magic_tuple(), code.co_firstlineno, code.co_code, code.co_names, python)

@@ -9,10 +9,13 @@ import ctypes
 from typing import Any, Literal
 
 from numba import _dynfunc  # pyright: ignore[reportAttributeAccessIssue]
-from numba.core import typed_passes, untyped_passes
+from numba.core import typed_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, Flags
-from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.compiler_machinery import register_pass
+from numba.core.targetconfig import ConfigStack
+
+from agentsim_env.engine.core.front_end import Translation, at_work, translate
 
 
 class _Part(JITCodeLibrary):
@@ -80,6 +83,10 @@ class _Whole(JITCodeLibrary):
 class _WholeLowering(typed_passes.NativeLowering):
     _name = "whole_lowering"
 
+    @property
+    def lowering_class(self) -> type[Translation]:
+        return Translation
+
     def run_pass(self, state: Any) -> Literal[True]:
         state.library = _Whole(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
@@ -89,6 +96,10 @@ class _WholeLowering(typed_passes.NativeLowering):
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _PartLowering(typed_passes.NativeLowering):
     _name = "part_lowering"
+
+    @property
+    def lowering_class(self) -> type[Translation]:
+        return Translation
 
     def run_pass(self, state: Any) -> Literal[True]:
         state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
@@ -131,34 +142,19 @@ class _Compiler(CompilerBase):
 
     lowering: Any
 
-    def define_pipelines(self) -> list[PassManager]:
-        """One list of passes."""
-        manager = PassManager("agentsim")
-        for step in _STEPS:
-            manager.add_pass(step, step.__name__)
-        manager.add_pass(self.lowering, "lowering")
-        manager.add_pass(typed_passes.NoPythonBackend, "backend")
-        manager.finalize()
-        return [manager]
+    def define_pipelines(self) -> list[Any]:
+        """None: the steps are always the same."""
+        return []
 
     def _compile_core(self) -> Any:
-        flags = self.state.flags
-        self.state.flags = _known.setdefault(flags.summary(), _Options(flags))
-        return super()._compile_core()
-
-
-# Left out: what is for closures, array expressions, `with`, `literally` and loops that are run in parallel.
-_STEPS = (
-    untyped_passes.TranslateByteCode,
-    untyped_passes.FixupArgs,
-    untyped_passes.IRProcessing,
-    untyped_passes.GenericRewrites,
-    untyped_passes.ReconstructSSA,
-    typed_passes.NopythonTypeInference,
-    typed_passes.PreLowerStripPhis,
-    typed_passes.IRLegalization,
-    typed_passes.AnnotateTypes,
-)
+        state = self.state
+        state.flags = _known.setdefault(state.flags.summary(), _Options(state.flags))
+        with ConfigStack().enter(state.flags):
+            translate(state)
+            self.lowering().run_pass(state)
+            typed_passes.NoPythonBackend().run_pass(state)
+        state.pipeline = None
+        return state.cr
 
 
 class PartCompiler(_Compiler):
@@ -175,3 +171,7 @@ class WholeCompiler(_Compiler):
     """Compiles what is called by its address, or from Python."""
 
     lowering = _WholeLowering
+
+    def _compile_core(self) -> Any:
+        with at_work():
+            return super()._compile_core()

@@ -24,8 +24,10 @@ from numba import types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import infer_global, make_concrete_template
 
-from agentsim_env.engine.core.jit import COMPILED, callback
+from agentsim_env.engine.core import second_process
+from agentsim_env.engine.core.jit import COMPILED, callback, is_kept
 from agentsim_env.engine.core.pointer import STATE, WORD
+from agentsim_env.engine.core.usual import USUAL
 
 NOTHING, NUMBER, SECONDS = types.void, types.int64, types.float64
 
@@ -40,8 +42,10 @@ class _Slot(NamedTuple):
 
 
 _slots: list[_Slot] = []
-_kept: list[Any] = []
+_made: dict[str, Any] = {}
 _one_at_a_time = threading.RLock()
+_FEW = 5
+"""So many components are compiled sooner than a second process has begun."""
 
 
 class Elsewhere(NamedTuple):
@@ -225,7 +229,33 @@ def ready(made: Any, number: int = 0) -> None:
 
 def in_use() -> set[str]:
     """Names of the components that have been called, and so been compiled or loaded, in this process."""
-    return {_name(slot.function) for slot in _slots if _has_address(slot)}
+    return set(_made)
+
+
+def in_order() -> list[str]:
+    """The same in the order in which they were."""
+    return list(_made)
+
+
+def make_all(names: Sequence[str], goes_on: Callable[[], bool]) -> None:
+    """Have components compiled, one after the other, that nobody has called yet.
+
+    Args:
+        names: As `in_use` gives them; one that is not there is passed over.
+        goes_on: Asked before each.
+    """
+    by_name = {_name(slot.function): slot for slot in _slots}
+    for slot in (by_name[name] for name in names if name in by_name):
+        if not goes_on():
+            return
+        with _one_at_a_time:
+            if not _has_address(slot):
+                _compile(slot)
+
+
+def every_name() -> list[str]:
+    """Names of all components."""
+    return [_name(slot.function) for slot in _slots]
 
 
 def _has_address(slot: _Slot) -> bool:
@@ -242,9 +272,19 @@ def _found(function: Any) -> Callable[..., Any]:
     return function.found() if isinstance(function, Elsewhere) else function
 
 
+def _n_missing() -> int:
+    """How many of the usual components are not in the cache."""
+    by_name = {_name(slot.function): slot for slot in _slots}
+    usual = (by_name[name] for name in USUAL if name in by_name)
+    return sum(not is_kept(slot.signature, slot.function) for slot in usual)
+
+
 def _compile(slot: _Slot) -> None:
-    code = callback(slot.signature, _found(slot.function))
-    _kept.append(code)
+    if not _made and _n_missing() > _FEW:
+        second_process.begin("agentsim_env.engine.ahead")
+    function = _found(slot.function)
+    code = callback(slot.signature, function)
+    _made[_name(function)] = code
     slot.word.value = code.address
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numba import types
 from numba.core import config
 from numba.core.ccallback import CFunc
+from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
 from agentsim_env import cache
@@ -86,6 +87,16 @@ def _code_of(function: Callable[..., Any]) -> CompiledCode:
 _OPTIONS = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 
 
+def allocating(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Says of a function, below `entry` or `compiled`, that it makes arrays; the engine makes none while it runs."""
+    function.allocates = True  # pyright: ignore[reportFunctionMemberAccess]
+    return function
+
+
+def _options(function: Callable[..., Any]) -> dict[str, Any]:
+    return _OPTIONS | {"_nrt": getattr(function, "allocates", False)}
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile an engine function with numba, as part of whoever calls it.
 
@@ -93,7 +104,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     if not COMPILED:
         return function
-    part = njit(**_OPTIONS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+    part = njit(**_options(function), no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
     _take_wide_numbers(part._compiler)
     return part
 
@@ -117,18 +128,29 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls; it is cached on disk."""
     if not COMPILED:
         return function
-    dispatcher = njit(**_OPTIONS, pipeline_class=WholeCompiler)(function)
+    dispatcher = njit(**_options(function), pipeline_class=WholeCompiler)(function)
     dispatcher._cache = _code_of(function)
     return dispatcher
 
 
 def callback(signature: Any, function: Callable[..., Any]) -> Any:
     """Compile a function that compiled code calls by its address; it is cached on disk."""
-    options = {"error_model": "numpy", "forceinline": True}
+    code = _uncompiled(signature, function)
+    code.compile()
+    return code
+
+
+def is_kept(signature: Any, function: Callable[..., Any]) -> bool:
+    """Whether the code of a callback seems to be in the cache."""
+    code = _uncompiled(signature, function)
+    return code._cache.entry(code._sig, cpu_target.target_context.codegen()).exists()
+
+
+def _uncompiled(signature: Any, function: Callable[..., Any]) -> Any:
+    options = {"error_model": "numpy", "forceinline": True, "_nrt": False}
     compiler: Any = WholeCompiler
     code: Any = CFunc(function, normalize_signature(signature), {}, options, compiler)
     code._cache = _code_of(function)
-    code.compile()
     return code
 
 

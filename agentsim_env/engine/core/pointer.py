@@ -12,7 +12,7 @@ from numba import types
 from numba.core.datamodel import models
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, register_model
-from numba.np.arrayobj import make_array, populate_array
+from numba.np.arrayobj import make_array
 
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import LAYOUT
@@ -64,15 +64,28 @@ def _get(context: Any, builder: Any, _type: Any, state: Any, name: str) -> Any:
         value.set_metadata("invariant.load", builder.module.add_metadata([]))
         return value
 
-    array = make_array(array_type)(context, builder)
-    itemsize = ir.Constant(WORD, context.get_abi_sizeof(context.get_data_type(array_type.dtype)))
+    itemsize = ir.Constant(WORD, LAYOUT[name].dtype.itemsize)
     shape = [word(1 + axis) for axis in range(array_type.ndim)]
     strides = [itemsize]
     for length in reversed(shape[1:]):
         strides.insert(0, builder.mul(strides[0], length))
-    address = builder.inttoptr(word(0), array.data.type)
-    populate_array(array, data=address, shape=shape, strides=strides, itemsize=itemsize, meminfo=None)
-    return array._getvalue()
+    items = shape[0]
+    for length in shape[1:]:
+        items = builder.mul(items, length)
+    model = context.data_model_manager[array_type]
+    array = ir.Constant(model.get_value_type(), None)
+
+    def put(field: str, value: Any, *axis: int) -> None:
+        nonlocal array
+        array = builder.insert_value(array, value, [model.get_field_position(field), *axis])
+
+    put("data", builder.inttoptr(word(0), model.get_value_type().elements[model.get_field_position("data")]))
+    put("nitems", items)
+    put("itemsize", itemsize)
+    for axis, (length, stride) in enumerate(zip(shape, strides, strict=True)):
+        put("shape", length, axis)
+        put("strides", stride, axis)
+    return array
 
 
 @intrinsic

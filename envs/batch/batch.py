@@ -10,8 +10,9 @@ from agentsim_env.actions import ActionError
 from agentsim_env.assembly import SimulationError
 from agentsim_env.engine.core.decisions import ENDED, KINDS, PAUSED, TRUNCATED
 from agentsim_env.engine.core.jit import COMPILED
+from agentsim_env.envs.batch.ahead import hot_lines
 from agentsim_env.envs.batch.episodes import Begin, Episodes, answer, begin_next
-from agentsim_env.envs.batch.layout import hot_lines, layout_of
+from agentsim_env.envs.batch.layout import layout_of
 from agentsim_env.envs.batch.stepping import Plan, Rows, new_control, new_rows, step_uncompiled, take_part
 from agentsim_env.envs.batch.upcoming import Upcoming
 from agentsim_env.envs.batch.workers import Workers
@@ -101,7 +102,9 @@ class Batch:
             return
         self._upcoming.forget()
         none = [None] * self.n
-        self.put([self._episodes.begin(*each) for each in zip(range(self.n), seeds or none, options or none, strict=True)])
+        self.put(
+            [self._episodes.begin(*each) for each in zip(range(self.n), seeds or none, options or none, strict=True)]
+        )
 
     def put(self, envs: Sequence[DecisionEnv]) -> None:
         """Put an episode that stands at a decision in each place."""
@@ -218,9 +221,7 @@ class Batch:
         tables = np.zeros((self.n, *core.handle.shape), np.int64)
         sheet = np.zeros((self._threads, layout.largest), np.float32)
         hot = hot_lines(core.state)
-        self._plan = Plan(
-            new_control(self._threads), self._threads, tables, hot, layout.form, layout.place, sheet
-        )
+        self._plan = Plan(new_control(self._threads), self._threads, tables, hot, layout.form, layout.place, sheet)
         if self._threads > 1:
             self._workers = Workers(self._plan, self.rows)
 
@@ -255,14 +256,10 @@ class Batch:
     def _checked(self, actions: Any) -> np.ndarray:
         given = np.asarray(actions)
         if given.shape != (self.n,) or given.dtype.kind not in "iu":
-            raise ActionError(
-                f"actions of shape {given.shape} and type {given.dtype}: must be {self.n} whole numbers"
-            )
+            raise ActionError(f"actions of shape {given.shape} and type {given.dtype}: must be {self.n} whole numbers")
         if given.min() < 0 or given.max() >= self.rows.legal.shape[1]:
             wrong = int(np.flatnonzero((given < 0) | (given >= self.rows.legal.shape[1]))[0])
-            raise ActionError(
-                f"actions[{wrong}] = {given[wrong]}: must be from 0 to {self.rows.legal.shape[1] - 1}"
-            )
+            raise ActionError(f"actions[{wrong}] = {given[wrong]}: must be from 0 to {self.rows.legal.shape[1] - 1}")
         return given
 
 

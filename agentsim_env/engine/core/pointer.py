@@ -20,7 +20,6 @@ from agentsim_env.engine.core.state import LAYOUT
 WORD = ir.IntType(64)
 
 
-
 class StateType(types.Type):
     """Type of `state` in compiled code."""
 

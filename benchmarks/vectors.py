@@ -166,8 +166,6 @@ def _subprocesses(n: int) -> Any:
 
 
 def _make_routing() -> gymnasium.Env:
-    import agentsim_env  # noqa: F401
-
     return gymnasium.make(ROUTING)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from agentsim_env.envs.batch.batch import Batch
 from agentsim_env.envs.batch.sb3_vec_env import BatchVecEnv
@@ -63,7 +64,7 @@ class TrainingEpisodes(BatchVecEnv):
         self._taped, self._begun_at[:] = [], 0
         return observation
 
-    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+    def step_wait(self) -> VecEnvStepReturn:
         """Takes a step and notes it."""
         self._taped.append(np.array(self._actions, np.int64))
         observation, rewards, dones, infos = super().step_wait()

@@ -10,8 +10,9 @@ from agentsim_env.actions import ActionError
 from agentsim_env.assembly import SimulationError
 from agentsim_env.engine.core.decisions import ENDED, KINDS, PAUSED, TRUNCATED
 from agentsim_env.engine.core.jit import COMPILED
+from agentsim_env.envs.batch.ahead import hot_lines
 from agentsim_env.envs.batch.episodes import Begin, Episodes, answer, begin_next
-from agentsim_env.envs.batch.layout import hot_lines, layout_of
+from agentsim_env.envs.batch.layout import layout_of
 from agentsim_env.envs.batch.stepping import Plan, Rows, new_control, new_rows, step_uncompiled, take_part
 from agentsim_env.envs.batch.upcoming import Upcoming
 from agentsim_env.envs.batch.workers import Workers
@@ -84,14 +85,15 @@ class Batch:
         self.terminated, self.truncated = np.zeros(n, bool), np.zeros(n, bool)
         self.lasted_s = np.zeros(n)
         self._threads = _threads(n, threads)
-        self._layout, self._most_steps = layout, most_steps
-        self._steps = np.zeros(n, np.int64)
+        self._layout, self._is_limited = layout, most_steps is not None
+        self._most_steps = np.iinfo(np.int64).max if most_steps is None else most_steps
+        self._steps, self._before_s = np.zeros(n, np.int64), np.zeros(n)
         self._episodes = Episodes(env, layout, begin)
         self._upcoming: Upcoming[DecisionEnv] = Upcoming(self._episodes.next, min(n, _MOST_AHEAD))
         self.envs = [self._episodes.first(place) for place in range(n)]
         self._plan: Plan | None = None
         self._workers: Workers | None = None
-        self._goes_on = False
+        self._goes_on = self._any_ended = False
 
     def reset(self, seeds: Sequence[int | None] | None = None, options: Sequence[Any] | None = None) -> None:
         """Begin all episodes anew, with seeds and options as the `reset` of each environment takes them."""
@@ -109,7 +111,7 @@ class Batch:
         """Put an episode that stands at a decision in each place."""
         for place, env in enumerate(envs):
             self._take(place, env)
-        self.terminated[:] = self.truncated[:] = False
+        self.terminated[:] = self.truncated[:] = self._any_ended = False
         self.lasted_s[:] = self.rows.elapsed_s
         self._goes_on = True
 
@@ -140,17 +142,13 @@ class Batch:
         rows = self.rows
         rows.action[:] = self._checked(actions)
         self._goes_on = False  # so it stays if the step is interrupted
+        self._before_s[:] = rows.time_s
         self._run()
-        np.copyto(self.lasted_s, rows.elapsed_s)
+        self.lasted_s[:] = rows.elapsed_s
+        if self._any_ended:
+            self.terminated[:] = self.truncated[:] = self._any_ended = False
         self._steps += 1
-        over = rows.asked < 0
-        if self._most_steps is not None:
-            over |= self._steps >= self._most_steps
-        if not over.any():
-            self.terminated[:] = self.truncated[:] = False
-            self._goes_on = True
-            return []
-        ended = self._end([int(place) for place in np.flatnonzero(over)])
+        ended = self._end() if rows.asked.min() < 0 or self._is_limited else []
         self._goes_on = True
         return ended
 
@@ -159,7 +157,7 @@ class Batch:
         env, rows = self.envs[place], self.rows
         env.simulator.asked = int(rows.asked[place])
         env._time_s = float(rows.time_s[place])
-        env._last_s = env._time_s - float(rows.elapsed_s[place])
+        env._last_s = float(self._before_s[place])
         env._seen, env._legal = rows.seen[place].copy(), rows.legal[place].copy()
         return env
 
@@ -210,7 +208,7 @@ class Batch:
         rows.seen[place], rows.legal[place] = env._seen, env._legal
         rows.asked[place] = env.simulator.asked
         rows.time_s[place], rows.elapsed_s[place] = env._time_s, env._time_s - env._last_s
-        self._steps[place] = 0
+        self._steps[place], self._before_s[place] = 0, env._last_s
         self.envs[place] = env
         self._upcoming.want(place)
 
@@ -224,24 +222,24 @@ class Batch:
         if self._threads > 1:
             self._workers = Workers(self._plan, self.rows)
 
-    def _end(self, places: list[int]) -> list[Ended]:
-        """Take the episodes of these places to their end, and begin the next ones there."""
+    def _end(self) -> list[Ended]:
+        """Take the episodes that this step has ended to their end, and begin the next ones there."""
         rows, ended = self.rows, []
-        self.terminated[:] = self.truncated[:] = False
-        for place in places:
+        at_limit = self._steps >= self._most_steps
+        for place in np.flatnonzero((rows.asked < 0) | at_limit).tolist():
             if rows.asked[place] == PAUSED:
                 self._go_on(place)
             asked = int(rows.asked[place])
-            at_limit = self._most_steps is not None and self._steps[place] >= self._most_steps
-            if asked >= 0 and not at_limit:
+            if asked >= 0 and not at_limit[place]:
                 continue
             self.terminated[place] = asked == ENDED
-            self.truncated[place] = asked == TRUNCATED or (at_limit and asked != ENDED)
+            self.truncated[place] = asked == TRUNCATED or (at_limit[place] and asked != ENDED)
             env = self.at(place)
             env.simulator.note(asked)
             ended.append(Ended(place, env._seen, env._info() | env.figures()))
         for end in ended:
             self._take(end.place, self._upcoming.take(end.place))
+        self._any_ended = bool(ended)
         return ended
 
     def _go_on(self, place: int) -> None:
@@ -256,9 +254,10 @@ class Batch:
         given = np.asarray(actions)
         if given.shape != (self.n,) or given.dtype.kind not in "iu":
             raise ActionError(f"actions of shape {given.shape} and type {given.dtype}: must be {self.n} whole numbers")
-        if given.min() < 0 or given.max() >= self.rows.legal.shape[1]:
-            wrong = int(np.flatnonzero((given < 0) | (given >= self.rows.legal.shape[1]))[0])
-            raise ActionError(f"actions[{wrong}] = {given[wrong]}: must be from 0 to {self.rows.legal.shape[1] - 1}")
+        n = self.rows.legal.shape[1]
+        if given.astype(np.uint64).max() >= n:  # the largest of all are those below 0
+            wrong = int(np.flatnonzero((given < 0) | (given >= n))[0])
+            raise ActionError(f"actions[{wrong}] = {given[wrong]}: must be from 0 to {n - 1}")
         return given
 
 

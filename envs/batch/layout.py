@@ -1,21 +1,13 @@
-"""How observations and masks of a batch lie, and what a step of an episode reads of its state."""
+"""How the observations of a batch lie."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from agentsim_env.engine.core.decisions import KINDS
-from agentsim_env.engine.core.state import LAYOUT, LINE_BYTES, NONE, State
+from agentsim_env.engine.core.state import NONE
 from agentsim_env.envs.decision_env import DecisionEnv, KindEnv
 from agentsim_env.envs.questions import QUESTIONS
-
-_NUMBER = {name: number for number, name in enumerate(LAYOUT)}
-
-_FEW_LINES = {"event": 8, "slot": 36, "gap": 6}
-"""Of arrays of which a step reads the beginning: the heap, and the rows that were given out first."""
-
-_MOST_LINES = 96
-"""Of any array: more would not stay until they are read."""
 
 
 class Layout(NamedTuple):
@@ -49,15 +41,3 @@ def layout_of(env: DecisionEnv) -> Layout:
         if not of_kind:
             place[k, : len(names)] = [env.features.index(name) for name in names]
     return Layout(form, place, largest, of_kind)
-
-
-def hot_lines(state: State) -> np.ndarray:
-    """What a step nearly always reads: array, first byte, cache lines; `int64 [K, 3]`."""
-    lines = [
-        (_NUMBER[name], 0, min(_FEW_LINES.get(name, _MOST_LINES), -(-getattr(state, name).nbytes // LINE_BYTES)))
-        for name in ("world", "instance", "pool", "due", "event", "slot", "gap", "score", "lanes")
-        if getattr(state, name).nbytes
-    ]
-    row_bytes = state.finish.strides[0]
-    lines += [(_NUMBER["finish"], i * row_bytes, 1) for i in range(min(len(state.finish), _MOST_LINES))]
-    return np.array(lines, np.int64)

@@ -20,7 +20,7 @@ def make_sb3_vec(
     threads: int | None = None,
     **arguments: Any,
 ) -> "BatchVecEnv":
-    """Many episodes of an environment as Stable-Baselines3 takes them: all in this process, in one compiled call a step.
+    """Many episodes of an environment as Stable-Baselines3 takes them, in this process: a step is one compiled call.
 
     Args:
         environment: Its id, `"AgentSim/Routing-v1"`, or what stands there before the version: `"Routing"`.

@@ -10,7 +10,8 @@ from agentsim_env.engine.core.decisions import KINDS, PAUSED, ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled, entry
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import LINE_BYTES, NONE, State
-from agentsim_env.envs.batch.machine import fetch_add, let_others, load, prefetch, sleep_us, store
+from agentsim_env.envs.batch.ahead import touch_hot, touch_next
+from agentsim_env.envs.batch.machine import fetch_add, let_others, load, sleep_us, store
 from agentsim_env.envs.questions import QUESTIONS
 from agentsim_env.envs.rewards import BOOKS
 from agentsim_env.envs.step import FORBIDDEN, is_shown, step_state
@@ -161,13 +162,6 @@ def _observe_joint(state, kind, asks, form, place, sheet, seen):
 
 
 @compiled
-def _touch(tables, i, hot):
-    """Have what a step reads of an episode brought near while another one's step is made."""
-    for k in range(len(hot)):
-        prefetch(tables[i, 0, hot[k, 0]] + hot[k, 1], hot[k, 2])
-
-
-@compiled
 def _work(control, thread, threads, tables, hot, form, place, sheet, rows):
     """Steps of the own share, and then of those of other threads, until none is left to begin."""
     n = len(tables)
@@ -180,8 +174,10 @@ def _work(control, thread, threads, tables, hot, form, place, sheet, rows):
                 break
             last = min(end, first + AT_A_TIME)
             for i in range(first, last):
+                if i + 2 < end:
+                    touch_hot(tables, i + 2, hot)
                 if i + 1 < end:
-                    _touch(tables, i + 1, hot)
+                    touch_next(bind(tables[i + 1]), tables, i + 1)
                 step_one(bind(tables[i]), i, form, place, sheet[thread], rows)
             fetch_add(control, DONE, last - first)
 

@@ -18,10 +18,10 @@ from agentsim_env.envs.spec import plain_spec
 class BatchVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """N episodes of an environment, which `gymnasium.make_vec` makes.
 
-    Where an episode ends the next one begins within the same step (`AutoresetMode.SAME_STEP`): observation and info are
-    of its first decision, `infos["final_obs"]`, `float32 [N, ...]`, has the last observation and `infos["final_info"]`
-    the last info, with the figures of the episode; `infos["_final_obs"]` says of which places. `infos["action_mask"]` is
-    `int8 [N, actions]`.
+    Where an episode ends the next one begins within the same step (`AutoresetMode.SAME_STEP`): observation and info
+    are of its first decision, `infos["final_obs"]`, `float32 [N, ...]`, has the last observation and
+    `infos["final_info"]` the last info, with the figures of the episode; `infos["_final_obs"]` says of which places.
+    `infos["action_mask"]` is `int8 [N, actions]`.
 
     Args:
         make: Makes the environment.
@@ -78,8 +78,8 @@ class BatchVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             options: What each environment's `reset` takes.
         """
         seeds = _seeds(seed, self.num_envs)
-        super().reset(seed=seed if isinstance(seed, int) else None)
         self.batch.reset(seeds, None if options is None else [options] * self.num_envs)
+        super().reset(seed=seed if isinstance(seed, int) else None)
         return self.batch.rows.seen.copy(), self._infos([])
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:

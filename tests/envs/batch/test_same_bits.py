@@ -1,6 +1,5 @@
 """An episode of a batch has the bits of the single environment, whatever N is and however many threads there are."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -11,8 +10,8 @@ from agentsim_env.envs.batch.batch import Batch
 from agentsim_env.registration import ENVIRONMENTS
 from tests.envs.test_environments import SHORT, same
 
-MOST_STEPS = 1000
-"""Of which two episodes are a part."""
+DRAWN = 1000
+"""Steps for which actions are drawn; the next ones take them again."""
 
 CASES: dict[str, dict[str, Any]] = {
     "time limit": {"overrides": [*SHORT["overrides"], "episode.time_limit_s=1.5"]},
@@ -53,7 +52,7 @@ def compare(identifier: str, n: int, threads: int, most_steps: int | None = None
     batch = Batch(env, n, threads=threads, most_steps=most_steps)
     singles = [single(identifier, seed, most_steps, arguments) for seed in range(7, 7 + n)]
     batch.reset(range(7, 7 + n))
-    actions = np.random.default_rng(0).integers(0, env.action_space.n, (MOST_STEPS, n))
+    actions = np.random.default_rng(0).integers(0, env.action_space.n, (DRAWN, n))
     for place in range(n):
         check_now(batch, place, next(singles[place]))
     ended, step = np.zeros(n, int), 0
@@ -70,7 +69,7 @@ def compare(identifier: str, n: int, threads: int, most_steps: int | None = None
                 assert same(last[place].info, info)
                 observation, info = next(singles[place])
             check_now(batch, place, (observation, info))
-        step += 1
+        step = (step + 1) % DRAWN
     batch.close()
 
 

@@ -14,19 +14,20 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecNormalize
 
-from agentsim_env.envs import make_sb3_vec
+from agentsim_env import envs
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.registration import ENVIRONMENTS
 from tests.envs.test_environments import SHORT, same
 
 ROUTING = "AgentSim/Routing-v1"
+made: Any = envs.make_sb3_vec
 
 
 @pytest.mark.parametrize("limit", [None, 9])
 def test_is_the_vector_of_monitored_environments(limit: int | None) -> None:
     short = SHORT | {"overrides": [*SHORT["overrides"], "episode.programs=8"]}
     theirs = make_vec_env(ROUTING, n_envs=3, seed=5, env_kwargs=short | {"max_episode_steps": limit})
-    ours = make_sb3_vec("Routing", n_envs=3, seed=5, max_episode_steps=limit, **short)
+    ours = made("Routing", n_envs=3, seed=5, max_episode_steps=limit, **short)
     assert same(ours.reset(), theirs.reset())
     assert same(ours.reset_infos, theirs.reset_infos)
     rng, ended = np.random.default_rng(0), 0
@@ -45,21 +46,21 @@ def test_is_the_vector_of_monitored_environments(limit: int | None) -> None:
 
 
 def test_names() -> None:
-    assert make_sb3_vec("routing", **SHORT).num_envs == 1
-    assert make_sb3_vec("AgentSim/Routing-v1", **SHORT).num_envs == 1
+    assert made("routing", **SHORT).num_envs == 1
+    assert made("AgentSim/Routing-v1", **SHORT).num_envs == 1
     with pytest.raises(EnvError, match="no environment 'Rooting'; there are: AgentSim/Routing-v1"):
-        make_sb3_vec("Rooting")
+        made("Rooting")
 
 
 @pytest.mark.parametrize("identifier", ENVIRONMENTS)
 def test_of_every_environment(identifier: str) -> None:
-    vec_env = make_sb3_vec(identifier, n_envs=2, **SHORT)
-    assert vec_env.reset().shape == (2, *vec_env.observation_space.shape)  # type: ignore[misc]
+    vec_env = made(identifier, n_envs=2, **SHORT)
+    assert vec_env.reset().shape == (2, *vec_env.observation_space.shape)
     assert vec_env.step(np.zeros(2, int))[0].dtype == np.float32
 
 
 def test_attributes_and_methods() -> None:
-    vec_env = make_sb3_vec("Routing", n_envs=3, **SHORT)
+    vec_env = made("Routing", n_envs=3, **SHORT)
     vec_env.reset()
     assert is_masking_supported(vec_env)
     assert vec_env.env_is_wrapped(Monitor) == [True] * 3
@@ -76,10 +77,12 @@ def test_attributes_and_methods() -> None:
 
 
 def test_learners_and_wrappers_take_it() -> None:
-    vec_env: Any = VecNormalize(make_sb3_vec("Routing", n_envs=2, seed=0, **SHORT), norm_obs=False)
+    short = SHORT | {"overrides": [*SHORT["overrides"], "episode.programs=4"]}
+    vec_env: Any = VecNormalize(made("Routing", n_envs=2, seed=0, **short), norm_obs=False)
     model = MaskablePPO("MlpPolicy", vec_env, n_steps=16, batch_size=16, n_epochs=1)
     model.learn(64)
-    mean, _ = evaluate_policy(model, make_sb3_vec("Routing", n_envs=2, **SHORT), n_eval_episodes=2, warn=True)
+    mean: Any
+    mean, _ = evaluate_policy(model, made("Routing", n_envs=2, **short), n_eval_episodes=2, warn=True)
     assert mean < 0.0
 
 

@@ -1,4 +1,4 @@
-"""What `gymnasium.make_vec` makes of an environment is a batch, and all that Gymnasium has for vectors works with it."""
+"""What `gymnasium.make_vec` makes of an environment is a batch; what Gymnasium has for vectors works with it."""
 
 import json
 from typing import Any

@@ -176,8 +176,10 @@ class Simulator:
         Raises:
             SimulationError: If programs wait for something that will never come, or time comes to its end.
         """
-        while (decision := self.next_decision(between)) is not None:
-            self._advance(decision.default, between)
+        if self.asked in (NOT_BEGUN, PAUSED):
+            self._advance(0, between)
+        while self.asked >= 0:
+            self._advance(self.core.default(), between)
 
     def next_decision(self, between: Callable[[], None] | None = None) -> Decision | None:
         """Advance to the next decision that an agent is to answer; None at the end of the episode.

@@ -95,11 +95,10 @@ def print_rows(rows: Sequence[Row], out: Path, console: Console) -> None:
     shown.add_column("rules")
     for heading in ("cost (s)", "against stock", "mean JCT (s)", "not served"):
         shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("which", overflow="fold")
     for row in rows:
         name, served = row.name.strip("*"), f"{100 * row.unserved_share:.1f} %"
-        cells = [f"{row.cost_s:.1f}", percent(row).replace("[", r"\["), f"{row.jct_s:.1f}", served]
-        shown.add_row(name, *cells, row.combination.describe())
+        shown.add_row(name, f"{row.cost_s:.1f}", percent(row).replace("[", r"\["), f"{row.jct_s:.1f}", served)
     console.print(shown)
+    console.print(f"Found: {rows[-1].combination.describe()}", markup=False, highlight=False, soft_wrap=True)
     bundle = out / BUNDLE
     console.print(f"Written to {out}; use it with --bundle {bundle}", markup=False, highlight=False, soft_wrap=True)

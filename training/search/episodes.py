@@ -24,7 +24,8 @@ from agentsim_env.training.splits import TEST, TRAINING, workloads
 from agentsim_env.training.workers import Workers
 from agentsim_env.workload import Programs
 
-Key, Value = TypeVar("Key"), TypeVar("Value")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 _KEPT_SIMULATORS = 32
 _KEPT_WORKLOADS = 64

@@ -54,12 +54,14 @@ class Found(NamedTuple):
     Attributes:
         best: The best combination of those that have played most.
         single: The best one that differs from stock rules in one kind, by kind.
+        rule: The best of these with the defaults of its rule, or stock rules themselves.
         bundle: The best published bundle, if one was played.
         episodes: Episodes that were counted against the budget.
     """
 
     best: Standing
     single: dict[str, Standing]
+    rule: dict[str, Standing]
     bundle: Standing | None
     episodes: int
 
@@ -109,13 +111,15 @@ class Search:
             self._halve(self._drawn(proposals), RUNGS)
             if self._spent == spent:  # nothing new is left to be drawn
                 break
-        single: dict[str, Standing] = {}
-        for standing in self._standings():
-            kinds = [kind for kind, _ in standing.combination.answers]
-            if len(kinds) == 1:
-                single.setdefault(kinds[0], standing)
-        of_bundles = [standing for standing in self._standings() if standing.combination in bundles]
-        return Found(self._standings()[0], single, of_bundles[0] if of_bundles else None, self._spent)
+        standings = self._standings()
+        of_bundles = [standing for standing in standings if standing.combination in bundles]
+        return Found(
+            best=standings[0],
+            single=_best_of_kinds(standings),
+            rule=_best_of_kinds([one for one in standings if one.combination in alone]),
+            bundle=of_bundles[0] if of_bundles else None,
+            episodes=self._spent,
+        )
 
     def _better(self, good: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """The rules that are better by themselves than stock rules, as many as are tried in pairs."""
@@ -191,3 +195,13 @@ class Search:
     def _alone(self, kind: str, rule: str) -> float:
         combination = Combination().with_answer(kind, Answer(rule))
         return self._cost(combination, RUNGS[0]) if combination in self._count else math.inf
+
+
+def _best_of_kinds(standings: Sequence[Standing]) -> dict[str, Standing]:
+    """The first of those that differ from stock rules in one kind, by kind."""
+    found: dict[str, Standing] = {}
+    for standing in standings:
+        kinds = [kind for kind, _ in standing.combination.answers]
+        if len(kinds) == 1:
+            found.setdefault(kinds[0], standing)
+    return found

@@ -47,7 +47,7 @@ def table(found: Found, scenario: Scenario, episodes: Episodes, seeds: Sequence[
     lines: list[tuple[str, Combination, Standing | None]] = [("stock", Combination(), None)]
     own = of_rules(scenario.rules)
     if own != Combination():
-        lines.append(("the scenario's", own, None))
+        lines.append(("the scenario's own", own, None))
     lines += [(f"best {kind}", one.combination, one) for kind, one in found.single.items()]
     if found.bundle is not None:
         lines.append(("best bundle", found.bundle.combination, found.bundle))

@@ -1,6 +1,7 @@
 """A search from a scenario to its files."""
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -16,23 +17,30 @@ from tests.small import small
 KINDS = ("preempt_turn",)
 
 
-def run(out: Path, budget: int = 30) -> None:
-    search_rules(small("tight"), kinds=KINDS, budget=budget, seeds=2, out=out)
+def run(out: Path) -> None:
+    search_rules(small("tight"), kinds=KINDS, budget=20, seeds=2, out=out)
 
 
-def test_what_is_found_is_a_bundle_and_a_table(tmp_path: Path) -> None:
-    run(tmp_path)
-    rules = rules_of(str(tmp_path / BUNDLE))
-    by_path = load_scenario("tool_chat", {"rules.bundle": str(tmp_path / BUNDLE)})
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search."""
+    folder = tmp_path_factory.mktemp("search")
+    run(folder)
+    return folder
+
+
+def test_what_is_found_is_a_bundle_and_a_table(searched: Path) -> None:
+    rules = rules_of(str(searched / BUNDLE))
+    by_path = load_scenario("tool_chat", {"rules.bundle": str(searched / BUNDLE)})
     assert by_path.rules.by_kind() == rules.by_kind()
-    table = (tmp_path / "results.md").read_text()
+    table = (searched / "results.md").read_text()
     assert "| stock |" in table
     assert f"`{of_rules(rules).describe()}`" in table
     assert "2 held-out seeds" in table
 
 
-def test_what_was_played_is_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(tmp_path)
+def test_what_was_played_is_not_played_again(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copytree(searched, tmp_path, dirs_exist_ok=True)
     path = tmp_path / FILE
     lines = path.read_text().splitlines(keepends=True)
     first = (tmp_path / "results.md").read_text()

@@ -25,6 +25,9 @@ TIMED = ("LRU beside", "ScaleSim")
 TIMED_STEPS = 5
 """Steps that are timed."""
 
+REPEATS = 3
+"""How often: the least counts, as a machine that others use takes longer, never shorter."""
+
 
 class Cost(NamedTuple):
     """What a simulation takes.
@@ -64,7 +67,7 @@ def crowd_lines(rows: Mapping[int, Mapping[str, Figures]]) -> list[str]:
 
 
 def costs() -> list[Cost]:
-    """CPU time of simulations of ever more agents, the same number of whose prefixes fits: one episode each."""
+    """CPU time of simulations of ever more agents, the same number of whose prefixes fits."""
     return [Cost(agents, {system: _agent_step_us(system, agents) for system in TIMED}) for agents in SIMULATED]
 
 
@@ -73,10 +76,14 @@ def _agent_step_us(system: str, agents: int) -> float:
     changes = changes_of(setting, "world_independent", {"steps": TIMED_STEPS, "prefix_tokens": {"value": 640}})
     changes["cluster.instances"] = [{"gpu": "H100", "kv_blocks": 125 * 40 + 2_500}]
     simulator = Simulator(load_scenario(SCENARIO, SYSTEMS[system] | changes))
+    return 1e6 * min(_cpu_s(simulator) for _ in range(REPEATS)) / (agents * TIMED_STEPS)
+
+
+def _cpu_s(simulator: Simulator) -> float:
     simulator.reset(0)
     began_s = time.process_time()
     simulator.run()
-    return 1e6 * (time.process_time() - began_s) / (agents * TIMED_STEPS)
+    return time.process_time() - began_s
 
 
 def cost_lines(rows: Sequence[Cost]) -> list[str]:

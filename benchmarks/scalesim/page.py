@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from benchmarks.agentserve.bars import bar_lines
 from benchmarks.scalesim.classes import Found, moved_lines, step_lines
-from benchmarks.scalesim.crowds import Cost, cost_lines, crowd_lines
+from benchmarks.scalesim.crowds import REPEATS, Cost, cost_lines, crowd_lines
 from benchmarks.scalesim.hints import Rows, hint_lines
 from benchmarks.scalesim.runs import Figures
 from benchmarks.scalesim.settings import FRESH_TOKENS, MAIN, STEPS, WARM_STEPS
@@ -67,6 +67,7 @@ def page(results: Results) -> str:
         link=f"{LINK_GB_PER_S:g}",
         within=f"{100 * WITHIN:.0f} %",
         tie=f"{100 * TIE:.0f} %",
+        repeats=REPEATS,
         summary="\n".join(bar_lines(bars)),
         classes="\n".join(step_lines(results.classes)),
         moved="\n".join(moved_lines(results.classes)),

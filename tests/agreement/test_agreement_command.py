@@ -113,6 +113,14 @@ def test_a_range_of_seeds_is_needed(seeds: str, capsys: pytest.CaptureFixture[st
     assert "is no range A:B of seeds" in capsys.readouterr().err
 
 
+def test_a_knob_may_be_given_to_all_scenarios(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seeds=500000:500002", "--knob", "n_programs=1", "--knob", "societies=0"]) == 0
+    assert "2 scenarios, 2 programs" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--seeds=0:1", "--knob", "programs=1"])
+    assert "names no knob; there are: n_instances, n_programs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_what_is_known_at_a_stop_is_printed(stop: signal.Signals) -> None:
     command = [sys.executable, "-m", "tests.agreement", "--seeds", "0:10000000", "--jobs", "2"]

@@ -127,6 +127,7 @@ def hasten(state, x):
     if transfer.urgency == DEMAND:
         return
     transfer.urgency = DEMAND
+    transfer.distance = 0.0
     if link.queue == FIFO or link.current == x:
         return
     if leave_queue(state, x):

@@ -1,12 +1,13 @@
 """Who is brought up and who gives way by invocation distance: agents on the GPU and on the CPU side, by hand.
 
-The context of each agent has six blocks, HBM has room for two and a call, and agents 2 and 3 are there. Nobody waits.
+The context of each agent has six blocks, HBM has room for two and a call, and agents 2 and 3 are there.
 """
 
 import numpy as np
 import pytest
 
 from agentsim_env.engine.blueprint import Blueprint, Tier, new_state
+from agentsim_env.engine.core import lists
 from agentsim_env.engine.core.decisions import PREFETCH_KV, TRUNCATED
 from agentsim_env.engine.core.state import NONE, State
 from agentsim_env.engine.entry import Core
@@ -17,6 +18,8 @@ from tests.reference.building import WorkloadBuilder
 
 prefetched = bound(prefetch)
 victim = bound(room.victim_by_rule)
+new_slot = bound(lists.new_slot)
+join_waiting = bound(lists.join_waiting)
 FAR_S = 1000.0
 
 
@@ -95,6 +98,42 @@ def test_an_agent_that_has_not_reported_is_beyond_all_that_have() -> None:
     assert goes(state) == 2
     state.announced[0] = np.inf
     assert brought_up(state) is None
+
+
+def call(state: State, agent: int) -> None:
+    """The second call of an agent waits."""
+    join_waiting(state, 0, new_slot(state, 2 * agent + 1))
+
+
+@pytest.mark.parametrize("rule", ["scalesim", "kvflow"])
+def test_who_waits_comes_first_and_nobody_comes_instead_of_it(rule: str) -> None:
+    state = announce(agents(5), 2, 1, FAR_S, FAR_S, FAR_S)
+    assert brought_up(state, rule) == 1
+    call(state, 0)
+    assert brought_up(state, rule) == 0
+    state.pool["used"][0] = state.pool["capacity"][0] - 5  # what waits needs six
+    state.pool["idle"][0] = 0
+    assert brought_up(state, rule) is None
+
+
+@pytest.mark.parametrize("rule", ["scalesim", "kvflow"])
+def test_nobody_is_brought_up_ahead_while_those_who_wait_need_more_than_hbm_has(rule: str) -> None:
+    state = announce(agents(), 1, FAR_S, FAR_S, FAR_S)
+    state.instance["queued_tokens"][0] = 13 * 16
+    assert brought_up(state, rule) == 0
+    state.instance["queued_tokens"][0] += 1
+    assert brought_up(state, rule) is None
+
+
+@pytest.mark.parametrize("rule", ["scalesim", "kvflow"])
+def test_only_those_who_wait_are_looked_at_who_have_room_in_hbm(rule: str) -> None:
+    """Agents 2 and 3 are in HBM and wait before agent 0; 13 blocks are two contexts of 100 tokens."""
+    state = announce(agents(), FAR_S, FAR_S, FAR_S, FAR_S)
+    for agent in (2, 3, 0):
+        call(state, agent)
+    assert brought_up(state, rule) is None
+    state.instance["queued_tokens"][0] = 13 * 16
+    assert brought_up(state, rule) == 0
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def random_tiers(knobs: Knobs, streams: Streams, specs: list[InstanceSpec]) -> t
     """None, one or two, which may be smaller or larger than HBM; two in five are both."""
     rng = streams("which tiers")
     kind = str(rng.choice(["none", "dram", "cxl", "both", "both"]))
+    kind = "dram" if knobs.giving_way and kind == "none" else kind
     first = random_tier(knobs, specs, "cxl" if kind == "cxl" else "dram", streams("first tier"))
     second = random_tier(knobs, specs, "cxl", streams("second tier"))
     together = int(rng.choice([1, 2]))

@@ -15,7 +15,7 @@ def with_loads_ahead(knobs: Knobs, rng: np.random.Generator) -> Knobs:
     by_distance = ("scalesim", "scalesim", "scalesim", "kvflow", "oracle_next_use", "predicted_return", "oracle_return")
     return replace(
         knobs,
-        n_programs=max(knobs.n_programs, 12),
+        n_programs=knobs.n_programs + 8,
         memory=float(rng.choice([1.1, 1.4, 2.0])),
         tier=True,
         prefetch=str(rng.choice(by_distance)),

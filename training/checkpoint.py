@@ -63,7 +63,8 @@ def write_checkpoint(
         import torch
 
         torch.save(parameters, partial / _PARAMETERS)
-    np.savez(partial / "arrays.npz", **dict(arrays))
+    content: dict[str, Any] = dict(arrays)
+    np.savez(partial / "arrays.npz", **content)
     write_json(partial / "state.json", {**state, _TORCH: parameters is not None})
     for file in (*partial.iterdir(), partial):
         sync(file)

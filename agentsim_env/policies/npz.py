@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,9 @@ MOST_BYTES = 1 << 28
 
 def write(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes both; the file appears whole or not at all."""
+    content: dict[str, Any] = {"header": np.array(text), **arrays}
     with replacing(path) as draft, draft.open("wb") as file:
-        np.savez(file, header=np.array(text), **dict(arrays))
+        np.savez(file, **content)
 
 
 def open_arrays(path: Path) -> tuple[str, Callable[[str], np.ndarray]]:

@@ -351,10 +351,11 @@ def test_quickstart(tmp_path: Path) -> None:
     arguments = ["quickstart", "-s", "tool_chat", *SETTINGS, "--steps", "64", "--seeds", "2", "-j", "1", "--out", out]
     code, text, _ = call(*arguments)
     assert code == 0
-    assert "ppo" in text
+    assert "algo: es" in (out / "config.yaml").read_text()
+    assert "lmetric" in text
     for name in (
-        "model.zip",
         "policy.safetensors",
+        "policy.json",
         "config.yaml",
         "results.md",
         "results.csv",

@@ -48,7 +48,8 @@ class CompiledCode(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The code for a signature, None where it has to be compiled."""
-        target_context.refresh()
+        if getattr(self._function, "allocates", False):
+            target_context.refresh()  # which imports half of numba, and scipy; code that only computes needs none of it
         path = self.entry(sig, target_context.codegen())
         code = _rebuilt(path, target_context)
         if code is None:

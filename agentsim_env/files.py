@@ -1,9 +1,13 @@
-"""Files that appear whole or not at all, so that a process killed while it writes leaves nothing broken."""
+"""Files that appear whole or not at all, so that a process killed while it writes leaves nothing broken.
+
+And the YAML files of the package, read in a hurry.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 
@@ -55,3 +59,10 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file."""
     with replacing(path) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file of the package, by libyaml where PyYAML has it: reading them is much of a start."""
+    import yaml
+
+    return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -166,22 +166,28 @@ def _observe_decodes(state, i, objective_s, row):
 @compiled
 def _observe_waiting(state, i, row):
     """Cold and resume prefills in the queue of the instance, and how long the first of each has waited."""
-    n, tokens, wait_s = [0, 0], [0, 0], [0.0, 0.0]
+    colds = resumes = cold_tokens = resume_tokens = 0
+    cold_wait_s = resume_wait_s = 0.0
     s = state.instance[i].waiting_head
     while s != NONE:
         slot = state.slot[s]
         uncached = uncached_tokens(state, i, s)
-        cold = int(is_cold(state, s, uncached))
-        n[cold] += 1
-        tokens[cold] += uncached
-        wait_s[cold] = max(wait_s[cold], state.world[0].now_s - state.turn_run[slot.turn].ready_s)
+        wait_s = state.world[0].now_s - state.turn_run[slot.turn].ready_s
+        if is_cold(state, s, uncached):
+            colds += 1
+            cold_tokens += uncached
+            cold_wait_s = max(cold_wait_s, wait_s)
+        else:
+            resumes += 1
+            resume_tokens += uncached
+            resume_wait_s = max(resume_wait_s, wait_s)
         s = slot.next
-    row[RESUMING] = squash(n[0], SCALE[RESUMING])
-    row[RESUME_TOKENS] = squash(tokens[0], SCALE[RESUME_TOKENS])
-    row[RESUME_WAIT_S] = squash(wait_s[0], SCALE[RESUME_WAIT_S])
-    row[COLD] = squash(n[1], SCALE[COLD])
-    row[COLD_TOKENS] = squash(tokens[1], SCALE[COLD_TOKENS])
-    row[COLD_WAIT_S] = squash(wait_s[1], SCALE[COLD_WAIT_S])
+    row[RESUMING] = squash(resumes, SCALE[RESUMING])
+    row[RESUME_TOKENS] = squash(resume_tokens, SCALE[RESUME_TOKENS])
+    row[RESUME_WAIT_S] = squash(resume_wait_s, SCALE[RESUME_WAIT_S])
+    row[COLD] = squash(colds, SCALE[COLD])
+    row[COLD_TOKENS] = squash(cold_tokens, SCALE[COLD_TOKENS])
+    row[COLD_WAIT_S] = squash(cold_wait_s, SCALE[COLD_WAIT_S])
 
 
 @compiled

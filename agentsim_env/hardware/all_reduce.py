@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from agentsim_env.files import read_yaml
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.profile import Array
@@ -87,7 +87,7 @@ def _link_tables() -> Mapping[str, Table]:
 
 @cache
 def _read() -> dict[str, Any]:
-    return yaml.safe_load(FILE.read_text())
+    return read_yaml(FILE)
 
 
 def _table(sizes: list[int], groups: Mapping[int, list[float]]) -> Table:

@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
+from agentsim_env.files import read_yaml
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.huggingface import model_from_config, model_from_fields
@@ -82,7 +81,7 @@ def models() -> Mapping[str, Model]:
 
 
 def _read(file: str, allowed: set[str]) -> dict[str, dict[str, Any]]:
-    table: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
+    table: dict[str, dict[str, Any]] = read_yaml(FOLDER / file)
     for name, values in table.items():
         unknown = sorted(set(values) - allowed)
         if unknown:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import yaml
-
+from agentsim_env.files import read_yaml
 from agentsim_env.hardware.catalog import FOLDER
 from agentsim_env.hardware.dtypes import product_dtype
 
@@ -78,6 +77,6 @@ class Efficiencies:
 @cache
 def efficiencies(name: str) -> Efficiencies:
     """The fitted constants called `name`."""
-    entry: dict[str, Any] = yaml.safe_load((FOLDER / "efficiencies.yaml").read_text())[name]
+    entry: dict[str, Any] = read_yaml(FOLDER / "efficiencies.yaml")[name]
     products = {dtype: Products(**values) for dtype, values in entry["products"].items()}
     return Efficiencies(**{**entry, "products": products})

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
+from agentsim_env.files import read_yaml
 from agentsim_env.hardware.catalog import FOLDER, find_gpu
 from agentsim_env.hardware.dtypes import UnknownHardwareError
 from agentsim_env.hardware.gpu import Gpu
@@ -175,4 +175,4 @@ def _sampler(entry: Mapping[str, Any]) -> Sampler:
 
 @cache
 def _read() -> dict[str, Any]:
-    return yaml.safe_load((FOLDER / "engine_profiles.yaml").read_text(encoding="utf-8"))
+    return read_yaml(FOLDER / "engine_profiles.yaml")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from agentsim_env.files import read_yaml
 from agentsim_env.hardware.catalog import FOLDER, models
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
@@ -77,7 +78,7 @@ def load(path: Path) -> Profile:
     Raises:
         ValueError: If a field is missing, unknown or malformed.
     """
-    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    content: dict[str, Any] = read_yaml(path)
     own = {name: _seconds(path, name, content.pop(name)) for name in OWN if name in content}
     _check(path, content, (*LABELS, *SCALARS, "dense", *TABLES))
     dense = dict(content["dense"])

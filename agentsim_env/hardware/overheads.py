@@ -3,14 +3,13 @@
 from functools import cache
 from typing import Any
 
-import yaml
-
+from agentsim_env.files import read_yaml
 from agentsim_env.hardware.catalog import FOLDER
 
 
 @cache
 def _read() -> dict[str, float]:
-    content = yaml.safe_load((FOLDER / "overheads.yaml").read_text())
+    content = read_yaml(FOLDER / "overheads.yaml")
     return {name: float(value) for name, value in content.items()}
 
 

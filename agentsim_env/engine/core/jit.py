@@ -12,7 +12,6 @@ import numpy as np
 from numba import types
 from numba.core import config
 from numba.core.ccallback import CFunc
-from numba.core.registry import cpu_target
 from numba.core.sigutils import normalize_signature
 
 from agentsim_env import cache
@@ -143,7 +142,7 @@ def callback(signature: Any, function: Callable[..., Any]) -> Any:
 def is_kept(signature: Any, function: Callable[..., Any]) -> bool:
     """Whether the code of a callback seems to be in the cache."""
     code = _uncompiled(signature, function)
-    return code._cache.entry(code._sig, cpu_target.target_context.codegen()).exists()
+    return code._cache.entry(code._sig, code._targetdescr.target_context.codegen()).exists()
 
 
 def _uncompiled(signature: Any, function: Callable[..., Any]) -> Any:

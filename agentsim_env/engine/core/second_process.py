@@ -9,6 +9,8 @@ from multiprocessing import parent_process
 
 _IS_SECOND = "AGENTSIM_SECOND_PROCESS"
 _begun = False
+_kept: list[subprocess.Popen[bytes]] = []
+"""Python would warn of a process that nobody has waited for."""
 
 
 def begin(module: str, arguments: Sequence[str] = ()) -> None:
@@ -24,7 +26,7 @@ def begin(module: str, arguments: Sequence[str] = ()) -> None:
     _begun = True
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
     with suppress(OSError):
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", module, str(os.getpid()), *arguments],
             env=os.environ | {"PYTHONPATH": paths, _IS_SECOND: "1"},
             stdin=subprocess.DEVNULL,
@@ -32,6 +34,7 @@ def begin(module: str, arguments: Sequence[str] = ()) -> None:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        _kept.append(process)
 
 
 def n_cores() -> int:

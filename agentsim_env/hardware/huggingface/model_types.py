@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from agentsim_env.files import read_yaml
 
 FILE = Path(__file__).parent / "model_types.yaml"
 
@@ -35,7 +35,7 @@ def model_type(name: str) -> ModelType:
 
 @cache
 def _table() -> Mapping[str, ModelType]:
-    table: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    table: dict[str, dict[str, Any]] = read_yaml(FILE)
     found: dict[str, ModelType] = {}
     for names, values in table.items():
         for name in names.split():

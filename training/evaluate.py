@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import track
 
-from agentsim_env import Scenario, Simulator
+from agentsim_env import Scenario, Simulator, load_scenario
 from agentsim_env.agents import Agent, BundleAgent, NumpyPolicy, RuleAgent, make_agent
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
@@ -217,7 +217,7 @@ class Player:
             # Load is a fraction of the capacity under the scenario's own rules, so its own source draws for all.
             return Simulator(scenario, rules=agent.rules, source=self._source)
         if isinstance(agent, BundleAgent):
-            return Simulator(scenario, bundle=agent.bundle, source=self._source)
+            return Simulator(load_scenario(scenario, agent.changes), source=self._source)
         bind(agent, self._env)
         return agent
 

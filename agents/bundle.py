@@ -17,17 +17,26 @@ class BundleAgent:
     An evaluation runs them inside the compiled loop; they cannot be asked decision by decision.
 
     Args:
-        bundle: Name of the bundle.
+        bundle: Name of the bundle, or rules spelled out as in a scenario, `{route_turn: saga, ...}`; what these leave
+            out is answered as in the stock bundle.
         name: Name in tables and plots; by default that of the bundle.
+
+    Attributes:
+        changes: What makes of a scenario one that has these rules.
 
     Raises:
         ScenarioError: There is no such bundle.
     """
 
     def __init__(self, bundle: str, name: str | None = None) -> None:
-        from agentsim_env.scenario.bundle import find_bundle
+        from agentsim_env.scenario.bundle import STOCK, find_bundle
+        from agentsim_env.scenario.strict_yaml import parse
 
-        find_bundle(bundle)
+        if bundle.startswith("{"):
+            self.changes: dict[str, Any] = {"rules": {"bundle": STOCK, **parse(bundle, "rules")[0]}}
+        else:
+            find_bundle(bundle)
+            self.changes = {"rules.bundle": bundle}
         self.bundle = bundle
         self.name = name or bundle
 

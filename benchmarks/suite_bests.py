@@ -50,7 +50,7 @@ def lines(name: str, suite: Suite, traces: Path | None, seeds: int) -> Iterator[
         found = ranking(suite, case, traces, seeds)
         alone = [entry for entry in found if not entry[0].startswith(PREFIX)][:_SHOWN]
         systems = [entry for entry in found if entry[0].startswith(PREFIX)][:_SHOWN]
-        yield f"  {case.name} ({case.best}): {_shown(alone)}; {_shown(systems)}"
+        yield f"  {case.name} ({case.opponent}): {_shown(alone)}; {_shown(systems)}"
 
 
 def _shown(entries: list[tuple[str, float]]) -> str:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agentsim_env import Simulator
+from agentsim_env import Simulator, load_scenario
 from agentsim_env.agents import AgentError, BundleAgent, make_agent
 from agentsim_env.scenario import ScenarioError
 from agentsim_env.training.evaluate import evaluate
@@ -18,6 +18,19 @@ def test_a_bundle_is_played_with_all_its_rules_on_the_programs_of_the_others() -
     assert bundle.records_hash == simulator.records().content_hash()
     assert bundle.workload_hash == plain.workload_hash
     assert bundle.records_hash != plain.records_hash
+
+
+def test_rules_that_are_spelled_out_are_played_with_their_parameters() -> None:
+    scenario = small("equal")
+    limited = "admit_program: max_programs, rule_params: {admit_program: {per_instance: 1}}"
+    spelled = f"bundle:{{route_turn: power_of_two, schedule_turn: plas, {limited}}}"
+    (rollout,) = evaluate([f"mine={spelled}"], scenario=scenario, seeds=1).rollouts[0]
+    rules = {"bundle": "agentservesim.stock", "route_turn": "power_of_two", "schedule_turn": "plas"}
+    rules |= {"admit_program": "max_programs", "rule_params": {"admit_program": {"per_instance": 1.0}}}
+    simulator = Simulator(load_scenario(scenario, {"rules": rules}))
+    simulator.reset(0)
+    simulator.run()
+    assert rollout.records_hash == simulator.records().content_hash()
 
 
 def test_it_has_the_name_of_the_bundle_or_another_one() -> None:

@@ -100,7 +100,11 @@ def play(
 ) -> Played:
     """Plays seeds of a case: its opponents, and some agents."""
     results = evaluate(
-        [f"{STOCK}={suite.stock}", f"{BEST}={case.best}", *(f"{agent.name}={agent.source}" for agent in contestants)],
+        [
+            f"{STOCK}={suite.stock}",
+            f"{BEST}={case.opponent}",
+            *(f"{agent.name}={agent.source}" for agent in contestants),
+        ],
         scenario=scenario,
         environment=suite.environment,
         seeds=seeds,

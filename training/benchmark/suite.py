@@ -16,6 +16,7 @@ from agentsim_env.scenario import Scenario, library
 from agentsim_env.scenario.bundle import bundles
 from agentsim_env.scenario.errors import shorten, suggestion
 from agentsim_env.scenario.registries import rules
+from agentsim_env.scenario.rules import Rules
 from agentsim_env.scenario.strict_yaml import parse
 from agentsim_env.training import environments
 from agentsim_env.training.errors import TrainingError
@@ -51,8 +52,9 @@ class Case(Part):
     seeds: PositiveNumber
     """How many held-out seeds, the first ones of the test split."""
 
-    best: Text
-    """What scores 1: the best combination of rules that is known for the case, as an evaluation takes agents."""
+    best: Text | Rules
+    """What scores 1, the best that is known for the case: a rule, `bundle:NAME`, or a combination of rules with their
+    parameters, spelled out as in a scenario."""
 
     @field_validator("scenario")
     @classmethod
@@ -67,6 +69,13 @@ class Case(Part):
         if trace is not None and (Path(trace).is_absolute() or ".." in Path(trace).parts):
             raise ValueError("must be a path within the folder of traces")
         return trace
+
+    @property
+    def opponent(self) -> str:
+        """`best`, as an evaluation takes agents."""
+        if isinstance(self.best, str):
+            return self.best
+        return f"{BUNDLE}:{json.dumps(self.best.model_dump(mode='json'))}"
 
     def load(self, traces: Path | None) -> Scenario:
         """The scenario of the case.
@@ -120,7 +129,7 @@ class Suite(Part):
         # A result brings its suite along: whoever verifies it plays these without having looked at them.
         kinds = environments.find_environment(self.environment).kinds
         for opponent in (self.stock, *(case.best for case in self.cases)):
-            if not _is_rules(opponent, kinds):
+            if isinstance(opponent, str) and not _is_rules(opponent, kinds):
                 allowed = f"a rule for {' or '.join(kinds)}, {SCENARIO_RULES}, or {BUNDLE}:NAME of a bundle"
                 raise ValueError(f"{opponent!r} cannot be an opponent; allowed: {allowed}")
         return self

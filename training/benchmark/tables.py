@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from agentsim_env.prose import wrapped
+from agentsim_env.scenario.rules import Rules
 from agentsim_env.training.benchmark.outcome import WORST_TENTH, Outcome
 from agentsim_env.training.benchmark.scores import interval
 from agentsim_env.training.benchmark.suite import BEST, OPPONENTS, STOCK
@@ -42,7 +43,7 @@ def markdown(outcome: Outcome) -> str:
     lines = [f"# {outcome.name}", "", outcome.suite.description, "", f"{seeds_in_words(outcome)}.", ""]
     lines += table(SUITE_COLUMNS, [suite_cells(row) for row in outcome.scores["suite"]])
     for case in outcome.suite.cases:
-        lines += ["", f"## {case.name}", "", f"{case.why.rstrip()} Best: `{case.best}`.", ""]
+        lines += ["", f"## {case.name}", "", f"{case.why.rstrip()} Best: `{_in_words(case.best)}`.", ""]
         if case.name in outcome.skipped:
             lines += [f"Left out: it {outcome.skipped[case.name]}."]
             continue
@@ -75,6 +76,14 @@ def suite_cells(row: dict[str, Any]) -> list[str]:
         "-" if row["agent"] == STOCK else _share(row["better_than_stock"]["estimate"]),
         "-" if row["agent"] == BEST else _share(row["better_than_best"]["estimate"]),
     ]
+
+
+def _in_words(best: str | Rules) -> str:
+    if isinstance(best, str):
+        return best
+    parameters = {kind: params for kind, params in best.rule_params.items() if params}
+    named = [f"{kind}: {rule}{parameters.get(kind, '')}" for kind, rule in best.by_kind().items()]
+    return ", ".join(named)
 
 
 def _rows_of(outcome: Outcome, case: str) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from agentsim_env.agents import make_agent
+from agentsim_env import load_scenario
+from agentsim_env.agents import BundleAgent, make_agent
 from agentsim_env.training.benchmark.suite import Suite, find_suite, suites
 from agentsim_env.training.environments import ENVIRONMENTS, find_environment
 from agentsim_env.training.errors import TrainingError
@@ -22,7 +23,7 @@ def test_shipped_suites_load_with_their_scenarios_and_opponents(name: str) -> No
     kinds = find_environment(suite.environment).kinds
     make_agent(suite.stock, kinds)
     for case in suite.cases:
-        make_agent(case.best, kinds)
+        make_agent(case.opponent, kinds)
         if case.trace is None:
             case.load(None)
 
@@ -85,3 +86,20 @@ def test_opponents_are_rules_and_bundles_and_nothing_that_is_loaded(opponent: st
     case = tiny_suite().model_dump(mode="json")["cases"][0]
     with pytest.raises(ValueError, match=f"'{opponent}' cannot be an opponent"):
         tiny_suite(cases=[{**case, "best": opponent}])
+
+
+def test_the_best_may_be_a_combination_with_parameters() -> None:
+    case = tiny_suite().model_dump(mode="json")["cases"][0]
+    combination = {
+        "route_turn": "saga",
+        "admit_program": "max_programs",
+        "rule_params": {"admit_program": {"per_instance": 4}},
+    }
+    suite = tiny_suite(cases=[{**case, "best": combination}])
+    agent = make_agent(suite.cases[0].opponent)
+    assert isinstance(agent, BundleAgent)
+    rules = load_scenario("tool_chat", agent.changes).rules
+    assert (rules.route_turn, rules.params("admit_program")["per_instance"]) == ("saga", 4.0)
+    assert Suite.model_validate(suite.model_dump(mode="json")).content_hash() == suite.content_hash()
+    with pytest.raises(ValueError, match="rountd_robin"):
+        tiny_suite(cases=[{**case, "best": {"route_turn": "rountd_robin"}}])

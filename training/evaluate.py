@@ -15,13 +15,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import track
 
-<<<<<<< HEAD
-from agentsim_env import Scenario, Simulator
-from agentsim_env.agents import Agent, BundleAgent, ExportedPolicy, RuleAgent, make_agent
-=======
-from agentsim_env import Scenario, Simulator, load_scenario
-from agentsim_env.agents import Agent, BundleAgent, NumpyPolicy, RuleAgent, make_agent
->>>>>>> h-protocol
+            return partial(simulate, Simulator(load_scenario(scenario, agent.changes), source=self._source))
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
 from agentsim_env.training.compiled import compiled_play
@@ -224,11 +218,7 @@ class Player:
             # Load is a fraction of the capacity under the scenario's own rules, so its own source draws for all.
             return partial(simulate, Simulator(scenario, rules=agent.rules, source=self._source))
         if isinstance(agent, BundleAgent):
-<<<<<<< HEAD
-            return partial(simulate, Simulator(scenario, bundle=agent.bundle, source=self._source))
-=======
-            return Simulator(load_scenario(scenario, agent.changes), source=self._source)
->>>>>>> h-protocol
+            return partial(simulate, Simulator(load_scenario(scenario, agent.changes), source=self._source))
         bind(agent, self._env)
         player = compiled_play(agent, self._env)
         inner: Any = self._env.unwrapped

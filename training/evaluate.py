@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import track
 
-            return partial(simulate, Simulator(load_scenario(scenario, agent.changes), source=self._source))
+from agentsim_env.agents import Agent, BundleAgent, ExportedPolicy, RuleAgent, make_agent
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
 from agentsim_env.training.compiled import compiled_play

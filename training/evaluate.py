@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.progress import track
 
+from agentsim_env import Scenario, Simulator, load_scenario
 from agentsim_env.agents import Agent, BundleAgent, ExportedPolicy, RuleAgent, make_agent
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning

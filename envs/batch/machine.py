@@ -3,12 +3,13 @@
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core.cgutils import for_range
-from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from agentsim_env.engine.core.state import LINE_BYTES
+
+intrinsic: Any = extending.intrinsic
 
 _WORD, _FLAG, _BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
 

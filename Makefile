@@ -21,8 +21,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 quickstart: install  ## train a router and compare it with the rules, about ten minutes
 	$(BIN)/agentsim quickstart
 
-test: install  ## run the tests
-	$(BIN)/python -m pytest
+test: install  ## run the tests, on all cores
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 format: install  ## format the code
 	$(BIN)/ruff check --fix-only .

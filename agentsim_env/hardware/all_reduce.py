@@ -63,6 +63,11 @@ def known_link(name: str) -> str:
     return name
 
 
+def fuses_norm(link: str | None) -> bool:
+    """Whether the norm behind an all-reduce is part of its kernel on a link; `None`: the GPU's own."""
+    return link is not None and _read()["links"][known_link(link)].get("fuses_norm", False)
+
+
 @cache
 def _tables() -> Mapping[str, Table]:
     content = _read()

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 
 from agentsim_env.errors import AgentSimWarning
-from agentsim_env.hardware.all_reduce import all_reduce_s
+from agentsim_env.hardware.all_reduce import all_reduce_s, fuses_norm
+from agentsim_env.hardware.elementwise import LAUNCH_S
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.profile import Profile
@@ -17,6 +18,8 @@ def with_interconnect(
     profile: Profile, gpu: Gpu, model: Model, tp: int, link: str | None = None, factor: float = 1.0
 ) -> Profile:
     """`profile` with all-reduces over another link than the GPU's own, each `factor` times as long.
+
+    Where the link's kernel does the norm behind the all-reduce too, the launches of norms are gone.
 
     Args:
         profile: A profile of `model` on `tp` of `gpu`, with the all-reduces of the GPU's own link.
@@ -35,6 +38,8 @@ def with_interconnect(
     count = sum(alike.count * len(alike.parts) for alike in model.layers_alike)
     own_s = profile.parts.get(PART, count * all_reduce_s(size_bytes, gpu, tp))
     over_link_s = factor * (own_s if link is None else count * all_reduce_s(size_bytes, gpu, tp, link))
+    if fuses_norm(link):
+        over_link_s = np.maximum(over_link_s - count * LAUNCH_S, 0.0)
     parts = {**profile.parts, PART: over_link_s} if PART in profile.parts else {}
     return profile.replace(dense_s=np.maximum(profile.dense_s - own_s, 0.0) + over_link_s, parts=parts)
 

@@ -1,5 +1,6 @@
 """The engine that a run was measured on, as one YAML file."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,7 @@ class Constants(pydantic.BaseModel):
         chunk_s: Seconds more of every step that holds a prefill chunk.
         eager_s: Least seconds that the dense layers of a step take that no CUDA graph covers, having more tokens than
             `CAPTURED_TOKENS`: the CPU launches each kernel.
+        eager_doubling_s: By how much that is more for each doubling of the ranks, which wait for the slowest of them.
         dense_factor: Factor on the time of the dense layers, for products that no table has.
         chosen_on: The run or the table that these numbers were chosen on.
     """
@@ -48,6 +50,7 @@ class Constants(pydantic.BaseModel):
     sequence_s: float | None = pydantic.Field(default=None, ge=0, le=3600)
     chunk_s: float | None = pydantic.Field(default=None, ge=0, le=3600)
     eager_s: float = pydantic.Field(default=0.0, ge=0, le=3600)
+    eager_doubling_s: float = pydantic.Field(default=0.0, ge=0, le=3600)
     dense_factor: float = pydantic.Field(default=1.0, gt=0, le=1e6)
     chosen_on: str = "nothing"
 
@@ -160,7 +163,7 @@ class EngineDescription(pydantic.BaseModel):
         found = with_engine(found, self.served_by, gpu, model, self.sampling, self.max_num_seqs)
         if self.together > 1:
             found = merged(found, gpu, model, self.together, self.max_num_seqs)
-        return with_constants(found, self.constants)
+        return with_constants(found, self.constants, tp)
 
     def engines(self, tp: int | None = None) -> list[Engine]:
         """One engine per replica.
@@ -210,17 +213,18 @@ class EngineDescription(pydantic.BaseModel):
         return [engine] * (self.replicas // self.together)
 
 
-def with_constants(profile: Profile, constants: Constants) -> Profile:
+def with_constants(profile: Profile, constants: Constants, tp: int) -> Profile:
     """`profile` with what a description adds beside its engine: to steps with a chunk, and to dense layers."""
+    eager_s = constants.eager_s + constants.eager_doubling_s * math.log2(tp)
     changes: dict[str, object] = {}
     if constants.chunk_s is not None:
         changes["chunk_overhead_s"] = constants.chunk_s
     if constants.dense_factor != 1.0:
         changes["dense_s"] = profile.dense_s * constants.dense_factor
-    if constants.eager_s > 0:
+    if eager_s > 0:
         knots = np.union1d(profile.dense_tokens, [CAPTURED_TOKENS, CAPTURED_TOKENS + 1.0])
         dense_s = constants.dense_factor * np.array([profile.dense_layers_s(float(n)) for n in knots])
-        launched_s = np.where(knots > CAPTURED_TOKENS, np.maximum(dense_s, constants.eager_s), dense_s)
+        launched_s = np.where(knots > CAPTURED_TOKENS, np.maximum(dense_s, eager_s), dense_s)
         changes |= {"dense_tokens": knots, "dense_s": launched_s, "parts": {}}
     return profile.replace(**changes) if changes else profile
 

@@ -122,7 +122,10 @@ def _section(run: ReportedRun, result: Validation) -> str:
     step = "default" if served.step_s is None else f"{1e3 * served.step_s:g} ms"
     step += "" if constants.chunk_s is None else f" ({1e3 * constants.chunk_s:g} ms more with a prefill chunk)"
     dense = "" if constants.dense_factor == 1.0 else f", dense layers x {constants.dense_factor:g}"
-    dense += f", at least {1e3 * constants.eager_s:g} ms without a CUDA graph" if constants.eager_s else ""
+    doubling = (
+        f" ({1e3 * constants.eager_doubling_s:g} more for each doubling of tp)" if constants.eager_doubling_s else ""
+    )
+    dense += f", at least {1e3 * constants.eager_s:g} ms{doubling} without a CUDA graph" if constants.eager_s else ""
     parts.append(
         f"Engine `{run.engine}` ({engine.engine}): a step {step}, a sequence {1e6 * served.sequence_s:g} µs{dense}, "
         f"front end {1e3 * engine.frontend_s:g} ms; chosen on: {constants.chosen_on.strip()}."

@@ -56,9 +56,9 @@ def test_a_range_that_agrees(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_workers_compare_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--seeds", "500000:500012"]) == 0
+    assert main(["--seeds", "500000:500006"]) == 0
     alone = capsys.readouterr().out
-    assert main(["--seeds", "500000:500012", "--jobs", "2"]) == 0
+    assert main(["--seeds", "500000:500006", "--jobs", "2"]) == 0
     assert capsys.readouterr().out == alone
 
 

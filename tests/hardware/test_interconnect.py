@@ -37,6 +37,16 @@ def test_a_factor_stretches_all_reduces_alone() -> None:
     assert twice.parts["all_reduce"] == pytest.approx(2 * MEASURED.parts["all_reduce"])
 
 
+def test_a_kernel_that_does_the_norm_saves_its_launch() -> None:
+    gpu, model = find_gpu("B200"), find_model("Llama-3.1-70B")
+    plain, fused = (
+        with_interconnect(find_profile(gpu, model, 2), gpu, model, 2, n) for n in ("nvlink-5", "nvlink-5-fused")
+    )
+    # One token: both kernels take 7 us, and each of 80 layers has two norms of 2.4 us to launch.
+    saved_s = plain.dense_layers_s(1) - fused.dense_layers_s(1)
+    assert saved_s == pytest.approx(2 * 80 * 2.4e-6, rel=0.05)
+
+
 def test_nothing_asked_for_is_nothing_changed() -> None:
     assert with_interconnect(MEASURED, CARD, MODEL, 2) is MEASURED
     alone = find_profile(CARD, MODEL, 1)

@@ -91,8 +91,9 @@ def check_step(instance: Instance) -> None:
 
 def check_run(instance: Instance) -> None:
     """The iteration in flight takes what the line of its run says."""
-    # What the other lane did when a run began is not known any more.
-    if instance.run is not None and instance.step is not None and instance.lane is None:
+    # What the other lane, and who shares the GPU, did when a run began is not known any more.
+    alone = instance.lane is None and instance.spec.shares_gpu is None
+    if instance.run is not None and instance.step is not None and alone:
         run, seconds = instance.run, instance.time_of(instance.step).seconds
         assert math.isclose(run.first_s + run.growth_s * run.j, seconds, rel_tol=1e-9)
 

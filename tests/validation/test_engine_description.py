@@ -67,6 +67,8 @@ def test_steps_without_a_graph_take_at_least_their_launch(tmp_path: Path) -> Non
     assert launched.dense_layers_s(512) == pytest.approx(plain.dense_layers_s(512))
     assert launched.dense_layers_s(600) == pytest.approx(0.05)
     assert launched.dense_layers_s(16384) == plain.dense_layers_s(16384) > 0.05
+    doubling = text + "tp: 4\nconstants: {eager_s: 0.05, eager_doubling_s: 0.01}\n"
+    assert load_engine(described(tmp_path, doubling)).latency(4).dense_layers_s(600) == pytest.approx(0.07)
 
 
 def test_replicas_that_share_experts_are_one_engine(tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ except TypeError as error:
 def test_an_interrupt_waits_until_it_is_compiled(tmp_path: Path) -> None:
     program = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 compile_it = components._compile
 def interrupted(slot):
     os.kill(os.getpid(), signal.SIGINT)

@@ -63,6 +63,7 @@ def benchmark(
     scenarios = [_loaded(case, traces) for case in left]
     contestants = _contestants(suite, agents, trust)
     _check_that_all_can_act(suite, left, scenarios, contestants, trust)
+    made = _made()
     kept = unfinished(out)
     done = []
     for case, scenario in zip(left, scenarios, strict=True):
@@ -79,7 +80,7 @@ def benchmark(
         played=tuple(done),
         skipped=skipped,
         scores=scores_of(done, names),
-        made=_made(),
+        made=made,
     )
     write_outcome(outcome, out)
     shutil.rmtree(kept, ignore_errors=True)

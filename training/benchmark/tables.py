@@ -25,7 +25,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     """Prints the score of every agent, and what was left out."""
     table = Table(title=escape(outcome.name), caption=seeds_in_words(outcome), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("agent", overflow="fold")
-    for heading in ("score", "cost over stock's,\nIQM", "better than\nstock", "better than\nbest"):
+    for heading in ("score", "cost over\nstock's", "better than\nstock", "better than\nbest"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in outcome.scores["suite"]:
         agent, score, _, *shares = suite_cells(row)

@@ -276,7 +276,7 @@ def _n_missing() -> int:
     """How many of the usual components are not in the cache."""
     by_name = {_name(slot.function): slot for slot in _slots}
     usual = (by_name[name] for name in USUAL if name in by_name)
-    return sum(not is_kept(slot.signature, slot.function) for slot in usual)
+    return sum(not is_kept(slot.signature, _found(slot.function)) for slot in usual)
 
 
 def _compile(slot: _Slot) -> None:

@@ -21,6 +21,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 quickstart: install  ## train a router and compare it with the rules, about ten minutes
 	$(BIN)/agentsim quickstart
 
+# Tests start a hundred processes, each of which would parse all sources again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: install  ## run the tests, on all cores
 	$(BIN)/python -m pytest -n auto --dist worksteal
 

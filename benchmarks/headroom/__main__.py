@@ -39,7 +39,7 @@ def rolled(scenario: str, kind: str, rule: str, seed: int) -> Rolled:
 def made(seeds: range) -> str:
     """The page."""
     found = [headroom(name, seeds, BUDGET) for name in SCENARIOS]
-    episodes = [rolled(*row, seed) for *row, count in ROLLED for seed in seeds[:count]]
+    episodes = [rolled(name, kind, rule, seed) for name, kind, rule, count in ROLLED for seed in seeds[:count]]
     return page(found, episodes, BUDGET, len(seeds))
 
 

@@ -30,8 +30,9 @@ the charges for those that are not served; percentages are against stock.
 The search is that of [`agentsim search-rules`](evaluation.md#the-best-combination-of-rules): on training seeds only,
 {budget:,} episodes a scenario, one half for all kinds jointly, the other in equal parts for each kind by itself. The
 figures are of {seeds} held-out seeds. The bound is that of [metrics](metrics.md): each turn on the instance that is
-fastest for it, alone, with all in the cache that can be there. Nobody reaches it under load, so the room between the
-last two columns is what is not known.
+fastest for it, alone, with all in the cache that can be there. Nobody reaches it under load. So few
+episodes hardly tune a parameter, and find combinations that are good, not the best: with more,
+`agentsim search-rules --budget` goes further.
 """
 
 ROLLOUTS = """\

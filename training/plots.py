@@ -108,7 +108,7 @@ def _draw_distributions(axes: "Axes", results: Results) -> None:
     axes.set_xlabel("JCT (s)")
     axes.set_ylabel("programs that take longer")
     axes.set_title("Distribution of JCT")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower right")
 
 
 def _singled_out(results: Results) -> list[str]:

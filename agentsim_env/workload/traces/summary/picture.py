@@ -46,7 +46,7 @@ def _distributions(axes: "Axes", values: dict[str, np.ndarray], unit: str, title
     axes.set_xscale("log")
     axes.set(xlabel=unit, ylabel="share", ylim=(0.0, 1.02))
     if any(values) and any(len(found) for found in values.values()):
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
     _finish(axes, title)
 
 

@@ -131,6 +131,7 @@ def refresh_view(state):
         synchronise(state, i)
         state.seen[i] = state.instance[i]
         state.seen_pool[i] = state.pool[i]
-    state.seen_holder[:] = state.holder
+    for s in range(len(state.holder)):
+        state.seen_holder[s] = state.holder[s]
     for r in range(state.world[0].n_residents):
         state.seen_resident[r] = state.resident[r]

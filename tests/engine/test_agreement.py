@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,3 +44,8 @@ def test_same_records(seed: int, compared: Counter[str]) -> None:
 )
 def test_same_records_on_scenarios_that_shrink(compared: Counter[str], knobs: Knobs) -> None:
     check(knobs, compared)
+
+
+def test_blocks_that_come_free_in_a_run_of_merged_prefills(compared: Counter[str]) -> None:
+    """One simulator begins a new run there and the other does not: iterations take the same time either way."""
+    check(replace(knobs_of(200232), giving_way=True), compared)

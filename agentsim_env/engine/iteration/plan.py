@@ -120,9 +120,7 @@ def _share_gpu(state, i):
     """The run that begins is that of a lane: it takes longer on its share of the GPU, and waits to be bound to it."""
     instance, lanes = state.instance[i], state.lanes[i]
     share = decode_share(state, i)
-    slower = slow_down(state, i, share)
-    instance.run_first_s *= slower
-    instance.run_slope_s *= slower
+    slow_down(state, i, share)
     if share != lanes.decode_bound:
         lanes.decode_bound = share
         if lanes.partition:

@@ -94,20 +94,21 @@ def on_share(lanes, share):
 
 @compiled
 def slow_down(state, i, share):
-    """How much longer the run that the decode lane begins takes on a share of the SMs, beside the prefill lane.
+    """The run that the decode lane begins takes longer on a share of the SMs, and beside the prefill lane.
 
     On top of what a decode step takes longer the compute of the resume prefills in it, which goes with the throughput
-    of prefills.
+    of prefills. What is added to an iteration does not depend on where the run began.
     """
-    lanes = state.lanes[i]
-    slower = 1.0
+    lanes, instance = state.lanes[i], state.instance[i]
     if share < 1.0:
         slower = on_share(lanes, share)
         compute_s = lanes.token_s * _merged_tokens(state, i)
-        slower += compute_s * (1.0 / throughput(state, share) - 1.0) / state.instance[i].run_first_s
+        instance.run_first_s = slower * instance.run_first_s + compute_s * (1.0 / throughput(state, share) - 1.0)
+        instance.run_slope_s *= slower
     if lanes.prefilling != NONE:
-        slower *= beside_prefill(state, i, prefill_share(state, i))
-    return slower
+        slower = beside_prefill(state, i, prefill_share(state, i))
+        instance.run_first_s *= slower
+        instance.run_slope_s *= slower
 
 
 @compiled

@@ -170,8 +170,7 @@ class Instance:
         else:
             start_s, self.owed_s = self.world.now + self.owed_s, 0.0
             if self.lane is not None:
-                slower = self.lane.slow_down(self.step, line.seconds)
-                line = line._replace(seconds=line.seconds * slower, growth_s=line.growth_s * slower)
+                line = self.lane.slow_down(self.step, line)
                 start_s += self.lane.bind_decodes()
             alone = self.step.preempted or self.loaded
             seconds, growth_s = self.shared(line)

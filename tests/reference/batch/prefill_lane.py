@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from tests.reference.batch.iteration_time import iteration_time
+from tests.reference.batch.iteration_time import Line, iteration_time
 from tests.reference.batch.step import Step
 from tests.reference.description import Profile
 from tests.reference.events import Kind
@@ -181,18 +181,20 @@ class PrefillLane:
         self.rebinds += self.spec.partition
         return self.spec.rebind_s if self.spec.partition else 0.0
 
-    def slow_down(self, step: Step, alone_s: float) -> float:
-        """How much longer an iteration of the decode lane takes than alone on all SMs."""
-        share, slower = self.share_of_decode(), 1.0
+    def slow_down(self, step: Step, line: Line) -> Line:
+        """An iteration of the decode lane, as long as it takes on its share beside the other lane."""
+        share, seconds, growth_s = self.share_of_decode(), line.seconds, line.growth_s
         floor_s, token_s = dense(self.instance.spec.profile)
         if share < 1.0:
             slower = ((1.0 + (R / share) ** P) / (1.0 + R**P)) ** (1.0 / P)
             compute_s = token_s * sum(chunk for _, chunk, _ in step.prefills)
-            slower += compute_s * (1.0 / throughput(share) - 1.0) / alone_s
+            seconds = slower * seconds + compute_s * (1.0 / throughput(share) - 1.0)
+            growth_s *= slower
         if self.turn is not None:
             bandwidth = min(1.0, floor_s * throughput(self.share_of_prefill()) / self.chunk_s)
-            slower *= 1.0 + self.spec.interference * bandwidth
-        return slower
+            slower = 1.0 + self.spec.interference * bandwidth
+            seconds, growth_s = slower * seconds, slower * growth_s
+        return line._replace(seconds=seconds, growth_s=growth_s)
 
 
 def throughput(share: float) -> float:

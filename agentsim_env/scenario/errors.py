@@ -23,9 +23,9 @@ class TooFewProgramsError(ScenarioError):
     """A trace, or the part of it that is to be drawn from, holds fewer programs than an episode."""
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, longest: int = _LONGEST) -> str:
     """The text, or its beginning where it is too long for a message."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
+    return text if len(text) <= longest else f"{text[: longest - 4]} ..."
 
 
 def suggestion(value: object, allowed: Collection[str]) -> str:

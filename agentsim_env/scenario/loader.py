@@ -19,6 +19,9 @@ DEFAULT = "coding_agents"
 _LIBRARY = Path(__file__).parent / "library"
 _SUFFIXES = (".yaml", ".yml", ".json")
 
+_LONGEST_PATH = 400
+"""Characters of a path in a message: who looks for a file needs all of it."""
+
 
 def library() -> tuple[str, ...]:
     """Names of the scenarios that come with the package."""
@@ -139,7 +142,7 @@ def _find(source: str | Path, folder: Path, asked_by: str) -> Path:
     if is_name:
         hint = suggestion(source, library())
         raise ScenarioError(f"{asked_by}: {shorten(str(source))}: no such scenario{hint}, or the path of a file")
-    raise ScenarioError(f"{asked_by}: {shorten(str(path))}: no such file")
+    raise ScenarioError(f"{asked_by}: {shorten(str(path), _LONGEST_PATH)}: no such file")
 
 
 def _read(path: Path, children: tuple[Path, ...]) -> list[Layer]:

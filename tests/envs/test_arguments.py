@@ -115,7 +115,7 @@ def test_version_0_is_what_it_was(identifier: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*out of date")
 def test_version_0_plays_the_workload_of_a_seed_at_the_old_size() -> None:
-    old: Any = gymnasium.make("AgentSim/Routing-v1", scenario=small("equal"))
+    old: Any = gymnasium.make("AgentSim/Routing-v0", scenario=small("equal"))
     new = RoutingEnv(small("equal"), **PLAIN)
     assert old.reset(seed=3)[0].tolist() == new.reset(seed=3)[0].tolist()
     assert old.simulator.seed == 3
@@ -123,8 +123,8 @@ def test_version_0_plays_the_workload_of_a_seed_at_the_old_size() -> None:
 
 
 def test_version_0_says_what_to_write() -> None:
-    with pytest.warns(DeprecationWarning, match="AgentSim/Routing-v1 is out of date.*v1"):
-        gymnasium.make("AgentSim/Routing-v1", scenario=small("equal"))
+    with pytest.warns(DeprecationWarning, match="AgentSim/Routing-v0 is out of date.*v1"):
+        gymnasium.make("AgentSim/Routing-v0", scenario=small("equal"))
 
 
 def test_the_first_seeds_of_the_splits_do_not_meet() -> None:

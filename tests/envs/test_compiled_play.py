@@ -13,7 +13,7 @@ from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.envs.scheduling import SchedulingEnv
 from agentsim_env.policies.weights import LinearWeights, PooledWeights, pooled_shapes
-from tests.small import small
+from tests.small import PLAIN, small
 
 WIDTH = 6
 
@@ -38,7 +38,7 @@ def player(env: KindEnv, agent: ExportedPolicy) -> CompiledPlay:
     [(RoutingEnv, "faulty"), (RoutingEnv, "cut"), (SchedulingEnv, "tight")],
 )
 def test_answers_as_step_by_step(made: type[KindEnv], scenario: str, form: type) -> None:
-    env = made(small(scenario))
+    env = made(small(scenario), **PLAIN)
     agent = policy(env, form)
     observation, info = env.reset(seed=3)
     decisions, over = 0, False

@@ -289,7 +289,7 @@ def test_params_of_rules_fill_in_defaults(small: Path) -> None:
 
 
 def test_rules_have_a_field_for_each_kind(small: Path) -> None:
-    assert set(Rules.model_fields) == {*KINDS, "rule_params"}
+    assert set(Rules.model_fields) == {*KINDS, "rule_params", "policies"}
     assert load_scenario(small).rules.by_kind()["route_turn"] == "least_loaded"
 
 

@@ -67,9 +67,10 @@ def test_what_is_forgotten_is_made_anew() -> None:
 
 
 def test_its_thread_ends_with_it() -> None:
+    before = set(threading.enumerate())
     upcoming = Upcoming(lambda place: place, most=1)
     upcoming.want(0)
-    (thread,) = (thread for thread in threading.enumerate() if "Upcoming" in thread.name or "_run" in thread.name)
+    (thread,) = set(threading.enumerate()) - before
     there = weakref.ref(upcoming)
     del upcoming
     gc.collect()

@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-quickstart: install  ## train a router and compare it with the rules, some minutes
+quickstart: install  ## train a router and compare it with the rules, two minutes
 	$(BIN)/agentsim quickstart
 
 # Tests start a hundred processes, each of which would parse all sources again.

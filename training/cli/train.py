@@ -57,6 +57,7 @@ def train(
     overrides = with_trace_options(
         overrides, trace, format=trace_format, sessions=sessions, message_mode=message_mode, time_unit=time_unit
     )
+    from agentsim_env.training.checkpoint import latest_checkpoint
     from agentsim_env.training.config import create_run, load_run
     from agentsim_env.training.errors import TrainingError
 
@@ -79,6 +80,8 @@ def train(
             raise TrainingError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
         folder = resume
         prepare_to_resume(folder, steps, given, hyper=hyper or (), **meant)
+        if latest_checkpoint(folder) is None:
+            typer.echo("It has no checkpoint yet, and begins at the beginning.")
     else:
         folder = create_run(environment or "", steps=steps, hyper=hyper or (), out=out, **meant, **given)
     from agentsim_env.training.train import run
@@ -90,8 +93,6 @@ def train(
     try:
         run(folder, None if quiet else open_console(), device)
     except KeyboardInterrupt:
-        from agentsim_env.training.checkpoint import latest_checkpoint
-
         kept = "the last checkpoint is kept, go on" if latest_checkpoint(folder) else "no checkpoint yet, begin anew"
         stop(f"{kept} with: {go_on}")
     typer.echo(f"Evaluate it with: {_evaluation_of(folder, load_run(folder)[0].environment, loaded)}")

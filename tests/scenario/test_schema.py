@@ -243,7 +243,7 @@ def test_errors_name_file_and_line(small: Path) -> None:
 def test_errors_name_what_stands_in_the_place_of_a_process(small: Path) -> None:
     small.write_text(small.read_text().replace("process:", "proces:"))
     with pytest.raises(
-        ScenarioError, match="arrivals.process: required, but not given; 'proces' is no field; allowed: "
+        ScenarioError, match=r"arrivals.process: required, but not given; 'proces' is no field; allowed: "
     ):
         load_scenario(small)
 

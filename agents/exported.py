@@ -11,6 +11,7 @@ import numpy as np
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.protocol import candidates_of
 from agentsim_env.engine.core.scorer import Scorer
+from agentsim_env.policies.advice import not_there
 from agentsim_env.policies.file import Header, content_hash, write_policy
 from agentsim_env.policies.weights import Weights, flat
 
@@ -61,12 +62,16 @@ class ExportedPolicy:
         return Scorer(self.weights.form, self.weights.width, self.allowed_feature, flat(self.weights))
 
     def bind(self, env: gymnasium.Env) -> None:
-        """Checks that the rows of `env` have the columns that the policy was trained on.
+        """Checks that the rows of `env` have the columns that the policy was trained on, and who advises there.
 
         Raises:
-            AgentError: If they differ.
+            AgentError: If they differ, or the environment's scenario has another rule than that which advised it.
         """
         found = candidates_of(env)
+        inner: Any = env.unwrapped
+        lacking = not_there(inner.scenario, self.origin)
+        if lacking is not None:
+            raise AgentError(f"{self.name} follows the advice of a rule: make the environment with overrides {lacking}")
         if found.feature_names != self.feature_names:
             unknown = sorted(set(found.feature_names) - set(self.feature_names))
             missing = sorted(set(self.feature_names) - set(found.feature_names))

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from agentsim_env import Scenario, Simulator, load_scenario
 from agentsim_env.agents import Agent, BundleAgent, ExportedPolicy, RuleAgent, make_agent
+from agentsim_env.agents.advice import scenario_for
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
 from agentsim_env.training.compiled import compiled_play
@@ -149,11 +150,10 @@ def _names(made: Sequence[Agent]) -> tuple[str, ...]:
 
 def _trained_elsewhere(made: Sequence[Agent], scenario: Scenario) -> list[str]:
     """Which agents have learned on another scenario, as far as their files say on which."""
-    here = scenario.content_hash()
     notes = []
     for agent in made:
         origin = agent.origin.get("scenario") if isinstance(agent, ExportedPolicy) else None
-        if origin is not None and origin != here:
+        if origin is not None and origin != scenario_for(agent, scenario).content_hash():
             notes.append(f"{agent.name} was trained on another scenario than {scenario.name} as it is here")
     return notes
 
@@ -207,7 +207,8 @@ class Player:
 
     def __init__(self, contest: Contest) -> None:
         self._source = workloads(contest.scenario, TEST)
-        self._env = make_environment(contest.environment, contest.scenario)
+        self._name = contest.environment
+        self._env = make_environment(self._name, contest.scenario)
         kinds = find_environment(contest.environment).kinds
         self._agents = [
             self._prepared(make_agent(agent, kinds, contest.trust), contest.scenario) for agent in contest.agents
@@ -220,10 +221,16 @@ class Player:
             return partial(simulate, Simulator(scenario, rules=agent.rules, source=self._source))
         if isinstance(agent, BundleAgent):
             return partial(simulate, Simulator(load_scenario(scenario, agent.changes), source=self._source))
-        bind(agent, self._env)
-        player = compiled_play(agent, self._env)
-        inner: Any = self._env.unwrapped
-        return partial(roll_out, agent, self._env) if player is None else partial(play, player, inner.simulator)
+        env = self._env_for(agent, scenario)
+        bind(agent, env)
+        player = compiled_play(agent, env)
+        inner: Any = env.unwrapped
+        return partial(roll_out, agent, env) if player is None else partial(play, player, inner.simulator)
+
+    def _env_for(self, agent: Agent, scenario: Scenario) -> Any:
+        """Where an agent acts; one that a rule advises has that rule in its place."""
+        there = scenario_for(agent, scenario)
+        return self._env if there is scenario else make_environment(self._name, there)
 
     def rollouts(self, seed: int) -> list[Rollout]:
         """One episode of each agent, all with the same programs.

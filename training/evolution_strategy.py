@@ -1,8 +1,9 @@
 """An evolution strategy: a mean that moves towards those of its neighbours that did better.
 
 Salimans et al., "Evolution Strategies as a Scalable Alternative to Reinforcement Learning" (arXiv 1703.03864):
-antithetic pairs, ranks in the place of returns, Adam. A search may climb instead, to the best of its neighbours. Everything random is drawn from the seed and the number of the
-generation, so the mean, Adam's moments and that number are the whole state.
+antithetic pairs, ranks in the place of returns, Adam. A search may climb instead, to the best of its neighbours.
+Everything random is drawn from the seed and the number of the generation, so the mean, Adam's moments and that number
+are the whole state.
 """
 
 from dataclasses import dataclass

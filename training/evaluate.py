@@ -21,8 +21,8 @@ from agentsim_env.agents.advice import scenario_for
 from agentsim_env.agents.loading import files_of
 from agentsim_env.agents.numpy_policy import load_policy
 from agentsim_env.agents.protocol import bind
-from agentsim_env.policies.file import CONTAINERS
 from agentsim_env.errors import AgentSimWarning
+from agentsim_env.policies.file import CONTAINERS
 from agentsim_env.training.compiled import compiled_play
 from agentsim_env.training.environments import find_environment, load, make_environment
 from agentsim_env.training.errors import TrainingError

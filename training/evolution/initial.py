@@ -18,10 +18,13 @@ class Start(NamedTuple):
     Attributes:
         weights: The weights. With advice a policy of these answers as the rule does.
         searched: Which of them are looked for, `bool [weights]`; the others stay as they are.
+        norm: See `Strategy`. What begins as a rule and is linear in the weights would else grow in its direction, until
+            no neighbour answers otherwise and nothing is learned any more.
     """
 
     weights: Weights
     searched: np.ndarray
+    norm: float = 0.0
 
 
 def start(values: Mapping[str, Any], names: Sequence[str], seed: int) -> Start:
@@ -39,7 +42,8 @@ def start(values: Mapping[str, Any], names: Sequence[str], seed: int) -> Start:
     """
     policy = values["policy"]
     if policy == "LinearPolicy":
-        return _all_of(LinearWeights(_rule(names)))
+        weights = LinearWeights(_rule(names))
+        return _all_of(weights)._replace(norm=float(np.linalg.norm(weights.row_weight)))
     if policy == "GatedPolicy":
         return _gated(values.get("gates", [ADVISED]), names)
     if policy != "CandidatePolicy":
@@ -70,7 +74,7 @@ def _gated(gates: Any, names: Sequence[str]) -> Start:
     gate[[names.index(name) for name in chosen], range(len(chosen))] = 1.0
     weights = GatedWeights(_rule(names), gate, np.zeros_like(gate))
     searched = [np.full(array.size, field != "gate") for field, array in weights._asdict().items()]
-    return Start(weights, np.concatenate(searched))
+    return Start(weights, np.concatenate(searched), float(np.linalg.norm(weights.row_weight)))
 
 
 def _network(width: int, names: Sequence[str], seed: int) -> PooledWeights:

@@ -13,13 +13,14 @@ from agentsim_env.training.evolution_strategy import ALGORITHM, Strategy
 from agentsim_env.training.hyperparameters.ranges import RANGES, in_range
 
 _FOLDER = Path(__file__).parent
-_OURS = ("n_timesteps", "n_envs", "policy", "width", "gates", "reward_scale", "sampled", "discount_s")
+_OURS = ("n_timesteps", "n_envs", "policy", "width", "gates", "finalists", "reward_scale", "sampled", "discount_s")
 _ON_POLICY = ("ppo", "maskable_ppo", "a2c")
 _NOT_FOR_ALL = {
     "discount_s": _ON_POLICY,
     "reward_scale": (*_ON_POLICY, "dqn"),  # an evolution strategy looks at ranks, which know no scale
     "sampled": (*_ON_POLICY, "dqn"),
     "gates": (ALGORITHM,),
+    "finalists": (ALGORITHM,),
 }
 """Those of ours that some algorithms have not, and which have them."""
 _SET_BY_TRAINING = (
@@ -27,6 +28,7 @@ _SET_BY_TRAINING = (
     "env",
     "mean",
     "searched",
+    "norm",
     "returns",
     "seed",
     "device",

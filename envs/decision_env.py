@@ -92,7 +92,6 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         self._n, n_features = self.candidate_shape
         self.observation_space = spaces.Box(*self.features.bounds, (self._n * n_features,), np.float32)
         self.action_space = spaces.Discrete(self._n)
-        self._price_per_s = sum(engine.price_per_hour for engine in self.simulator.engines) / 3600.0
         self._books = rewards.open_books(scenario.reward)
         self._last_s = self._time_s = 0.0
 
@@ -143,7 +142,8 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         simulator.reset(seed, given_programs(simulator.source, seed, options))
         warmup = self.scenario.episode.warmup_programs
         scale = rewards.scale_of(self.reward_scale, simulator.programs, warmup)
-        rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, self._price_per_s, scale)
+        price_per_s = sum(engine.price_per_hour for engine in simulator.engines) / 3600.0
+        rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, price_per_s, scale)
         self._core = simulator.core
         simulator.asked = PAUSED
         asked, _, self._time_s = self._answer(self._core, 0)
@@ -158,7 +158,12 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
                 else stuck_message(simulator.state)
             )
         simulator.note(asked)
-        return self._seen, self._info()
+        return self._seen, self._info() | self.drawn()
+
+    def drawn(self) -> dict[str, Any]:
+        """What `randomize` of the scenario has drawn for the episode, as `drawn`; empty if it draws nothing."""
+        drawn = self.simulator.drawn
+        return {"drawn": drawn} if drawn else {}
 
     def _workload_seed(self, number: int | None) -> int:
         """The seed of the workload that `reset` is given the number of; drawn if it is given none."""
@@ -209,6 +214,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         return {
             "refused_actions": int(self._books["refused"][0]),
             "reward_scale": scale,
+            **self.drawn(),
             **episode_metrics(simulator),
         }
 
@@ -307,4 +313,4 @@ class KindEnv(DecisionEnv):
         return table.reshape(-1)
 
     def _mask(self) -> np.ndarray:
-        return self.question.mask(self.simulator.state, self._n).astype(bool)
+        return self.question.mask(self.simulator.state, self._n)

@@ -52,12 +52,15 @@ class Question(NamedTuple):
         return columns
 
     def count_answers(self, simulator: Simulator) -> int:
-        """How many answers such a decision has on a simulator's cluster, legal ones and others."""
-        return DECISIONS[self.kind].answers(simulator.blueprint)
+        """How many answers such a decision has at most on a simulator's cluster, legal ones and others."""
+        return DECISIONS[self.kind].answers(simulator.widest)
 
     def mask(self, state: State, n: int) -> np.ndarray:
-        """Which of the `n` answers are legal, `uint8 [n]`: a view."""
-        return getattr(state, DECISIONS[self.kind].mask)[:n]
+        """Which of the `n` answers are legal, `bool [n]`; those of instances that are not there are not."""
+        mask = np.zeros(n, bool)
+        legal = getattr(state, DECISIONS[self.kind].mask)[:n]
+        mask[: len(legal)] = legal
+        return mask
 
     def fill(self, core: Core, table: np.ndarray) -> None:
         """Fill the table for the decision that is pending."""

@@ -3,7 +3,6 @@
 import copy
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +35,7 @@ class Episodes:
 
     def __init__(self, env: DecisionEnv, layout: Layout, begin: Begin = begin_next) -> None:
         self._env, self._begin, self._layout = env, begin, layout
-        assembly = env.simulator._assembly
-        self._assembly = replace(assembly, settle=Arena().settle) if COMPILED else assembly
+        self._settle = Arena().settle if COMPILED else None
         self._last: dict[int, DecisionEnv] = {}
         self.begun: dict[int, int] = {}
 
@@ -64,7 +62,7 @@ class Episodes:
         """The environment of a place, for another episode."""
         env = copy.copy(self._last[place])
         env.simulator = copy.copy(env.simulator)
-        env.simulator._assembly = self._assembly
+        env.simulator._settle = self._settle
         env._books = env._books.copy()
         env._answer = Alone(env, self._layout)  # pyright: ignore[reportAttributeAccessIssue]
         return env

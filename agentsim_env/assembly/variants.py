@@ -1,0 +1,72 @@
+"""What a scenario is in an episode: itself, or what is drawn for the episode; with all that does not depend on seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from agentsim_env.assembly.assemble import Assembly, assemble
+from agentsim_env.assembly.engines import engines_of
+from agentsim_env.engine.blueprint import Blueprint
+from agentsim_env.hardware import Engine
+from agentsim_env.scenario import Scenario
+from agentsim_env.scenario.draws import Drawing, Drawn
+from agentsim_env.scenario.kept import Kept
+
+
+class Variant(NamedTuple):
+    """A scenario as it is in an episode.
+
+    Attributes:
+        drawn: What was drawn, by place; empty if nothing is.
+        engines: The engines of its cluster.
+        assembly: What begins it.
+    """
+
+    drawn: Mapping[str, Any]
+    engines: Sequence[Engine]
+    assembly: Assembly
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """Everything of its simulation that does not depend on the workload."""
+        return self.assembly.blueprint
+
+
+class Variants:
+    """The variants of a scenario.
+
+    Args:
+        scenario: The scenario.
+        agent_kinds: Kinds of decision that are answered from outside.
+        token_seconds: See `assemble`.
+        drawing: What draws for it, if that is there.
+
+    Attributes:
+        widest: The one with the most instances: no other has more answers.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        agent_kinds: Sequence[str] = (),
+        token_seconds: bool = False,
+        drawing: Drawing | None = None,
+    ) -> None:
+        self._agent_kinds, self._token_seconds = tuple(agent_kinds), token_seconds
+        self._kept: Kept[Variant] = Kept()
+        if scenario.randomize:
+            self._drawing = Drawing(scenario) if drawing is None else drawing
+            self.widest = self._found(self._drawing.widest)
+        else:
+            self._drawing = None
+            self.widest = self._made(scenario, {})
+
+    def of(self, seed: int) -> Variant:
+        """The variant of an episode."""
+        return self.widest if self._drawing is None else self._found(self._drawing.of(seed))
+
+    def _found(self, drawn: Drawn) -> Variant:
+        return self._kept.get(drawn.key, lambda: self._made(drawn.scenario, drawn.values))
+
+    def _made(self, scenario: Scenario, drawn: Mapping[str, Any]) -> Variant:
+        engines = engines_of(scenario)
+        return Variant(drawn, engines, assemble(scenario, engines, self._agent_kinds, self._token_seconds))

@@ -1,0 +1,116 @@
+"""What of a scenario is drawn for each episode, and from what."""
+
+import hashlib
+import math
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import AfterValidator, Field, Strict, model_validator
+
+from agentsim_env.fields.base import Part
+from agentsim_env.fields.problems import not_allowed
+
+WAYS = ("uniform", "log_uniform", "choice")
+"""The ways of drawing, of which each draw has one."""
+
+PARTS = ("cluster", "workload")
+"""Parts of a scenario of which something may be drawn: the others say what an agent is asked and paid."""
+
+_FILES = ("workload.trace",)
+"""Fields that name a file: what is in it belongs to the scenario, not to the draw."""
+
+EACH = "*"
+"""In a path, each place of a list, drawn for itself."""
+
+_Number = Annotated[float, Strict()]
+_Range = Annotated[tuple[_Number, _Number], Field(strict=False)]
+
+
+class Draw(Part):
+    """How a value is drawn for an episode, in one of three ways."""
+
+    uniform: _Range | None = None
+    """From the first number to the second, all alike; a field of whole numbers gets one of those, both ends among
+    them."""
+
+    log_uniform: _Range | None = None
+    """Likewise, with logarithms that are all alike: as often from 1 to 2 as from 2 to 4. From above 0."""
+
+    choice: Annotated[tuple[Any, ...], Field(min_length=1, strict=False)] | None = None
+    """One of these values, all alike; what stands there twice comes twice as often. A mapping is merged into the
+    scenario's, as one of a file is."""
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The ends of a range; None for a choice."""
+        return self.uniform if self.log_uniform is None else self.log_uniform
+
+    def corners(self, is_whole: bool) -> tuple[Any, ...]:
+        """The ends of a range, smaller first, or all that may be chosen."""
+        if self.choice is not None:
+            return self.choice
+        assert self.bounds is not None
+        return tuple(as_number(end, is_whole) for end in self.bounds)
+
+    def pick(self, rng: np.random.Generator, is_whole: bool) -> Any:
+        """A value, drawn."""
+        if self.choice is not None:
+            return self.choice[int(rng.integers(len(self.choice)))]
+        assert self.bounds is not None
+        low, high = self.bounds
+        if self.uniform is not None and is_whole:
+            return int(rng.integers(int(low), int(high), endpoint=True))
+        if self.uniform is not None:
+            return float(rng.uniform(low, high))
+        return as_number(min(high, max(low, math.exp(rng.uniform(math.log(low), math.log(high))))), is_whole)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [name for name in WAYS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise not_allowed(f"give exactly one of {', '.join(WAYS)}", ", ".join(given) or None, [])
+        if self.bounds is None:
+            return self
+        low, high = self.bounds
+        if low >= high:
+            raise not_allowed("must be two numbers, the smaller one first", list(self.bounds), [given[0]])
+        if self.log_uniform is not None and low <= 0:
+            raise not_allowed("must be above 0: smaller numbers have no logarithm", low, ["log_uniform", 0])
+        return self
+
+
+def as_number(value: float, is_whole: bool) -> int | float:
+    """A number as its field has it."""
+    return round(value) if is_whole else float(value)
+
+
+def stream(seed: int, place: str) -> np.random.Generator:
+    """Random numbers of an episode for what is drawn at a place: nothing else moves them, nor do they anything."""
+    words = np.frombuffer(hashlib.sha256(f"randomize {place}".encode()).digest()[:16], "<u4").tolist()
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([*words, seed])))
+
+
+def flat(randomize: Any) -> Any:
+    """Draws by their dotted paths, however deep they stand: `--set` nests them, a file need not."""
+    if not isinstance(randomize, dict):
+        return randomize
+    found: dict[str, Any] = {}
+    for key, value in randomize.items():
+        nested = isinstance(value, dict) and value and not any(way in value for way in WAYS)
+        if nested:
+            found |= {f"{key}.{path}": draw for path, draw in flat(value).items()}
+        else:
+            found[str(key)] = value
+    return found
+
+
+def _path(path: str) -> str:
+    if path.split(".")[0] not in PARTS or "." not in path:
+        raise not_allowed(f"must be the path of a field of {' or '.join(PARTS)}, as --set takes it", path, [])
+    if path.startswith(_FILES):
+        raise not_allowed("names a file, which cannot be drawn", path, [])
+    return path
+
+
+Draws = dict[Annotated[str, AfterValidator(_path)], Draw]
+"""Draws by the paths of what is drawn."""

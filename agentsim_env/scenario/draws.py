@@ -70,7 +70,12 @@ class Drawing:
     @cached_property
     def widest(self) -> Drawn:
         """The corner with the most instances."""
-        return max(self.corners, key=lambda corner: corner.scenario.cluster.n_instances)
+        return max(self.corners, key=_n_instances)
+
+    @property
+    def fewest_instances(self) -> int:
+        """Instances of the smallest cluster."""
+        return min(map(_n_instances, self.corners))
 
     def all_of(self, most: int, needed: Callable[[str], bool]) -> tuple[Drawn, ...]:
         """All that may be drawn at the places that are needed, with the first corner of what is drawn at others.
@@ -114,6 +119,10 @@ class Drawing:
         if scenario.workload.trace is not None and self.scenario.workload.trace is not None:
             scenario.workload.trace.as_given_in(self.scenario.workload.trace.given_in)
         return scenario
+
+
+def _n_instances(drawn: Drawn) -> int:
+    return drawn.scenario.cluster.n_instances
 
 
 class _Counting:

@@ -1,5 +1,6 @@
 """Turns what pydantic found wrong into lines that name file, field, value and what is allowed."""
 
+import difflib
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -97,7 +98,7 @@ def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:
         case "union_tag_invalid":
             return f"not one of the allowed values{suggestion(context['tag'], _quoted(context['expected_tags']))}"
         case "union_tag_not_found":
-            return f"required, but not given{suggestion('', _processes())}"
+            return f"required, but not given{_misspelt(details['input'])}{suggestion('', _processes())}"
         case "string_pattern_mismatch":
             return "must be one line of text without control characters"
         case "tuple_type":
@@ -155,6 +156,12 @@ def _quoted(text: str) -> list[str]:
 def _processes() -> list[str]:
     members = get_args(get_args(Arrivals)[0])
     return [name for member in members for name in _names(member)]
+
+
+def _misspelt(given: Any) -> str:
+    """What is written in the place of the discriminator, if something like it is."""
+    written = difflib.get_close_matches(DISCRIMINATOR, map(str, given), n=1) if isinstance(given, dict) else ()
+    return "".join(f"; {shorten(key)!r} is no field" for key in written)
 
 
 def _model_at(path: Sequence[str | int], data: Any) -> type[BaseModel] | None:

@@ -240,6 +240,14 @@ def test_errors_name_file_and_line(small: Path) -> None:
     assert second == f"{small}:9: workload.arrivals.load = -1: must be greater than 0"
 
 
+def test_errors_name_what_stands_in_the_place_of_a_process(small: Path) -> None:
+    small.write_text(small.read_text().replace("process:", "proces:"))
+    with pytest.raises(
+        ScenarioError, match=r"arrivals.process: required, but not given; 'proces' is no field; allowed: "
+    ):
+        load_scenario(small)
+
+
 def test_known_hardware_is_listed(refused: Callable[..., str]) -> None:
     message = refused("cluster.instances.0.gpu=H1000")
     assert "H100" in message and "L40S" in message

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from agentsim_env.actions import numbered
-from agentsim_env.assembly import SimulationError
+from agentsim_env.assembly import DrawnSource, SimulationError
 from agentsim_env.assembly.stuck import stuck_message
 from agentsim_env.engine.core.decisions import ENDED, PAUSED, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
@@ -26,6 +26,7 @@ from agentsim_env.envs.snapshot import Snapshot
 from agentsim_env.envs.spec import plain_spec
 from agentsim_env.envs.splits import find_split, workloads
 from agentsim_env.scenario import Scenario, load_scenario
+from agentsim_env.scenario.draws import shown
 from agentsim_env.simulator import NOT_BEGUN, Simulator
 
 LEAST_DRAWN_SEED = 1 << 20
@@ -86,6 +87,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         self.reward_scale = checked_scale(reward_scale)
         self.split = find_split(split)
         self.simulator = Simulator(scenario, agent_kinds=tuple(kinds), source=workloads(scenario, self.split))
+        _check_choice(tuple(kinds), self.simulator)
         self.features = self._columns()
         self.feature_names = self.features.names
         self.candidate_shape: tuple[int, int] = (self._count_actions(), len(self.features))
@@ -270,6 +272,18 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         if self.render_mode == "rgb_array":
             return rgb_array(self.simulator)
         return None
+
+
+def _check_choice(kinds: tuple[str, ...], simulator: Simulator) -> None:
+    """Refuses a scenario that may draw a cluster where nothing is asked."""
+    source = simulator.source
+    if kinds == ("route_turn",) and isinstance(source, DrawnSource):
+        narrowest = source.drawing.narrowest
+        if narrowest.scenario.cluster.n_instances < 2:
+            raise EnvError(
+                f"{simulator.scenario.name}: randomize: must draw clusters of at least 2 instances, since with one"
+                f" nothing is to be routed; it may draw {shown(narrowest.values)}"
+            )
 
 
 def _is_shown(asked: int) -> bool:

@@ -62,7 +62,12 @@ class Variants:
 
     def of(self, seed: int) -> Variant:
         """The variant of an episode."""
-        return self.widest if self._drawing is None else self._found(self._drawing.of(seed))
+        if self._drawing is None:
+            return self.widest
+        variant = self._found(self._drawing.of(seed))
+        # Compiled code writes a row for each instance where there is one for each of the widest.
+        assert len(variant.engines) <= len(self.widest.engines), f"seed {seed} has more instances than the widest"
+        return variant
 
     def _found(self, drawn: Drawn) -> Variant:
         return self._kept.get(drawn.key, lambda: self._made(drawn.scenario, drawn.values))

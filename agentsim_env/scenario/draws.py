@@ -69,13 +69,27 @@ class Drawing:
 
     @cached_property
     def widest(self) -> Drawn:
-        """The corner with the most instances."""
-        return max(self.corners, key=_n_instances)
+        """One with the most instances that may be drawn."""
+        return self._extreme(lambda instances: -instances)
 
-    @property
-    def fewest_instances(self) -> int:
-        """Instances of the smallest cluster."""
-        return min(map(_n_instances, self.corners))
+    @cached_property
+    def narrowest(self) -> Drawn:
+        """One with the fewest."""
+        return self._extreme(lambda instances: instances)
+
+    def _extreme(self, cost: Callable[[int], int]) -> Drawn:
+        """The corner whose instances cost least: what is drawn at one place leaves those of others as they are."""
+        draws = dict(sorted(self.scenario.randomize.items(), key=_wholes_first))
+        counts, numbers = [len(draw.choice or (0, 1)) for draw in draws.values()], [0] * len(draws)
+
+        def made(numbers: Sequence[int]) -> Drawn:
+            return self._made(_picker(list(zip(draws.values(), numbers, strict=True))), "the ends of its ranges")
+
+        for k, count in enumerate(counts):
+            corners = [made([*numbers[:k], number, *numbers[k + 1 :]]) for number in range(count)]
+            costs = [cost(corner.scenario.cluster.n_instances) for corner in corners]
+            numbers[k] = costs.index(min(costs))
+        return made(numbers)
 
     def all_of(self, most: int, needed: Callable[[str], bool]) -> tuple[Drawn, ...]:
         """All that may be drawn at the places that are needed, with the first corner of what is drawn at others.
@@ -121,8 +135,9 @@ class Drawing:
         return scenario
 
 
-def _n_instances(drawn: Drawn) -> int:
-    return drawn.scenario.cluster.n_instances
+def _wholes_first(draw: tuple[str, Draw]) -> tuple[int, str]:
+    """Order in which draws are laid over a scenario: a whole before its parts."""
+    return draw[0].count("."), draw[0]
 
 
 class _Counting:
@@ -184,8 +199,7 @@ def lay(
         ScenarioError: A path leads nowhere, or one draw takes away what another one gave.
     """
     laid = Laid(dict(data), {}, [])
-    for path in sorted(draws, key=lambda path: (path.count("."), path)):
-        draw = draws[path]
+    for path, draw in sorted(draws.items(), key=_wholes_first):
         for place in places(laid.data, path, label(path)):
             value = _fitting(pick(place, draw, _is_whole(place, laid.data)), place, laid.data)
             above = layer(laid.data, label(path), place, value)
@@ -291,11 +305,9 @@ def _stands(place: str, data: Any) -> bool:
 
 def _corner_picks(draws: Mapping[str, Draw]) -> Iterator[_Pick]:
     """What picks the extremes, corner by corner."""
-    paths = list(draws)
-    counts = [len(draws[path].choice or (0, 1)) for path in paths]
+    counts = [len(draw.choice or (0, 1)) for draw in draws.values()]
     for corner in product(*map(range, counts)) if math.prod(counts) <= MOST_CORNERS else _star(counts):
-        chosen = [(paths[k], draws[paths[k]], number) for k, number in enumerate(corner)]
-        yield _picker(chosen)
+        yield _picker(list(zip(draws.values(), corner, strict=True)))
 
 
 def _just_inside(_place: str, draw: Draw, is_whole: bool) -> Any:
@@ -306,8 +318,9 @@ def _just_inside(_place: str, draw: Draw, is_whole: bool) -> Any:
     return low + _INSIDE * (high - low)
 
 
-def _picker(chosen: Sequence[tuple[str, Draw, int]]) -> _Pick:
-    numbers = {id(draw): number for _, draw, number in chosen}
+def _picker(chosen: Sequence[tuple[Draw, int]]) -> _Pick:
+    """Picks the corner of each draw that has its number."""
+    numbers = {id(draw): number for draw, number in chosen}
     return lambda place, draw, is_whole: draw.corners(is_whole)[numbers[id(draw)]]
 
 

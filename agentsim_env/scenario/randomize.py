@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from agentsim_env.fields.base import Part
+from agentsim_env import limits
+from agentsim_env.fields.base import Because, Part
 from agentsim_env.fields.problems import not_allowed
 
 WAYS = ("uniform", "log_uniform", "choice")
@@ -22,8 +23,13 @@ _FILES = ("workload.trace",)
 EACH = "*"
 """In a path, each place of a list, drawn for itself."""
 
-_Number = Annotated[float, Strict()]
-_Range = Annotated[tuple[_Number, _Number], Field(strict=False)]
+_End = Annotated[
+    float,
+    Strict(),
+    Field(ge=-limits.LARGEST, le=limits.LARGEST),
+    Because("numbers of fields end there", "numbers of fields end there"),
+]
+_Range = Annotated[tuple[_End, ...], Field(min_length=2, max_length=2, strict=False)]
 
 
 class Draw(Part):
@@ -43,7 +49,8 @@ class Draw(Part):
     @property
     def bounds(self) -> tuple[float, float] | None:
         """The ends of a range; None for a choice."""
-        return self.uniform if self.log_uniform is None else self.log_uniform
+        given = self.uniform if self.log_uniform is None else self.log_uniform
+        return None if given is None else (given[0], given[1])
 
     def corners(self, is_whole: bool) -> tuple[Any, ...]:
         """The ends of a range, smaller first, or all that may be chosen."""

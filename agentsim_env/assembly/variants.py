@@ -1,5 +1,6 @@
-"""What a scenario is in an episode: itself, or what is drawn for the episode; with all that does not depend on seeds."""
+"""What a scenario is in an episode: itself, or what is drawn for it, with all that does not depend on the workload."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -53,12 +54,13 @@ class Variants:
     ) -> None:
         self._agent_kinds, self._token_seconds = tuple(agent_kinds), token_seconds
         self._kept: Kept[Variant] = Kept()
+        self._engines: Kept[Sequence[Engine]] = Kept()
         if scenario.randomize:
             self._drawing = Drawing(scenario) if drawing is None else drawing
             self.widest = self._found(self._drawing.widest)
         else:
             self._drawing = None
-            self.widest = self._made(scenario, {})
+            self.widest = self._made(scenario, engines_of(scenario), {})
 
     def of(self, seed: int) -> Variant:
         """The variant of an episode."""
@@ -70,8 +72,12 @@ class Variants:
         return variant
 
     def _found(self, drawn: Drawn) -> Variant:
-        return self._kept.get(drawn.key, lambda: self._made(drawn.scenario, drawn.values))
+        def make() -> Variant:
+            cluster = {place: value for place, value in drawn.values.items() if place.startswith("cluster.")}
+            engines = self._engines.get(json.dumps(cluster), lambda: engines_of(drawn.scenario))
+            return self._made(drawn.scenario, engines, drawn.values)
 
-    def _made(self, scenario: Scenario, drawn: Mapping[str, Any]) -> Variant:
-        engines = engines_of(scenario)
+        return self._kept.get(drawn.key, make)
+
+    def _made(self, scenario: Scenario, engines: Sequence[Engine], drawn: Mapping[str, Any]) -> Variant:
         return Variant(drawn, engines, assemble(scenario, engines, self._agent_kinds, self._token_seconds))

@@ -15,7 +15,7 @@ from agentsim_env.scenario.explain import declared, explain, where
 from agentsim_env.scenario.kept import Kept
 from agentsim_env.scenario.layers import Layer, child, merge
 from agentsim_env.scenario.overrides import layer
-from agentsim_env.scenario.randomize import EACH, Draw, as_number, stream
+from agentsim_env.scenario.randomize import EACH, PARTS, Draw, stream
 from agentsim_env.scenario.schema import Scenario
 
 MOST_CORNERS = 32
@@ -52,6 +52,8 @@ class Drawing:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._data = scenario.model_dump(mode="json", exclude_unset=True, exclude={"randomize"})
+        self._plain = Scenario.model_validate(self._data)
+        self._kinds: dict[str, set[Any]] = {}
         self._kept: Kept[Drawn] = Kept()
 
     def of(self, seed: int) -> Drawn:
@@ -113,19 +115,19 @@ class Drawing:
 
     def _too_many(self, most: int, what: str) -> ScenarioError:
         return ScenarioError(
-            f"{self.scenario.name}: randomize: workload.arrivals.load is a fraction of a capacity, which is measured for"
-            f" each cluster and workload that may be drawn: {what} must be choices, or ranges of whole numbers, at most"
-            f" {most} combinations in all; or give workload.arrivals.rate_per_s in the place of load, or draw it"
+            f"{self.scenario.name}: randomize: workload.arrivals.load is a fraction of a capacity, which is measured"
+            f" for each cluster and workload that may be drawn: {what} must be choices, or ranges of whole numbers, at"
+            f" most {most} combinations in all; or give workload.arrivals.rate_per_s in the place of load, or draw it"
         )
 
     def _made(self, pick: _Pick, who: str) -> Drawn:
-        laid = lay(self._data, self.scenario.randomize, pick)
+        laid = lay(self._data, self.scenario.randomize, pick, known=self._kinds)
         key = json.dumps(laid.values, sort_keys=True)
         return self._kept.get(key, lambda: Drawn(laid.values, self._scenario(laid, who), key))
 
     def _scenario(self, laid: "Laid", who: str) -> Scenario:
         try:
-            scenario = Scenario.model_validate(laid.data)
+            scenario = Scenario.model_validate(_unchanged(laid, self._plain))
         except ValidationError as error:
             base = Layer(f"scenario {self.scenario.name}", self._data)
             problem = explain(error, laid.data, [base, *laid.layers])
@@ -192,22 +194,47 @@ def lay(
     draws: Mapping[str, Draw],
     pick: _Pick,
     label: Callable[[str], str] = "randomize.{}".format,
+    known: dict[str, set[Any]] | None = None,
 ) -> Laid:
     """Lays what is picked over the values of a scenario, a whole before its parts.
+
+    Args:
+        data: The values.
+        draws: What is drawn.
+        pick: Picks a value.
+        label: What errors call a path.
+        known: Types that the schema declares for a path, as far as somebody has looked; the others are added.
 
     Raises:
         ScenarioError: A path leads nowhere, or one draw takes away what another one gave.
     """
-    laid = Laid(dict(data), {}, [])
+    laid, known = Laid(dict(data), {}, []), {} if known is None else known
     for path, draw in sorted(draws.items(), key=_wholes_first):
         for place in places(laid.data, path, label(path)):
-            value = _fitting(pick(place, draw, _is_whole(place, laid.data)), place, laid.data)
+            if path not in known:
+                known[path] = _kinds(place, laid.data)
+            value = pick(place, draw, int in known[path] and float not in known[path])
+            if float in known[path] and type(value) is int:  # choices may be written as 1 and 2.5
+                value = float(value)
             above = layer(laid.data, label(path), place, value)
             laid = Laid(merge(laid.data, above.data), {**laid.values, place: value}, [*laid.layers, above])
     for place in laid.values:
         if not _stands(place, laid.data):
             raise ScenarioError(f"{label(place)}: is drawn in vain: what is drawn beside it takes its place")
     return laid
+
+
+def _unchanged(laid: Laid, plain: Scenario) -> dict[str, Any]:
+    """The values, with all fields as they were validated before of which nothing was drawn."""
+    changed = {".".join(place.split(".")[:2]) for place in laid.values}
+    data: dict[str, Any] = {}
+    for name, values in laid.data.items():
+        if name not in PARTS:
+            data[name] = getattr(plain, name)
+        else:
+            part = getattr(plain, name)
+            data[name] = {k: v if f"{name}.{k}" in changed else getattr(part, k) for k, v in values.items()}
+    return data
 
 
 def check(data: Mapping[str, Any], scenario: Scenario, layers: Sequence[Layer]) -> None:
@@ -349,15 +376,3 @@ def _types(annotation: Any) -> Iterator[Any]:
             yield from _types(member)
     else:
         yield annotation
-
-
-def _is_whole(place: str, data: Any) -> bool:
-    kinds = _kinds(place, data)
-    return int in kinds and float not in kinds
-
-
-def _fitting(value: Any, place: str, data: Any) -> Any:
-    """A number as its field has it: choices of a file may be written as 1 and 2.5."""
-    if isinstance(value, int) and not isinstance(value, bool) and float in _kinds(place, data):
-        return as_number(value, is_whole=False)
-    return value

@@ -43,7 +43,9 @@ def make_sb3_vec(
     def make(**given: Any) -> Any:
         return gymnasium.make(identifier, **given).unwrapped
 
-    vec_env = BatchVecEnv(Batch(make_each(make, arguments, n_envs), n_envs, threads=threads, most_steps=max_episode_steps))
+    vec_env = BatchVecEnv(
+        Batch(make_each(make, arguments, n_envs), n_envs, threads=threads, most_steps=max_episode_steps)
+    )
     if seed is not None:
         vec_env.seed(seed)
     return vec_env

@@ -57,10 +57,13 @@ class Question(NamedTuple):
 
     def mask(self, state: State, n: int) -> np.ndarray:
         """Which of the `n` answers are legal, `bool [n]`; those of instances that are not there are not."""
-        mask = np.zeros(n, bool)
-        legal = getattr(state, DECISIONS[self.kind].mask)[:n]
-        mask[: len(legal)] = legal
+        mask, there = np.zeros(n, bool), self.count_there(state, n)
+        mask[:there] = getattr(state, DECISIONS[self.kind].mask)[:there]
         return mask
+
+    def count_there(self, state: State, n: int) -> int:
+        """How many of the `n` answers this cluster has."""
+        return min(n, len(getattr(state, DECISIONS[self.kind].mask)))
 
     def fill(self, core: Core, table: np.ndarray) -> None:
         """Fill the table for the decision that is pending."""

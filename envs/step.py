@@ -78,6 +78,12 @@ def is_allowed(state, i):
 
 
 @compiled
+def count_there(state, kind, n):
+    """How many of the `n` answers of a kind this cluster has."""
+    return min(n, len(state.allowed)) if kind == ROUTE_TURN else n
+
+
+@compiled
 def _ask_nothing(state):
     """Nobody is asked at the time limit: what is shown is about no turn, no program and no candidate.
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from agentsim_env.assembly.source import Load, WorkloadSource
+from agentsim_env.assembly.unserved import Unserved
 from agentsim_env.scenario.draws import Drawing, Drawn
 from agentsim_env.scenario.kept import Kept
 from agentsim_env.workload import Programs
@@ -18,10 +19,14 @@ class DrawnSource:
         notes: What has to be known of all of them.
 
     Attributes:
-        load: None: it differs from episode to episode.
+        load: None: it differs from episode to episode, as do the next two.
+        rate_per_s: None.
+        unserved: None.
     """
 
     load: Load | None = None
+    rate_per_s: float | None = None
+    unserved: Unserved | None = None
 
     def __init__(
         self, drawing: Drawing, prepare: Callable[[Drawn], WorkloadSource], notes: list[str] | None = None

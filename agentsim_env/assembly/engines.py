@@ -70,10 +70,8 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
     weights, cache = model.served_dtype(weight_dtype(instance.dtype)), kv_dtype(instance.kv_dtype)
     check_tp(model, instance.tp)
     served = find_engine(instance.engine)
-    link = instance.interconnect, instance.all_reduce_factor
-    profile = _profile(
-        gpu, model, instance.tp, (weights, cache), link, served.name, instance.sampling, instance.max_num_seqs
-    )
+    link, stack = (instance.interconnect, instance.all_reduce_factor), (served.name, instance.sampling)
+    profile = _profile(gpu, model, instance.tp, (weights, cache), link, stack, instance.max_num_seqs)
     slots, one_bytes = _adapters(instance, model)
     blocks = instance.kv_blocks or kv_blocks(
         gpu,

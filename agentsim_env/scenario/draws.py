@@ -15,7 +15,7 @@ from agentsim_env.scenario.explain import declared, explain, where
 from agentsim_env.scenario.kept import Kept
 from agentsim_env.scenario.layers import Layer, child, merge
 from agentsim_env.scenario.overrides import layer
-from agentsim_env.scenario.randomize import EACH, PARTS, Draw, stream
+from agentsim_env.scenario.randomize import EACH, PARTS, Draw, random_number
 from agentsim_env.scenario.schema import Scenario
 
 MOST_CORNERS = 32
@@ -62,7 +62,7 @@ class Drawing:
         Raises:
             ScenarioError: What was drawn does not go together.
         """
-        return self._made(lambda place, draw, is_whole: draw.pick(stream(seed, place), is_whole), f"seed {seed}")
+        return self._made(lambda place, draw, is_whole: draw.pick(random_number(seed, place), is_whole), f"seed {seed}")
 
     @cached_property
     def corners(self) -> tuple[Drawn, ...]:

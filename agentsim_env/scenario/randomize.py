@@ -4,7 +4,6 @@ import hashlib
 import math
 from typing import Annotated, Any, Self
 
-import numpy as np
 from pydantic import AfterValidator, Field, Strict, model_validator
 
 from agentsim_env import limits
@@ -22,6 +21,11 @@ _FILES = ("workload.trace",)
 
 EACH = "*"
 """In a path, each place of a list, drawn for itself."""
+
+_RANDOM_BITS = 53
+"""Of a random number: as many as a float has, so that none rounds up to 1."""
+
+_UNUSED_BITS = 64 - _RANDOM_BITS
 
 _End = Annotated[
     float,
@@ -59,17 +63,17 @@ class Draw(Part):
         assert self.bounds is not None
         return tuple(as_number(end, is_whole) for end in self.bounds)
 
-    def pick(self, rng: np.random.Generator, is_whole: bool) -> Any:
-        """A value, drawn."""
+    def pick(self, share: float, is_whole: bool) -> Any:
+        """The value that a random number within [0, 1) stands for."""
         if self.choice is not None:
-            return self.choice[int(rng.integers(len(self.choice)))]
+            return self.choice[int(share * len(self.choice))]
         assert self.bounds is not None
         low, high = self.bounds
-        if self.uniform is not None and is_whole:
-            return int(rng.integers(int(low), int(high), endpoint=True))
-        if self.uniform is not None:
-            return float(rng.uniform(low, high))
-        return as_number(min(high, max(low, math.exp(rng.uniform(math.log(low), math.log(high))))), is_whole)
+        if self.log_uniform is not None:
+            return as_number(min(high, low * math.exp(share * math.log(high / low))), is_whole)
+        if is_whole:
+            return int(low) + int(share * (int(high) - int(low) + 1))
+        return min(high, low + share * (high - low))
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -91,10 +95,10 @@ def as_number(value: float, is_whole: bool) -> int | float:
     return round(value) if is_whole else float(value)
 
 
-def stream(seed: int, place: str) -> np.random.Generator:
-    """Random numbers of an episode for what is drawn at a place: nothing else moves them, nor do they anything."""
-    words = np.frombuffer(hashlib.sha256(f"randomize {place}".encode()).digest()[:16], "<u4").tolist()
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([*words, seed])))
+def random_number(seed: int, place: str) -> float:
+    """A number within [0, 1) for what an episode draws at a place: no other draw moves it, and it moves none."""
+    digest = hashlib.sha256(f"randomize {seed} {place}".encode()).digest()
+    return (int.from_bytes(digest[:8], "little") >> _UNUSED_BITS) / (1 << _RANDOM_BITS)
 
 
 def flat(randomize: Any) -> Any:

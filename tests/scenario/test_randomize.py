@@ -1,15 +1,18 @@
 """What scenarios draw for each episode: from what, as a function of what, and what they refuse."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentsim_env import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.draws import Drawing
+from agentsim_env.scenario.reference import markdown
 from tests.small import DRAWN, SMALL, drawn
 
 PATH = "cluster.instances.0.kv_blocks"
@@ -214,4 +217,18 @@ def test_the_file_and_the_line_are_named(tmp_path: Path) -> None:
 
 def test_what_an_agent_is_asked_has_the_same_form_in_all_episodes() -> None:
     lanes = [{"gpu": "H100", "mode": "two_lanes", "lanes": {"slots": slots}} for slots in (5, 10)]
-    assert "must be the same whatever is drawn" in refused({"cluster.instances": {"choice": [[each] for each in lanes]}})
+    assert "must be the same whatever is drawn" in refused(
+        {"cluster.instances": {"choice": [[each] for each in lanes]}}
+    )
+
+
+def test_each_documented_range_can_be_drawn_from() -> None:
+    table = markdown().partition("## Scenarios that are drawn")[2].partition("\n* ")[0]
+    rows = re.findall(r"^\| [^|]+ \| `([a-z_.0-9*]+)` \| `([^`]+)`.*\|$", table, re.MULTILINE)
+    assert len(rows) >= 9
+    tiers = [{"kind": "dram", "capacity_gib": 64}]
+    for path, draw in rows:
+        scenario = load_scenario(
+            "unequal_gpus_tight", {"cluster.tiers": tiers, f"randomize.{path}": yaml.safe_load(f"{{{draw}}}")}
+        )
+        assert values(scenario, 0)

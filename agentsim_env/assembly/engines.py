@@ -17,7 +17,8 @@ from agentsim_env.hardware.profile import Profile
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario import lanes as described
-from agentsim_env.scenario.cluster import Cluster, Instance
+from agentsim_env.scenario.cluster import Cluster
+from agentsim_env.scenario.instance import Instance
 
 _KEPT = 64
 

@@ -1,0 +1,25 @@
+"""Cold starts: the first environment in an empty cache, the others after it, and one that finds everything."""
+
+from benchmarks.cold_start import ENVIRONMENTS, Start, one_round
+from benchmarks.speed.parts import Report
+from benchmarks.speed.rows import Bar, Row
+
+BARS = {"empty cache": 25.0, "after the first": 8.0, "warm": 1.5}
+"""CPU seconds, by how the name of a start ends."""
+
+
+def measure(rounds: int, quick: bool, report: Report) -> None:
+    """See the module."""
+    environments = list(ENVIRONMENTS)
+    found: list[dict[str, Start]] = []
+    for _ in range(rounds):
+        found.append(one_round(environments[:2] if quick else environments))
+        report([row for name in found[0] for row in _rows(name, [each[name] for each in found])])
+
+
+def _rows(name: str, starts: list[Start]) -> list[Row]:
+    if name.endswith("two cores"):
+        return [Row(name, "s", [start.wall_s for start in starts])]
+    limit = BARS.get(name.rpartition(", ")[2])
+    bar = None if limit is None else Bar(limit, at_least=False)
+    return [Row(name, "CPU s", [start.cpu_s for start in starts], bar)]

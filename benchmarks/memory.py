@@ -21,8 +21,11 @@ import gymnasium
 import numpy as np
 
 import agentsim_env  # noqa: F401  (registers its environments)
+from benchmarks import performance
 from benchmarks.bounded import run_bounded
 from benchmarks.environments import ACTIONS, ROUTING
+from benchmarks.files import RESULTS, write_json
+from benchmarks.machine import machine
 from benchmarks.simulation import BASE, Size, of_size, sized
 
 FEW, MANY = 1_000, 100_000
@@ -150,12 +153,15 @@ def batched(n: int, steps: int, parts: int) -> Iterator[int]:
     envs.close()
 
 
-def long_run(n: int, steps: int) -> None:
-    """Prints the resident set at each tenth of a long run of a batch."""
-    begun_s = time.process_time()
+def long_run(n: int, steps: int, save: bool) -> None:
+    """Prints the resident set at each tenth of a long run of a batch; saves it for the page if that is wanted."""
+    begun_s, tenths = time.process_time(), []
     for made in batched(n, steps, 10):
-        resident, cpu_s = resident_bytes() / GIB, time.process_time() - begun_s
-        print(f"{made:>12,} steps   {resident:.3f} GiB resident   {cpu_s:,.0f} CPU s", flush=True)
+        tenths.append((made, resident_bytes() / GIB, time.process_time() - begun_s))
+        print("{:>12,} steps   {:.3f} GiB resident   {:,.0f} CPU s".format(*tenths[-1]), flush=True)
+    if save:
+        write_json(RESULTS / "long_run.json", {"machine": machine(), "batch": n, "tenths": tenths})
+        print(f"wrote {performance.write_page()}")
 
 
 def main() -> None:
@@ -163,10 +169,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cluster", type=int, nargs=2, metavar=("INSTANCES", "PROGRAMS"))
     parser.add_argument("--batch", type=int, metavar="N")
-    parser.add_argument("--steps", type=int, help="steps of a batch of 64")
+    parser.add_argument("--steps", type=int, help="steps of a batch of 64, or of N")
+    parser.add_argument("--save", action="store_true", help="keep these for docs/performance.md")
     given = parser.parse_args()
     if given.steps:
-        long_run(given.batch or 64, given.steps)
+        long_run(given.batch or 64, given.steps, given.save)
     elif given.cluster:
         print(json.dumps(cluster(*given.cluster)._asdict()))
     elif given.batch:

@@ -12,15 +12,22 @@ from agentsim_env.workload import Programs
 from agentsim_env.workload.traces.aisimulate import SCHEMA, VERSION
 
 
-def write_trace(programs: Programs, path: Path) -> None:
-    """Writes programs as plays, a turn a line. What programs share is lost: ids are local to a play.
+def write_trace(programs: Programs, path: Path, model: str) -> None:
+    """Writes programs as plays, a turn a line.
+
+    KV blocks that programs share have the same ids in all of them.
+
+    Args:
+        programs: The programs.
+        path: The file.
+        model: Name of the model that requests ask for.
 
     Raises:
         ValueError: Something of the workload has no place in the format.
     """
     _refuse(programs)
     with path.open("w", encoding="utf-8") as file:
-        for line in _lines(programs):
+        for line in _lines(programs, model):
             file.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
@@ -37,7 +44,7 @@ def _refuse(programs: Programs) -> None:
         raise ValueError(f"the workload has {', '.join(found)}, which an agentic trace cannot say")
 
 
-def _lines(programs: Programs) -> Iterator[dict[str, Any]]:
+def _lines(programs: Programs, model: str) -> Iterator[dict[str, Any]]:
     """The header, then the turns in the order of their programs."""
     yield {
         "schema": SCHEMA,
@@ -55,6 +62,7 @@ def _lines(programs: Programs) -> Iterator[dict[str, Any]]:
             "request_id": f"turn-{number}",
             "play_id": f"program-{turn['program']}",
             "session_id": f"program-{turn['program']}",
+            "model": model,
             "input_length": int(turn["prompt_tokens"]),
             "output_length": int(turn["output_tokens"]),
             "hash_ids": _path(programs.segment, first_block, int(turn["segment"]))[:blocks].tolist(),

@@ -26,7 +26,7 @@ from benchmarks.speed.parts import PARTS
 from benchmarks.speed.rows import HEADINGS, Row, cells
 
 SPEED = RESULTS / "speed.json"
-WIDTH = 140
+WIDTH = 160
 COLOURS = {"met": "green", "missed": "red"}
 
 

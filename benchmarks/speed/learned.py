@@ -48,7 +48,8 @@ def trained() -> tuple[Any, Any, CompiledPlay]:
     config, scenario = run_of("ppo")
     vec_env = make_vec_env(config, scenario)
     model = make_model(config, vec_env)
-    agent, env = present_agent(model, config, vec_env), make_environment("routing", scenario)
+    agent: Any = present_agent(model, config, vec_env)
+    env = make_environment("routing", scenario)
     agent.bind(env)
     player = compiled_play(agent, env)
     assert player is not None

@@ -15,8 +15,9 @@ from benchmarks.measure import Task, interleave
 from benchmarks.sb3_vectors import DUMMY, NOTHING, OURS, vectors
 from benchmarks.speed.parts import Report
 from benchmarks.speed.rows import Bar, rate_rows, ratio
+from benchmarks.speed.sizes import LEARNER
 
-N, CALLS = 32, 64
+N, CALLS = LEARNER, 64
 FRAMES = 3 * N * CALLS
 
 TRAIN, TRAIN_DUMMY = "agentsim train, frames", "the same network on DummyVecEnv, frames"

@@ -15,6 +15,7 @@ import torch
 from agentsim_env import Simulator
 from agentsim_env.envs import make_sb3_vec
 from benchmarks.environments import ACTIONS, ROUTING
+from benchmarks.measure import stopwatch
 from benchmarks.speed.parts import Report
 from benchmarks.speed.ppo import N as PPO_N
 from benchmarks.speed.ppo import network_of, own_model
@@ -32,8 +33,9 @@ LADDER = (
     "the loop alone, answered by the rule random",
     "stopped at each decision, answered from Python",
     "observation, mask and reward in the same call",
-    "reset and step of the environment",
-    "reset and step of what gymnasium.make returns",
+    "step of the environment",
+    "step of what gymnasium.make returns",
+    "with the reset before and the figures at the end of an episode",
 )
 RUNGS = ("the compiled call", "Batch.step", "step of what gymnasium.make_vec returns")
 
@@ -87,49 +89,66 @@ def of_a_step(episodes: int) -> Callable[[], Sums]:
     """The ladder of a step of one environment under random answers, in CPU seconds."""
     env: Any = gymnasium.make(ROUTING)
     inner = env.unwrapped
-    by_rule = Simulator(inner.scenario, rules={"route_turn": "random"}, source=inner.simulator.source)
-    asked = Simulator(inner.scenario, agent_kinds=("route_turn",), source=inner.simulator.source)
+    source = inner.simulator.source
+    by_rule = Simulator(inner.scenario, rules={"route_turn": "random"}, source=source)
+    asked = Simulator(inner.scenario, agent_kinds=("route_turn",), source=source)
     actions = np.random.default_rng(0).integers(0, env.action_space.n, ACTIONS).tolist()
+    length: dict[int, int] = {}
 
-    def loop(seed: int) -> tuple[int, float]:
-        by_rule.reset(seed)
-        begun_s = time.process_time()
+    def loop(seed: int) -> float:
+        by_rule.reset(inner.split.seed(seed))
+        clock = stopwatch()
         by_rule.run()
-        return len(by_rule.programs.turn), time.process_time() - begun_s
+        return clock() * length[seed] / len(by_rule.programs.turn)
 
-    def stopped(seed: int) -> tuple[int, float]:
-        asked.reset(seed)
+    def stopped(seed: int) -> float:
+        asked.reset(inner.split.seed(seed))
         core, steps = asked.core, 0
-        begun_s = time.process_time()
+        core.advance(0, None)
+        clock = stopwatch()
         while core.advance(actions[steps % ACTIONS], None) >= 0:
             steps += 1
-        return steps, time.process_time() - begun_s
+        length[seed] = steps
+        return clock()
 
-    def answered(seed: int) -> tuple[int, float]:
+    def answered(seed: int) -> float:
         inner.reset(seed=seed)
-        core, steps = inner.simulator.core, 0
-        begun_s = time.process_time()
-        while inner._answer(core, actions[steps % ACTIONS])[0] >= 0:
-            steps += 1
-        return steps, time.process_time() - begun_s
+        core, clock = inner.simulator.core, stopwatch()
+        for step in range(length[seed]):
+            inner._answer(core, actions[step % ACTIONS])
+        return clock()
 
-    def episode(env: Any, seed: int) -> tuple[int, float]:
-        begun_s, steps, over = time.process_time(), 0, False
+    def stepped(env: Any, seed: int) -> float:
+        env.reset(seed=seed)
+        clock = stopwatch()
+        for step in range(length[seed]):
+            env.step(actions[step % ACTIONS])
+        return clock()
+
+    def whole(seed: int) -> float:
+        clock, over, step = stopwatch(), False, 0
         env.reset(seed=seed)
         while not over:
-            _, _, terminated, truncated, _ = env.step(actions[steps % ACTIONS])
-            over = terminated or truncated
-            steps += 1
-        return steps, time.process_time() - begun_s
+            over = env.step(actions[step % ACTIONS])[2]
+            step += 1
+        return clock()
 
-    rungs = (loop, stopped, answered, lambda seed: episode(inner, seed), lambda seed: episode(env, seed))
+    rungs: tuple[Callable[[int], float], ...] = (
+        loop,
+        stopped,
+        answered,
+        lambda seed: stepped(inner, seed),
+        lambda seed: stepped(env, seed),
+        whole,
+    )
 
     def run() -> Sums:
-        sums: Sums = {}
-        for name, rung in zip(LADDER, rungs, strict=True):
-            played = [rung(seed) for seed in range(episodes)]
-            sums[name] = sum(seconds for _, seconds in played) / sum(steps for steps, _ in played)
-        return sums
+        for seed in range(episodes):
+            stopped(seed)  # how long the episodes are
+        steps = sum(length.values())
+        return {
+            name: sum(rung(seed) for seed in range(episodes)) / steps for name, rung in zip(LADDER, rungs, strict=True)
+        }
 
     return run
 

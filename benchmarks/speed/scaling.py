@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from benchmarks import simulation
 from benchmarks.measure import Rates, interleave
+from benchmarks.simulation import Size
 from benchmarks.speed.parts import Report
 from benchmarks.speed.rows import Bar, Row, rate_rows, ratio
-from benchmarks.simulation import Size
+from benchmarks.speed.sizes import PER_INSTANCE
 
-PER_INSTANCE = 250
 INSTANCES = (4, 16, 64, 256, 1024)
 PROGRAMS = (1_000, 10_000, 100_000)
 CONTEXTS = (8_192, 32_768, 131_072, 1_048_576)
@@ -33,7 +33,7 @@ def measure(rounds: int, quick: bool, report: Report) -> None:
     """See the module."""
     instances, programs, contexts = INSTANCES, PROGRAMS, CONTEXTS
     if quick:
-        instances, programs, contexts = INSTANCES[::2][:2], PROGRAMS[:2], CONTEXTS[::2]
+        instances, programs, contexts = (4, 64, 256), PROGRAMS[:2], CONTEXTS[::2]
     sizes = {
         **{on(n): sized(n, n * PER_INSTANCE) for n in instances},
         **{at_home(n): sized(n, n * PER_INSTANCE)._replace(route_turn=AT_HOME) for n in (4, 64)},

@@ -15,9 +15,10 @@ from benchmarks.measure import Task, interleave
 from benchmarks.sb3_vectors import DUMMY, SUBPROCESSES, vectors
 from benchmarks.speed.parts import Report
 from benchmarks.speed.rows import Bar, rate_rows, ratio
+from benchmarks.speed.sizes import VECTOR
 
 SIZES = (1, 16, 64, 256, 1024)
-N, WIDE = 64, 256
+N, WIDE = VECTOR, 256
 STEPS = 32_768
 SLOW, SLOW_STEPS = (SUBPROCESSES, DUMMY), 6_400
 """Vectors that take far longer for a step, and their steps."""

@@ -46,6 +46,7 @@ class Nothing(VecEnv):
     """
 
     def __init__(self, n: int, env: gymnasium.Env) -> None:
+        self.envs = [env]  # where `agentsim train` looks for the columns of a row
         self._env, self._length, self._steps = env, episode_steps(env), 0
         self._seen = np.tile(env.reset(seed=0)[0], (n, 1))
         super().__init__(n, env.observation_space, env.action_space)

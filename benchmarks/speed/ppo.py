@@ -20,7 +20,8 @@ from benchmarks.speed.sizes import LEARNER
 N, CALLS = LEARNER, 64
 FRAMES = 3 * N * CALLS
 
-TRAIN, TRAIN_DUMMY = "agentsim train, frames", "the same network on DummyVecEnv, frames"
+TRAIN = "agentsim train, frames"
+TRAIN_DUMMY, TRAIN_NOTHING = (f"the same network on {name}, frames" for name in (DUMMY, NOTHING))
 
 
 def measure(rounds: int, quick: bool, report: Report) -> None:
@@ -29,8 +30,8 @@ def measure(rounds: int, quick: bool, report: Report) -> None:
     all_vectors = vectors(N)
     frames = FRAMES // 3 if quick else FRAMES
     tasks = {row(name): frames_of(network_of(vec_env), frames) for name, vec_env in all_vectors.items()}
-    ours, dummy = own_model(), own_model(all_vectors[DUMMY])
-    tasks |= {TRAIN: frames_of(ours, ours.n_steps * N), TRAIN_DUMMY: frames_of(dummy, dummy.n_steps * N)}
+    own = {TRAIN: None, TRAIN_DUMMY: all_vectors[DUMMY], TRAIN_NOTHING: all_vectors[NOTHING]}
+    tasks |= {name: one_rollout(own_model(vec_env)) for name, vec_env in own.items()}
     for rates in interleave(tasks, rounds):
         report(
             [
@@ -57,6 +58,11 @@ def own_model(vec_env: Any = None) -> Any:
     with TemporaryDirectory() as folder:
         config, scenario = load_run(create_run("routing", "ppo", envs=N, out=Path(folder) / "run"))
     return make_model(config, make_vec_env(config, scenario) if vec_env is None else vec_env)
+
+
+def one_rollout(model: Any) -> Task:
+    """Task: as many frames as the model collects at once."""
+    return frames_of(model, model.n_steps * model.n_envs)
 
 
 def frames_of(model: Any, frames: int) -> Task:

@@ -10,16 +10,17 @@ BARS = {"empty cache": 25.0, "after the first": 8.0, "warm": 1.5}
 
 def measure(rounds: int, quick: bool, report: Report) -> None:
     """See the module."""
-    environments = list(ENVIRONMENTS)
-    found: list[dict[str, Start]] = []
+    environments = list(ENVIRONMENTS)[: 2 if quick else None]
+    found: dict[str, list[Start]] = {}
     for _ in range(rounds):
-        found.append(one_round(environments[:2] if quick else environments))
-        report([row for name in found[0] for row in _rows(name, [each[name] for each in found])])
+        for name, start in one_round(environments):
+            found.setdefault(name, []).append(start)
+            report([_row(name, starts) for name, starts in found.items()])
 
 
-def _rows(name: str, starts: list[Start]) -> list[Row]:
+def _row(name: str, starts: list[Start]) -> Row:
     if name.endswith("two cores"):
-        return [Row(name, "s", [start.wall_s for start in starts])]
+        return Row(name, "s", [start.wall_s for start in starts])
     limit = BARS.get(name.rpartition(", ")[2])
     bar = None if limit is None else Bar(limit, at_least=False)
-    return [Row(name, "CPU s", [start.cpu_s for start in starts], bar)]
+    return Row(name, "CPU s", [start.cpu_s for start in starts], bar)

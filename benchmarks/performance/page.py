@@ -10,7 +10,7 @@ from benchmarks.performance.costs import costs, ladder
 from benchmarks.performance.long_run import long_run
 from benchmarks.performance.peers import factor, peers
 from benchmarks.speed.parts import PARTS
-from benchmarks.speed.rows import Row, markdown
+from benchmarks.speed.rows import Row, markdown, shown
 from benchmarks.speed.sizes import PER_INSTANCE, VECTOR
 
 TEMPLATE = Path(__file__).parent / "page.md"
@@ -66,7 +66,7 @@ def _bars(parts: Results) -> str:
         for row in _rows(parts, name):
             if row.bar is not None:
                 verdict = "met" if row.met else "**missed**"
-                lines.append(f"| {row.name} | {row.median:,.3g} {row.unit} | {row.bar} | {verdict} |")
+                lines.append(f"| {row.name} | {shown(row.median)} {row.unit} | {row.bar} | {verdict} |")
     return "\n".join(lines)
 
 

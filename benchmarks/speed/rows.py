@@ -73,8 +73,8 @@ def ratio(rates: Rates, name: str, to: str, bar: Bar | None = None, called: str 
 
 
 def shown(value: float) -> str:
-    """A value with three digits or all that stand before the point."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """A value with four digits, or with all that stand before the point."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 def cells(row: Row) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class Strategy:
         mean: The present weights, `float64 [weights]`.
         first: Mean of the gradients.
         second: Mean of their squares.
+        searched: Which weights move, `bool [weights]`.
         generation: How many generations there were.
     """
 
@@ -36,13 +37,17 @@ class Strategy:
     mean: np.ndarray
     first: np.ndarray
     second: np.ndarray
+    searched: np.ndarray
     generation: int = 0
 
     @classmethod
-    def begin(cls, seed: int, sigma: float, pairs: int, mean: np.ndarray) -> "Strategy":
-        """A search that begins at a mean."""
+    def begin(
+        cls, seed: int, sigma: float, pairs: int, mean: np.ndarray, searched: np.ndarray | None = None
+    ) -> "Strategy":
+        """A search that begins at a mean; `searched` is by default all of it."""
         mean = np.array(mean, np.float64)
-        return cls(seed, sigma, pairs, mean, np.zeros_like(mean), np.zeros_like(mean))
+        searched = np.ones(len(mean), bool) if searched is None else searched
+        return cls(seed, sigma, pairs, mean, np.zeros_like(mean), np.zeros_like(mean), searched)
 
     def members(self) -> np.ndarray:
         """The neighbours of this generation, `float32 [2 * pairs, weights]`: the others of the pairs come behind."""
@@ -67,7 +72,8 @@ class Strategy:
 
     def _noise(self) -> np.ndarray:
         """Offsets of this generation in standard deviations, `float64 [pairs, weights]`."""
-        return np.random.default_rng((self.seed, self.generation)).standard_normal((self.pairs, len(self.mean)))
+        rng = np.random.default_rng((self.seed, self.generation))
+        return rng.standard_normal((self.pairs, len(self.mean))) * self.searched
 
 
 def centred_ranks(values: np.ndarray) -> np.ndarray:

@@ -110,6 +110,7 @@ def assemble(
         rule_params={kind: rules.params(kind) for kind in KINDS if rule_parameters(kind, getattr(rules, kind))},
         agent_kinds=agent_kinds,
         policies=policies_of(scenario, tuple(agent_kinds)),
+        advice=scenario.decisions.advice,
         control_period_s=scenario.decisions.control_period_s,
         candidates=scenario.decisions.candidates,
         pin_grid_s=scenario.decisions.pin_grid_s,

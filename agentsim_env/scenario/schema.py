@@ -91,7 +91,7 @@ class Scenario(Part):
         """SHA-256 of everything but the prose, as hexadecimal digits: equal for scenarios that simulate alike.
 
         A trace, a policy, and a model that is a file, count by their content, not by their path; `workload.strict` does
-        not count: it only refuses.
+        not count: it only refuses. `decisions.advice` counts where it is true.
 
         Raises:
             FileNotFoundError: The trace or the model does not exist.
@@ -105,6 +105,8 @@ class Scenario(Part):
         policies = content["rules"].pop("policies")
         if policies:
             content["rules"]["policies"] = {kind: _policy_digest(path) for kind, path in policies.items()}
+        if not self.decisions.advice:
+            del content["decisions"]["advice"]
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -4,19 +4,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from agentsim_env import Scenario
 from agentsim_env.agents.numpy_policy import FORMS
 from agentsim_env.agents.protocol import candidates_of
 from agentsim_env.engine.core.scorer import Scorer
-from agentsim_env.policies.weights import unflattened
+from agentsim_env.envs.advice_feature import ADVISED
+from agentsim_env.policies.weights import flat, unflattened
 from agentsim_env.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from agentsim_env.training.config import RunConfig
+from agentsim_env.training.config import RunConfig, origin_of
 from agentsim_env.training.environments import find_environment, make_environment
 from agentsim_env.training.errors import TrainingError
-from agentsim_env.training.evolution.initial import initial_weights
+from agentsim_env.training.evolution.initial import start
 from agentsim_env.training.evolution.population import Population
 from agentsim_env.training.evolution_strategy import Strategy
 from agentsim_env.training.hyperparameters import checked, rate_at
@@ -54,11 +54,11 @@ class _Search:
     """
 
     def __init__(self, folder: Path, config: RunConfig, scenario: Scenario, console: Console | None) -> None:
-        self._folder, self._config = folder, config
+        self._folder, self._config, self._scenario = folder, config, scenario
         env = make_environment(config.environment, scenario)
         self._candidates = candidates_of(env)
         values = config.hyperparameters
-        self._weights = initial_weights(values, len(self._candidates.feature_names), config.seed)
+        self._start = start(values, self._candidates.feature_names, config.seed)
         checkpoint = read_checkpoint(folder)
         self._strategy, self._notes = self._begin(checkpoint)
         self.steps: int = self._notes["steps"]
@@ -75,13 +75,13 @@ class _Search:
 
     def _begin(self, checkpoint: Checkpoint | None) -> tuple[Strategy, dict[str, Any]]:
         values = self._config.hyperparameters
-        start = np.concatenate([array.ravel() for array in self._weights])
-        strategy = Strategy.begin(self._config.seed, values["sigma"], values["pairs"], start)
+        mean = flat(self._start.weights)
+        strategy = Strategy.begin(self._config.seed, values["sigma"], values["pairs"], mean, self._start.searched)
         if checkpoint is None:
             return strategy, {"steps": 0, "validated": 0, "saved": 0, "best_return": None, "best_step": None}
         for name in _VECTORS:
             found = checkpoint.arrays.get(name)
-            if found is None or found.shape != start.shape:
+            if found is None or found.shape != mean.shape:
                 raise TrainingError(f"{checkpoint.path} is not a checkpoint of this run: {name} is of another form")
             setattr(strategy, name, found)
         strategy.generation = checkpoint.state["generation"]
@@ -90,7 +90,7 @@ class _Search:
     def generation(self) -> None:
         """Plays a generation and learns from it; validates and saves before it where that is due."""
         config, strategy = self._config, self._strategy
-        if self._due("validated", config.validation_every):
+        if self._due("validated", config.validation_every) or self._is_the_rule:
             self._validate()
         if self._due("saved", config.checkpoint_every):
             self._save()
@@ -120,16 +120,15 @@ class _Search:
     def _agent(self) -> Any:
         """The mean as an agent."""
         config = self._config
-        origin = {
-            "environment": config.environment,
-            "algo": config.algo,
-            "seed": config.seed,
-            "steps": self._notes["steps"],
-            "scenario": config.scenario_hash,
-        }
-        weights = unflattened(self._weights, self._strategy.mean)
+        origin = origin_of(config, self._scenario, self._notes["steps"])
+        weights = unflattened(self._start.weights, self._strategy.mean)
         names, allowed = self._candidates.feature_names, self._candidates.allowed_feature
         return FORMS[type(weights)](weights, names, allowed, config.algo, origin)
+
+    @property
+    def _is_the_rule(self) -> bool:
+        """Whether it has yet to be seen what the rule comes to, with which it begins: what is kept is never worse."""
+        return self._notes["best_return"] is None and ADVISED in self._candidates.feature_names
 
     def _due(self, what: str, every: int) -> bool:
         return self.steps // every > self._notes[what] // every

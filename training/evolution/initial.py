@@ -7,8 +7,8 @@ import numpy as np
 
 from agentsim_env.policies.weights import LinearWeights, PooledWeights, Weights, pooled_shapes
 from agentsim_env.training.errors import TrainingError
-
-_DEFAULT_WIDTH = 16
+from agentsim_env.training.evolution_strategy import ALGORITHM
+from agentsim_env.training.hyperparameters import width_of
 
 
 def initial_weights(values: Mapping[str, Any], n_features: int, seed: int) -> Weights:
@@ -28,7 +28,7 @@ def initial_weights(values: Mapping[str, Any], n_features: int, seed: int) -> We
     if policy != "CandidatePolicy":
         raise TrainingError(f"no policy {policy!r} for es; there are: LinearPolicy, CandidatePolicy")
     rng = np.random.default_rng((seed, n_features))
-    shapes = pooled_shapes(n_features, values.get("width", _DEFAULT_WIDTH))
+    shapes = pooled_shapes(n_features, width_of(ALGORITHM, values))
     return PooledWeights(**{name: _layer(rng, shape) for name, shape in shapes.items()})
 
 

@@ -23,6 +23,7 @@ from agentsim_env.training.hyperparameters import checked, rate_at
 from agentsim_env.training.progress import TrainingProgress
 from agentsim_env.training.rows import Table
 from agentsim_env.training.splits import training_seed
+from agentsim_env.training.start import start_of
 from agentsim_env.training.validation import Validator
 
 _VECTORS = ("mean", "first", "second")
@@ -58,9 +59,16 @@ class _Search:
         env = make_environment(config.environment, scenario)
         self._candidates = candidates_of(env)
         values = config.hyperparameters
-        self._weights = initial_weights(values, len(self._candidates.feature_names), config.seed)
+        start = start_of(folder)
+        self._weights = (
+            initial_weights(values, len(self._candidates.feature_names), config.seed)
+            if start is None
+            else start.weights
+        )
         checkpoint = read_checkpoint(folder)
         self._strategy, self._notes = self._begin(checkpoint)
+        if start is not None and checkpoint is None:
+            self._notes["validated"] = -1  # before it learns: it is worth keeping where nothing gets better
         self.steps: int = self._notes["steps"]
         kind = find_environment(config.environment).kinds[0]
         shape = (self._candidates.n_rows, len(self._candidates.feature_names))

@@ -1,0 +1,204 @@
+"""Behaviour cloning: a policy learns to answer as somebody has answered, by cross-entropy over the legal answers."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from agentsim_env.agents.exported import ExportedPolicy
+from agentsim_env.agents.linear_policy import LinearPolicy
+from agentsim_env.agents.networks import FORBIDDEN_SCORE, CandidateScorer
+from agentsim_env.agents.numpy_policy import NumpyPolicy
+from agentsim_env.policies.weights import LinearWeights
+from agentsim_env.training.errors import TrainingError
+from agentsim_env.training.offline.store import Decisions
+
+POLICIES = ("LinearPolicy", "CandidatePolicy")
+
+
+class Settings(NamedTuple):
+    """How a policy is fitted.
+
+    Attributes:
+        policy: One of `POLICIES`.
+        width: Units in a layer of `CandidatePolicy`.
+        epochs: At most so many passes over the decisions.
+        patience: It ends after so many passes in which nothing got better on the episodes that are held out.
+        batch_size: Decisions of a step.
+        learning_rate: Of Adam.
+        seed: Of the first weights and of the order of decisions.
+    """
+
+    policy: str = "LinearPolicy"
+    width: int = 16
+    epochs: int = 60
+    patience: int = 5
+    batch_size: int = 1024
+    learning_rate: float = 1e-2
+    seed: int = 0
+
+
+class Columns(NamedTuple):
+    """Columns of the observations.
+
+    Attributes:
+        names: Their names.
+        allowed: Column that is > 0 in rows that may be chosen, or -1.
+        actions_per_row: Actions that belong to a row.
+    """
+
+    names: tuple[str, ...]
+    allowed: int
+    actions_per_row: int = 1
+
+
+class Fitness(NamedTuple):
+    """How well a policy imitates.
+
+    Attributes:
+        cross_entropy: Mean over decisions, in nats.
+        agreement: Share of the decisions that it answers likewise.
+    """
+
+    cross_entropy: float
+    agreement: float
+
+
+class Epoch(NamedTuple):
+    """A pass over the decisions: how well the policy then imitates those that it saw, and those that it did not."""
+
+    number: int
+    seen: float
+    held_out: Fitness
+
+
+class Cloned(NamedTuple):
+    """What a fit came to: the network with its best weights, its fitness, and all passes."""
+
+    network: nn.Module
+    held_out: Fitness
+    epochs: list[Epoch]
+
+
+def together(episodes: Iterable[Decisions]) -> Decisions:
+    """The decisions of several episodes, those left out whose answer was not legal."""
+    parts = [_legal(episode) for episode in episodes]
+    return Decisions(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _legal(episode: Decisions) -> Decisions:
+    kept = episode.legal[np.arange(len(episode.actions)), episode.actions]
+    return Decisions(episode.observations[kept], episode.legal[kept], episode.actions[kept])
+
+
+class LinearScorer(nn.Module):
+    """Scores of rows as weighted sums of their features."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+        self.row = nn.Linear(n_features, 1, bias=False)
+        nn.init.zeros_(self.row.weight)
+
+    def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        """Scores (batch, rows) of flat observations (batch, rows * features)."""
+        return self.row(observation.reshape(len(observation), -1, self.row.in_features)).squeeze(2)
+
+
+def clone(
+    seen: Decisions,
+    held_out: Decisions,
+    columns: Columns,
+    settings: Settings,
+    tell: Callable[[Epoch], None] = lambda _: None,
+) -> Cloned:
+    """Fits a policy to decisions, until it gets no better on others.
+
+    Args:
+        seen: What it learns from.
+        held_out: What says when it ends, and which weights are kept; of other episodes.
+        columns: Of the observations.
+        settings: How.
+        tell: Called after each pass.
+
+    Raises:
+        TrainingError: There is no such policy, or it does not take the actions.
+    """
+    torch.manual_seed(settings.seed)
+    network = _network(columns, settings)
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    order = np.random.default_rng(settings.seed)
+    tensors, others = _tensors(seen), _tensors(held_out)
+    best, weights, epochs = Fitness(np.inf, 0.0), network.state_dict(), []
+    best_epoch = 0
+    for number in range(1, settings.epochs + 1):
+        loss = _pass(network, optimiser, tensors, torch.from_numpy(order.permutation(len(seen.actions))), settings)
+        epochs.append(Epoch(number, loss, fitness(network, others)))
+        tell(epochs[-1])
+        if epochs[-1].held_out.cross_entropy < best.cross_entropy:
+            best, best_epoch = epochs[-1].held_out, number
+            weights = {name: value.clone() for name, value in network.state_dict().items()}
+        if number - best_epoch >= settings.patience:
+            break
+    network.load_state_dict(weights)
+    return Cloned(network, best, epochs)
+
+
+def exported(network: nn.Module, columns: Columns, name: str, origin: dict[str, Any]) -> ExportedPolicy:
+    """A network as a policy that needs no torch."""
+    if isinstance(network, CandidateScorer):
+        return NumpyPolicy.from_torch(network, columns.names, name=name, origin=origin)
+    assert isinstance(network, LinearScorer)
+    weight = network.row.weight.detach().numpy().T
+    return LinearPolicy(
+        LinearWeights(np.array(weight, np.float32, order="C")), columns.names, columns.allowed, name, origin
+    )
+
+
+def fitness(network: nn.Module, tensors: tuple[torch.Tensor, ...], batch_size: int = 8192) -> Fitness:
+    """How well a network imitates decisions."""
+    loss = right = 0.0
+    with torch.no_grad():
+        for observation, legal, action in zip(*(part.split(batch_size) for part in tensors), strict=True):
+            scores = network(observation).masked_fill(~legal, FORBIDDEN_SCORE)
+            loss += float(nn.functional.cross_entropy(scores, action, reduction="sum"))
+            right += float((scores.argmax(1) == action).sum())
+    n = len(tensors[2])
+    return Fitness(loss / n, right / n)
+
+
+def _pass(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    tensors: tuple[torch.Tensor, ...],
+    order: torch.Tensor,
+    settings: Settings,
+) -> float:
+    """Goes once over all decisions; their mean cross-entropy, each before its step."""
+    total = 0.0
+    for batch in order.split(settings.batch_size):
+        observation, legal, action = (part[batch] for part in tensors)
+        loss = nn.functional.cross_entropy(network(observation).masked_fill(~legal, FORBIDDEN_SCORE), action)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += float(loss.detach()) * len(batch)
+    return total / len(order)
+
+
+def _tensors(decisions: Decisions) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in decisions)
+
+
+def _network(columns: Columns, settings: Settings) -> nn.Module:
+    if settings.policy not in POLICIES:
+        raise TrainingError(f"--policy {settings.policy}: allowed: {', '.join(POLICIES)}")
+    if settings.policy == "CandidatePolicy":
+        return CandidateScorer(len(columns.names), settings.width, columns.actions_per_row, columns.allowed)
+    if columns.actions_per_row != 1:
+        raise TrainingError(
+            f"--policy LinearPolicy: it has one action for each row, here there are {columns.actions_per_row}; allowed:"
+            " CandidatePolicy"
+        )
+    return LinearScorer(len(columns.names))

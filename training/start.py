@@ -42,9 +42,8 @@ def checked_start(
     asked = _form(values["policy"], width_of(algo, values))
     found = _form_of(agent.weights)
     if found != asked:
-        raise TrainingError(
-            f"--from {source}: it is a {_described(found)}, the training has a {_described(asked)}; {_remedy(algo, found)}"
-        )
+        differ = f"it is a {_described(found)}, the training has a {_described(asked)}"
+        raise TrainingError(f"--from {source}: {differ}; {_remedy(algo, found)}")
     env = make_environment(environment, scenario)
     agent.bind(env)
     env.close()

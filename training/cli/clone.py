@@ -17,7 +17,9 @@ def clone(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the decisions at most.")] = 60,
     patience: Annotated[int, typer.Option(min=1, help="Passes without a gain before it ends.")] = 5,
     batch_size: Annotated[int, typer.Option(min=1, help="Decisions of a step.")] = 1024,
-    learning_rate: Annotated[float, typer.Option(min=1e-9, help="Of Adam.")] = 1e-2,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-9, help="Of Adam; by default 0.05 for LinearPolicy, else 0.01.")
+    ] = None,
     held_out: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Share of the episodes that it does not learn from.")
     ] = 0.2,

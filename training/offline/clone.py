@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -63,7 +62,6 @@ def clone_data(
     Raises:
         TrainingError: A data set is missing, of the test split, has too few episodes, or does not fit the others.
     """
-    torch.set_num_threads(1)  # with more small networks learn no faster, and other bits come out
     sets = [find(name) for name in data]
     about = _in_common(sets)
     parts = [_split(one, held_out, settings.seed) for one in sets]

@@ -15,19 +15,20 @@ from agentsim_env.policies.weights import LinearWeights
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.offline.store import Decisions
 
-POLICIES = ("LinearPolicy", "CandidatePolicy")
+RATES = {"LinearPolicy": 0.05, "CandidatePolicy": 0.01}
+"""Policies, and how fast they learn: a linear one answers sharply only with large weights."""
 
 
 class Settings(NamedTuple):
     """How a policy is fitted.
 
     Attributes:
-        policy: One of `POLICIES`.
+        policy: One of `RATES`.
         width: Units in a layer of `CandidatePolicy`.
         epochs: At most so many passes over the decisions.
         patience: It ends after so many passes in which nothing got better on the episodes that are held out.
         batch_size: Decisions of a step.
-        learning_rate: Of Adam.
+        learning_rate: Of Adam; None for that of the policy in `RATES`.
         seed: Of the first weights and of the order of decisions.
     """
 
@@ -36,7 +37,7 @@ class Settings(NamedTuple):
     epochs: int = 60
     patience: int = 5
     batch_size: int = 1024
-    learning_rate: float = 1e-2
+    learning_rate: float | None = None
     seed: int = 0
 
 
@@ -125,9 +126,10 @@ def clone(
     Raises:
         TrainingError: There is no such policy, or it does not take the actions.
     """
+    torch.set_num_threads(1)  # with more small networks learn no faster, and other bits come out
     torch.manual_seed(settings.seed)
     network = _network(columns, settings)
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate or RATES[settings.policy])
     order = np.random.default_rng(settings.seed)
     tensors, others = _tensors(seen), _tensors(held_out)
     best, weights, epochs = Fitness(np.inf, 0.0), network.state_dict(), []
@@ -192,8 +194,8 @@ def _tensors(decisions: Decisions) -> tuple[torch.Tensor, ...]:
 
 
 def _network(columns: Columns, settings: Settings) -> nn.Module:
-    if settings.policy not in POLICIES:
-        raise TrainingError(f"--policy {settings.policy}: allowed: {', '.join(POLICIES)}")
+    if settings.policy not in RATES:
+        raise TrainingError(f"--policy {settings.policy}: allowed: {', '.join(RATES)}")
     if settings.policy == "CandidatePolicy":
         return CandidateScorer(len(columns.names), settings.width, columns.actions_per_row, columns.allowed)
     if columns.actions_per_row != 1:

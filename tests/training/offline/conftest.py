@@ -24,6 +24,7 @@ def collected(tiny: Scenario) -> Callable[..., DataSet]:
 
     def make(agent: str = "lmetric", overrides: Sequence[str] = (), **changes: Any) -> DataSet:
         scenario = load_scenario(tiny, overrides) if overrides else tiny
-        return collect("routing", scenario, agent, **({"episodes": 3} | changes))
+        arguments: dict[str, Any] = {"episodes": 3} | changes
+        return collect("routing", scenario, agent, **arguments)
 
     return make

@@ -78,9 +78,7 @@ def test_what_does_not_go_together_is_refused(collected: Callable[..., DataSet])
     with pytest.raises(TrainingError, match="test-v0 is of the test split: nothing is learned from it"):
         clone_data([few.id, test.id], Settings())
     wider = collected("uniform", episodes=1, name="wider-v0", overrides=["cluster.instances.0.count=4"])
-    with pytest.raises(
-        TrainingError, match="wider-v0 and few-v0 have another rows: 4 and 3; allowed: data sets"
-    ):
+    with pytest.raises(TrainingError, match="wider-v0 and few-v0 have another rows: 4 and 3; allowed: data sets"):
         clone_data([few.id, wider.id], Settings())
     with pytest.raises(TrainingError, match="--policy Linear: allowed: LinearPolicy, CandidatePolicy"):
         clone_data([collected("uniform", episodes=2, name="fine-v0").id], Settings("Linear"))

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import os
+import socket
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from agentsim_env.training.journal import own_sources
 LOCAL = "local"
 """In the place of an address: workers on this machine."""
 
+_ALLOWED = f"{LOCAL}, or HOST:PORT of a head node that ray start --head has begun"
+_LISTENS_S = 5.0
 _MOST_LOSSES = 3
 
 
@@ -64,18 +67,29 @@ def connected(address: str, jobs: int) -> Generator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    _check_that_somebody_listens(address)
     where = {"num_cpus": jobs, "include_dashboard": False} if address == LOCAL else {"address": address}
     try:
         ray.init(logging_level="ERROR", **where)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise TrainingError(
-            f"--ray {address}: no cluster answers: {shorten(str(error))}; allowed: {LOCAL}, or HOST:PORT of a head"
-            " node that ray start --head has begun"
+            f"--ray {address}: no cluster answers ({shorten(str(error))}); allowed: {_ALLOWED}"
         ) from None
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_that_somebody_listens(address: str) -> None:
+    """Ray itself tries for five minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), _LISTENS_S).close()
+    except (OSError, OverflowError) as error:
+        raise TrainingError(f"--ray {address}: nobody listens there ({error}); allowed: {_ALLOWED}") from None
 
 
 def fingerprint() -> str:

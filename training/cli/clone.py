@@ -24,6 +24,7 @@ def clone(
         float, typer.Option(min=0.0, max=0.9, help="Share of the episodes that it does not learn from.")
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of weights, order and held-out episodes.")] = 0,
+    by: Annotated[str, typer.Option(help="What is learned: answers, or costs of collect --rollouts.")] = "answers",
     out: Annotated[
         Path | None, typer.Option(parser=folder, metavar="PATH", help="Folder; by default a new one in runs/.")
     ] = None,
@@ -34,7 +35,7 @@ def clone(
     from agentsim_env.training.offline.clone import clone_data
     from agentsim_env.training.offline.cloning import Settings
 
-    settings = Settings(policy, width, epochs, patience, batch_size, learning_rate, seed)
+    settings = Settings(policy, width, epochs, patience, batch_size, learning_rate, seed, by)
     made = clone_data(data, settings, held_out=held_out, out=out, console=None if quiet else open_console())
     seen, others = made.decisions
     typer.echo(

@@ -40,6 +40,9 @@ def collect(
     name: Annotated[
         str | None, typer.Option(help="Id of the data set; by default agentsim/ENVIRONMENT-AGENT-SCENARIO-v0.")
     ] = None,
+    rollouts: Annotated[
+        bool, typer.Option("--rollouts", help="Try every answer to the end of its episode, and keep its cost.")
+    ] = False,
     jobs: Jobs = 1,
     trust: Annotated[
         bool, typer.Option("--trust", help="Load models (.zip), which can run any code of their maker.")
@@ -66,6 +69,7 @@ def collect(
             split=split,
             allow_test=allow_test,
             name=name,
+            rollouts=rollouts,
             jobs=jobs,
             trust=trust,
             console=open_console(),

@@ -14,7 +14,7 @@ from agentsim_env.training.environments import find_environment
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.files import new_folder, write_csv, write_json
 from agentsim_env.training.manifest import command, describe_machine
-from agentsim_env.training.offline.cloning import Cloned, Columns, Epoch, Settings, clone, exported, together
+from agentsim_env.training.offline.cloning import MEASURES, Cloned, Columns, Epoch, Settings, clone, exported, together
 from agentsim_env.training.offline.store import DataSet, Decisions, find
 from agentsim_env.training.splits import TEST
 
@@ -62,9 +62,14 @@ def clone_data(
     Raises:
         TrainingError: A data set is missing, of the test split, has too few episodes, or does not fit the others.
     """
+    if settings.by not in MEASURES:
+        raise TrainingError(f"--by {settings.by}: allowed: {', '.join(MEASURES)}")
     sets = [find(name) for name in data]
     about = _in_common(sets)
-    parts = [_split(one, held_out, settings.seed) for one in sets]
+    without = next((one.id for one in sets if not one.about["rollouts"]), None)
+    if settings.by == "costs" and without is not None:
+        raise TrainingError(f"--by costs: {without} has none; agentsim collect --rollouts finds them")
+    parts = [_split(one, held_out, settings) for one in sets]
     seen, others = (together(episode for part in parts for episode in part[side]) for side in (0, 1))
     names = tuple(about["feature_names"])
     columns = Columns(names, about["allowed_feature"], about["actions"] // about["rows"])
@@ -95,15 +100,16 @@ def _in_common(sets: Sequence[DataSet]) -> dict[str, Any]:
     return first.about
 
 
-def _split(data: DataSet, held_out: float, seed: int) -> tuple[list[Decisions], list[Decisions]]:
+def _split(data: DataSet, held_out: float, settings: Settings) -> tuple[list[Decisions], list[Decisions]]:
     """The episodes that are learned from, and those that are not."""
     n = max(1, round(held_out * data.episodes))
     if n >= data.episodes:
         raise TrainingError(f"{data.id} has {data.episodes} episodes; to hold out {held_out:.0%} of them takes more")
-    kept_out = set(np.random.default_rng(seed).permutation(data.episodes)[:n].tolist())
+    kept_out = set(np.random.default_rng(settings.seed).permutation(data.episodes)[:n].tolist())
     sides: tuple[list[Decisions], list[Decisions]] = ([], [])
     for place, episode in enumerate(data.read()):
-        sides[place in kept_out].append(episode)
+        costs_s = episode.costs_s if settings.by == "costs" else episode.costs_s[:, :0]
+        sides[place in kept_out].append(episode._replace(costs_s=costs_s))
     return sides
 
 
@@ -114,7 +120,7 @@ def _write(result: Clone, columns: Columns, sets: Sequence[DataSet], settings: S
     write_text(folder / SCENARIO, about["scenario"])
     write_text(folder / "command.txt", command() + "\n")
     write_json(folder / "versions.json", describe_machine())
-    rows = [{"epoch": one.number, "cross_entropy": one.seen, **_held_out(one)} for one in result.cloned.epochs]
+    rows = [{"epoch": one.number, "loss": one.seen, **_held_out(one)} for one in result.cloned.epochs]
     write_csv(folder / "progress.csv", rows)
     origin = {
         "environment": result.environment,

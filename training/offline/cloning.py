@@ -1,4 +1,4 @@
-"""Behaviour cloning: a policy learns to answer as somebody has answered, by cross-entropy over the legal answers."""
+"""Learning from data sets: a policy answers as somebody has answered, or as rollouts have found that it costs least."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -15,6 +15,9 @@ from agentsim_env.policies.weights import LinearWeights
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.offline.store import Decisions
 
+Tensors = tuple[torch.Tensor, ...]
+Measure = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
 RATES = {"LinearPolicy": 0.05, "CandidatePolicy": 0.01}
 """Policies, and how fast they learn: a linear one answers sharply only with large weights."""
 
@@ -30,6 +33,8 @@ class Settings(NamedTuple):
         batch_size: Decisions of a step.
         learning_rate: Of Adam; None for that of the policy in `RATES`.
         seed: Of the first weights and of the order of decisions.
+        by: What is made small: `answers`, the cross-entropy to the answers that were given; `costs`, what the answers
+            cost that the policy draws, as rollouts have found.
     """
 
     policy: str = "LinearPolicy"
@@ -39,6 +44,7 @@ class Settings(NamedTuple):
     batch_size: int = 1024
     learning_rate: float | None = None
     seed: int = 0
+    by: str = "answers"
 
 
 class Columns(NamedTuple):
@@ -59,11 +65,11 @@ class Fitness(NamedTuple):
     """How well a policy imitates.
 
     Attributes:
-        cross_entropy: Mean over decisions, in nats.
-        agreement: Share of the decisions that it answers likewise.
+        loss: Mean over decisions: cross-entropy in nats, or seconds above the cheapest answer.
+        agreement: Share of the decisions that it answers as they were.
     """
 
-    cross_entropy: float
+    loss: float
     agreement: float
 
 
@@ -91,7 +97,7 @@ def together(episodes: Iterable[Decisions]) -> Decisions:
 
 def _legal(episode: Decisions) -> Decisions:
     kept = episode.legal[np.arange(len(episode.actions)), episode.actions]
-    return Decisions(episode.observations[kept], episode.legal[kept], episode.actions[kept])
+    return Decisions(*(array[kept] for array in episode))
 
 
 class LinearScorer(nn.Module):
@@ -132,13 +138,14 @@ def clone(
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate or RATES[settings.policy])
     order = np.random.default_rng(settings.seed)
     tensors, others = _tensors(seen), _tensors(held_out)
+    measure = MEASURES[settings.by]
     best, weights, epochs = Fitness(np.inf, 0.0), network.state_dict(), []
     best_epoch = 0
     for number in range(1, settings.epochs + 1):
         loss = _pass(network, optimiser, tensors, torch.from_numpy(order.permutation(len(seen.actions))), settings)
-        epochs.append(Epoch(number, loss, fitness(network, others)))
+        epochs.append(Epoch(number, loss, fitness(network, others, measure)))
         tell(epochs[-1])
-        if epochs[-1].held_out.cross_entropy < best.cross_entropy:
+        if epochs[-1].held_out.loss < best.loss:
             best, best_epoch = epochs[-1].held_out, number
             weights = {name: value.clone() for name, value in network.state_dict().items()}
         if number - best_epoch >= settings.patience:
@@ -158,30 +165,43 @@ def exported(network: nn.Module, columns: Columns, name: str, origin: dict[str, 
     )
 
 
-def fitness(network: nn.Module, tensors: tuple[torch.Tensor, ...], batch_size: int = 8192) -> Fitness:
-    """How well a network imitates decisions."""
+def fitness(network: nn.Module, tensors: Tensors, measure: Measure, batch_size: int = 8192) -> Fitness:
+    """How well a network does on decisions."""
     loss = right = 0.0
     with torch.no_grad():
-        for observation, legal, action in zip(*(part.split(batch_size) for part in tensors), strict=True):
+        for observation, legal, action, costs in zip(*(part.split(batch_size) for part in tensors), strict=True):
             scores = network(observation).masked_fill(~legal, FORBIDDEN_SCORE)
-            loss += float(nn.functional.cross_entropy(scores, action, reduction="sum"))
+            loss += float(measure(scores, action, costs).sum())
             right += float((scores.argmax(1) == action).sum())
     n = len(tensors[2])
     return Fitness(loss / n, right / n)
 
 
+def _cross_entropy(scores: torch.Tensor, action: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(scores, action, reduction="none")
+
+
+def _expected_cost(scores: torch.Tensor, _: torch.Tensor, costs: torch.Tensor) -> torch.Tensor:
+    """Seconds above the cheapest answer, if answers are drawn with the probabilities that the scores give them."""
+    return (torch.softmax(scores, 1) * costs).sum(1)
+
+
+MEASURES: dict[str, Measure] = {"answers": _cross_entropy, "costs": _expected_cost}
+"""What is made small, by its name in `Settings.by`: (scores, answers, costs) to a number for each decision."""
+
+
 def _pass(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    tensors: tuple[torch.Tensor, ...],
+    tensors: Tensors,
     order: torch.Tensor,
     settings: Settings,
 ) -> float:
-    """Goes once over all decisions; their mean cross-entropy, each before its step."""
-    total = 0.0
+    """Goes once over all decisions; their mean loss, each before its step."""
+    total, measure = 0.0, MEASURES[settings.by]
     for batch in order.split(settings.batch_size):
-        observation, legal, action = (part[batch] for part in tensors)
-        loss = nn.functional.cross_entropy(network(observation).masked_fill(~legal, FORBIDDEN_SCORE), action)
+        observation, legal, action, costs = (part[batch] for part in tensors)
+        loss = measure(network(observation).masked_fill(~legal, FORBIDDEN_SCORE), action, costs).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -189,8 +209,12 @@ def _pass(
     return total / len(order)
 
 
-def _tensors(decisions: Decisions) -> tuple[torch.Tensor, ...]:
-    return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in decisions)
+def _tensors(decisions: Decisions) -> Tensors:
+    """Observations, legal answers, answers, and what each costs above the cheapest; 0 for what is not legal."""
+    observations, legal, actions, costs_s = decisions
+    if costs_s.shape[1]:
+        costs_s = np.nan_to_num(costs_s - np.nanmin(costs_s, axis=1, keepdims=True)).astype(np.float32)
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in (observations, legal, actions, costs_s))
 
 
 def _network(columns: Columns, settings: Settings) -> nn.Module:

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import yaml
@@ -16,8 +18,9 @@ from agentsim_env.training.benchmark.identity import hashes
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.lock import locked
 from agentsim_env.training.manifest import command, describe_machine
-from agentsim_env.training.offline.episode import record
+from agentsim_env.training.offline.episode import Episode, record
 from agentsim_env.training.offline.player import Cast, agent_of, cast, make_player, make_split_environment
+from agentsim_env.training.offline.rollouts import make_go_on
 from agentsim_env.training.offline.store import OURS, DataSet, find, folder_of, write
 from agentsim_env.training.offline.unfinished import Unfinished
 from agentsim_env.training.workers import run_in_processes
@@ -33,6 +36,7 @@ def collect(
     split: str = "train",
     allow_test: bool = False,
     name: str | None = None,
+    rollouts: bool = False,
     jobs: int = 1,
     trust: bool = False,
     console: Console | None = None,
@@ -48,6 +52,7 @@ def collect(
         split: Name of the split that they are from.
         allow_test: Whether that may be the test split.
         name: Id of the data set; by default it is made of environment, agent and scenario.
+        rollouts: Try every answer to each decision to the end of the episode, and keep what it costs.
         jobs: Processes; the data are the same for any number.
         trust: Whether models may be loaded that are unpickled for it, which can run any code.
         console: Where the progress bar goes; None for none.
@@ -60,9 +65,10 @@ def collect(
         AgentError: There is no such agent, or it cannot act here.
     """
     _check_split(split, allow_test)
-    played = cast(environment, scenario, agent, split, trust)
+    played = cast(environment, scenario, agent, split, rollouts, trust)
     env, actor = make_split_environment(played), agent_of(played)
     bind(actor, env)
+    go_on = make_go_on(actor, env) if rollouts else None
     name = name or default_name(environment, actor.name, scenario.name)
     folder = folder_of(name)
     if folder.exists():
@@ -75,7 +81,7 @@ def collect(
         left = [number for number in numbers if not kept.has(number)]
         if console is not None and len(left) < episodes:
             console.print(f"{episodes - len(left)} episodes are there already", markup=False, highlight=False)
-        with closing(_play(played, env, actor, left, jobs)) as episodes_played:
+        with closing(_play(played, partial(record, actor, env, go_on=go_on), left, jobs)) as episodes_played:
             label = f"{actor.name}, {len(left)} episodes"
             for one in track(episodes_played, label, len(left), console=console, disable=console is None):
                 kept.keep(one.number, one)
@@ -100,10 +106,10 @@ def _check_split(split: str, allow_test: bool) -> None:
         )
 
 
-def _play(played: Cast, env: Any, actor: Any, numbers: list[int], jobs: int) -> Any:
+def _play(played: Cast, play: Callable[[int], Episode], numbers: list[int], jobs: int) -> Generator[Episode]:
     # The first one here: what is compiled for it the other processes find in the cache.
     for number in numbers if jobs == 1 else numbers[:1]:
-        yield record(actor, env, number)
+        yield play(number)
     if jobs > 1:
         with closing(run_in_processes(make_player, played, numbers[1:], jobs)) as results:
             yield from (episode for _, episode in results)
@@ -118,6 +124,7 @@ def _about(played: Cast, env: Any, agent: str, source: str) -> dict[str, Any]:
         "agent_source": source,
         "agent_files": hashes(source),
         "split": played.split,
+        "rollouts": played.rollouts,
         "scenario": yaml.safe_dump(played.scenario.model_dump(mode="json", exclude_unset=True), sort_keys=False),
         "scenario_name": played.scenario.name,
         "scenario_hash": played.scenario.content_hash(),

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -14,6 +15,7 @@ from agentsim_env.errors import AgentSimWarning
 from agentsim_env.load import with_rate
 from agentsim_env.training.environments import find_environment
 from agentsim_env.training.offline.episode import Episode, record
+from agentsim_env.training.offline.rollouts import make_go_on
 
 
 class Cast(NamedTuple):
@@ -24,6 +26,7 @@ class Cast(NamedTuple):
         scenario: The scenario; where a rule plays it is among the scenario's rules.
         agent: The agent, as `make_agent` takes it.
         split: Name of the split that the episodes are from.
+        rollouts: Whether every answer to a decision is tried to the end of its episode.
         trust: See `make_agent`.
     """
 
@@ -31,10 +34,13 @@ class Cast(NamedTuple):
     scenario: Scenario
     agent: str
     split: str
+    rollouts: bool = False
     trust: bool = False
 
 
-def cast(environment: str, scenario: Scenario, agent: str, split: str, trust: bool = False) -> Cast:
+def cast(
+    environment: str, scenario: Scenario, agent: str, split: str, rollouts: bool = False, trust: bool = False
+) -> Cast:
     """Who plays, with the scenario that its environment is made of.
 
     A rule plays by being asked, which only the scenario's own rule can be: so it takes the place of that, with arrivals
@@ -51,7 +57,7 @@ def cast(environment: str, scenario: Scenario, agent: str, split: str, trust: bo
         getattr(scenario.rules, kind) != rule for kind, rule in made.rules.items()
     ):
         scenario = Simulator(with_rate(scenario), rules=made.rules).scenario
-    return Cast(environment, scenario, agent, split, trust)
+    return Cast(environment, scenario, agent, split, rollouts, trust)
 
 
 def make_split_environment(cast: Cast) -> gymnasium.Env:
@@ -72,4 +78,4 @@ def make_player(cast: Cast) -> Callable[[int], Episode]:
         env: Any = make_split_environment(cast)
         agent = agent_of(cast)
         bind(agent, env)
-    return lambda number: record(agent, env, number)
+    return partial(record, agent, env, go_on=make_go_on(agent, env) if cast.rollouts else None)

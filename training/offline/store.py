@@ -28,11 +28,14 @@ class Decisions(NamedTuple):
         observations: `float32 [T, rows * features]`.
         legal: `bool [T, actions]`.
         actions: `int64 [T]`.
+        costs_s: What the episode comes to with each answer, `float64 [T, actions]`, NaN for what is not legal;
+            without columns where nobody has tried.
     """
 
     observations: np.ndarray
     legal: np.ndarray
     actions: np.ndarray
+    costs_s: np.ndarray
 
 
 class DataSet(NamedTuple):
@@ -59,7 +62,8 @@ class DataSet(NamedTuple):
         try:
             for one in _minari().MinariDataset(self.folder / _DATA).iterate_episodes():
                 n = len(one.actions)
-                yield Decisions(one.observations[:n], one.infos["action_mask"][:n] > 0, one.actions)
+                costs_s = one.infos.get("answer_cost_s", np.zeros((n + 1, 0)))
+                yield Decisions(one.observations[:n], one.infos["action_mask"][:n] > 0, one.actions, costs_s[:n])
         except (OSError, KeyError, ValueError) as error:
             raise TrainingError(f"{self.folder}: an episode cannot be read: {shorten(str(error))}") from None
 
@@ -147,7 +151,8 @@ def write(folder: Path, draft: Path, env: Any, episodes: Iterable[Episode], meta
 def _infos(episode: Episode) -> dict[str, Any]:
     """What every step had. Minari cannot read arrays of one dimension back, lists it can."""
     times = {"time_s": list(episode.time_s), "elapsed_s": list(episode.elapsed_s)}
-    return {"action_mask": episode.action_mask, **times}
+    costs = {"answer_cost_s": episode.answer_cost_s} if len(episode.answer_cost_s) else {}
+    return {"action_mask": episode.action_mask, **costs, **times}
 
 
 def _minari() -> Any:

@@ -48,7 +48,7 @@ class Unfinished:
 
 def identity_of(cast: Cast) -> str:
     """Hash of everything that an episode depends on: who plays where, and our own code."""
-    said = (cast.environment, cast.scenario.content_hash(), cast.agent, cast.split)
+    said = (cast.environment, cast.scenario.content_hash(), cast.agent, cast.split, cast.rollouts)
     digest = hashlib.sha256(repr(said).encode())
     for path in [*own_sources(), *files_of(cast.agent)]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -2,9 +2,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from agentsim_env import Scenario, load_scenario
+from agentsim_env.agents import LinearPolicy, candidates_of
+from agentsim_env.policies.weights import LinearWeights
+from agentsim_env.training.environments import make_environment
 from agentsim_env.training.offline.collect import collect
 from agentsim_env.training.offline.store import DataSet
 
@@ -28,3 +32,12 @@ def collected(tiny: Scenario) -> Callable[..., DataSet]:
         return collect("routing", scenario, agent, **arguments)
 
     return make
+
+
+@pytest.fixture
+def a_policy(tiny: Scenario, tmp_path: Path) -> Path:
+    """A linear router of any weights."""
+    columns = candidates_of(make_environment("routing", tiny))
+    weight = np.random.default_rng(3).normal(size=(len(columns.feature_names), 1)).astype(np.float32)
+    policy = LinearPolicy(LinearWeights(weight), columns.feature_names, columns.allowed_feature)
+    return policy.save(tmp_path / "a_policy.safetensors")

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from agentsim_env import Scenario, Simulator
+from agentsim_env.agents import make_agent
+from agentsim_env.agents.protocol import bind
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.offline import collect as module
 from agentsim_env.training.offline.collect import collect, default_name
@@ -46,6 +48,35 @@ def test_a_rule_plays_as_it_does_without_an_environment(tiny: Scenario, collecte
     simulator.run()
     (about,) = minari.load_dataset(made.id).storage.get_episode_metadata([0])
     assert about["agentsim"]["mean_jct_s"] == pytest.approx(simulator.summary()["mean_jct_s"], rel=1e-12)
+
+
+@pytest.mark.parametrize("agent", ["lmetric", "policy"])
+def test_rollouts_say_what_each_answer_comes_to(
+    agent: str, collected: Collected, tiny: Scenario, a_policy: Path
+) -> None:
+    """What a second playing of the episode comes to, with one answer changed and the same agent behind it."""
+    source = str(a_policy) if agent == "policy" else agent
+    overrides = ["rules.route_turn=lmetric"]  # so that the environment has it whoever plays
+    made = collected(source, overrides, episodes=1, rollouts=True)
+    (episode,) = made.read()
+    np.testing.assert_array_equal(np.isnan(episode.costs_s), ~episode.legal)
+    env: Any = minari.load_dataset(made.id).recover_environment()
+    player = make_agent(source)
+    bind(player, env)
+    place, answer = divmod(int(np.nanargmax(episode.costs_s - np.nanmin(episode.costs_s, axis=1)[:, None])), 3)
+    observation, info = env.reset(seed=0)
+    number, over = 0, False
+    while not over:
+        action = player.act(observation, info) if number > place else [*episode.actions[:place], answer][number]
+        observation, _, terminated, truncated, info = env.step(action)
+        number, over = number + 1, terminated or truncated
+    assert episode.costs_s[place, answer] == pytest.approx(info["mean_cost_s"], rel=1e-9)
+    assert episode.costs_s[place, answer] > np.nanmin(episode.costs_s[place])
+
+
+def test_rollouts_need_somebody_who_plays_compiled(collected: Collected) -> None:
+    with pytest.raises(TrainingError, match="--rollouts with uniform: allowed: a rule or an exported policy"):
+        collected("uniform", rollouts=True)
 
 
 def test_it_says_what_it_is_of(collected: Collected, tiny: Scenario) -> None:

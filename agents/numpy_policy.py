@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agentsim_env.agents.exported import ExportedPolicy
+from agentsim_env.agents.gated_policy import GatedPolicy
 from agentsim_env.agents.linear_policy import LinearPolicy
 from agentsim_env.policies.file import read_policy
-from agentsim_env.policies.weights import LinearWeights, PooledWeights, Weights
+from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, Weights
 
 if TYPE_CHECKING:
     from agentsim_env.agents.networks import CandidateScorer
@@ -88,7 +89,11 @@ class NumpyPolicy(ExportedPolicy):
         np.maximum.reduce(hidden, axis=0, out=pool[width:])
 
 
-FORMS: dict[type[Weights], type[ExportedPolicy]] = {LinearWeights: LinearPolicy, PooledWeights: NumpyPolicy}
+FORMS: dict[type[Weights], type[ExportedPolicy]] = {
+    LinearWeights: LinearPolicy,
+    GatedWeights: GatedPolicy,
+    PooledWeights: NumpyPolicy,
+}
 """The agent for each form of weights."""
 
 

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentsim_env.actions import whole_number
 from agentsim_env.files import write_text
+from agentsim_env.policies.advice import ADVICE, advice_of
 from agentsim_env.training import environments
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.files import new_folder, write_json, write_yaml
@@ -69,6 +70,7 @@ def create_run(
     overrides: Sequence[str] = (),
     trace: str | Path | None = None,
     bundle: str | None = None,
+    advice: str | None = None,
     steps: int | None = None,
     envs: int | None = None,
     seed: int = 0,
@@ -88,6 +90,7 @@ def create_run(
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
         bundle: Bundle whose rules answer the other kinds of decision.
+        advice: Rule that advises the agent, and as which `es` begins; see `agentsim_env.agents.advice.advised_by`.
         steps: Decisions to learn from; by default the hyper-parameter `n_timesteps`.
         envs: Environments side by side; by default the hyper-parameter `n_envs`.
         seed: Seed of the run.
@@ -105,8 +108,8 @@ def create_run(
         TrainingError: Something does not exist or is out of range.
     """
     environments.find_environment(environment)
-    loaded = environments.load(scenario, overrides, trace, bundle, environment)
-    values = load_hyperparameters(environment, algo, hyper)
+    loaded = environments.load(scenario, overrides, trace, bundle, environment, advice)
+    values = load_hyperparameters(environment, algo, hyper, loaded.decisions.advice)
     given_steps, given_envs = values.pop("n_timesteps"), values.pop("n_envs")
     steps = _at_least(1, "steps", given_steps if steps is None else steps)
     config = RunConfig(
@@ -256,3 +259,16 @@ def _envs(value: int) -> int:
     if number > MOST_ENVS:
         raise TrainingError(f"envs must be at most {MOST_ENVS}, not {value}: they run side by side in one process")
     return number
+
+
+def origin_of(config: RunConfig, scenario: "Scenario", steps: int) -> dict[str, Any]:
+    """What a policy says of the run that it comes from, after so many decisions."""
+    kinds = environments.find_environment(config.environment).kinds
+    return {
+        "environment": config.environment,
+        "algo": config.algo,
+        "seed": config.seed,
+        "steps": steps,
+        "scenario": config.scenario_hash,
+        **({ADVICE: advice_of(scenario, kinds)} if scenario.decisions.advice else {}),
+    }

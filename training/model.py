@@ -10,7 +10,7 @@ from agentsim_env.agents.protocol import Agent, candidates_of
 from agentsim_env.agents.sb3 import SB3Agent, algorithm_class
 from agentsim_env.files import replacing
 from agentsim_env.scenario import Scenario
-from agentsim_env.training.config import RunConfig
+from agentsim_env.training.config import RunConfig, origin_of
 from agentsim_env.training.discount import discount_by_time
 from agentsim_env.training.environments import make_environment
 from agentsim_env.training.episodes import TrainingEpisodes
@@ -68,14 +68,9 @@ def present_agent(model: Any, config: RunConfig, vec_env: TrainingEpisodes) -> A
     scorer = getattr(model.policy, "scorer", None)
     if scorer is None:
         return SB3Agent(model, config.algo)
-    origin = {
-        "environment": config.environment,
-        "algo": config.algo,
-        "seed": config.seed,
-        "steps": model.num_timesteps,
-        "scenario": config.scenario_hash,
-    }
-    names = candidates_of(vec_env.envs[0]).feature_names
+    env: Any = vec_env.envs[0]
+    origin = origin_of(config, env.scenario, model.num_timesteps)
+    names = candidates_of(env).feature_names
     sampled = config.hyperparameters.get("sampled", False)
     return NumpyPolicy.from_torch(scorer, names, name=config.algo, origin=origin, sampled=sampled)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agentsim_env import Scenario
 from agentsim_env.agents import Agent, AgentError, BundleAgent, RuleAgent, make_agent
+from agentsim_env.agents.advice import scenario_for
 from agentsim_env.agents.loading import split_name
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimError
@@ -166,10 +167,10 @@ def _check_that_all_can_act(
     made = [make_agent(f"{agent.name}={agent.source}", kinds, trust) for agent in agents]
     asked = [agent for agent in made if not isinstance(agent, RuleAgent | BundleAgent)]
     for case, scenario in zip(cases, scenarios, strict=True) if asked else ():
-        env = make_environment(suite.environment, scenario)
         for agent in asked:
+            env = make_environment(suite.environment, scenario_for(agent, scenario))
             _bind(agent, env, case)
-        env.close()
+            env.close()
 
 
 def _bind(agent: Agent, env: Any, case: Case) -> None:

@@ -32,6 +32,13 @@ def train(
     message_mode: MessageMode = None,
     time_unit: TimeUnit = None,
     bundle: Bundle = None,
+    advice: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="Show agents what a rule would answer; es begins as that rule. Its name, or rules for the scenario's.",
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Decisions to learn from.")] = None,
     envs: Annotated[int | None, typer.Option(min=1, help="Environments side by side.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the run; by default 0.")] = None,
@@ -75,7 +82,13 @@ def train(
         "checkpoint_every": checkpoint_every,
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    meant: dict[str, Any] = {"scenario": scenario, "overrides": overrides or (), "trace": trace, "bundle": bundle}
+    meant: dict[str, Any] = {
+        "scenario": scenario,
+        "overrides": overrides or (),
+        "trace": trace,
+        "bundle": bundle,
+        "advice": advice,
+    }
     if resume is not None:
         from agentsim_env.training.resuming import prepare_to_resume
 

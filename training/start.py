@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentsim_env import Scenario
 from agentsim_env.agents import ExportedPolicy, load_policy, make_agent
 from agentsim_env.agents.numpy_policy import state_of
-from agentsim_env.policies.weights import LinearWeights, PooledWeights, Weights
+from agentsim_env.envs.advice_feature import ADVISED
+from agentsim_env.policies.weights import GatedWeights, PooledWeights, Weights
 from agentsim_env.training.environments import find_environment, make_environment
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.evolution_strategy import ALGORITHM
@@ -39,10 +40,9 @@ def checked_start(
         raise TrainingError(f"--from {source}: allowed: an exported policy, as policy.safetensors in a run's folder")
     if algo not in _ALGORITHMS:
         raise TrainingError(f"--from goes with {', '.join(_ALGORITHMS)}, not with {algo}, which has no such policy")
-    asked = _form(values["policy"], width_of(algo, values))
-    found = _form_of(agent.weights)
+    asked, found = _asked(algo, values), _form_of(agent)
     if found != asked:
-        differ = f"it is a {_described(found)}, the training has a {_described(asked)}"
+        differ = f"it is a {found}, the training has a {asked}"
         raise TrainingError(f"--from {source}: {differ}; {_remedy(algo, found)}")
     env = make_environment(environment, scenario)
     agent.bind(env)
@@ -69,24 +69,42 @@ def begin_with(model: Any, policy: ExportedPolicy) -> None:
     model.policy.scorer.load_state_dict(state)
 
 
-def _form(policy: str, width: int) -> tuple[str, int]:
-    return (policy, width if policy == "CandidatePolicy" else 0)
+class _Form(NamedTuple):
+    """What weights of two policies have to have in common, by hyper-parameters."""
+
+    policy: str
+    width: int | None = None
+    gates: tuple[str, ...] | None = None
+
+    def __str__(self) -> str:
+        detail = f" of width {self.width}" if self.width else f" with the gates {', '.join(self.gates or ())}"
+        return self.policy + (detail if self.width or self.gates else "")
 
 
-def _form_of(weights: Weights) -> tuple[str, int]:
-    names = {LinearWeights: "LinearPolicy", PooledWeights: "CandidatePolicy"}
-    return (names[type(weights)], weights.width)
+def _asked(algo: str, values: Mapping[str, Any]) -> _Form:
+    policy = values["policy"]
+    if policy == "CandidatePolicy":
+        return _Form(policy, width=width_of(algo, values))
+    if policy == "GatedPolicy":
+        gates = values.get("gates", [ADVISED])
+        return _Form(policy, gates=tuple(gates) if isinstance(gates, list) else (gates,))
+    return _Form(policy)
 
 
-def _remedy(algo: str, found: tuple[str, int]) -> str:
+def _form_of(agent: ExportedPolicy) -> _Form:
+    weights: Weights = agent.weights
+    if isinstance(weights, PooledWeights):
+        return _Form("CandidatePolicy", width=weights.width)
+    if isinstance(weights, GatedWeights):
+        return _Form("GatedPolicy", gates=tuple(agent.feature_names[place] for place in weights.gate.argmax(axis=0)))
+    return _Form("LinearPolicy")
+
+
+def _remedy(algo: str, found: _Form) -> str:
     """What would make both of one form."""
-    policy, width = found
-    if policy == "LinearPolicy" and algo != ALGORITHM:
+    if found.policy != "CandidatePolicy" and algo != ALGORITHM:
         return f"{algo} has none like it; allowed: --algo {ALGORITHM}, or a CandidatePolicy"
-    said = {"policy": policy, **({"width": width} if width else {})}
+    said = {name: value for name, value in found._asdict().items() if value is not None}
+    if found.gates is not None:
+        said["gates"] = f"[{','.join(found.gates)}]"
     return f"say {' '.join(f'--hyper {name}={value}' for name, value in said.items())}"
-
-
-def _described(form: tuple[str, int]) -> str:
-    policy, width = form
-    return f"{policy} of width {width}" if width else policy

@@ -13,7 +13,7 @@ from agentsim_env.agents.numpy_policy import FORMS
 from agentsim_env.training.config import load_run
 from agentsim_env.training.environments import make_environment
 from agentsim_env.training.errors import TrainingError
-from agentsim_env.training.evolution.initial import initial_weights
+from agentsim_env.training.evolution.initial import start as begun
 from agentsim_env.training.files import read_csv
 from agentsim_env.training.model import make_model, make_vec_env, present_agent
 from agentsim_env.training.start import begin_with
@@ -26,9 +26,15 @@ def policies(tiny: Scenario, tmp_path: Path) -> dict[str, Path]:
     env = make_environment("routing", tiny)
     columns = candidates_of(env)
     files = {}
-    for name in ("LinearPolicy", "CandidatePolicy"):
-        weights = initial_weights({"policy": name, "width": 16}, len(columns.feature_names), 7)
-        weights = type(weights)(*(np.random.default_rng(1).normal(size=array.shape).astype("f4") for array in weights))
+    for name in ("LinearPolicy", "GatedPolicy", "CandidatePolicy"):
+        values = {"policy": name, "width": 16, "gates": ["is_home", "waiting"]}
+        weights = begun(values, columns.feature_names, 7).weights
+        drawn = {
+            field: np.random.default_rng(1).normal(size=array.shape).astype("f4")
+            for field, array in weights._asdict().items()
+            if field != "gate"
+        }
+        weights = weights._replace(**drawn)
         policy = FORMS[type(weights)](weights, columns.feature_names, columns.allowed_feature, name)
         files[name] = policy.save(tmp_path / f"{name}.safetensors")
     return files
@@ -67,10 +73,15 @@ def test_it_is_judged_before_it_learns(new_run: Callable[..., Path], policies: d
 
 
 def test_what_does_not_fit_is_refused(new_run: Callable[..., Path], policies: dict[str, Path], tmp_path: Path) -> None:
+    gated = new_run(
+        "es", "gated", start=policies["GatedPolicy"], hyper=["policy=GatedPolicy", "gates=[is_home,waiting]"]
+    )
+    assert (gated / "start.safetensors").is_file()
     linear, network = policies["LinearPolicy"], policies["CandidatePolicy"]
     for algo, start, message in (
         ("ppo", linear, r"it is a LinearPolicy, the training has a CandidatePolicy of width 16; ppo has none like it"),
         ("es", network, r"CandidatePolicy of width 16, .* LinearPolicy; say --hyper policy=CandidatePolicy --hyper w"),
+        ("es", policies["GatedPolicy"], r"GatedPolicy with .* say .* --hyper gates=\[is_home,waiting\]"),
         ("dqn", network, "--from goes with es, ppo, maskable_ppo, a2c, not with dqn"),
         ("es", "lmetric", "--from lmetric: allowed: an exported policy"),
     ):

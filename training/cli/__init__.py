@@ -42,7 +42,7 @@ for command in (
     calibrate,
     validate,
 ):
-    app.command()(command)
+    app.command(name=command.__name__.replace("_", "-"))(command)
 for command in (scenarios, rules, bundles, agents, schema):
     app.command()(command)
 app.command(name="compile")(compile_ahead)

@@ -97,18 +97,21 @@ def test_what_was_played_before_a_kill_is_not_played_again(
     whole = list(collected("uniform", name="whole-v0").read())
     play, played = module.record, []
 
-    def record_twice(agent: Any, env: Any, number: int) -> Any:
+    def record_twice(agent: Any, env: Any, number: int, **given: Any) -> Any:
         if len(played) == 2:
             raise Killed
+        return record(agent, env, number, **given)
+
+    def record(agent: Any, env: Any, number: int, **given: Any) -> Any:
         played.append(number)
-        return play(agent, env, number)
+        return play(agent, env, number, **given)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "record", record_twice)
         with pytest.raises(Killed):
             collected("uniform", name="killed-v0")
     assert minari.list_local_datasets().keys() == {"whole-v0"}
-    monkeypatch.setattr(module, "record", lambda *given: (played.append(given[2]), play(*given))[1])
+    monkeypatch.setattr(module, "record", record)
     killed = list(collected("uniform", name="killed-v0").read())
     assert played == [0, 1, 2]
     for one, other in zip(whole, killed, strict=True):

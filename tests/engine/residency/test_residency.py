@@ -39,7 +39,7 @@ START = (0, 4, 4, 7, 7, 0)
 @pytest.fixture
 def made() -> State:
     """Two empty pools of 20 blocks."""
-    return state(FOREST, n_instances=2, kv_blocks=20)
+    return state(FOREST, n_instances=2, kv_blocks=20, cluster={"agent_kinds": ["route_turn"]})
 
 
 def hold(made: State, leaf: int, blocks: int, pool: int = 0) -> int:

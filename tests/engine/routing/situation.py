@@ -89,6 +89,7 @@ class Situation:
             block_size=BLOCK,
             view_delay_s=view_delay_s,
             rules={"route_turn": rule},
+            agent_kinds=["route_turn"],
             rule_params={"route_turn": parameters or {}},
         )
         self.state: State = new_state(blueprint, _programs(prompt_tokens, output_tokens), seed=seed)

@@ -4,6 +4,8 @@ Of what comes after that the rows are asked for that say which others are read. 
 events, all of it is near anyway.
 """
 
+import numpy as np
+
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.near import near
@@ -13,7 +15,7 @@ _FEW_INSTANCES, _FEW_EVENTS = 12, 48
 _INSTANCE_LINES = (INSTANCE.fields or {})["evicted_blocks"][1] // LINE_BYTES + 1
 """Up to what every run adds to."""
 
-_PROGRAM_LINES = PROGRAM_RUN.itemsize // LINE_BYTES
+_PROGRAM_LINES = PROGRAM_RUN.itemsize // LINE_BYTES + 1
 _SLOT_LINES = SLOT.itemsize // LINE_BYTES
 
 
@@ -55,10 +57,25 @@ def _runs(state, over):
     else:
         _instance(state, state.due[1].instance)
         _instance(state, state.due[2].instance)
-    i = state.due[first].instance
-    if state.instance[i].n_decode > 0:
+    _turn_of_run(state, state.due[first].instance)
+
+
+@compiled
+def _turn_of_run(state, i):
+    """The turn that ends, or has its prefill end, with the run of instance `i`, what it is part of, and its tool."""
+    s = np.int64(state.instance[i].prefill_head)
+    if s == NONE and state.instance[i].n_decode > 0:
         s = state.finish[i, 0].slot
+    if s != NONE:
         near(state.slot, s, _SLOT_LINES)
+        slot = state.slot[s]
+        turn = state.turn[slot.turn]
+        near(state.turn_run, slot.turn, 1)
+        near(state.program_run, slot.program, _PROGRAM_LINES)
+        near(state.edge, turn.first_edge, 1)
+        near(state.segment, turn.segment, 1)
+        if slot.locked != NONE:
+            near(state.resident, slot.locked, 1)
 
 
 @compiled

@@ -4,6 +4,7 @@ from agentsim_env.agents.bundle import BundleAgent
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.exported import ExportedPolicy
 from agentsim_env.agents.function import FunctionAgent
+from agentsim_env.agents.gated_policy import GatedPolicy
 from agentsim_env.agents.linear_policy import LinearPolicy
 from agentsim_env.agents.loading import make_agent
 from agentsim_env.agents.numpy_policy import NumpyPolicy, load_policy
@@ -18,6 +19,7 @@ __all__ = [
     "Candidates",
     "ExportedPolicy",
     "FunctionAgent",
+    "GatedPolicy",
     "LinearPolicy",
     "NumpyPolicy",
     "RandomAgent",

@@ -177,6 +177,7 @@ def _key(scenario: Scenario) -> str:
             "workload.arrivals": {"process": "closed_loop", "users": 1, "think_time_s": 0.0},
             "reward": None,
             "slo": None,
+            "decisions.advice": False,
             "episode": {"programs": 1, "warmup_programs": 0, "time_limit_s": None},
         },
     )

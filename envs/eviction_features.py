@@ -51,6 +51,7 @@ INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
 # Where programs report, what those have said that use the piece, the nearest of them.
 HINT_AT = len(FEATURES)
+HINTS_END = HINT_AT + len(HINTS)
 
 SCALE = FEATURES.scales
 
@@ -85,7 +86,7 @@ def observe(state, out):
             row[IS_TO_CXL] = target == DOWN_TO_CXL
     observe_instance(state, i, out[0, INSTANCE_AT:])
     repeat(out, n_most, INSTANCE_AT)
-    if out.shape[1] > HINT_AT:
+    if out.shape[1] >= HINTS_END:
         out[:, HINT_AT:] = 0.0
         # Owners are known if somebody has something to report.
         for k in range(world.n_candidates if len(state.owner_first) > 0 else 0):

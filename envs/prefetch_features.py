@@ -49,6 +49,7 @@ INSTANCE_AT = FEATURES.extend(INSTANCE_CONTEXT)
 
 # Where programs report, what theirs has said.
 HINT_AT = len(FEATURES)
+HINTS_END = HINT_AT + len(HINTS)
 
 SCALE = FEATURES.scales
 
@@ -71,7 +72,7 @@ def observe(state, out):
     out[0, LINK_QUEUE] = squash(link_queue(state, link), SCALE[LINK_QUEUE])
     observe_instance(state, i, out[0, INSTANCE_AT:])
     repeat(out, k_most + 1, LINK_AT)
-    if out.shape[1] > HINT_AT:
+    if out.shape[1] >= HINTS_END:
         out[:, HINT_AT:] = 0.0
         for k in range(world.n_candidates):
             observe_hint(distance(state, state.turn[state.candidate[k]].program), out[k, HINT_AT:])

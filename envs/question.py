@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from agentsim_env.engine.core.decisions import DECISIONS, KINDS, PAUSED
-from agentsim_env.engine.core.jit import COMPILED, entry, written_out
+from agentsim_env.engine.core.jit import COMPILED, compiled, entry, written_out
 from agentsim_env.engine.core.pointer import bind
 from agentsim_env.engine.core.state import State
 from agentsim_env.engine.entry import Core
+from agentsim_env.envs.advice_feature import ADVICE, advise
 from agentsim_env.envs.feature import FeatureTable
 from agentsim_env.envs.step import as_table, is_shown, step_and_mask
 from agentsim_env.scenario import Scenario
@@ -24,7 +25,7 @@ class Question(NamedTuple):
         kind: Kind of decision.
         features: The columns.
         hints: Further columns behind these in scenarios whose programs say when they call next.
-        observe: Compiled function `(state, table)`: fills the table `float32 [answers, features]` for the decision that
+        observe: Compiled function `(state, table)`: fills the table `float32 [answers, columns]` for the decision that
             is pending. At the time limit none is: what is about its turn, its program or a candidate is 0 then.
         observe_at: The same for a call from Python, `(handle of the state, table)`.
         step_at: The next step for a call from Python, `(handle of the state, books, action, seen, legal)`; see `step`.
@@ -44,20 +45,27 @@ class Question(NamedTuple):
 
     def columns(self, scenario: Scenario) -> FeatureTable:
         """The columns in a scenario."""
-        if not scenario.workload.reports:
-            return self.features
         columns = FeatureTable()
         columns.extend(self.features)
-        columns.extend(self.hints)
+        if scenario.workload.reports:
+            columns.extend(self.hints)
+        if scenario.decisions.advice:
+            columns.extend(ADVICE)
         return columns
 
     def count_answers(self, simulator: Simulator) -> int:
-        """How many answers such a decision has on a simulator's cluster, legal ones and others."""
-        return DECISIONS[self.kind].answers(simulator.blueprint)
+        """How many answers such a decision has at most on a simulator's cluster, legal ones and others."""
+        return DECISIONS[self.kind].answers(simulator.widest)
 
     def mask(self, state: State, n: int) -> np.ndarray:
-        """Which of the `n` answers are legal, `uint8 [n]`: a view."""
-        return getattr(state, DECISIONS[self.kind].mask)[:n]
+        """Which of the `n` answers are legal, `bool [n]`; those of instances that are not there are not."""
+        mask, there = np.zeros(n, bool), self.count_there(state, n)
+        mask[:there] = getattr(state, DECISIONS[self.kind].mask)[:there]
+        return mask
+
+    def count_there(self, state: State, n: int) -> int:
+        """How many of the `n` answers this cluster has."""
+        return min(n, len(getattr(state, DECISIONS[self.kind].mask)))
 
     def fill(self, core: Core, table: np.ndarray) -> None:
         """Fill the table for the decision that is pending."""
@@ -98,6 +106,13 @@ class Question(NamedTuple):
         return asked, reward, now_s
 
 
+_OBSERVE = """
+def observe_all(state, out):
+    observe(state, out)
+    if state.world[0].advises:
+        advise(state, {number}, out)
+"""
+
 _ENTRIES = """
 def observe_at(table, out):
     observe(bind(table), out)
@@ -118,9 +133,27 @@ def question(
     file: str,
     hints: FeatureTable | None = None,
 ) -> Question:
-    """A question, with what Python calls compiled around `observe`; `file` is where `observe` stands."""
+    """A question, with what is compiled around `observe`, which fills all columns but that of the advice.
+
+    Args:
+        kind: Kind of decision.
+        features: See `Question`.
+        observe: As `Question.observe`, without the column of the advice.
+        file: Where `observe` stands.
+        hints: See `Question`; None: it has none.
+    """
+    text = _OBSERVE.format(number=KINDS.index(kind))
+    observe_all = written_out(text, file, observe=observe, advise=advise)["observe_all"]
+    observe_all.__qualname__ = f"observe_{kind}"
+    observe_all = compiled(observe_all)
     made = written_out(
-        _ENTRIES, file, observe=observe, bind=bind, step_and_mask=step_and_mask, as_table=as_table, is_shown=is_shown
+        _ENTRIES,
+        file,
+        observe=observe_all,
+        bind=bind,
+        step_and_mask=step_and_mask,
+        as_table=as_table,
+        is_shown=is_shown,
     )
     hints = FeatureTable() if hints is None else hints
-    return Question(kind, features, hints, observe, entry(made["observe_at"]), entry(made["step_at"]))
+    return Question(kind, features, hints, observe_all, entry(made["observe_at"]), entry(made["step_at"]))

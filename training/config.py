@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentsim_env.actions import whole_number
 from agentsim_env.files import write_text
+from agentsim_env.policies.advice import ADVICE, advice_of
 from agentsim_env.training import environments
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.files import new_folder, write_json, write_yaml
@@ -19,6 +20,7 @@ from agentsim_env.training.lock import locked
 from agentsim_env.training.manifest import command, describe_machine
 from agentsim_env.training.own_model import own_model, with_own_model
 from agentsim_env.training.splits import TRAINING, VALIDATION, workloads
+from agentsim_env.training.start import checked_start, keep_start
 from agentsim_env.training.updates import warn_if_nothing_changes
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def create_run(
     overrides: Sequence[str] = (),
     trace: str | Path | None = None,
     bundle: str | None = None,
+    advice: str | None = None,
     steps: int | None = None,
     envs: int | None = None,
     seed: int = 0,
@@ -75,6 +78,7 @@ def create_run(
     validation_every: int | None = None,
     validation_episodes: int = 8,
     checkpoint_every: int | None = None,
+    start: str | Path | None = None,
     out: str | Path | None = None,
 ) -> Path:
     """Makes the folder of a run, with everything that `run` needs.
@@ -86,6 +90,7 @@ def create_run(
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
         bundle: Bundle whose rules answer the other kinds of decision.
+        advice: Rule that advises the agent, and as which `es` begins; see `agentsim_env.agents.advice.advised_by`.
         steps: Decisions to learn from; by default the hyper-parameter `n_timesteps`.
         envs: Environments side by side; by default the hyper-parameter `n_envs`.
         seed: Seed of the run.
@@ -93,6 +98,7 @@ def create_run(
         validation_every: Decisions between validations; by default a twentieth of the steps.
         validation_episodes: Episodes of a validation.
         checkpoint_every: Decisions between checkpoints; by default a twentieth of the steps.
+        start: Exported policy whose weights it begins with; by default chance.
         out: The folder; by default a new one in `runs`, named after the run.
 
     Returns:
@@ -102,8 +108,8 @@ def create_run(
         TrainingError: Something does not exist or is out of range.
     """
     environments.find_environment(environment)
-    loaded = environments.load(scenario, overrides, trace, bundle, environment)
-    values = load_hyperparameters(environment, algo, hyper)
+    loaded = environments.load(scenario, overrides, trace, bundle, environment, advice)
+    values = load_hyperparameters(environment, algo, hyper, loaded.decisions.advice)
     given_steps, given_envs = values.pop("n_timesteps"), values.pop("n_envs")
     steps = _at_least(1, "steps", given_steps if steps is None else steps)
     config = RunConfig(
@@ -122,12 +128,15 @@ def create_run(
     # Whatever is wrong with the programs or their rate is said before there is a folder.
     for split in (TRAINING, VALIDATION) if loaded.workload.trace is not None else (TRAINING,):
         workloads(loaded, split)
+    begins_with = None if start is None else checked_start(start, environment, loaded, algo, values)
     folder = _folder(out, f"{environment}-{algo}-{_as_name(loaded.name)}-seed{seed}")
     with locked(folder):
         _refuse_a_run(folder)
         write_yaml(folder / SCENARIO, with_own_model(loaded, folder).model_dump(mode="json", exclude_none=True))
         write_text(folder / "command.txt", command() + "\n")
         write_json(folder / "versions.json", describe_machine())
+        if begins_with is not None:
+            keep_start(begins_with, folder)
         save_config(folder, config)
     return folder
 
@@ -250,3 +259,16 @@ def _envs(value: int) -> int:
     if number > MOST_ENVS:
         raise TrainingError(f"envs must be at most {MOST_ENVS}, not {value}: they run side by side in one process")
     return number
+
+
+def origin_of(config: RunConfig, scenario: "Scenario", steps: int) -> dict[str, Any]:
+    """What a policy says of the run that it comes from, after so many decisions."""
+    kinds = environments.find_environment(config.environment).kinds
+    return {
+        "environment": config.environment,
+        "algo": config.algo,
+        "seed": config.seed,
+        "steps": steps,
+        "scenario": config.scenario_hash,
+        **({ADVICE: advice_of(scenario, kinds)} if scenario.decisions.advice else {}),
+    }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentsim_env import registration
+from agentsim_env.agents.advice import advised_by
 from agentsim_env.agents.rule import SCENARIO_RULES
 from agentsim_env.engine.core.decisions import DECISIONS, KINDS
 from agentsim_env.training.errors import TrainingError
@@ -84,6 +85,7 @@ def load(
     trace: str | Path | None = None,
     bundle: str | None = None,
     environment: str | None = None,
+    advice: str | None = None,
 ) -> "Scenario":
     """Loads a scenario, with the programs of a trace in the place of its own if there is one.
 
@@ -94,6 +96,7 @@ def load(
             name goes behind that of the scenario.
         bundle: Bundle whose rules replace those of the scenario. Programs arrive as they do under the scenario's own.
         environment: Name of the environment whose default scenario it is if none is given.
+        advice: Rule that advises the agents of the environment; see `agentsim_env.agents.advice.advised_by`.
     """
     from agentsim_env.scenario import load_scenario
 
@@ -109,7 +112,9 @@ def load(
     loaded = load_scenario(scenario, overrides)
     if loaded.workload.trace is not None:
         loaded.workload.trace.check_exists()
-    return loaded if bundle is None else _with_bundle(loaded, bundle)
+    if bundle is not None:
+        loaded = _with_bundle(loaded, bundle)
+    return loaded if advice is None else advised_by(loaded, advice, find_environment(environment or "").kinds)
 
 
 def _with_bundle(scenario: "Scenario", bundle: str) -> "Scenario":

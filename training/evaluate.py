@@ -17,12 +17,17 @@ from rich.progress import track
 
 from agentsim_env import Scenario, Simulator, load_scenario
 from agentsim_env.agents import Agent, BundleAgent, ExportedPolicy, RuleAgent, make_agent
+from agentsim_env.agents.advice import scenario_for
+from agentsim_env.agents.loading import files_of
+from agentsim_env.agents.numpy_policy import load_policy
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimWarning
+from agentsim_env.policies.file import CONTAINERS
 from agentsim_env.training.compiled import compiled_play
 from agentsim_env.training.environments import find_environment, load, make_environment
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.journal import open_journal
+from agentsim_env.training.ray_workers import run_on_ray
 from agentsim_env.training.results import Results
 from agentsim_env.training.rollouts import Rollout, play, roll_out, simulate
 from agentsim_env.training.splits import TEST, workloads
@@ -66,10 +71,11 @@ def evaluate(
     overrides: Sequence[str] = (),
     trace: str | Path | None = None,
     bundle: str | None = None,
-    environment: str = "routing",
+    environment: str | None = None,
     seeds: int | Sequence[int] = 20,
     reference: str | None = None,
     jobs: int = 1,
+    ray: str | None = None,
     console: Console | None = None,
     trust: bool = False,
     keep: Path | None = None,
@@ -82,11 +88,13 @@ def evaluate(
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
         bundle: Bundle whose rules answer the other kinds of decision.
-        environment: Name of the environment, which says what kind of decision the agents answer.
+        environment: Name of the environment, which says what kind of decision the agents answer; None for that of the
+            first exported policy among them, else `routing`.
         seeds: The seeds, or how many of the test seeds.
         reference: Name of the agent that the others are compared with; by default the scenario's own rule if it is
             among them, else the first.
         jobs: Processes.
+        ray: Where Ray runs them: `local` or the address of a cluster, see `run_on_ray`; None for processes of our own.
         console: Where the progress bar goes; None for none.
         trust: Whether models may be loaded that are unpickled for it, which can run any code.
         keep: File for the finished seeds. Those that an earlier evaluation of the same has left there are not played
@@ -105,6 +113,7 @@ def evaluate(
         raise TrainingError("seeds must be given, each once")
     if jobs < 1:
         raise TrainingError(f"jobs must be at least 1, not {jobs}")
+    environment = environment or _environment_of(agents)
     found = find_environment(environment)
     made = [make_agent(agent, found.kinds, trust) for agent in agents]
     names = _names(made)
@@ -114,7 +123,7 @@ def evaluate(
     if console is not None:
         for note in elsewhere:
             console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
-    contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made), trust)
+    contest = Contest(environment, loaded, tuple(made) if jobs == 1 and ray is None else tuple(agents), trust)
     reference = _reference(reference, names, made, found.default_rule(loaded))
     journal = open_journal(keep, environment, loaded, agents, names, console)
     played = dict(journal.played)
@@ -125,13 +134,24 @@ def evaluate(
 
     left = [seed for seed in seeds if seed not in played]
     try:
-        with closing(journal), closing(_outcomes(contest, left, jobs, console)) as outcomes:
+        with closing(journal), closing(_outcomes(contest, left, jobs, ray, console)) as outcomes:
             for seed, rollouts in outcomes:
                 played[seed] = rollouts
                 journal.add(seed, rollouts)
     except KeyboardInterrupt:
         raise EvaluationStopped(results() if played else None, len(seeds)) from None
     return results()
+
+
+def _environment_of(agents: Sequence[Any]) -> str:
+    """The environment that the first exported policy of some agents was trained for, as far as they say it."""
+    for agent in agents:
+        if isinstance(agent, str | Path):
+            files = [file for file in files_of(agent) if file.suffix in CONTAINERS and file.is_file()]
+            agent = load_policy(files[0]) if files else None
+        if isinstance(agent, ExportedPolicy) and "environment" in agent.origin:
+            return agent.origin["environment"]
+    return "routing"
 
 
 def _names(made: Sequence[Agent]) -> tuple[str, ...]:
@@ -149,11 +169,10 @@ def _names(made: Sequence[Agent]) -> tuple[str, ...]:
 
 def _trained_elsewhere(made: Sequence[Agent], scenario: Scenario) -> list[str]:
     """Which agents have learned on another scenario, as far as their files say on which."""
-    here = scenario.content_hash()
     notes = []
     for agent in made:
         origin = agent.origin.get("scenario") if isinstance(agent, ExportedPolicy) else None
-        if origin is not None and origin != here:
+        if origin is not None and origin != scenario_for(agent, scenario).content_hash():
             notes.append(f"{agent.name} was trained on another scenario than {scenario.name} as it is here")
     return notes
 
@@ -167,10 +186,11 @@ def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], 
 
 
 def _outcomes(
-    contest: Contest, seeds: Sequence[int], jobs: int, console: Console | None
+    contest: Contest, seeds: Sequence[int], jobs: int, ray: str | None, console: Console | None
 ) -> Generator[tuple[int, list[Rollout]]]:
     label = f"{_counted(len(contest.agents), 'agent')}, {_counted(len(seeds), 'seed')}"
-    with closing(_run_here(contest, seeds) if jobs == 1 else _run_in_workers(contest, seeds, jobs)) as outcomes:
+    here = jobs == 1 and ray is None
+    with closing(_run_here(contest, seeds) if here else _run_in_workers(contest, seeds, jobs, ray)) as outcomes:
         yield from track(outcomes, label, total=len(seeds), console=console, disable=console is None)
 
 
@@ -185,10 +205,15 @@ def _run_here(contest: Contest, seeds: Sequence[int]) -> Generator[tuple[int, li
             yield seed, rollouts(seed)
 
 
-def _run_in_workers(contest: Contest, seeds: Sequence[int], jobs: int) -> Generator[tuple[int, list[Rollout]]]:
+def _run_in_workers(
+    contest: Contest, seeds: Sequence[int], jobs: int, ray: str | None
+) -> Generator[tuple[int, list[Rollout]]]:
     # The first seed here: what is compiled or measured for it, the workers find in the cache.
     yield from _run_here(contest, seeds[:1])
-    yield from run_in_processes(make_player, contest, seeds[1:], jobs)
+    if ray is None:
+        yield from run_in_processes(make_player, contest, seeds[1:], jobs)
+    elif len(seeds) > 1:
+        yield from run_on_ray(make_player, contest, seeds[1:], ray, jobs)
 
 
 def make_player(contest: Contest) -> Callable[[int], list[Rollout]]:
@@ -207,7 +232,8 @@ class Player:
 
     def __init__(self, contest: Contest) -> None:
         self._source = workloads(contest.scenario, TEST)
-        self._env = make_environment(contest.environment, contest.scenario)
+        self._name = contest.environment
+        self._env = make_environment(self._name, contest.scenario)
         kinds = find_environment(contest.environment).kinds
         self._agents = [
             self._prepared(make_agent(agent, kinds, contest.trust), contest.scenario) for agent in contest.agents
@@ -220,10 +246,16 @@ class Player:
             return partial(simulate, Simulator(scenario, rules=agent.rules, source=self._source))
         if isinstance(agent, BundleAgent):
             return partial(simulate, Simulator(load_scenario(scenario, agent.changes), source=self._source))
-        bind(agent, self._env)
-        player = compiled_play(agent, self._env)
-        inner: Any = self._env.unwrapped
-        return partial(roll_out, agent, self._env) if player is None else partial(play, player, inner.simulator)
+        env = self._env_for(agent, scenario)
+        bind(agent, env)
+        player = compiled_play(agent, env)
+        inner: Any = env.unwrapped
+        return partial(roll_out, agent, env) if player is None else partial(play, player, inner.simulator)
+
+    def _env_for(self, agent: Agent, scenario: Scenario) -> Any:
+        """Where an agent acts; one that a rule advises has that rule in its place."""
+        there = scenario_for(agent, scenario)
+        return self._env if there is scenario else make_environment(self._name, there)
 
     def rollouts(self, seed: int) -> list[Rollout]:
         """One episode of each agent, all with the same programs.

@@ -10,16 +10,15 @@ from agentsim_env.agents.protocol import Agent, candidates_of
 from agentsim_env.agents.sb3 import SB3Agent, algorithm_class
 from agentsim_env.files import replacing
 from agentsim_env.scenario import Scenario
-from agentsim_env.training.config import RunConfig
+from agentsim_env.training.config import RunConfig, origin_of
 from agentsim_env.training.discount import discount_by_time
 from agentsim_env.training.environments import make_environment
 from agentsim_env.training.episodes import TrainingEpisodes
 from agentsim_env.training.errors import TrainingError
-from agentsim_env.training.hyperparameters import arguments
+from agentsim_env.training.hyperparameters import arguments, width_of
 from agentsim_env.training.splits import TRAINING, workloads
 
 _CANDIDATE_POLICIES = {"dqn": CandidateDQNPolicy, "maskable_ppo": MaskableCandidatePolicy}
-_DEFAULT_WIDTH = 64
 
 
 def make_vec_env(config: RunConfig, scenario: Scenario) -> TrainingEpisodes:
@@ -39,7 +38,8 @@ def make_model(config: RunConfig, vec_env: TrainingEpisodes, device: str = "cpu"
     values.pop("reward_scale", None)
     values.pop("sampled", None)
     discount_s = values.pop("discount_s", None)
-    policy, width = values.pop("policy"), values.pop("width", _DEFAULT_WIDTH)
+    policy, width = values.pop("policy"), width_of(config.algo, values)
+    values.pop("width", None)
     policy_kwargs: dict[str, Any] = {"net_arch": [width, width]}
     if policy == "CandidatePolicy":
         policy = _CANDIDATE_POLICIES.get(config.algo, CandidatePolicy)
@@ -68,14 +68,9 @@ def present_agent(model: Any, config: RunConfig, vec_env: TrainingEpisodes) -> A
     scorer = getattr(model.policy, "scorer", None)
     if scorer is None:
         return SB3Agent(model, config.algo)
-    origin = {
-        "environment": config.environment,
-        "algo": config.algo,
-        "seed": config.seed,
-        "steps": model.num_timesteps,
-        "scenario": config.scenario_hash,
-    }
-    names = candidates_of(vec_env.envs[0]).feature_names
+    env: Any = vec_env.envs[0]
+    origin = origin_of(config, env.scenario, model.num_timesteps)
+    names = candidates_of(env).feature_names
     sampled = config.hyperparameters.get("sampled", False)
     return NumpyPolicy.from_torch(scorer, names, name=config.algo, origin=origin, sampled=sampled)
 

@@ -52,6 +52,7 @@ def refuse_contradictions(
     overrides: Sequence[str] = (),
     trace: Path | None = None,
     bundle: str | None = None,
+    advice: str | None = None,
     hyper: Sequence[str] = (),
 ) -> None:
     """Refuses options that say other things than what a run began with.
@@ -64,6 +65,7 @@ def refuse_contradictions(
         overrides: Likewise.
         trace: Likewise.
         bundle: Likewise.
+        advice: Likewise.
         hyper: Likewise.
 
     Raises:
@@ -74,14 +76,15 @@ def refuse_contradictions(
         for name, value in given.items()
         if value is not None and value != getattr(config, _FIELDS[name])
     ]
-    asked = {"scenario": scenario, "set": overrides, "trace": trace, "bundle": bundle}
+    asked = {"scenario": scenario, "set": overrides, "trace": trace, "bundle": bundle, "advice": advice}
     if any(asked.values()):
-        meant = environments.load(scenario, overrides, trace, bundle, config.environment)
+        meant = environments.load(scenario, overrides, trace, bundle, config.environment, advice)
         if meant.content_hash() != config.scenario_hash:
             named = ", ".join(name for name, value in asked.items() if value)
             wrong.append(f"{named} (the run has another scenario: {folder / 'scenario.yaml'})")
     if hyper:
-        values = load_hyperparameters(config.environment, config.algo, hyper)
+        advised = load_run(folder)[1].decisions.advice
+        values = load_hyperparameters(config.environment, config.algo, hyper, advised)
         wrong += [
             f"hyper {name}={values[name]} (the run has {config.hyperparameters.get(name)})"
             for name in (text.partition("=")[0] for text in hyper)

@@ -7,6 +7,7 @@ from typing import Any
 from agentsim_env.engine.core.decisions import DECISIONS
 from agentsim_env.engine.core.policies import Policy
 from agentsim_env.engine.core.scorer import Scorer
+from agentsim_env.policies.advice import not_there
 from agentsim_env.policies.errors import AgentError
 from agentsim_env.policies.file import read_policy
 from agentsim_env.policies.pretrained import file_of
@@ -30,6 +31,9 @@ def _policy(scenario: Scenario, kind: str, path: str) -> Policy:
         header, weights = read_policy(Path(file_of(path)))
     except AgentError as error:
         raise ScenarioError(f"{field}: {error}") from None
+    lacking = not_there(scenario, header.origin)
+    if lacking is not None:
+        raise ScenarioError(f"{field} = {path!r}: follows the advice of a rule; set {lacking}")
     # What is shown is declared above the engine, where the table of kinds says.
     question: Any = resolve_name(DECISIONS[kind].question)
     seen = question.columns(scenario).names

@@ -15,11 +15,12 @@ import numpy as np
 from agentsim_env.files import write_text
 from agentsim_env.policies import npz, tensors
 from agentsim_env.policies.errors import AgentError
-from agentsim_env.policies.weights import LinearWeights, PooledWeights, Weights
+from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, Weights
 
 FORMATS: dict[str, type[Weights]] = {
     "agentsim-candidate-policy-1": PooledWeights,
     "agentsim-linear-policy-1": LinearWeights,
+    "agentsim-gated-policy-1": GatedWeights,
 }
 """What a header can say, and the form that the weights then have."""
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agentsim_env.engine.core.scorer import LINEAR, POOLED
+from agentsim_env.engine.core.scorer import GATED, LINEAR, POOLED
 
 Shape = tuple[int, ...]
 
@@ -32,6 +32,37 @@ class LinearWeights(NamedTuple):
     def shapes(self, n_features: int) -> dict[str, Shape]:
         """The shape that each array has to have."""
         return {"row_weight": (n_features, 1)}
+
+
+class GatedWeights(NamedTuple):
+    """A weight for each column of a row, `float32 [features, 1]`, and for each gate a sum that passes as it opens.
+
+    `gate` `[features, gates]` is what opens the gates, `gated_weight` `[features, gates]` what they let through.
+    """
+
+    row_weight: np.ndarray
+    gate: np.ndarray
+    gated_weight: np.ndarray
+
+    @property
+    def form(self) -> int:
+        """As compiled code knows it."""
+        return GATED
+
+    @property
+    def width(self) -> int:
+        """How many gates."""
+        return self.gate.shape[-1]
+
+    @property
+    def actions_per_row(self) -> int:
+        """Actions that belong to one row."""
+        return 1
+
+    def shapes(self, n_features: int) -> dict[str, Shape]:
+        """The shape that each array has to have."""
+        gates = (n_features, self.width)
+        return {"row_weight": (n_features, 1), "gate": gates, "gated_weight": gates}
 
 
 class PooledWeights(NamedTuple):
@@ -67,7 +98,7 @@ class PooledWeights(NamedTuple):
         return pooled_shapes(n_features, self.width, self.actions_per_row)
 
 
-Weights = LinearWeights | PooledWeights
+Weights = LinearWeights | GatedWeights | PooledWeights
 
 
 def pooled_shapes(n_features: int, width: int, per_row: int = 1) -> dict[str, Shape]:

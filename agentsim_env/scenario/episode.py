@@ -55,6 +55,12 @@ class Decisions(Part):
     candidates: Candidates = 16
     """Candidates that an agent sees at most (K), for every kind of decision whose choices have no fixed number."""
 
+    advice: bool = False
+    """Agents are shown which answer the scenario's rule would give: a last column, `advised`, is 1 in its row.
+
+    Whoever gives this answer has the rule's own, to the last bit: a pin of any length, a budget beside the grid.
+    """
+
     control_period_s: Period = 1.0
     """Time between control ticks."""
 

@@ -1,5 +1,6 @@
 """Turns what pydantic found wrong into lines that name file, field, value and what is allowed."""
 
+import difflib
 import re
 import types
 from collections.abc import Iterator, Sequence
@@ -97,7 +98,7 @@ def _reason(details: ErrorDetails, path: Sequence[str | int], data: Any) -> str:
         case "union_tag_invalid":
             return f"not one of the allowed values{suggestion(context['tag'], _quoted(context['expected_tags']))}"
         case "union_tag_not_found":
-            return f"required, but not given{suggestion('', _processes())}"
+            return f"required, but not given{_misspelt(details['input'])}{suggestion('', _processes())}"
         case "string_pattern_mismatch":
             return "must be one line of text without control characters"
         case "tuple_type":
@@ -130,7 +131,7 @@ def _number(bound: float) -> str:
 
 def _why(kind: str, bound: float, path: Sequence[str | int], data: Any) -> str:
     """The reason that a kind of number has for a bound."""
-    for reason in _reasons(_declared(path, data)[0]):
+    for reason in _reasons(declared(path, data)[0]):
         text = reason.upper if kind == "less_than_equal" else reason.lower
         return f": {text}" if text else ""
     return ""
@@ -157,13 +158,19 @@ def _processes() -> list[str]:
     return [name for member in members for name in _names(member)]
 
 
+def _misspelt(given: Any) -> str:
+    """What is written in the place of the discriminator, if something like it is."""
+    written = difflib.get_close_matches(DISCRIMINATOR, map(str, given), n=1) if isinstance(given, dict) else ()
+    return "".join(f"; {shorten(key)!r} is no field" for key in written)
+
+
 def _model_at(path: Sequence[str | int], data: Any) -> type[BaseModel] | None:
     """The model of the part at `path`, None where the schema does not tell."""
-    found = _member(*_declared(path, data))
+    found = _member(*declared(path, data))
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
 
 
-def _declared(path: Sequence[str | int], data: Any) -> tuple[Any, Any]:
+def declared(path: Sequence[str | int], data: Any) -> tuple[Any, Any]:
     """What the schema declares at `path`, with the metadata of its kind, None where it does not tell; and the value."""
     annotation: Any = Scenario
     for key in path:

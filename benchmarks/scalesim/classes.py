@@ -1,6 +1,6 @@
 """All systems in all settings, by class of invocation distance."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 
 from benchmarks.consumer_gpu.pairs import number
@@ -37,18 +37,18 @@ def ttft_change(cell: Mapping[str, Figures], over: str, of: str = "ScaleSim") ->
 
 
 def step_lines(found: Found) -> list[str]:
-    """Mean time of a step, as a table in Markdown."""
-    lines = [f"| setting | class | {' | '.join(SYSTEMS)} |", "|---|---|" + "---:|" * len(SYSTEMS)]
-    for (setting, kind), cell in found.items():
-        cells = [f"{number(values.step_s)}, {number(values.ttft_s)}" for values in cell.values()]
-        lines.append(f"| {setting} | {kind} | {' | '.join(cells)} |")
-    return lines
+    """Mean time of a step and mean TTFT, as a table in Markdown."""
+    return _lines(found, lambda values: f"{number(values.step_s)}, {number(values.ttft_s)}")
 
 
 def moved_lines(found: Found) -> list[str]:
     """What was computed again and what was moved for nothing, as a table in Markdown."""
+    return _lines(found, lambda values: f"{values.recomputed_tokens:,.0f}, {values.wasted_gb:.1f}")
+
+
+def _lines(found: Found, shown: Callable[[Figures], str]) -> list[str]:
+    """Setting by system."""
     lines = [f"| setting | class | {' | '.join(SYSTEMS)} |", "|---|---|" + "---:|" * len(SYSTEMS)]
     for (setting, kind), cell in found.items():
-        cells = [f"{values.recomputed_tokens:,.0f}, {values.wasted_gb:.1f}" for values in cell.values()]
-        lines.append(f"| {setting} | {kind} | {' | '.join(cells)} |")
+        lines.append(f"| {setting} | {kind} | {' | '.join(map(shown, cell.values()))} |")
     return lines

@@ -5,15 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agentsim_env.agents import LinearPolicy, NumpyPolicy
 from agentsim_env.agents.exported import ExportedPolicy
+from agentsim_env.agents.numpy_policy import FORMS
 from agentsim_env.engine.core.scorer import LINEAR, Scorer
 from agentsim_env.envs.compiled_play import CompiledPlay
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.envs.scheduling import SchedulingEnv
-from agentsim_env.policies.weights import LinearWeights, PooledWeights, pooled_shapes
-from tests.small import PLAIN, small
+from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, pooled_shapes
+from agentsim_env.scenario import Scenario
+from tests.small import PLAIN, drawn, small
 
 WIDTH = 6
 
@@ -21,10 +22,14 @@ WIDTH = 6
 def policy(env: KindEnv, form: type) -> ExportedPolicy:
     rng = np.random.default_rng(7)
     names = env.feature_names
-    shapes = {"row_weight": (len(names), 1)} if form is LinearWeights else pooled_shapes(len(names), WIDTH)
+    shapes = {
+        LinearWeights: {"row_weight": (len(names), 1)},
+        GatedWeights: {"row_weight": (len(names), 1), "gate": (len(names), 2), "gated_weight": (len(names), 2)},
+        PooledWeights: pooled_shapes(len(names), WIDTH),
+    }[form]
     weights: Any = form(**{name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()})
     allowed = names.index("allowed") if "allowed" in names else -1
-    return (LinearPolicy if form is LinearWeights else NumpyPolicy)(weights, names, allowed)
+    return FORMS[form](weights, names, allowed)
 
 
 def player(env: KindEnv, agent: ExportedPolicy) -> CompiledPlay:
@@ -32,13 +37,18 @@ def player(env: KindEnv, agent: ExportedPolicy) -> CompiledPlay:
     return CompiledPlay(env.question.kind, agent.scorer, env.candidate_shape)
 
 
-@pytest.mark.parametrize("form", [LinearWeights, PooledWeights])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("made", "scenario"),
-    [(RoutingEnv, "faulty"), (RoutingEnv, "cut"), (SchedulingEnv, "tight")],
+    [
+        (RoutingEnv, small("faulty")),
+        (RoutingEnv, small("cut")),
+        (RoutingEnv, drawn()),
+        (SchedulingEnv, small("tight")),
+    ],
 )
-def test_answers_as_step_by_step(made: type[KindEnv], scenario: str, form: type) -> None:
-    env = made(small(scenario), **PLAIN)
+def test_answers_as_step_by_step(made: type[KindEnv], scenario: Scenario, form: type) -> None:
+    env = made(scenario, **PLAIN)
     agent = policy(env, form)
     observation, info = env.reset(seed=3)
     decisions, over = 0, False

@@ -13,7 +13,7 @@ from agentsim_env.hardware.engine_profiles import engine_profiles
 from agentsim_env.hardware.sampling import BY_MODEL, SAMPLINGS
 from agentsim_env.scenario import ScenarioError, load_scenario
 from agentsim_env.scenario.arrivals import Diurnal
-from agentsim_env.scenario.cluster import Instance
+from agentsim_env.scenario.instance import Instance
 from agentsim_env.scenario.rules import KINDS, Rules
 from agentsim_env.scenario.schema import Scenario
 
@@ -239,6 +239,14 @@ def test_errors_name_file_and_line(small: Path) -> None:
         "allowed: adapters, all_reduce_factor, async_scheduling,"
     )
     assert second == f"{small}:9: workload.arrivals.load = -1: must be greater than 0"
+
+
+def test_errors_name_what_stands_in_the_place_of_a_process(small: Path) -> None:
+    small.write_text(small.read_text().replace("process:", "proces:"))
+    with pytest.raises(
+        ScenarioError, match=r"arrivals.process: required, but not given; 'proces' is no field; allowed: "
+    ):
+        load_scenario(small)
 
 
 def test_known_hardware_is_listed(refused: Callable[..., str]) -> None:

@@ -8,12 +8,15 @@ import pytest
 
 from agentsim_env.agents import LinearPolicy, NumpyPolicy, load_policy
 from agentsim_env.training.checkpoint import latest_checkpoint
+from agentsim_env.training.config import load_run
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.evolution import search
+from agentsim_env.training.evolution.initial import start
 from agentsim_env.training.evolution_strategy import Strategy, centred_ranks
 from agentsim_env.training.files import read_csv
 from agentsim_env.training.hyperparameters import load_hyperparameters
 from agentsim_env.training.train import run
+from agentsim_env.training.validation import Validator
 
 
 def test_ranks_are_centred_and_shared() -> None:
@@ -42,11 +45,17 @@ class Killed(BaseException):
     """Stands for a signal that no code of ours catches."""
 
 
-@pytest.mark.parametrize(("policy", "kind"), [("LinearPolicy", LinearPolicy), ("CandidatePolicy", NumpyPolicy)])
+@pytest.mark.parametrize(
+    ("hyper", "kind"),
+    [
+        (["policy=LinearPolicy"], LinearPolicy),
+        (["policy=CandidatePolicy"], NumpyPolicy),
+        (["policy=LinearPolicy", "pairs=2", "finalists=1", "spread=2"], LinearPolicy),
+    ],
+)
 def test_killed_run_ends_with_the_same_bits(
-    new_run: Callable[..., Path], policy: str, kind: type, monkeypatch: pytest.MonkeyPatch
+    new_run: Callable[..., Path], hyper: list[str], kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hyper = [f"policy={policy}"]
     whole = run(new_run("es", "whole", hyper=hyper, steps=1000))
     killed = new_run("es", "killed", hyper=hyper, steps=1000)
     write = search.write_checkpoint
@@ -69,6 +78,50 @@ def test_killed_run_ends_with_the_same_bits(
     assert isinstance(one, kind)
     assert one.content_hash() == other.content_hash()
     assert one.origin["algo"] == "es"
+
+
+@pytest.mark.parametrize("policy", ["LinearPolicy", "GatedPolicy", "CandidatePolicy"])
+def test_with_advice_it_begins_as_the_rule(new_run: Callable[..., Path], policy: str) -> None:
+    """And what is kept is at least as good."""
+    folder = run(new_run("es", policy, hyper=[f"policy={policy}"], steps=300, advice="power_of_two"))
+    config, scenario = load_run(folder)
+    name, rule_s = Validator(config, scenario).default_rule()
+    rows = read_csv(folder / "evaluations.csv")
+    assert name == "power_of_two"
+    assert float(rows[0]["mean_cost_s"]) == rule_s
+    kept = load_policy(folder / "policy.safetensors")
+    assert kept.origin["advice"] == {"route_turn": "power_of_two"}
+    validation = Validator(config, scenario)(kept)
+    assert validation.episode_return == max(float(row["return"]) for row in rows)
+
+
+def test_what_is_not_searched_stays() -> None:
+    searched = np.array([True, False, True])
+    strategy = Strategy.begin(seed=0, sigma=0.1, pairs=4, mean=np.ones(3), searched=searched)
+    strategy.learn(strategy.members(), 0.05)
+    assert (strategy.members()[:, 1] == 1.0).all()
+    assert strategy.mean[1] == 1.0
+    assert (strategy.mean != 1.0).tolist() == searched.tolist()
+
+
+def test_where_only_the_direction_counts_the_length_stays() -> None:
+    searched = np.array([True, False, True])
+    strategy = Strategy.begin(seed=0, sigma=0.1, pairs=4, mean=np.array([3.0, 9.0, 4.0]), searched=searched, norm=5.0)
+    for _ in range(3):
+        strategy.learn(strategy.members(), 0.5)
+        assert np.linalg.norm(strategy.mean[searched]) == pytest.approx(5.0)
+        assert strategy.mean[1] == 9.0
+
+
+def test_gates_are_columns() -> None:
+    for gates, there in (
+        ("gates=[]", "gates = "),
+        ("gates=[advised]", "with decisions.advice"),
+        ("gates=home", "'home'"),
+    ):
+        values = load_hyperparameters("routing", "es", ["policy=GatedPolicy", gates])
+        with pytest.raises(TrainingError, match=there):
+            start(values, ("allowed", "is_home"), 0)
 
 
 def test_hyper_parameters_are_its_own() -> None:

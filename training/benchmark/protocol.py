@@ -3,7 +3,7 @@
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agentsim_env import Scenario
 from agentsim_env.agents import Agent, AgentError, BundleAgent, RuleAgent, make_agent
+from agentsim_env.agents.advice import scenario_for
 from agentsim_env.agents.loading import split_name
 from agentsim_env.agents.protocol import bind
 from agentsim_env.errors import AgentSimError
@@ -23,6 +24,7 @@ from agentsim_env.training.environments import find_environment, make_environmen
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.evaluate import evaluate
 from agentsim_env.training.manifest import command, describe_machine
+from agentsim_env.training.ray_workers import connected
 
 
 def benchmark(
@@ -33,6 +35,7 @@ def benchmark(
     *,
     traces: Path | None = None,
     jobs: int = 1,
+    ray: str | None = None,
     trust: bool = False,
     console: Console | None = None,
 ) -> Outcome:
@@ -46,6 +49,7 @@ def benchmark(
             the same suite, agents and version are not played again.
         traces: Folder of the traces that cases may name.
         jobs: Processes; the results are the same bits for any number.
+        ray: Where Ray runs them, see `evaluate`; the bits are the same.
         trust: Whether models may be loaded that are unpickled for it, which can run any code.
         console: Where to say how far it is; None for silence.
 
@@ -66,11 +70,12 @@ def benchmark(
     made = _made()
     kept = unfinished(out)
     done = []
-    for case, scenario in zip(left, scenarios, strict=True):
-        _say(console, f"{name}: {case.name}")
-        seeds = case.seeds
-        keep = kept / f"{case.name}.jsonl"
-        done.append(play(suite, case, scenario, contestants, seeds, keep=keep, jobs=jobs, trust=trust, console=console))
+    how: dict[str, Any] = {"jobs": jobs, "ray": ray, "trust": trust, "console": console}
+    with nullcontext() if ray is None else connected(ray, jobs):
+        for case, scenario in zip(left, scenarios, strict=True):
+            _say(console, f"{name}: {case.name}")
+            keep = kept / f"{case.name}.jsonl"
+            done.append(play(suite, case, scenario, contestants, case.seeds, keep=keep, **how))
     names = [*OPPONENTS, *(agent.name for agent in contestants)]
     outcome = Outcome(
         name=name,
@@ -96,6 +101,7 @@ def play(
     *,
     keep: Path | None = None,
     jobs: int = 1,
+    ray: str | None = None,
     trust: bool = False,
     console: Console | None = None,
 ) -> Played:
@@ -111,6 +117,7 @@ def play(
         seeds=seeds,
         reference=STOCK,
         jobs=jobs,
+        ray=ray,
         console=console,
         trust=trust,
         keep=keep,
@@ -160,10 +167,10 @@ def _check_that_all_can_act(
     made = [make_agent(f"{agent.name}={agent.source}", kinds, trust) for agent in agents]
     asked = [agent for agent in made if not isinstance(agent, RuleAgent | BundleAgent)]
     for case, scenario in zip(cases, scenarios, strict=True) if asked else ():
-        env = make_environment(suite.environment, scenario)
         for agent in asked:
+            env = make_environment(suite.environment, scenario_for(agent, scenario))
             _bind(agent, env, case)
-        env.close()
+            env.close()
 
 
 def _bind(agent: Agent, env: Any, case: Case) -> None:

@@ -13,18 +13,22 @@ from agentsim_env.training.evolution_strategy import ALGORITHM, Strategy
 from agentsim_env.training.hyperparameters.ranges import RANGES, in_range
 
 _FOLDER = Path(__file__).parent
-_OURS = ("n_timesteps", "n_envs", "policy", "width", "reward_scale", "sampled", "discount_s")
+_OURS = ("n_timesteps", "n_envs", "policy", "width", "gates", "finalists", "reward_scale", "sampled", "discount_s")
 _ON_POLICY = ("ppo", "maskable_ppo", "a2c")
 _NOT_FOR_ALL = {
     "discount_s": _ON_POLICY,
     "reward_scale": (*_ON_POLICY, "dqn"),  # an evolution strategy looks at ranks, which know no scale
     "sampled": (*_ON_POLICY, "dqn"),
+    "gates": (ALGORITHM,),
+    "finalists": (ALGORITHM,),
 }
 """Those of ours that some algorithms have not, and which have them."""
 _SET_BY_TRAINING = (
     "self",
     "env",
     "mean",
+    "searched",
+    "norm",
     "returns",
     "seed",
     "device",
@@ -34,24 +38,30 @@ _SET_BY_TRAINING = (
     "_init_setup_model",
 )
 _LINEAR = "lin_"
+_WITH_ADVICE = "_with_advice"
 
 
-def load_hyperparameters(environment: str, algo: str, changes: Sequence[str] = ()) -> dict[str, Any]:
+def load_hyperparameters(
+    environment: str, algo: str, changes: Sequence[str] = (), advice: bool = False
+) -> dict[str, Any]:
     """Hyper-parameters of an algorithm in an environment.
 
     Args:
         environment: Name of the environment on the command line.
         algo: Name of the algorithm.
         changes: `name=value` strings laid over the file's values.
+        advice: Whether the scenario's rule advises: what the file has for that is laid over the rest.
 
     Raises:
         TrainingError: There is no entry for the algorithm, or it has no such hyper-parameter.
     """
     path = _FOLDER / f"{environment}.yaml"
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    advised = {name: entries.pop(name) for name in list(entries) if name.endswith(_WITH_ADVICE)}
     if algo not in entries:
         raise TrainingError(f"no algorithm {algo!r} for {environment}; there are: {', '.join(entries)}")
-    values = {name: _number(value) for name, value in entries[algo].items()}
+    chosen = entries[algo] | (advised.get(f"{algo}{_WITH_ADVICE}", {}) if advice else {})
+    values = {name: _number(value) for name, value in chosen.items()}
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals:
@@ -77,6 +87,11 @@ def arguments(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those hyper-parameters that the constructor of the algorithm takes, schedules made."""
     _check(algo, values)
     return {name: _schedule(value) for name, value in values.items() if name not in _OURS}
+
+
+def width_of(algo: str, values: Mapping[str, Any]) -> int:
+    """Units in each layer of a network, where it has layers; evolution strategies do with fewer."""
+    return int(values.get("width", 16 if algo == ALGORITHM else 64))
 
 
 def rate_at(value: Any, progress: float) -> float:

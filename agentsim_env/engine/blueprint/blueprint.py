@@ -96,6 +96,7 @@ class Blueprint:
         rule_params: Parameters of those rules, where they differ from the default.
         agent_kinds: Kinds that are answered from outside.
         policies: Trained policies that answer further kinds, where an agent would be asked.
+        advice: Who is asked is shown what the rule would answer.
         control_period_s: Time between control ticks, where no rule has its own.
         candidates: Candidates of a decision at most, where their number is not fixed.
         pin_grid_s: How long an agent may pin what a turn leaves.
@@ -122,6 +123,7 @@ class Blueprint:
     rule_params: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     agent_kinds: Sequence[str] = ()
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    advice: bool = False
     control_period_s: float = 1.0
     candidates: int = 16
     pin_grid_s: Sequence[float] = PIN_GRID_S

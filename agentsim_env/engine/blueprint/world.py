@@ -30,6 +30,7 @@ def new_world(blueprint: Blueprint, programs: Programs, seed: int) -> np.ndarray
     world["slo_ttft_s"], world["slo_tpot_s"] = blueprint.slo_ttft_s, blueprint.slo_tpot_s
     world["agent_kinds"] = _bits(blueprint.asked_kinds)
     world["policy_kinds"] = _bits(blueprint.policies)
+    world["advises"] = blueprint.advice
     world["token_seconds"] = blueprint.token_seconds
     world["slice_events"] = FIRST_SLICE
     world["n_places"] = FIRST_PLACES

@@ -3,6 +3,9 @@
 A policy comes as one vector of weights and a few numbers, so that whatever plays it is compiled once for all of them:
 
 * `LINEAR`: one weight for each column.
+* `GATED`: besides, for each of `width` gates, a weighted sum of the columns that counts as far as its gate is open,
+  which is another weighted sum. Weights of the columns, then those that open the gates, columns x gates, then those of
+  what they let through, likewise.
 * `POOLED`: the network of `agents/networks.py`. Its parameters follow one another, each as inputs x outputs: embedding,
   its bias, hidden layer, its bias, context, its bias, row, head, its bias.
 
@@ -16,7 +19,7 @@ import numpy as np
 
 from agentsim_env.engine.core.jit import compiled
 
-LINEAR, POOLED = range(2)
+LINEAR, POOLED, GATED = range(3)
 """Forms of a policy."""
 
 
@@ -24,8 +27,8 @@ class Scorer(NamedTuple):
     """A policy as compiled code takes it.
 
     Attributes:
-        form: `LINEAR` or `POOLED`.
-        width: Units in a layer, 0 for a linear one.
+        form: `LINEAR`, `POOLED` or `GATED`.
+        width: Units in a layer, or gates; 0 for a linear one.
         allowed: Column that is > 0 in rows that are pooled, or -1.
         weights: All weights, `float32`, C order.
     """
@@ -40,12 +43,15 @@ def count_weights(form: int, n_features: int, width: int) -> int:
     """Length of the vector of weights of a form."""
     if form == LINEAR:
         return n_features
+    if form == GATED:
+        return n_features * (1 + 2 * width)
     return width * (n_features + 1) + width * (width + 1) + width * (2 * width + 1) + width * width + width + 1
 
 
 def workspace(form: int, n_rows: int, width: int) -> np.ndarray:
     """What `best_answer` computes in, `float32`: scores first."""
-    return np.zeros(n_rows + (0 if form == LINEAR else 2 * n_rows * width + 3 * width), np.float32)
+    further = {LINEAR: 0, POOLED: 2 * n_rows * width + 3 * width, GATED: 2 * width}
+    return np.zeros(n_rows + further[form], np.float32)
 
 
 @compiled
@@ -55,14 +61,16 @@ def best_answer(rows, legal, form, width, allowed, weights, work):
     Args:
         rows: A row for each answer, `float32 [answers, features]`.
         legal: Not 0 for answers that may be given, at least as long.
-        form: `LINEAR` or `POOLED`.
-        width: Units in a layer of a network.
+        form: See `Scorer`.
+        width: Likewise.
         allowed: Column that is > 0 in rows that are pooled, -1 if all are.
         weights: As the form has them.
         work: See `workspace`.
     """
     if form == LINEAR:
         _linear(rows, weights, work)
+    elif form == GATED:
+        _gated(rows, width, weights, work)
     else:
         _pooled(rows, width, allowed, weights, work)
     best = -1
@@ -78,6 +86,21 @@ def _linear(rows, weights, work):
         work[k] = 0.0
         for column in range(rows.shape[1]):
             work[k] += rows[k, column] * weights[column]
+
+
+@compiled
+def _gated(rows, width, weights, work):
+    n, n_features = rows.shape
+    _linear(rows, weights, work)
+    gates, let_through = work[n : n + width], work[n + width : n + 2 * width]
+    behind = weights[n_features:]
+    for k in range(n):
+        gates[:] = 0.0
+        let_through[:] = 0.0
+        _add_products(rows[k], n_features, behind, gates)
+        _add_products(rows[k], n_features, behind[n_features * width :], let_through)
+        for j in range(width):
+            work[k] += gates[j] * let_through[j]
 
 
 @compiled

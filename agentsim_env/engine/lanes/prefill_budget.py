@@ -84,7 +84,7 @@ def _set_budget(state, i):
         ask(state, SET_PREFILL_BUDGET, NONE, NONE, i)
         state.option[: _n_answers(state, i)] = 1
         return SET_PREFILL_BUDGET
-    if answer == NONE:
+    if answer == NONE or (state.world[0].advises and answer == budget_by_rule(state, i)):
         budget_by_rule(state, i)
         share, tokens = state.world[0].set_share, state.world[0].set_tokens
     else:

@@ -59,7 +59,7 @@ def retain_ended(state):
             if answer == NONE and is_open(state, RETAIN_KV) and is_counted(state, state.turn[t].program):
                 _put(state, t)
                 return RETAIN_KV
-            if answer == NONE:
+            if answer == NONE or (world.advises and answer == default_retention(state)):
                 answer = _by_rule(state, t)
             _carry_out(state, t, r, answer)
         world.next_ended += 1

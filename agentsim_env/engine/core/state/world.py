@@ -139,6 +139,7 @@ WORLD = np.dtype(
         ("knows_reuse", "i1"),  # the prefetch rule knows what of a context is used again
         ("policy_kinds", "i4"),  # bit set of the decision kinds that trained policies answer, of `agent_kinds`
         ("renews", "i1"),  # loads ahead of use that have not begun are given up at the ticks of prefetching
+        ("advises", "i1"),  # who is asked is shown what the rule would answer, and may have exactly that
     ],
     align=True,
 )

@@ -1,5 +1,8 @@
 """Prefetch for turns that have come back and wait."""
 
+from collections.abc import Callable
+from typing import Any
+
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import first_ready, next_ready
 from agentsim_env.engine.core.state import NONE
@@ -12,23 +15,31 @@ def none(state, i):
     return NONE
 
 
-@compiled
-def first_waiting(state, i, n):
-    """The first of the first `n` waiting turns for which there is something to bring up, or NONE."""
-    s = first_ready(state, i)
-    while s != NONE and n > 0:
-        # What a prefill instance keeps for a turn comes when it is admitted.
-        if not state.slot[s].handed and can_bring_up(state, i, state.slot[s].turn):
-            return state.slot[s].turn
-        s = next_ready(state, s)
-        n -= 1
-    return NONE
+def _first_of_whom(question: Callable[..., Any]) -> Any:
+    """Compiled function `(state, i, n) -> turn`: the first of the first `n` waiting turns of which `question` holds."""
+
+    def first(state, i, n):
+        s = first_ready(state, i)
+        while s != NONE and n > 0:
+            # What a prefill instance keeps for a turn comes when it is admitted.
+            if not state.slot[s].handed and question(state, i, state.slot[s].turn):
+                return state.slot[s].turn
+            s = next_ready(state, s)
+            n -= 1
+        return NONE
+
+    first.__qualname__ = f"first_of_whom_{question.__name__}"
+    return compiled(first)
+
+
+_first_to_bring_up = _first_of_whom(can_bring_up)
+_first_that_lacks = _first_of_whom(lacks_something)
 
 
 @compiled
 def on_return(state, i):
     """A prefix is brought up as soon as its turn joins the queue, in the order of the queue."""
-    return first_waiting(state, i, state.instance[i].n_waiting)
+    return _first_to_bring_up(state, i, state.instance[i].n_waiting)
 
 
 @compiled
@@ -47,14 +58,7 @@ def first_lacking(state, i):
 
     It is looked for among as many as have room in HBM, so that it takes no longer where more wait.
     """
-    n = _window(state, i, 1.0)
-    s = first_ready(state, i)
-    while s != NONE and n > 0:
-        if not state.slot[s].handed and lacks_something(state, i, state.slot[s].turn):
-            return state.slot[s].turn
-        s = next_ready(state, s)
-        n -= 1
-    return NONE
+    return _first_that_lacks(state, i, _window(state, i, 1.0))
 
 
 @compiled
@@ -70,4 +74,4 @@ def look_ahead(state, i, share=1.0):
     CachedAttention (ATC'24): a window of `C / S` jobs, C being the memory that is fetched to and S the mean size of a
     context in the queue.
     """
-    return first_waiting(state, i, _window(state, i, share))
+    return _first_to_bring_up(state, i, _window(state, i, share))

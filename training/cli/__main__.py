@@ -1,0 +1,5 @@
+"""`python -m agentsim_env.training.cli`."""
+
+from agentsim_env.training.cli import app
+
+app()

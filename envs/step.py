@@ -67,8 +67,20 @@ def _is_legal(state, action):
     if action == FORBIDDEN:
         return False
     if state.world[0].asked == ROUTE_TURN:
-        return state.allowed[action] != 0
+        return is_allowed(state, action)
     return state.option[action] != 0
+
+
+@compiled
+def is_allowed(state, i):
+    """Whether a turn may be sent to instance `i`, which a smaller cluster than the largest may not have."""
+    return i < len(state.allowed) and state.allowed[i] != 0
+
+
+@compiled
+def count_there(state, kind, n):
+    """How many of the `n` answers of a kind this cluster has."""
+    return min(n, len(state.allowed)) if kind == ROUTE_TURN else n
 
 
 @compiled
@@ -93,7 +105,7 @@ def step_and_mask(state, books, action, legal):
     # One by one: numba compiles half a library of strings for what could be said of arrays of other sizes.
     for k in range(len(legal)):
         if asked >= 0:
-            legal[k] = state.allowed[k] if asked == ROUTE_TURN else state.option[k]
+            legal[k] = is_allowed(state, k) if asked == ROUTE_TURN else state.option[k]
         else:
             legal[k] = 1
     return asked, reward, now_s

@@ -27,7 +27,7 @@ def find_gpu(name: str) -> Gpu:
     Raises:
         UnknownHardwareError: If no entry or alias matches.
     """
-    return _find(name, gpus(), "GPU", "gpus.yaml")
+    return _find(name, gpus(), _gpu_names(), "GPU", "gpus.yaml")
 
 
 def find_model(name: str) -> Model:
@@ -39,9 +39,9 @@ def find_model(name: str) -> Model:
     Raises:
         UnknownHardwareError: If no entry or alias matches, or the file cannot be used.
     """
-    if _plain(name) not in _names(models()) and _is_path(name):
+    if _plain(name) not in _model_names() and _is_path(name):
         return model_from_config(Path(name))
-    return _find(name, models(), "model", "models.yaml")
+    return _find(name, models(), _model_names(), "model", "models.yaml")
 
 
 def _is_path(name: str) -> bool:
@@ -91,8 +91,17 @@ def _read(file: str, allowed: set[str]) -> dict[str, dict[str, Any]]:
     return table
 
 
-def _find(name: str, known: Mapping[str, Entry], what: str, file: str) -> Entry:
-    names = _names(known)
+@cache
+def _gpu_names() -> Mapping[str, Gpu]:
+    return _names(gpus())
+
+
+@cache
+def _model_names() -> Mapping[str, Model]:
+    return _names(models())
+
+
+def _find(name: str, known: Mapping[str, Entry], names: Mapping[str, Entry], what: str, file: str) -> Entry:
     if _plain(name) in names:
         return names[_plain(name)]
     close = difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.5)

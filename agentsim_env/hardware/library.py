@@ -50,7 +50,13 @@ def find_profile(gpu: Gpu, model: Model, tp: int = 1, dtype: str = "bf16", kv_dt
 
 def same_shape(model: Model) -> tuple[str, ...]:
     """Names of the models of the catalogue that do the same work as `model`, whatever it is called."""
-    return tuple(known.name for known in models().values() if known.shape == model.shape)
+    shape = model.shape
+    return tuple(name for name, known in _shapes().items() if known == shape)
+
+
+@cache
+def _shapes() -> Mapping[str, Model]:
+    return {known.name: known.shape for known in models().values()}
 
 
 def measured_on(model: Model) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.envs.advice_feature import ADVISED
-from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, Weights, pooled_shapes
+from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, Weights, flat, pooled_shapes
 from agentsim_env.training.errors import TrainingError
-
-_DEFAULT_WIDTH = 16
+from agentsim_env.training.evolution_strategy import ALGORITHM
+from agentsim_env.training.hyperparameters import width_of
 
 
 class Start(NamedTuple):
@@ -48,7 +48,13 @@ def start(values: Mapping[str, Any], names: Sequence[str], seed: int) -> Start:
         return _gated(values.get("gates", [ADVISED]), names)
     if policy != "CandidatePolicy":
         raise TrainingError(f"no policy {policy!r} for es; there are: LinearPolicy, GatedPolicy, CandidatePolicy")
-    return _all_of(_network(values.get("width", _DEFAULT_WIDTH), names, seed))
+    return _all_of(_network(width_of(ALGORITHM, values), names, seed))
+
+
+def elsewhere(begun: Start, weights: Weights) -> Start:
+    """The same search from other weights of the form; those that stay, stay as these have them."""
+    norm = float(np.linalg.norm(flat(weights) * begun.searched)) if begun.norm > 0.0 else 0.0
+    return Start(weights, begun.searched, norm)
 
 
 def _all_of(weights: Weights) -> Start:

@@ -17,13 +17,14 @@ from agentsim_env.training.checkpoint import Checkpoint, read_checkpoint, write_
 from agentsim_env.training.config import RunConfig, origin_of
 from agentsim_env.training.environments import find_environment, make_environment
 from agentsim_env.training.errors import TrainingError
-from agentsim_env.training.evolution.initial import start
+from agentsim_env.training.evolution.initial import elsewhere, start
 from agentsim_env.training.evolution.population import Population
 from agentsim_env.training.evolution_strategy import Strategy
 from agentsim_env.training.hyperparameters import checked, rate_at
 from agentsim_env.training.progress import TrainingProgress
 from agentsim_env.training.rows import Table
 from agentsim_env.training.splits import training_seed
+from agentsim_env.training.start import start_of
 from agentsim_env.training.validation import Validator
 
 _VECTORS = ("mean", "first", "second")
@@ -59,9 +60,14 @@ class _Search:
         env = make_environment(config.environment, scenario)
         self._candidates = candidates_of(env)
         values = config.hyperparameters
+        given = start_of(folder)
         self._start = start(values, self._candidates.feature_names, config.seed)
+        if given is not None:
+            self._start = elsewhere(self._start, given.weights)
         checkpoint = read_checkpoint(folder)
         self._strategy, self._notes = self._begin(checkpoint)
+        if given is not None and checkpoint is None:
+            self._notes["validated"] = -1  # before it learns: it is worth keeping where nothing gets better
         self.steps: int = self._notes["steps"]
         kind = find_environment(config.environment).kinds[0]
         shape = (self._candidates.n_rows, len(self._candidates.feature_names))

@@ -89,6 +89,11 @@ def arguments(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _schedule(value) for name, value in values.items() if name not in _OURS}
 
 
+def width_of(algo: str, values: Mapping[str, Any]) -> int:
+    """Units in each layer of a network, where it has layers; evolution strategies do with fewer."""
+    return int(values.get("width", 16 if algo == ALGORITHM else 64))
+
+
 def rate_at(value: Any, progress: float) -> float:
     """A learning rate after a share of the run, whether it is a number or a schedule."""
     return _first_of(value) * (1.0 - progress) if is_linear(value) else float(value)

@@ -19,9 +19,10 @@ from agentsim_env.capacity import capacity_per_s
 from agentsim_env.errors import AgentSimError, AgentSimWarning
 from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.arrivals import OpenLoop
-from agentsim_env.scenario.draws import Drawing, Drawn, shown
+from agentsim_env.scenario.draws import Drawing, Drawn
 from agentsim_env.scenario.errors import shorten
 from agentsim_env.scenario.kept import Kept
+from agentsim_env.scenario.laying import shown
 from agentsim_env.workload import Programs
 
 LOAD = "workload.arrivals.load"

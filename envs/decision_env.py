@@ -26,7 +26,7 @@ from agentsim_env.envs.snapshot import Snapshot
 from agentsim_env.envs.spec import plain_spec
 from agentsim_env.envs.splits import find_split, workloads
 from agentsim_env.scenario import Scenario, load_scenario
-from agentsim_env.scenario.draws import shown
+from agentsim_env.scenario.laying import shown
 from agentsim_env.simulator import NOT_BEGUN, Simulator
 
 LEAST_DRAWN_SEED = 1 << 20

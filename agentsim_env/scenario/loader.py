@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from agentsim_env.errors import shown
 from agentsim_env.scenario.bundle import bundles, is_path, rules_as_data
-from agentsim_env.scenario.draws import check
+from agentsim_env.scenario.corners import check
 from agentsim_env.scenario.errors import ScenarioError, shorten, suggestion
 from agentsim_env.scenario.explain import explain, where
 from agentsim_env.scenario.layers import Layer, child, merge

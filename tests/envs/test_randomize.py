@@ -21,7 +21,7 @@ WIDEST = 4
 
 def test_spaces_are_those_of_the_largest_cluster_and_what_is_not_there_cannot_be_chosen() -> None:
     env = RoutingEnv(drawn(), **PLAIN)
-    assert env.action_space.n == WIDEST
+    assert env.candidate_shape[0] == WIDEST
     seed_of = {Drawing(drawn()).of(seed).scenario.cluster.n_instances: seed for seed in range(12)}
     assert set(seed_of) == {2, 3, WIDEST}
     for n, seed in seed_of.items():
@@ -89,6 +89,7 @@ def test_instances_as_agents_are_those_of_the_largest_cluster() -> None:
     env.reset(seed=0)
     for agent in env.agent_iter(max_iter=20):
         seen, _, terminated, truncated, _ = env.last()
+        assert seen is not None
         env.step(None if terminated or truncated else int(np.argmax(seen["action_mask"])))
         assert agent in env.possible_agents
 

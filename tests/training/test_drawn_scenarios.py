@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,21 +18,23 @@ from tests.small import drawn
 
 def training() -> TrainingEpisodes:
     scenario = drawn({"episode": {"programs": 6, "warmup_programs": 1}})
-    env = make_environment("routing", scenario).unwrapped
-    return TrainingEpisodes(env, 2, workloads(scenario, TRAINING), run_seed=0)  # type: ignore[arg-type]
+    env: Any = make_environment("routing", scenario).unwrapped
+    return TrainingEpisodes(env, 2, workloads(scenario, TRAINING), run_seed=0)
 
 
 def test_a_training_that_is_resumed_stands_in_the_same_episodes() -> None:
     episodes, rng = training(), np.random.default_rng(0)
     episodes.reset()
-    seen = np.zeros(0)
+    seen: Any = None
     for _ in range(90):
         seen, *_ = episodes.step(rng.integers(0, 4, 2))
     resumed = training()
     assert np.array_equal(resumed.rewind(episodes.tapes), seen)
     assert max(tape.episodes for tape in episodes.tapes) > 1
     assert [env.simulator.drawn for env in resumed.envs] == [env.simulator.drawn for env in episodes.envs]
-    assert np.array_equal(resumed.step(np.zeros(2, int))[0], episodes.step(np.zeros(2, int))[0])
+    after: Any = resumed.step(np.zeros(2, int))[0]
+    expected: Any = episodes.step(np.zeros(2, int))[0]
+    assert np.array_equal(after, expected)
 
 
 def test_results_say_what_was_drawn_for_each_seed(tmp_path: Path) -> None:

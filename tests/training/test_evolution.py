@@ -46,18 +46,18 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("hyper", "kind"),
+    ("hyper", "steps", "kind"),
     [
-        (["policy=LinearPolicy"], LinearPolicy),
-        (["policy=CandidatePolicy"], NumpyPolicy),
-        (["policy=LinearPolicy", "pairs=2", "finalists=1", "spread=2"], LinearPolicy),
+        (["policy=LinearPolicy"], 1000, LinearPolicy),
+        (["policy=CandidatePolicy"], 1000, NumpyPolicy),
+        (["policy=LinearPolicy", "pairs=2", "finalists=1", "spread=2"], 3000, LinearPolicy),
     ],
 )
 def test_killed_run_ends_with_the_same_bits(
-    new_run: Callable[..., Path], hyper: list[str], kind: type, monkeypatch: pytest.MonkeyPatch
+    new_run: Callable[..., Path], hyper: list[str], steps: int, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = run(new_run("es", "whole", hyper=hyper, steps=1000))
-    killed = new_run("es", "killed", hyper=hyper, steps=1000)
+    whole = run(new_run("es", "whole", hyper=hyper, steps=steps))
+    killed = new_run("es", "killed", hyper=hyper, steps=steps)
     write = search.write_checkpoint
 
     def write_then_die(*arguments: object) -> None:
@@ -70,7 +70,7 @@ def test_killed_run_ends_with_the_same_bits(
             run(killed)
     checkpoint = latest_checkpoint(killed)
     assert checkpoint is not None
-    assert int(checkpoint.name) < 1000
+    assert int(checkpoint.name) < steps
     run(killed)
     for name in ("progress.csv", "evaluations.csv"):
         assert read_csv(whole / name) == read_csv(killed / name)

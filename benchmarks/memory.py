@@ -31,7 +31,7 @@ from benchmarks.simulation import BASE, Size, of_size, sized
 FEW, MANY = 1_000, 100_000
 INSTANCES = 4
 GIB = 2.0**30
-LIMIT_S = 300.0
+LIMIT_S = 600.0
 """Of a process."""
 
 

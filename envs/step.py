@@ -9,7 +9,7 @@ from agentsim_env.engine.batch.runs import synchronise
 from agentsim_env.engine.core.decisions import PAUSED, ROUTE_TURN, TRUNCATED
 from agentsim_env.engine.core.jit import COMPILED, compiled, entry
 from agentsim_env.engine.core.pointer import bind
-from agentsim_env.engine.core.state import NONE, State
+from agentsim_env.engine.core.state import FOR_ONE, NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.loop import advance
 from agentsim_env.engine.settle import asked_rule
@@ -94,6 +94,7 @@ def _ask_nothing(state):
     world.n_candidates = 0
     state.option[:] = 0
     state.allowed[:] = 0
+    world.allowed_for = FOR_ONE
     if world.asked_instance != NONE:
         synchronise(state, world.asked_instance)
 

@@ -11,7 +11,7 @@ from benchmarks.performance.long_run import long_run
 from benchmarks.performance.peers import factor, peers
 from benchmarks.speed.parts import PARTS
 from benchmarks.speed.rows import Row, markdown, shown
-from benchmarks.speed.sizes import PER_INSTANCE, VECTOR
+from benchmarks.speed.sizes import MOST_PROGRAMS, PER_INSTANCE, VECTOR
 
 TEMPLATE = Path(__file__).parent / "page.md"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
@@ -40,6 +40,7 @@ def page(folder: Path) -> str:
         long_run=long_run(read_json(folder / "long_run.json")),
         subprocesses=VECTOR,
         per_instance=PER_INSTANCE,
+        most=f"{MOST_PROGRAMS:,}",
     )
     return wrapped(text)
 

@@ -13,12 +13,11 @@ from agentsim_env import Scenario, Simulator
 from agentsim_env.agents.linear_policy import LinearPolicy
 from agentsim_env.agents.protocol import candidates_of
 from agentsim_env.envs.compiled_play import CompiledPlay
+from agentsim_env.policies.weights import LinearWeights
 from agentsim_env.training.compiled import compiled_play
 from agentsim_env.training.config import RunConfig, create_run, load_run
 from agentsim_env.training.environments import find_environment, make_environment
-from agentsim_env.training.evolution.initial import initial_weights
 from agentsim_env.training.evolution.population import Population
-from agentsim_env.training.evolution_strategy import Strategy
 from agentsim_env.training.model import make_model, make_vec_env, present_agent
 from benchmarks.measure import Task, interleave
 from benchmarks.speed.parts import Report
@@ -95,17 +94,17 @@ def predict(env: gymnasium.Env, model: Any, episodes: int) -> Task:
 
 
 def search() -> Task:
-    """Task: the first generation of `--algo es` on the default scenario, on all cores."""
+    """Task: a generation of `--algo es` around zero, of linear policies on the default scenario, on all cores."""
     config, scenario = run_of("es")
     candidates = candidates_of(make_environment("routing", scenario))
     n, values = len(candidates.feature_names), config.hyperparameters
-    weights: Any = initial_weights(values, n, config.seed)
+    weights = LinearWeights(np.zeros((n, 1), np.float32))
     scorer = LinearPolicy(weights, candidates.feature_names, candidates.allowed_feature).scorer
     assert scorer is not None
     kind = find_environment("routing").kinds[0]
     population = Population(kind, scenario, (candidates.n_rows, n), scorer, config.n_envs)
-    strategy = Strategy.begin(config.seed, values["sigma"], values["pairs"], np.zeros(n))
-    members = strategy.members()
+    offsets = np.random.default_rng(config.seed).standard_normal((2 * values["pairs"], n))
+    members = (values["sigma"] * offsets).astype(np.float32)
 
     def run() -> tuple[float, float]:
         begun_s = time.perf_counter()

@@ -34,8 +34,8 @@ PARTS = {
     "vectors": Part("many environments at once, under random actions", 300.0),
     "ppo": Part("PPO of Stable-Baselines3 on vectors of environments", 420.0),
     "learned": Part("exported agents, evolution strategies", 240.0),
-    "scaling": Part("instances, programs, contexts", 420.0),
-    "memory": Part("memory of programs, of batches, of a large cluster", 480.0, in_a_look=False),
+    "scaling": Part("instances, programs, contexts", 600.0),
+    "memory": Part("memory of programs, of batches, of a large cluster", 900.0, in_a_look=False),
     "profile": Part("where the time goes", 240.0),
     "starts": Part("cold starts, in caches of their own", 900.0, in_a_look=False, rounds=1),
 }

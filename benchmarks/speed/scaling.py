@@ -7,7 +7,7 @@ from benchmarks.measure import Rates, interleave
 from benchmarks.simulation import Size
 from benchmarks.speed.parts import Report
 from benchmarks.speed.rows import Bar, Row, rate_rows, ratio
-from benchmarks.speed.sizes import PER_INSTANCE
+from benchmarks.speed.sizes import MOST_PROGRAMS, PER_INSTANCE
 
 INSTANCES = (4, 16, 64, 256, 1024)
 PROGRAMS = (1_000, 10_000, 100_000)
@@ -33,10 +33,10 @@ def measure(rounds: int, quick: bool, report: Report) -> None:
     """See the module."""
     instances, programs, contexts = INSTANCES, PROGRAMS, CONTEXTS
     if quick:
-        instances, programs, contexts = (4, 64, 256), PROGRAMS[:2], CONTEXTS[::2]
+        instances, programs, contexts = (4, 64), PROGRAMS[:2], CONTEXTS[::2]
     sizes = {
-        **{on(n): sized(n, n * PER_INSTANCE) for n in instances},
-        **{at_home(n): sized(n, n * PER_INSTANCE)._replace(route_turn=AT_HOME) for n in (4, 64)},
+        **{on(n): cluster(n) for n in instances},
+        **{at_home(n): cluster(n)._replace(route_turn=AT_HOME) for n in (4, 64)},
         **{served(n): sized(4, n) for n in programs if n != 4 * PER_INSTANCE},
     }
     tasks = {name: simulation.of_size(size) for name, size in sizes.items()}
@@ -44,9 +44,9 @@ def measure(rounds: int, quick: bool, report: Report) -> None:
     growths = [
         Growth(on(64), on(4), WITHIN),
         Growth(at_home(64), at_home(4), WITHIN),
-        Growth(on(instances[-1]), on(4), None),
         Growth(served(programs[-1]), on(4), WITHIN),
         Growth(long(contexts[-1]), long(contexts[0]), None),
+        *(Growth(on(n), on(4), None) for n in instances if n > 64),
     ]
     for rates in interleave(tasks, rounds):
         report([*rate_rows(rates, "turns / CPU s"), *(cost(rates, growth) for growth in growths)])
@@ -55,6 +55,11 @@ def measure(rounds: int, quick: bool, report: Report) -> None:
 def cost(rates: Rates, growth: Growth) -> Row:
     """What a turn of the large size costs, over one of the small size."""
     return ratio(rates, growth.small, growth.large, growth.bar, f"cost of a turn, {growth.large} / {growth.small}")
+
+
+def cluster(instances: int) -> Size:
+    """A size where instances are varied."""
+    return sized(instances, min(MOST_PROGRAMS, instances * PER_INSTANCE))
 
 
 def sized(instances: int, programs: int) -> Size:

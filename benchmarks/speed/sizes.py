@@ -8,3 +8,6 @@ LEARNER = 32
 
 PER_INSTANCE = 250
 """Programs of an instance, where instances are varied."""
+
+MOST_PROGRAMS = 100_000
+"""Of such a cluster."""

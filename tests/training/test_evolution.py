@@ -46,17 +46,16 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize(
-    ("hyper", "kind"),
+    ("hyper", "steps", "kind"),
     [
-        (["policy=LinearPolicy"], LinearPolicy),
-        (["policy=CandidatePolicy"], NumpyPolicy),
-        (["policy=LinearPolicy", "pairs=2", "finalists=1", "spread=2"], LinearPolicy),
+        (["policy=LinearPolicy"], 1000, LinearPolicy),
+        (["policy=CandidatePolicy"], 1000, NumpyPolicy),
+        (["policy=LinearPolicy", "pairs=2", "finalists=1", "spread=2"], 3000, LinearPolicy),
     ],
 )
 def test_killed_run_ends_with_the_same_bits(
-    new_run: Callable[..., Path], hyper: list[str], kind: type, monkeypatch: pytest.MonkeyPatch
+    new_run: Callable[..., Path], hyper: list[str], steps: int, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = 4000 if "finalists=1" in hyper else 1000  # of which a generation makes several hundred
     whole = run(new_run("es", "whole", hyper=hyper, steps=steps))
     killed = new_run("es", "killed", hyper=hyper, steps=steps)
     write = search.write_checkpoint

@@ -14,7 +14,8 @@ from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario import lanes as described
-from agentsim_env.scenario.cluster import Cluster, Instance
+from agentsim_env.scenario.cluster import Cluster
+from agentsim_env.scenario.instance import Instance
 
 
 def engines_of(scenario: Scenario) -> list[Engine]:

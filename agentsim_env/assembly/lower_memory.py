@@ -8,7 +8,7 @@ from agentsim_env.hardware import Engine, find_model
 from agentsim_env.hardware.links import CXL_GB_PER_S, LINK_EFFICIENCY, PEER_GB_PER_S
 from agentsim_env.limits import MOST_COUNT
 from agentsim_env.scenario import Scenario, ScenarioError
-from agentsim_env.scenario import cluster as described
+from agentsim_env.scenario import tiers as described
 
 
 def lower_memory(scenario: Scenario, engines: Sequence[Engine]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from agentsim_env.hardware.engine_profiles import engine_profiles
 from agentsim_env.hardware.sampling import BY_MODEL, SAMPLINGS
 from agentsim_env.scenario import ScenarioError, load_scenario
 from agentsim_env.scenario.arrivals import Diurnal
-from agentsim_env.scenario.cluster import Instance
+from agentsim_env.scenario.instance import Instance
 from agentsim_env.scenario.rules import KINDS, Rules
 from agentsim_env.scenario.schema import Scenario
 

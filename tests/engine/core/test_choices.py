@@ -6,7 +6,9 @@ import pytest
 
 from agentsim_env.engine.core.state import EVICTIONS, MODES, QUEUES, TIER_KINDS, TRANSFERS, WRITE_POLICIES
 from agentsim_env.fields.base import Part
-from agentsim_env.scenario.cluster import Cluster, Instance, PeerLink, Tier
+from agentsim_env.scenario.cluster import Cluster
+from agentsim_env.scenario.instance import Instance
+from agentsim_env.scenario.tiers import PeerLink, Tier
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def documented(
     """
 
     def complete(environment: type[Environment]) -> type[Environment]:
-        texts = {**SHARED, "features": f"{SQUASHED}\n\n{_table(features)}"}
+        texts = {**SHARED, "features": f"{SQUASHED}\n\n{_table(features)}\n\n{ADVISED}"}
         if hints is not None:
             texts["hints"] = f"{HINTED}\n\n{_table(hints, len(features))}"
         texts["arguments"] = texts["arguments"].replace("DEFAULT_SCENARIO", environment.default_scenario)
@@ -94,6 +94,11 @@ def documented(
 SQUASHED = """\
 A feature with a scale is an amount without a bound, squashed as `x / (x + scale)`, or as `x / (|x| + scale)` where it
 can be negative: at the scale it is 1/2."""
+
+
+ADVISED = """\
+With `decisions.advice` of the scenario one more column, `advised`, stands behind all others: 1 in the row of the answer
+that the scenario's own rule would give, else 0. Who gives this answer has the rule's own, exactly (docs/semantics.md)."""
 
 
 HINTED = """\

@@ -18,7 +18,10 @@ from rich.progress import track
 from agentsim_env import Scenario, Simulator, load_scenario
 from agentsim_env.agents import Agent, BundleAgent, ExportedPolicy, RuleAgent, make_agent
 from agentsim_env.agents.advice import scenario_for
+from agentsim_env.agents.loading import files_of
+from agentsim_env.agents.numpy_policy import load_policy
 from agentsim_env.agents.protocol import bind
+from agentsim_env.policies.file import CONTAINERS
 from agentsim_env.errors import AgentSimWarning
 from agentsim_env.training.compiled import compiled_play
 from agentsim_env.training.environments import find_environment, load, make_environment
@@ -67,7 +70,7 @@ def evaluate(
     overrides: Sequence[str] = (),
     trace: str | Path | None = None,
     bundle: str | None = None,
-    environment: str = "routing",
+    environment: str | None = None,
     seeds: int | Sequence[int] = 20,
     reference: str | None = None,
     jobs: int = 1,
@@ -83,7 +86,8 @@ def evaluate(
         overrides: `path=value` strings laid over the scenario.
         trace: Trace whose programs take the place of the scenario's.
         bundle: Bundle whose rules answer the other kinds of decision.
-        environment: Name of the environment, which says what kind of decision the agents answer.
+        environment: Name of the environment, which says what kind of decision the agents answer; None for that of the
+            first exported policy among them, else `routing`.
         seeds: The seeds, or how many of the test seeds.
         reference: Name of the agent that the others are compared with; by default the scenario's own rule if it is
             among them, else the first.
@@ -106,6 +110,7 @@ def evaluate(
         raise TrainingError("seeds must be given, each once")
     if jobs < 1:
         raise TrainingError(f"jobs must be at least 1, not {jobs}")
+    environment = environment or _environment_of(agents)
     found = find_environment(environment)
     made = [make_agent(agent, found.kinds, trust) for agent in agents]
     names = _names(made)
@@ -133,6 +138,17 @@ def evaluate(
     except KeyboardInterrupt:
         raise EvaluationStopped(results() if played else None, len(seeds)) from None
     return results()
+
+
+def _environment_of(agents: Sequence[Any]) -> str:
+    """The environment that the first exported policy of some agents was trained for, as far as they say it."""
+    for agent in agents:
+        if isinstance(agent, str | Path):
+            files = [file for file in files_of(agent) if file.suffix in CONTAINERS and file.is_file()]
+            agent = load_policy(files[0]) if files else None
+        if isinstance(agent, ExportedPolicy) and "environment" in agent.origin:
+            return agent.origin["environment"]
+    return "routing"
 
 
 def _names(made: Sequence[Agent]) -> tuple[str, ...]:

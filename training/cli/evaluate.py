@@ -30,7 +30,9 @@ def evaluate(
     agents: Annotated[
         str, typer.Option("--agents", "-a", help="Rules, runs, models and module:function, separated by commas.")
     ],
-    environment: Annotated[str, typer.Option(help="What the agents answer, as routing.")] = "routing",
+    environment: Annotated[
+        str | None, typer.Option(help="What the agents answer, as routing; by default what the first policy is for.")
+    ] = None,
     scenario: Scenario = None,
     overrides: Overrides = None,
     trace: Trace = None,

@@ -11,7 +11,7 @@ import numpy as np
 from agentsim_env.agents.errors import AgentError
 from agentsim_env.agents.protocol import candidates_of
 from agentsim_env.engine.core.scorer import Scorer
-from agentsim_env.policies.advice import not_there
+from agentsim_env.policies.advice import ADVICE, not_there
 from agentsim_env.policies.file import Header, content_hash, write_policy
 from agentsim_env.policies.weights import Weights, flat
 
@@ -67,11 +67,8 @@ class ExportedPolicy:
         Raises:
             AgentError: If they differ, or the environment's scenario has another rule than that which advised it.
         """
+        self._check_advice(env)
         found = candidates_of(env)
-        inner: Any = env.unwrapped
-        lacking = not_there(inner.scenario, self.origin)
-        if lacking is not None:
-            raise AgentError(f"{self.name} follows the advice of a rule: make the environment with overrides {lacking}")
         if found.feature_names != self.feature_names:
             unknown = sorted(set(found.feature_names) - set(self.feature_names))
             missing = sorted(set(self.feature_names) - set(found.feature_names))
@@ -85,6 +82,14 @@ class ExportedPolicy:
                 f"{self.name} has {self.weights.actions_per_row} actions for each candidate,"
                 f" {type(env.unwrapped).__name__} has {found.actions_per_row}"
             )
+
+    def _check_advice(self, env: gymnasium.Env) -> None:
+        if ADVICE not in self.origin:
+            return
+        inner: Any = env.unwrapped
+        lacking = not_there(inner.scenario, self.origin)
+        if lacking is not None:
+            raise AgentError(f"{self.name} follows the advice of a rule: make the environment with overrides {lacking}")
 
     def reset(self, seed: int) -> None:
         """Seeds the generator of a policy that draws its actions."""

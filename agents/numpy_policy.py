@@ -15,6 +15,25 @@ if TYPE_CHECKING:
     from agentsim_env.agents.networks import CandidateScorer
 
 
+_PARAMETERS = {
+    "embed_weight": "embedding.layers.0.weight",
+    "embed_bias": "embedding.layers.0.bias",
+    "hidden_weight": "embedding.layers.2.weight",
+    "hidden_bias": "embedding.layers.2.bias",
+    "context_weight": "context.weight",
+    "context_bias": "context.bias",
+    "row_weight": "row.weight",
+    "head_weight": "head.weight",
+    "head_bias": "head.bias",
+}
+"""Parameters of the network by the names that they have in a file; torch has each matrix as outputs x inputs."""
+
+
+def state_of(weights: PooledWeights) -> dict[str, np.ndarray]:
+    """Parameters of the network, as torch takes them."""
+    return {parameter: np.ascontiguousarray(getattr(weights, field).T) for field, parameter in _PARAMETERS.items()}
+
+
 class NumpyPolicy(ExportedPolicy):
     """Policy with `PooledWeights`: see `agents/networks.py`."""
 
@@ -26,17 +45,7 @@ class NumpyPolicy(ExportedPolicy):
     def from_torch(cls, scorer: "CandidateScorer", feature_names: tuple[str, ...], **kwargs: Any) -> "NumpyPolicy":
         """Copies the parameters of a torch network."""
         state = {key: value.detach().cpu().numpy() for key, value in scorer.state_dict().items()}
-        weights = PooledWeights(
-            embed_weight=state["embedding.layers.0.weight"].T,
-            embed_bias=state["embedding.layers.0.bias"],
-            hidden_weight=state["embedding.layers.2.weight"].T,
-            hidden_bias=state["embedding.layers.2.bias"],
-            context_weight=state["context.weight"].T,
-            context_bias=state["context.bias"],
-            row_weight=state["row.weight"].T,
-            head_weight=state["head.weight"].T,
-            head_bias=state["head.bias"],
-        )
+        weights = PooledWeights(**{field: state[parameter].T for field, parameter in _PARAMETERS.items()})
         copies = PooledWeights(*(np.array(array, dtype=np.float32, order="C") for array in weights))
         return cls(copies, feature_names, scorer.embedding.allowed_feature, **kwargs)
 

@@ -5,19 +5,30 @@ The programs that the cluster can serve arrive at `load` times its capacity, the
 of what the cluster can do, and at a load of 1 it is as full as it would be without them.
 """
 
+import json
 import warnings
+from collections.abc import Callable
 from math import isclose
 
 import numpy as np
 
-from agentsim_env.assembly import Load, WorkloadSource, engines_of, source_of, work_of
+from agentsim_env.assembly import DrawnSource, Load, Source, WorkloadSource, engines_of, source_of, work_of
+from agentsim_env.assembly.source import Work
 from agentsim_env.assembly.unserved import Unserved, UnservedWarning, find_unserved
 from agentsim_env.capacity import capacity_per_s
 from agentsim_env.errors import AgentSimError, AgentSimWarning
-from agentsim_env.scenario import Scenario, load_scenario
+from agentsim_env.scenario import Scenario, ScenarioError, load_scenario
 from agentsim_env.scenario.arrivals import OpenLoop
+from agentsim_env.scenario.draws import Drawing, Drawn
 from agentsim_env.scenario.errors import shorten
+from agentsim_env.scenario.kept import Kept
+from agentsim_env.scenario.laying import shown
 from agentsim_env.workload import Programs
+
+LOAD = "workload.arrivals.load"
+
+MOST_CAPACITIES = 16
+"""Capacities that are measured for one scenario: each takes seconds, once."""
 
 _SAME = 0.01
 """Rates that differ by less than the search for a capacity tells apart are the same."""
@@ -31,11 +42,12 @@ class LoadWarning(AgentSimWarning):
 
 def prepare(
     scenario: Scenario, *, rate_per_s: float | None = None, trace_part: tuple[float, float] = (0.0, 1.0)
-) -> WorkloadSource:
+) -> Source:
     """Prepares the workload of a scenario; nothing is simulated unless it has a load and its capacity is not known.
 
     Warns where a load does not mean what it seems to: some programs fit on no instance (`UnservedWarning`), or
-    overrides have changed the capacity (`LoadWarning`).
+    overrides have changed the capacity (`LoadWarning`). Where something of the scenario is drawn for each episode, all
+    this is done for what may be drawn.
 
     Args:
         scenario: The scenario.
@@ -48,6 +60,8 @@ def prepare(
         TraceError: If the trace cannot be read.
         ValueError: If `rate_per_s` is given for arrivals without a rate.
     """
+    if scenario.randomize:
+        return _prepare_drawn(scenario, rate_per_s, trace_part)
     work = work_of(scenario, trace_part)
     tokens = work.longest_contexts()
     unserved = find_unserved(scenario, engines_of(scenario), tokens)
@@ -69,14 +83,86 @@ def draw(scenario: Scenario, seed: int) -> Programs:
     return source.draw(seed)
 
 
-_sources: dict[str, WorkloadSource] = {}
+_sources: dict[str, Source] = {}
 
 
 def with_rate(scenario: Scenario) -> Scenario:
     """The scenario with its load spelled out as a rate: whatever its rules become, its programs arrive as before."""
-    if _given(scenario) is None:
+    if _given(scenario) is None and LOAD not in scenario.randomize:
         return scenario
-    return load_scenario(scenario, {"workload.arrivals.rate_per_s": prepare(scenario).rate_per_s})
+    source = prepare(scenario)
+    if isinstance(source, DrawnSource):
+        raise ScenarioError(
+            f"{scenario.name}: workload.arrivals.load: means another rate in each episode where something is drawn, and"
+            " under other rules the rates have to stay: give workload.arrivals.rate_per_s, or draw it"
+        )
+    return load_scenario(scenario, {"workload.arrivals.rate_per_s": source.rate_per_s})
+
+
+class _Drawn:
+    """Prepares the workloads of what is drawn: what several have in common is done once."""
+
+    def __init__(self, rate_per_s: float | None, trace_part: tuple[float, float]) -> None:
+        self._rate_per_s, self._trace_part = rate_per_s, trace_part
+        self._works: Kept[tuple[Work, np.ndarray]] = Kept()
+        self._capacities: Kept[tuple[Unserved, float]] = Kept(MOST_CAPACITIES)
+
+    def __call__(self, drawn: Drawn) -> WorkloadSource:
+        work, tokens = self.work(drawn)
+        given = _given(drawn.scenario) if self._rate_per_s is None else None
+        load = None if given is None else self._load(drawn, given, tokens)
+        return source_of(drawn.scenario, work, rate_per_s=self._rate_per_s, load=load)
+
+    def work(self, drawn: Drawn) -> tuple[Work, np.ndarray]:
+        """What programs are drawn from, and the longest contexts of some of them."""
+
+        def make() -> tuple[Work, np.ndarray]:
+            work = work_of(drawn.scenario, self._trace_part)
+            return work, work.longest_contexts()
+
+        return self._works.get(_key(drawn, _makes_programs), make)
+
+    def _load(self, drawn: Drawn, given: float, tokens: np.ndarray) -> Load:
+        def make() -> tuple[Unserved, float]:
+            unserved = find_unserved(drawn.scenario, engines_of(drawn.scenario), tokens)
+            return unserved, capacity_per_s(drawn.scenario)
+
+        unserved, capacity = self._capacities.get(_key(drawn, _makes_capacity), make)
+        return Load(given, capacity, given * capacity / unserved.share_served, None, "")
+
+
+def _prepare_drawn(scenario: Scenario, rate_per_s: float | None, trace_part: tuple[float, float]) -> DrawnSource:
+    """The workload of a scenario of which something is drawn; what cannot be served is found at its corners."""
+    drawing, prepared = Drawing(scenario), _Drawn(rate_per_s, trace_part)
+    notes: dict[str, None] = {}
+    for corner in drawing.corners:
+        try:
+            unserved = find_unserved(corner.scenario, engines_of(corner.scenario), prepared.work(corner)[1])
+        except ScenarioError as error:
+            raise ScenarioError(f"{error}; drawn is {shown(corner.values)}") from error
+        if unserved.unserved:
+            notes[f"where {shown(corner.values)} is drawn, {unserved.describe()}"] = None
+    if rate_per_s is None and any(_given(corner.scenario) is not None for corner in drawing.corners):
+        for drawn in drawing.all_of(MOST_CAPACITIES, _makes_capacity):
+            prepared(drawn)
+    for note in list(notes)[:1]:
+        more = f", and likewise for {len(notes) - 1} other ends of its ranges" if len(notes) > 1 else ""
+        warnings.warn(f"{scenario.name}: {note}{more}; they will fail", UnservedWarning, stacklevel=3)
+    return DrawnSource(drawing, prepared, list(notes))
+
+
+def _key(drawn: Drawn, matters: Callable[[str], bool]) -> str:
+    return json.dumps({place: value for place, value in drawn.values.items() if matters(place)}, sort_keys=True)
+
+
+def _makes_capacity(place: str) -> bool:
+    """Whether a capacity depends on what is drawn at a place."""
+    return not f"{place}.".startswith("workload.arrivals.")
+
+
+def _makes_programs(place: str) -> bool:
+    """Whether what programs are drawn from depends on what is drawn at a place."""
+    return _makes_capacity(place) and (place.startswith("workload.") or place == "cluster.block_size_tokens")
 
 
 def load_of(scenario: Scenario, unserved: Unserved, tokens: np.ndarray) -> Load:

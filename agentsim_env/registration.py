@@ -136,6 +136,9 @@ Every `info` has `time_s`, the simulated time, and `elapsed_s`, the simulated ti
 `reset`). Decisions are not equally far apart: to discount by time, weigh what comes later by
 `exp(-elapsed_s / discount_s)`, as `agentsim train` does where `discount_s` is set.
 
+Where the scenario [draws](scenario.md#scenarios-that-are-drawn) something for each episode, `info["drawn"]` says after
+`reset` and at the end what it was. Spaces are those of the largest cluster then; a smaller one fills the first rows.
+
 The last `info` of an episode, whether it is terminated or truncated by `episode.time_limit_s` or `max_episode_steps`,
 has the figures of `agentsim_env.envs.episode.episode_metrics` too: those of `Simulator.summary()`, by the same names;
 `env.figures()` has them at any time. A figure without a sample is absent, so a `Monitor` is best given counts as its

@@ -1,12 +1,12 @@
 """The Python face of the simulator: a scenario, a seed, decisions, records."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from agentsim_env.actions import ActionError, whole_number
-from agentsim_env.assembly import SimulationError, WorkloadSource, assemble, engines_of
+from agentsim_env.assembly import DrawnSource, SimulationError, Source, Variant, Variants
 from agentsim_env.assembly.recorded import Recorded, described
 from agentsim_env.assembly.stuck import check_goes_on
 from agentsim_env.assembly.unserved import limit
@@ -91,6 +91,10 @@ class Simulator:
         source: Where workloads come from, instead of the scenario's own (see `agentsim_env.load.prepare`).
 
     Attributes:
+        scenario: The scenario, with what it draws.
+        engines: The engines of the cluster in this episode; before the first one, of the largest that may be drawn.
+        blueprint: What of its simulation does not depend on the workload, likewise.
+        widest: That of the cluster with the most instances that may be drawn.
         asked: Number of the kind of the pending decision; below 0 if none is: `NOT_BEGUN`, or how the episode ended.
     """
 
@@ -102,10 +106,9 @@ class Simulator:
         rules: Mapping[str, str] | None = None,
         agent_kinds: Collection[str] = (),
         token_seconds: bool = False,
-        source: WorkloadSource | None = None,
+        source: Source | None = None,
     ) -> None:
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-        self.engines: list[Engine] = engines_of(self.scenario)
         # Load is a fraction of the capacity under the scenario's own rules: other rules face the same arrivals.
         self.source = prepare(self.scenario) if source is None else source
         if bundle is not None:
@@ -117,8 +120,13 @@ class Simulator:
         for kind in agent_kinds:
             if kind not in KINDS:
                 raise ScenarioError(f"agent_kinds: {kind!r} is not open to agents; open are: {', '.join(KINDS)}")
-        self._assembly = assemble(self.scenario, self.engines, tuple(agent_kinds), token_seconds)
-        self.blueprint = self._assembly.blueprint
+        drawing = self.source.drawing if isinstance(self.source, DrawnSource) else None
+        if drawing is not None and drawing.scenario is not self.scenario:
+            drawing = None
+        self._variants = Variants(self.scenario, tuple(agent_kinds), token_seconds, drawing)
+        self.widest = self._variants.widest.blueprint
+        self._enter(self._variants.widest)
+        self._settle: Callable[[State], State] | None = None
         self.seed = 0
         self._core: Core | None = None
         self.asked = NOT_BEGUN
@@ -138,10 +146,22 @@ class Simulator:
                 program fits on no instance.
         """
         seed = checked_seed(seed)
+        variant = self._variants.of(seed)
         programs = self.source.draw(seed) if programs is None else checked_copy(programs)
-        self._core = self._assembly.begin(programs, seed)
+        self._core = variant.assembly.begin(programs, seed, self._settle)
+        self._enter(variant)
         self.seed, self.programs = seed, programs
         self.asked, self._decided = NOT_BEGUN, None
+
+    def _enter(self, variant: Variant) -> None:
+        self._variant = variant
+        self.engines: Sequence[Engine] = variant.engines
+        self.blueprint = variant.blueprint
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """What the scenario's `randomize` has drawn for this episode, by place; empty if it draws nothing."""
+        return dict(self._variant.drawn)
 
     @property
     def core(self) -> Core:
@@ -291,6 +311,7 @@ class Simulator:
                 f"the snapshot is of scenario {snapshot.scenario.name} with {theirs} open to an agent; here it is"
                 f" {self.scenario.name} with {ours}, and both must be equal"
             )
+        self._enter(self._variants.of(snapshot.seed))
         self._core = Core(Core(snapshot.state).snapshot(), snapshot.faults)
         self.programs, self.seed = snapshot.programs, snapshot.seed
         self.asked, self._decided = snapshot.asked, snapshot.decision
@@ -306,13 +327,15 @@ class Simulator:
 
     def metadata(self) -> dict[str, Any]:
         """What identifies this run."""
-        work = self.source.work
+        source = self.source.of(self.seed)
+        work = source.work
         trace = {"trace": described(self.scenario.workload, work.report)} if isinstance(work, Recorded) else {}
-        load = self.source.load.describe() if self.source.load is not None else ""
+        load = source.load.describe() if source.load is not None else ""
         return (trace | {"load": load} if load else trace) | {
             "scenario": self.scenario.name,
             "scenario_hash": self.scenario.content_hash(),
             "seed": self.seed,
+            **({"drawn": self.drawn} if self.drawn else {}),
             "rules": self.scenario.rules.by_kind(),
             **({"policies": self.scenario.rules.policies} if self.scenario.rules.policies else {}),
             "bundle": bundle_of(self.scenario.rules),
@@ -322,7 +345,7 @@ class Simulator:
             "reward": self.scenario.reward.model_dump(include={"count_gaps", "reject_penalty_s"}),
             "estimated": any(engine.estimated for engine in self.engines),
             "longest_context_tokens": longest_context_tokens(self.engines, self.blueprint.block_size),
-            "longest_context": limit(self.scenario, self.engines),
+            "longest_context": limit(self._variant.assembly.scenario, self.engines),
         }
 
 

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -54,15 +54,14 @@ def start(environment: str, cache: str, cores: int) -> Start:
     return Start(**json.loads(done.stdout))
 
 
-def one_round(environments: Sequence[str]) -> dict[str, Start]:
-    """Each start once: rows by name."""
-    found: dict[str, Start] = {}
+def one_round(environments: Sequence[str]) -> Iterator[tuple[str, Start]]:
+    """Each start once, with the name of its row."""
+    first = environments[0]
     with TemporaryDirectory() as cache, TemporaryDirectory() as other:
         for k, name in enumerate(environments):
-            found[f"{name}, {'empty cache' if k == 0 else 'after the first'}"] = start(name, cache, cores=1)
-        found[f"{environments[0]}, empty cache, two cores"] = start(environments[0], other, cores=2)
-        found[f"{environments[0]}, warm"] = start(environments[0], cache, cores=1)
-    return found
+            yield f"{name}, {'empty cache' if k == 0 else 'after the first'}", start(name, cache, cores=1)
+        yield f"{first}, warm", start(first, cache, cores=1)
+        yield f"{first}, empty cache, two cores", start(first, other, cores=2)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with TemporaryDirectory() as cache:
             console.print(*start(chosen[0], cache, cores=1).components, sep="\n")
         return
-    rounds = [one_round(chosen) for _ in range(given.rounds)]
+    rounds = [dict(one_round(chosen)) for _ in range(given.rounds)]
     table = Table("start", "CPU s", "wall s", box=SIMPLE_HEAD)
     for row in rounds[0]:
         table.add_row(row, *(f"{median(getattr(r[row], what) for r in rounds):.1f}" for what in ("cpu_s", "wall_s")))

@@ -2,11 +2,13 @@
 
 import gc
 import time
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Callable, Iterator, Mapping
 
 Task = Callable[[], tuple[float, float]]
-"""Does something; returns how much it did and the CPU seconds that it took."""
+"""Does something; returns how much it did and the seconds that it took."""
+
+Rates = dict[str, list[float]]
+"""Amount per second of each task, a value a round."""
 
 
 def stopwatch() -> Callable[[], float]:
@@ -15,24 +17,17 @@ def stopwatch() -> Callable[[], float]:
     return lambda: time.process_time() - start_s
 
 
-def interleave(tasks: Mapping[str, Task], rounds: int, progress: Callable[[str], None]) -> dict[str, list[float]]:
-    """Rates (amount per CPU second) of each task in each round; every round runs every task once.
+def interleave(tasks: Mapping[str, Task], rounds: int) -> Iterator[Rates]:
+    """What is known of the tasks after each round; every round runs every task once.
 
-    Args:
-        tasks: The tasks, by name. Each has run once before, so that nothing is compiled or imported on the clock.
-        rounds: Rounds.
-        progress: Told what is about to run.
+    Each task runs once before that, so that nothing is compiled or imported on the clock.
     """
-    rates: dict[str, list[float]] = {name: [] for name in tasks}
-    for number in range(rounds):
+    rates: Rates = {name: [] for name in tasks}
+    for task in tasks.values():
+        task()
+    for _ in range(rounds):
         for name, task in tasks.items():
-            progress(f"round {number + 1} of {rounds}: {name}")
             gc.collect()
             amount, seconds = task()
             rates[name].append(amount / seconds)
-    return rates
-
-
-def median_ratio(rates: Mapping[str, list[float]], name: str, to: str) -> float:
-    """Median over the rounds of one rate over another."""
-    return median(one / other for one, other in zip(rates[name], rates[to], strict=True))
+        yield rates

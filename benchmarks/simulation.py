@@ -33,6 +33,10 @@ class Size(NamedTuple):
     route_turn: str = "least_loaded"
 
 
+BASE = Size(instances=4, programs=1_000, repeats=8)
+"""The small case that larger ones are compared with."""
+
+
 def default_scenario(include_reset: bool) -> Task:
     """Task: episodes of the default scenario, by its rules.
 
@@ -41,6 +45,11 @@ def default_scenario(include_reset: bool) -> Task:
     """
     return _episodes(Simulator(), EPISODES, include_reset)
 
+
+LONG_MODEL = "Llama-4-Scout-17B-16E"
+"""A model that is made for contexts of ten million tokens."""
+
+MOST_CONTEXT = 1 << 20
 
 TIERS = (
     {"kind": "dram", "capacity_gib": 64.0},
@@ -108,3 +117,25 @@ def sized(size: Size) -> tuple[Simulator, Programs]:
     )
     simulator = Simulator(scenario)
     return simulator, simulator.source.draw(0)
+
+
+def of_context(tokens: int) -> Task:
+    """Task: programs with contexts of so many tokens of their own, one at a time on each instance, without a queue."""
+    scenario = load_scenario(
+        None,
+        {
+            "cluster.model": LONG_MODEL,
+            "cluster.instances": [{"gpu": "H200", "count": 4, "tp": 4, "kv_blocks": 2 * MOST_CONTEXT // 16}],
+            "workload.mix.0.params": {
+                "system_tokens": 0,
+                "tool_schema_tokens": {"value": 0},
+                "first_tokens": {"value": tokens},
+                "tool_append_tokens": {"value": 16},
+                "context_limit_tokens": 2 * MOST_CONTEXT,
+            },
+            "workload.arrivals": {"process": "closed_loop", "users": 4, "think_time_s": 0.0},
+            "episode.programs": 64,
+            "rules.route_turn": "session_affinity",
+        },
+    )
+    return _episodes(Simulator(scenario), 8, include_reset=False)

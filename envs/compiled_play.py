@@ -73,8 +73,9 @@ def play(state, form, width, allowed, weights, rows, work):
     while True:
         answer = 0
         if state.world[0].asked == {number}:
-            observe(state, rows)
-            answer = best_answer(rows, state.{mask}, form, width, allowed, weights, work)
+            there = rows[: min(len(rows), len(state.{mask}))]
+            observe(state, there)
+            answer = best_answer(there, state.{mask}, form, width, allowed, weights, work)
             answered += 1
         asked = advance(state, answer)
         if asked != {number}:

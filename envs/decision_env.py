@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from agentsim_env.actions import numbered
-from agentsim_env.assembly import SimulationError
+from agentsim_env.assembly import DrawnSource, SimulationError
 from agentsim_env.assembly.stuck import stuck_message
 from agentsim_env.engine.core.decisions import ENDED, PAUSED, STUCK, TRUNCATED
 from agentsim_env.engine.entry import Core
@@ -26,6 +26,7 @@ from agentsim_env.envs.snapshot import Snapshot
 from agentsim_env.envs.spec import plain_spec
 from agentsim_env.envs.splits import find_split, workloads
 from agentsim_env.scenario import Scenario, load_scenario
+from agentsim_env.scenario.laying import shown
 from agentsim_env.simulator import NOT_BEGUN, Simulator
 
 LEAST_DRAWN_SEED = 1 << 20
@@ -86,13 +87,13 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         self.reward_scale = checked_scale(reward_scale)
         self.split = find_split(split)
         self.simulator = Simulator(scenario, agent_kinds=tuple(kinds), source=workloads(scenario, self.split))
+        _check_choice(tuple(kinds), self.simulator)
         self.features = self._columns()
         self.feature_names = self.features.names
         self.candidate_shape: tuple[int, int] = (self._count_actions(), len(self.features))
         self._n, n_features = self.candidate_shape
         self.observation_space = spaces.Box(*self.features.bounds, (self._n * n_features,), np.float32)
         self.action_space = spaces.Discrete(self._n)
-        self._price_per_s = sum(engine.price_per_hour for engine in self.simulator.engines) / 3600.0
         self._books = rewards.open_books(scenario.reward)
         self._last_s = self._time_s = 0.0
 
@@ -143,7 +144,8 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         simulator.reset(seed, given_programs(simulator.source, seed, options))
         warmup = self.scenario.episode.warmup_programs
         scale = rewards.scale_of(self.reward_scale, simulator.programs, warmup)
-        rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, self._price_per_s, scale)
+        price_per_s = sum(engine.price_per_hour for engine in simulator.engines) / 3600.0
+        rewards.begin(self._books, self.scenario.reward, simulator.programs, warmup, price_per_s, scale)
         self._core = simulator.core
         simulator.asked = PAUSED
         asked, _, self._time_s = self._answer(self._core, 0)
@@ -158,7 +160,12 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
                 else stuck_message(simulator.state)
             )
         simulator.note(asked)
-        return self._seen, self._info()
+        return self._seen, self._info() | self.drawn()
+
+    def drawn(self) -> dict[str, Any]:
+        """What `randomize` of the scenario has drawn for the episode, as `drawn`; empty if it draws nothing."""
+        drawn = self.simulator.drawn
+        return {"drawn": drawn} if drawn else {}
 
     def _workload_seed(self, number: int | None) -> int:
         """The seed of the workload that `reset` is given the number of; drawn if it is given none."""
@@ -209,6 +216,7 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         return {
             "refused_actions": int(self._books["refused"][0]),
             "reward_scale": scale,
+            **self.drawn(),
             **episode_metrics(simulator),
         }
 
@@ -266,6 +274,18 @@ class DecisionEnv(gymnasium.Env[np.ndarray, np.integer]):
         return None
 
 
+def _check_choice(kinds: tuple[str, ...], simulator: Simulator) -> None:
+    """Refuses a scenario that may draw a cluster where nothing is asked."""
+    source = simulator.source
+    if kinds == ("route_turn",) and isinstance(source, DrawnSource):
+        narrowest = source.drawing.narrowest
+        if narrowest.scenario.cluster.n_instances < 2:
+            raise EnvError(
+                f"{simulator.scenario.name}: randomize: must draw clusters of at least 2 instances, since with one"
+                f" nothing is to be routed; it may draw {shown(narrowest.values)}"
+            )
+
+
 def _is_shown(asked: int) -> bool:
     """Whether there is something to see: a decision, or what the time limit has cut off."""
     return asked >= 0 or asked == TRUNCATED
@@ -307,4 +327,4 @@ class KindEnv(DecisionEnv):
         return table.reshape(-1)
 
     def _mask(self) -> np.ndarray:
-        return self.question.mask(self.simulator.state, self._n).astype(bool)
+        return self.question.mask(self.simulator.state, self._n)

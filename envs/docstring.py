@@ -98,7 +98,7 @@ can be negative: at the scale it is 1/2."""
 
 ADVISED = """\
 With `decisions.advice` of the scenario one more column, `advised`, stands behind all others: 1 in the row of the answer
-that the scenario's own rule would give, else 0. Who gives this answer has the rule's own, exactly (docs/semantics.md)."""
+that the scenario's own rule would give, else 0. Who gives that answer has exactly the rule's (docs/semantics.md)."""
 
 
 HINTED = """\

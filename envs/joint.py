@@ -153,9 +153,9 @@ class JointEnv(DecisionEnv):
         kind = self.decision_kind
         table = self.table()
         QUESTIONS[kind].fill(self.simulator.core, table)
-        joint, n = self._joint, len(table)
+        joint, n = self._joint, QUESTIONS[kind].count_there(self.simulator.state, len(table))
         joint[:] = 0.0
-        joint[:n, self._places[kind]] = table
+        joint[:n, self._places[kind]] = table[:n]
         joint[:n, self._flags[kind]] = asked >= 0
         return joint.flatten()
 

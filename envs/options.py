@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentsim_env.actions import whole_number
-from agentsim_env.assembly import WorkloadSource
+from agentsim_env.assembly import Source
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.errors import shown
 from agentsim_env.limits import LARGEST, SMALLEST
@@ -49,7 +49,7 @@ def checked_scale(scale: Any) -> float | None:
     return number
 
 
-def given_programs(source: WorkloadSource, seed: int, options: Any) -> Programs | None:
+def given_programs(source: Source, seed: int, options: Any) -> Programs | None:
     """The programs that the options of `reset` ask for; None for those that the seed draws.
 
     Raises:

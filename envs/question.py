@@ -54,12 +54,18 @@ class Question(NamedTuple):
         return columns
 
     def count_answers(self, simulator: Simulator) -> int:
-        """How many answers such a decision has on a simulator's cluster, legal ones and others."""
-        return DECISIONS[self.kind].answers(simulator.blueprint)
+        """How many answers such a decision has at most on a simulator's cluster, legal ones and others."""
+        return DECISIONS[self.kind].answers(simulator.widest)
 
     def mask(self, state: State, n: int) -> np.ndarray:
-        """Which of the `n` answers are legal, `uint8 [n]`: a view."""
-        return getattr(state, DECISIONS[self.kind].mask)[:n]
+        """Which of the `n` answers are legal, `bool [n]`; those of instances that are not there are not."""
+        mask, there = np.zeros(n, bool), self.count_there(state, n)
+        mask[:there] = getattr(state, DECISIONS[self.kind].mask)[:there]
+        return mask
+
+    def count_there(self, state: State, n: int) -> int:
+        """How many of the `n` answers this cluster has."""
+        return min(n, len(getattr(state, DECISIONS[self.kind].mask)))
 
     def fill(self, core: Core, table: np.ndarray) -> None:
         """Fill the table for the decision that is pending."""

@@ -49,10 +49,14 @@ SCALE = FEATURES.scales
 
 @compiled
 def observe(state, out):
-    """Fill `out` [instances, features] for the turn that is to be routed, or with the instances alone."""
+    """Fill `out` [instances, features] for the turn that is to be routed, or with the instances alone.
+
+    Rows beyond the instances, which a larger cluster of the same environment has, are 0.
+    """
     world = state.world[0]
     s = world.asked_slot
     out[:, TURN_AT:] = 0.0
+    out[len(state.instance) :] = 0.0
     if world.view_delay_s == 0.0:
         for i in range(len(state.instance)):
             synchronise(state, i)

@@ -7,7 +7,7 @@ never about workloads that the agent or its hyper-parameters were chosen on.
 
 from typing import Any, NamedTuple
 
-from agentsim_env.assembly import WorkloadSource
+from agentsim_env.assembly import Source
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.errors import shown
 from agentsim_env.load import prepare
@@ -69,7 +69,7 @@ def find_split(name: Any) -> Split | None:
     return SPLITS[name]
 
 
-def workloads(scenario: Scenario, split: Split | None) -> WorkloadSource:
+def workloads(scenario: Scenario, split: Split | None) -> Source:
     """What draws the episodes of a split.
 
     Raises:

@@ -9,7 +9,7 @@ from agentsim_env.engine.batch.runs import synchronise
 from agentsim_env.engine.core.decisions import PAUSED, ROUTE_TURN, TRUNCATED
 from agentsim_env.engine.core.jit import COMPILED, compiled, entry
 from agentsim_env.engine.core.pointer import bind
-from agentsim_env.engine.core.state import NONE, State
+from agentsim_env.engine.core.state import FOR_ONE, NONE, State
 from agentsim_env.engine.entry import Core
 from agentsim_env.engine.loop import advance
 from agentsim_env.engine.settle import asked_rule
@@ -67,8 +67,20 @@ def _is_legal(state, action):
     if action == FORBIDDEN:
         return False
     if state.world[0].asked == ROUTE_TURN:
-        return state.allowed[action] != 0
+        return is_allowed(state, action)
     return state.option[action] != 0
+
+
+@compiled
+def is_allowed(state, i):
+    """Whether a turn may be sent to instance `i`, which a smaller cluster than the largest may not have."""
+    return i < len(state.allowed) and state.allowed[i] != 0
+
+
+@compiled
+def count_there(state, kind, n):
+    """How many of the `n` answers of a kind this cluster has."""
+    return min(n, len(state.allowed)) if kind == ROUTE_TURN else n
 
 
 @compiled
@@ -82,6 +94,7 @@ def _ask_nothing(state):
     world.n_candidates = 0
     state.option[:] = 0
     state.allowed[:] = 0
+    world.allowed_for = FOR_ONE
     if world.asked_instance != NONE:
         synchronise(state, world.asked_instance)
 
@@ -93,7 +106,7 @@ def step_and_mask(state, books, action, legal):
     # One by one: numba compiles half a library of strings for what could be said of arrays of other sizes.
     for k in range(len(legal)):
         if asked >= 0:
-            legal[k] = state.allowed[k] if asked == ROUTE_TURN else state.option[k]
+            legal[k] = is_allowed(state, k) if asked == ROUTE_TURN else state.option[k]
         else:
             legal[k] = 1
     return asked, reward, now_s

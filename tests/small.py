@@ -74,6 +74,16 @@ SMALL: dict[str, dict[str, Any]] = {
 """Values of scenarios, by name."""
 
 
+DRAWN: dict[str, Any] = {
+    "workload.arrivals.rate_per_s": {"uniform": [2.0, 6.0]},
+    "cluster.view_delay_s": {"choice": [0, 0.5]},
+    "cluster.instances.0.count": {"uniform": [2, 4]},
+    "cluster.instances.*.gpu": {"choice": ["H100", "L40S"]},
+    "cluster.instances.*.kv_blocks": {"log_uniform": [2000, 8000]},
+}
+"""Draws for the scenario `equal`, by path."""
+
+
 PLAIN: dict[str, Any] = {"split": None, "reward_scale": 1.0}
 """Arguments of an environment whose seeds are those of a simulator, and whose return is minus the mean itself."""
 
@@ -81,6 +91,11 @@ PLAIN: dict[str, Any] = {"split": None, "reward_scale": 1.0}
 def small(name: str, overrides: dict[str, Any] | None = None) -> Scenario:
     """A scenario of `SMALL`, with some values changed."""
     return load_scenario(SMALL[name], overrides or {})
+
+
+def drawn(overrides: dict[str, Any] | None = None) -> Scenario:
+    """The scenario `equal` with `DRAWN`, with some values changed."""
+    return load_scenario(SMALL["equal"] | {"randomize": DRAWN}, overrides or {})
 
 
 def play(env: DecisionEnv, seed: int, *, illegal: bool = False) -> tuple[list[float], dict[str, Any]]:

@@ -20,6 +20,7 @@ from agentsim_env.training.lock import locked
 from agentsim_env.training.manifest import command, describe_machine
 from agentsim_env.training.own_model import own_model, with_own_model
 from agentsim_env.training.splits import TRAINING, VALIDATION, workloads
+from agentsim_env.training.start import checked_start, keep_start
 from agentsim_env.training.updates import warn_if_nothing_changes
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def create_run(
     validation_every: int | None = None,
     validation_episodes: int = 8,
     checkpoint_every: int | None = None,
+    start: str | Path | None = None,
     out: str | Path | None = None,
 ) -> Path:
     """Makes the folder of a run, with everything that `run` needs.
@@ -96,6 +98,7 @@ def create_run(
         validation_every: Decisions between validations; by default a twentieth of the steps.
         validation_episodes: Episodes of a validation.
         checkpoint_every: Decisions between checkpoints; by default a twentieth of the steps.
+        start: Exported policy whose weights it begins with; by default chance.
         out: The folder; by default a new one in `runs`, named after the run.
 
     Returns:
@@ -125,12 +128,15 @@ def create_run(
     # Whatever is wrong with the programs or their rate is said before there is a folder.
     for split in (TRAINING, VALIDATION) if loaded.workload.trace is not None else (TRAINING,):
         workloads(loaded, split)
+    begins_with = None if start is None else checked_start(start, environment, loaded, algo, values)
     folder = _folder(out, f"{environment}-{algo}-{_as_name(loaded.name)}-seed{seed}")
     with locked(folder):
         _refuse_a_run(folder)
         write_yaml(folder / SCENARIO, with_own_model(loaded, folder).model_dump(mode="json", exclude_none=True))
         write_text(folder / "command.txt", command() + "\n")
         write_json(folder / "versions.json", describe_machine())
+        if begins_with is not None:
+            keep_start(begins_with, folder)
         save_config(folder, config)
     return folder
 

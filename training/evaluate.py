@@ -21,12 +21,13 @@ from agentsim_env.agents.advice import scenario_for
 from agentsim_env.agents.loading import files_of
 from agentsim_env.agents.numpy_policy import load_policy
 from agentsim_env.agents.protocol import bind
-from agentsim_env.policies.file import CONTAINERS
 from agentsim_env.errors import AgentSimWarning
+from agentsim_env.policies.file import CONTAINERS
 from agentsim_env.training.compiled import compiled_play
 from agentsim_env.training.environments import find_environment, load, make_environment
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.journal import open_journal
+from agentsim_env.training.ray_workers import run_on_ray
 from agentsim_env.training.results import Results
 from agentsim_env.training.rollouts import Rollout, play, roll_out, simulate
 from agentsim_env.training.splits import TEST, workloads
@@ -74,6 +75,7 @@ def evaluate(
     seeds: int | Sequence[int] = 20,
     reference: str | None = None,
     jobs: int = 1,
+    ray: str | None = None,
     console: Console | None = None,
     trust: bool = False,
     keep: Path | None = None,
@@ -92,6 +94,7 @@ def evaluate(
         reference: Name of the agent that the others are compared with; by default the scenario's own rule if it is
             among them, else the first.
         jobs: Processes.
+        ray: Where Ray runs them: `local` or the address of a cluster, see `run_on_ray`; None for processes of our own.
         console: Where the progress bar goes; None for none.
         trust: Whether models may be loaded that are unpickled for it, which can run any code.
         keep: File for the finished seeds. Those that an earlier evaluation of the same has left there are not played
@@ -120,7 +123,7 @@ def evaluate(
     if console is not None:
         for note in elsewhere:
             console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
-    contest = Contest(environment, loaded, tuple(agents) if jobs > 1 else tuple(made), trust)
+    contest = Contest(environment, loaded, tuple(made) if jobs == 1 and ray is None else tuple(agents), trust)
     reference = _reference(reference, names, made, found.default_rule(loaded))
     journal = open_journal(keep, environment, loaded, agents, names, console)
     played = dict(journal.played)
@@ -131,7 +134,7 @@ def evaluate(
 
     left = [seed for seed in seeds if seed not in played]
     try:
-        with closing(journal), closing(_outcomes(contest, left, jobs, console)) as outcomes:
+        with closing(journal), closing(_outcomes(contest, left, jobs, ray, console)) as outcomes:
             for seed, rollouts in outcomes:
                 played[seed] = rollouts
                 journal.add(seed, rollouts)
@@ -183,10 +186,11 @@ def _reference(wanted: str | None, names: Sequence[str], made: Sequence[Agent], 
 
 
 def _outcomes(
-    contest: Contest, seeds: Sequence[int], jobs: int, console: Console | None
+    contest: Contest, seeds: Sequence[int], jobs: int, ray: str | None, console: Console | None
 ) -> Generator[tuple[int, list[Rollout]]]:
     label = f"{_counted(len(contest.agents), 'agent')}, {_counted(len(seeds), 'seed')}"
-    with closing(_run_here(contest, seeds) if jobs == 1 else _run_in_workers(contest, seeds, jobs)) as outcomes:
+    here = jobs == 1 and ray is None
+    with closing(_run_here(contest, seeds) if here else _run_in_workers(contest, seeds, jobs, ray)) as outcomes:
         yield from track(outcomes, label, total=len(seeds), console=console, disable=console is None)
 
 
@@ -201,10 +205,15 @@ def _run_here(contest: Contest, seeds: Sequence[int]) -> Generator[tuple[int, li
             yield seed, rollouts(seed)
 
 
-def _run_in_workers(contest: Contest, seeds: Sequence[int], jobs: int) -> Generator[tuple[int, list[Rollout]]]:
+def _run_in_workers(
+    contest: Contest, seeds: Sequence[int], jobs: int, ray: str | None
+) -> Generator[tuple[int, list[Rollout]]]:
     # The first seed here: what is compiled or measured for it, the workers find in the cache.
     yield from _run_here(contest, seeds[:1])
-    yield from run_in_processes(make_player, contest, seeds[1:], jobs)
+    if ray is None:
+        yield from run_in_processes(make_player, contest, seeds[1:], jobs)
+    elif len(seeds) > 1:
+        yield from run_on_ray(make_player, contest, seeds[1:], ray, jobs)
 
 
 def make_player(contest: Contest) -> Callable[[int], list[Rollout]]:

@@ -1,8 +1,9 @@
 """An evolution strategy: a mean that moves towards those of its neighbours that did better.
 
 Salimans et al., "Evolution Strategies as a Scalable Alternative to Reinforcement Learning" (arXiv 1703.03864):
-antithetic pairs, ranks in the place of returns, Adam. Everything random is drawn from the seed and the number of the
-generation, so the mean, Adam's moments and that number are the whole state.
+antithetic pairs, ranks in the place of returns, Adam. A search may climb instead, to the best of its neighbours.
+Everything random is drawn from the seed and the number of the generation, so the mean, Adam's moments and that number
+are the whole state.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Strategy:
         first: Mean of the gradients.
         second: Mean of their squares.
         searched: Which weights move, `bool [weights]`.
+        norm: Length at which the mean of these is kept, where only its direction counts; 0: it is not.
+        spread: Pairs are drawn further away or nearer, by up to so many times.
         generation: How many generations there were.
     """
 
@@ -38,16 +41,25 @@ class Strategy:
     first: np.ndarray
     second: np.ndarray
     searched: np.ndarray
+    norm: float = 0.0
+    spread: float = 1.0
     generation: int = 0
 
     @classmethod
     def begin(
-        cls, seed: int, sigma: float, pairs: int, mean: np.ndarray, searched: np.ndarray | None = None
+        cls,
+        seed: int,
+        sigma: float,
+        pairs: int,
+        mean: np.ndarray,
+        searched: np.ndarray | None = None,
+        norm: float = 0.0,
+        spread: float = 1.0,
     ) -> "Strategy":
         """A search that begins at a mean; `searched` is by default all of it."""
         mean = np.array(mean, np.float64)
         searched = np.ones(len(mean), bool) if searched is None else searched
-        return cls(seed, sigma, pairs, mean, np.zeros_like(mean), np.zeros_like(mean), searched)
+        return cls(seed, sigma, pairs, mean, np.zeros_like(mean), np.zeros_like(mean), searched, norm, spread)
 
     def members(self) -> np.ndarray:
         """The neighbours of this generation, `float32 [2 * pairs, weights]`: the others of the pairs come behind."""
@@ -69,11 +81,26 @@ class Strategy:
         first = self.first / (1.0 - _DECAY_1**self.generation)
         second = self.second / (1.0 - _DECAY_2**self.generation)
         self.mean = self.mean + learning_rate * first / (np.sqrt(second) + _TINY)
+        self._keep_norm()
+
+    def move_to(self, member: np.ndarray) -> None:
+        """Take a neighbour's place, or stay where it is the mean itself, and go on to the next generation."""
+        self.generation += 1
+        self.mean = np.array(member, np.float64)
+        self._keep_norm()
+
+    def _keep_norm(self) -> None:
+        if self.norm > 0.0:
+            moved = self.mean * self.searched
+            self.mean += moved * (self.norm / np.linalg.norm(moved) - 1.0)
 
     def _noise(self) -> np.ndarray:
         """Offsets of this generation in standard deviations, `float64 [pairs, weights]`."""
         rng = np.random.default_rng((self.seed, self.generation))
-        return rng.standard_normal((self.pairs, len(self.mean))) * self.searched
+        noise = rng.standard_normal((self.pairs, len(self.mean))) * self.searched
+        if self.spread > 1.0:
+            noise *= self.spread ** rng.uniform(-1.0, 1.0, (self.pairs, 1))
+        return noise
 
 
 def centred_ranks(values: np.ndarray) -> np.ndarray:

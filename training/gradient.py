@@ -14,6 +14,7 @@ from agentsim_env.training.model import make_model, make_vec_env
 from agentsim_env.training.model_state import restore_checkpoint
 from agentsim_env.training.progress import TrainingProgress
 from agentsim_env.training.rows import Table
+from agentsim_env.training.start import begin_with, start_of
 from agentsim_env.training.supervision import Supervision
 from agentsim_env.training.validation import Validator
 
@@ -33,6 +34,9 @@ def train(folder: Path, config: RunConfig, scenario: Scenario, console: Console 
     checked(config.algo, config.hyperparameters)  # the file may have been edited
     vec_env = make_vec_env(config, scenario)
     model = make_model(config, vec_env, device)
+    start = start_of(folder)
+    if start is not None:
+        begin_with(model, start)
     checkpoint = read_checkpoint(folder)
     state = restore_checkpoint(checkpoint, model, vec_env) if checkpoint else None
     validator = Validator(config, scenario)
@@ -40,6 +44,8 @@ def train(folder: Path, config: RunConfig, scenario: Scenario, console: Console 
     evaluations = Table(folder / "evaluations.csv", model.num_timesteps)
     model.set_logger(make_logger(folder, model.num_timesteps))
     supervision = Supervision(config, folder, vec_env, validator, evaluations, progress, state)
+    if start is not None and state is None:
+        supervision.validate_first()
     try:
         with progress:
             if model.num_timesteps < config.steps:

@@ -15,11 +15,10 @@ from agentsim_env.training.discount import discount_by_time
 from agentsim_env.training.environments import make_environment
 from agentsim_env.training.episodes import TrainingEpisodes
 from agentsim_env.training.errors import TrainingError
-from agentsim_env.training.hyperparameters import arguments
+from agentsim_env.training.hyperparameters import arguments, width_of
 from agentsim_env.training.splits import TRAINING, workloads
 
 _CANDIDATE_POLICIES = {"dqn": CandidateDQNPolicy, "maskable_ppo": MaskableCandidatePolicy}
-_DEFAULT_WIDTH = 64
 
 
 def make_vec_env(config: RunConfig, scenario: Scenario) -> TrainingEpisodes:
@@ -39,7 +38,8 @@ def make_model(config: RunConfig, vec_env: TrainingEpisodes, device: str = "cpu"
     values.pop("reward_scale", None)
     values.pop("sampled", None)
     discount_s = values.pop("discount_s", None)
-    policy, width = values.pop("policy"), values.pop("width", _DEFAULT_WIDTH)
+    policy, width = values.pop("policy"), width_of(config.algo, values)
+    values.pop("width", None)
     policy_kwargs: dict[str, Any] = {"net_arch": [width, width]}
     if policy == "CandidatePolicy":
         policy = _CANDIDATE_POLICIES.get(config.algo, CandidatePolicy)

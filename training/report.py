@@ -52,6 +52,7 @@ def _content(results: Results, sources: Sequence[str]) -> dict[str, Any]:
         "scenario": results.scenario.name,
         "scenario_hash": results.scenario.content_hash(),
         "seeds": list(results.seeds),
+        **({"drawn": list(results.drawn)} if results.drawn else {}),
         "workload_hashes": [episode[0].workload_hash for episode in results.rollouts],
         "reference": results.reference,
         "agents": dict(zip(results.agents, sources, strict=True)),

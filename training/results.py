@@ -1,6 +1,7 @@
 """The results of an evaluation: every number of every agent and seed, and what is concluded from them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.scenario import Scenario
+from agentsim_env.scenario.draws import Drawing
 from agentsim_env.training.metrics import JCT, METRICS, Metric
 from agentsim_env.training.rollouts import Rollout
 from agentsim_env.training.statistics import Interval, Statistic, bootstrap, change, iqm, mean
@@ -104,18 +106,28 @@ class Results:
             wins=float(better.mean()),
         )
 
+    @cached_property
+    def drawn(self) -> tuple[Mapping[str, Any], ...]:
+        """What the scenario's `randomize` has drawn for each seed; nothing if it draws nothing."""
+        if not self.scenario.randomize:
+            return ()
+        drawing = Drawing(self.scenario)
+        return tuple(drawing.of(seed).values for seed in self.seeds)
+
     def episodes(self) -> list[dict[str, Any]]:
-        """One row for each agent and seed: all scalars of the simulator's summary, and the hashes."""
+        """One row for each agent and seed: all scalars of the simulator's summary, the hashes, and what was drawn."""
+        drawn = [{"drawn": json.dumps(values)} for values in self.drawn] or [{}] * len(self.seeds)
         return [
             {
                 "agent": agent,
                 "seed": seed,
+                **values,
                 "workload_hash": rollout.workload_hash,
                 "records_hash": rollout.records_hash,
                 "decisions": rollout.decisions,
                 **rollout.metrics,
             }
-            for seed, episode in zip(self.seeds, self.rollouts, strict=True)
+            for seed, values, episode in zip(self.seeds, drawn, self.rollouts, strict=True)
             for agent, rollout in zip(self.agents, episode, strict=True)
         ]
 

@@ -46,6 +46,10 @@ class Supervision(BaseCallback):
         self.progress = progress
         self.state = state or {"validated": 0, "saved": 0, "best_return": None, "best_step": None}
 
+    def validate_first(self) -> None:
+        """Lets the policy be validated before it learns: it is worth keeping where nothing gets better."""
+        self.state["validated"] = -1
+
     def _on_rollout_start(self) -> None:
         if self._due("validated", self.config.validation_every):
             self._validate()

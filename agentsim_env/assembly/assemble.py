@@ -32,20 +32,19 @@ class Assembly:
         scenario: The scenario.
         engines: The engines of its cluster, one per instance.
         blueprint: Everything of its simulation that does not depend on the workload.
-        settle: Moves the state of an episode that begins to where its arrays are wanted; None: they stay.
     """
 
     scenario: Scenario
     engines: Sequence[Engine]
     blueprint: Blueprint
-    settle: Callable[[State], State] | None = None
 
-    def begin(self, programs: Programs, seed: int) -> Core:
+    def begin(self, programs: Programs, seed: int, settle: Callable[[State], State] | None = None) -> Core:
         """An episode at time 0.
 
         Args:
             programs: Its workload.
             seed: Of the faults and of the chance inside rules.
+            settle: Moves the state to where its arrays are wanted; None: they stay.
 
         Raises:
             InvalidProgramsError: The workload breaks a promise of `Programs`.
@@ -64,7 +63,7 @@ class Assembly:
             ) from error
         if self.scenario.workload.strict:
             find_unserved(self.scenario, self.engines, longest_contexts(programs))
-        return Core(state if self.settle is None else self.settle(state), faults)
+        return Core(state if settle is None else settle(state), faults)
 
     def _faults(self, seed: int) -> Faults | None:
         cluster = self.scenario.cluster

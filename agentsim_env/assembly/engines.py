@@ -2,20 +2,25 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 
 from agentsim_env.hardware import Engine, UnknownHardwareError, find_gpu, find_model, find_profile, kv_blocks
 from agentsim_env.hardware.adapters import adapter_bytes
 from agentsim_env.hardware.dtypes import kv_dtype, weight_dtype
 from agentsim_env.hardware.engine_profiles import find_engine, with_engine
 from agentsim_env.hardware.engines import longest_context
+from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.interconnect import doubt_pcie, with_interconnect
 from agentsim_env.hardware.lanes import Lanes
 from agentsim_env.hardware.model import Model
+from agentsim_env.hardware.profile import Profile
 from agentsim_env.hardware.tensor_parallel import check_tp
 from agentsim_env.scenario import Scenario, ScenarioError
 from agentsim_env.scenario import lanes as described
 from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.scenario.instance import Instance
+
+_KEPT = 64
 
 
 def engines_of(scenario: Scenario) -> list[Engine]:
@@ -66,10 +71,9 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
     weights, cache = model.served_dtype(weight_dtype(instance.dtype)), kv_dtype(instance.kv_dtype)
     check_tp(model, instance.tp)
     served = find_engine(instance.engine)
-    profile = find_profile(gpu, model, instance.tp, weights, cache)
+    link, stack = (instance.interconnect, instance.all_reduce_factor), (served.name, instance.sampling)
+    profile = _profile(gpu, model, instance.tp, (weights, cache), link, stack, instance.max_num_seqs)
     slots, one_bytes = _adapters(instance, model)
-    profile = with_interconnect(profile, gpu, model, instance.tp, instance.interconnect, instance.all_reduce_factor)
-    profile = with_engine(profile, served, gpu, model, instance.sampling, instance.max_num_seqs)
     blocks = instance.kv_blocks or kv_blocks(
         gpu,
         model,
@@ -107,6 +111,31 @@ def _engine(instance: Instance, model_name: str, block_size: int) -> Engine:
         adapter_slots=slots,
         adapter_bytes=one_bytes,
     )
+
+
+@lru_cache(maxsize=_KEPT)
+def _profile(
+    gpu: Gpu,
+    model: Model,
+    tp: int,
+    dtypes: tuple[str, str],
+    link: tuple[str | None, float],
+    stack: tuple[str, str],
+    max_num_seqs: int,
+) -> Profile:
+    """The latency profile of an instance; equal ones are the same object.
+
+    Args:
+        gpu: Its GPU.
+        model: The model.
+        tp: GPUs that it spreads the model over.
+        dtypes: Types of weights and of the KV cache.
+        link: Link between its GPUs, and by how much all-reduces are longer.
+        stack: Engine, and how it draws tokens.
+        max_num_seqs: Turns in its batch at most.
+    """
+    profile = with_interconnect(find_profile(gpu, model, tp, *dtypes), gpu, model, tp, *link)
+    return with_engine(profile, find_engine(stack[0]), gpu, model, stack[1], max_num_seqs)
 
 
 def _adapters(instance: Instance, model: Model) -> tuple[int, float]:

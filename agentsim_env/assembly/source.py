@@ -74,6 +74,10 @@ class WorkloadSource:
     unserved: Unserved | None = None
     load: Load | None = None
 
+    def of(self, _seed: int) -> "WorkloadSource":
+        """The source of an episode: of all alike, as nothing of the scenario is drawn."""
+        return self
+
     def notes(self) -> list[str]:
         """What has to be known of it: which programs fit nowhere, and whether load means another rate than it did."""
         found = [self.unserved.describe()] if self.unserved is not None and self.unserved.unserved else []

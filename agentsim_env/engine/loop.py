@@ -11,7 +11,8 @@ from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import ENDED, PAUSED, ROUTE_TURN, STUCK, TRUNCATED
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import free_slot, join_to_plan, leave_waiting, unpark_all
-from agentsim_env.engine.core.state import DECODE, FAILED, NONE, PREFILL_MODE, TWO_LANES, WRITE_THROUGH
+from agentsim_env.engine.core.next_up import bring_near
+from agentsim_env.engine.core.state import DECODE, FAILED, FOR_ONE, NONE, PREFILL_MODE, TWO_LANES, WRITE_THROUGH
 from agentsim_env.engine.lanes.prefill_budget import tick_budgets
 from agentsim_env.engine.latency.iteration_time import iterations_begun
 from agentsim_env.engine.latency.lane_shares import note_share
@@ -224,6 +225,7 @@ def _control_tick(state, number):
 def _instance_up(state, i):
     instance = state.instance[i]
     instance.up = 1
+    state.world[0].allowed_for = FOR_ONE
     instance.up_since_s = state.world[0].now_s
     unpark_all(state)
 
@@ -248,6 +250,7 @@ def _instance_down(state, i):
     if instance.up:
         instance.up_s += now_s - instance.up_since_s
     instance.up = 0
+    state.world[0].allowed_for = FOR_ONE
 
 
 @compiled
@@ -338,6 +341,7 @@ def advance(state, action):
         if time_s >= faults_until_s:
             return PAUSED
         integrate(state, time_s)
+        bring_near(state, kind)
         _handle(state, kind, number)
         left -= 1
         if left == 0:

@@ -2,9 +2,12 @@
 
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, Strict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from agentsim_env import limits
+from agentsim_env.fields.meanings import meanings
 
 
 class Because(NamedTuple):
@@ -115,10 +118,13 @@ Bandwidth = Annotated[
 class Part(BaseModel):
     """A part of a scenario: immutable, without unknown fields, each field documented by the string below it."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        validate_default=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        fields = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in meanings(cls).items():
+            if name in fields:
+                fields[name].setdefault("description", text)
+        return schema

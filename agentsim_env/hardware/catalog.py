@@ -4,11 +4,11 @@ A new one is a new entry of `gpus.yaml` or `models.yaml`; a model can also be a 
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from agentsim_env.files import read_yaml
 from agentsim_env.hardware.dtypes import UnknownHardwareError
@@ -18,7 +18,6 @@ from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.sampling import WHOLE, known_sampling
 
 FOLDER = Path(__file__).parent
-Entry = TypeVar("Entry", Gpu, Model)
 
 
 def find_gpu(name: str) -> Gpu:
@@ -27,7 +26,7 @@ def find_gpu(name: str) -> Gpu:
     Raises:
         UnknownHardwareError: If no entry or alias matches.
     """
-    return _find(name, gpus(), "GPU", "gpus.yaml")
+    return gpus()[_find(name, _gpu_names(), "GPU", "gpus.yaml")]
 
 
 def find_model(name: str) -> Model:
@@ -39,9 +38,9 @@ def find_model(name: str) -> Model:
     Raises:
         UnknownHardwareError: If no entry or alias matches, or the file cannot be used.
     """
-    if _plain(name) not in _names(models()) and _is_path(name):
+    if _plain(name) not in _model_names() and _is_path(name):
         return model_from_config(Path(name))
-    return _find(name, models(), "model", "models.yaml")
+    return _model(_find(name, _model_names(), "model", "models.yaml"))
 
 
 def _is_path(name: str) -> bool:
@@ -68,16 +67,38 @@ def gpus() -> Mapping[str, Gpu]:
 @cache
 def models() -> Mapping[str, Model]:
     """All models of `models.yaml` by name."""
-    entries: dict[str, Model] = {}
-    for name, values in _read("models.yaml", {"aliases", "source", "config", "sampling"}).items():
-        model = model_from_fields(values["config"], name, f"models.yaml: {name}")
-        entries[name] = replace(
-            model,
-            aliases=tuple(values["aliases"]),
-            source=values["source"],
-            sampling=known_sampling(values.get("sampling", WHOLE)),
-        )
-    return entries
+    return {name: _model(name) for name in model_names()}
+
+
+def model_names() -> tuple[str, ...]:
+    """Names of all models of `models.yaml`."""
+    return tuple(_model_entries())
+
+
+@cache
+def _model_entries() -> Mapping[str, dict[str, Any]]:
+    return _read("models.yaml", {"aliases", "source", "config", "sampling"})
+
+
+@cache
+def _model(name: str) -> Model:
+    values = _model_entries()[name]
+    return replace(
+        model_from_fields(values["config"], name, f"models.yaml: {name}"),
+        aliases=tuple(values["aliases"]),
+        source=values["source"],
+        sampling=known_sampling(values.get("sampling", WHOLE)),
+    )
+
+
+@cache
+def _gpu_names() -> Mapping[str, str]:
+    return _names({name: gpu.aliases for name, gpu in gpus().items()})
+
+
+@cache
+def _model_names() -> Mapping[str, str]:
+    return _names({name: values["aliases"] for name, values in _model_entries().items()})
 
 
 def _read(file: str, allowed: set[str]) -> dict[str, dict[str, Any]]:
@@ -91,17 +112,19 @@ def _read(file: str, allowed: set[str]) -> dict[str, dict[str, Any]]:
     return table
 
 
-def _find(name: str, known: Mapping[str, Entry], what: str, file: str) -> Entry:
-    names = _names(known)
+def _find(name: str, names: Mapping[str, str], what: str, file: str) -> str:
+    """The entry that a name means."""
     if _plain(name) in names:
         return names[_plain(name)]
     close = difflib.get_close_matches(_plain(name), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {names[close[0]].name!r}?" if close else "."
-    raise UnknownHardwareError(f"unknown {what} {name!r}{hint} Known ({file}): {', '.join(known)}")
+    hint = f"; did you mean {names[close[0]]!r}?" if close else "."
+    known = ", ".join(dict.fromkeys(names.values()))
+    raise UnknownHardwareError(f"unknown {what} {name!r}{hint} Known ({file}): {known}")
 
 
-def _names(known: Mapping[str, Entry]) -> dict[str, Entry]:
-    return {_plain(alias): entry for entry in known.values() for alias in (entry.name, *entry.aliases)}
+def _names(aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Entries by all their names, without case and punctuation."""
+    return {_plain(alias): name for name, others in aliases.items() for alias in (name, *others)}
 
 
 def _plain(name: str) -> str:

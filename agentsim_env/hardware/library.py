@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from agentsim_env.files import read_yaml
-from agentsim_env.hardware.catalog import FOLDER, models
+from agentsim_env.hardware.catalog import FOLDER, find_model, model_names, models
 from agentsim_env.hardware.gpu import Gpu
 from agentsim_env.hardware.model import Model
 from agentsim_env.hardware.overheads import engine_overheads
@@ -41,16 +41,22 @@ def find_profile(gpu: Gpu, model: Model, tp: int = 1, dtype: str = "bf16", kv_dt
     Returns:
         The calibrated profile if one is shipped for a model of the same shape, else the roofline's, marked `estimated`.
     """
-    for name in same_shape(model):
+    for name in model_names():
         shipped = file_name(gpu.name, name, tp, dtype, kv_dtype)
-        if shipped in shipped_profiles():
+        if shipped in shipped_profiles() and find_model(name).shape == model.shape:
             return load(PROFILES / shipped)
     return roofline(gpu, model, tp, dtype, kv_dtype)
 
 
 def same_shape(model: Model) -> tuple[str, ...]:
     """Names of the models of the catalogue that do the same work as `model`, whatever it is called."""
-    return tuple(known.name for known in models().values() if known.shape == model.shape)
+    shape = model.shape
+    return tuple(name for name, known in _shapes().items() if known == shape)
+
+
+@cache
+def _shapes() -> Mapping[str, Model]:
+    return {known.name: known.shape for known in models().values()}
 
 
 def measured_on(model: Model) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ def _number(bound: float) -> str:
 
 def _why(kind: str, bound: float, path: Sequence[str | int], data: Any) -> str:
     """The reason that a kind of number has for a bound."""
-    for reason in _reasons(_declared(path, data)[0]):
+    for reason in _reasons(declared(path, data)[0]):
         text = reason.upper if kind == "less_than_equal" else reason.lower
         return f": {text}" if text else ""
     return ""
@@ -166,11 +166,11 @@ def _misspelt(given: Any) -> str:
 
 def _model_at(path: Sequence[str | int], data: Any) -> type[BaseModel] | None:
     """The model of the part at `path`, None where the schema does not tell."""
-    found = _member(*_declared(path, data))
+    found = _member(*declared(path, data))
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
 
 
-def _declared(path: Sequence[str | int], data: Any) -> tuple[Any, Any]:
+def declared(path: Sequence[str | int], data: Any) -> tuple[Any, Any]:
     """What the schema declares at `path`, with the metadata of its kind, None where it does not tell; and the value."""
     annotation: Any = Scenario
     for key in path:

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from agentsim_env.scenario.randomize import WAYS
 from agentsim_env.scenario.strict_yaml import line_of
 
-EXCLUSIVE = (frozenset({"rate_per_s", "load"}), frozenset({"mix", "trace"}))
+EXCLUSIVE = (frozenset({"rate_per_s", "load"}), frozenset({"mix", "trace"}), frozenset(WAYS))
 """Fields of which one replaces the others: a layer that gives one of them takes the others of its group away."""
 
 DISCRIMINATOR = "process"

@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from agentsim_env.errors import shown
 from agentsim_env.scenario.bundle import bundles, is_path, rules_as_data
+from agentsim_env.scenario.corners import check
 from agentsim_env.scenario.errors import ScenarioError, shorten, suggestion
 from agentsim_env.scenario.explain import explain, where
 from agentsim_env.scenario.layers import Layer, child, merge
 from agentsim_env.scenario.overrides import Overrides, layer, pairs
+from agentsim_env.scenario.randomize import flat
 from agentsim_env.scenario.schema import PROSE, Scenario
 from agentsim_env.scenario.strict_yaml import DEEPEST, line_of, parse
 
@@ -70,6 +72,8 @@ def _loaded(source: str | Path | Mapping[str, Any] | Scenario | None, overrides:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
         raise ScenarioError(explain(error, data, layers)) from error
+    if scenario.randomize:
+        check(data, scenario, layers)
     if scenario.workload.trace is not None:
         scenario.workload.trace.as_given_in(_place_of_trace(scenario, source, layers))
     if overrides or isinstance(source, Scenario):
@@ -110,6 +114,8 @@ def _layers(source: str | Path | Mapping[str, Any] | Scenario | None) -> list[La
 
 def _unbundled(layer: Layer) -> list[Layer]:
     """A layer that names a bundle as three: no rules, those of the bundle, and what else the layer says."""
+    if child(layer.data, "randomize"):
+        layer = layer._replace(data={**layer.data, "randomize": flat(layer.data["randomize"])})
     rules = child(layer.data, "rules")
     if not isinstance(rules, dict) or "bundle" not in rules:
         return [layer]

@@ -60,6 +60,56 @@ scenario.content_hash()        # the same for scenarios that simulate alike
 ```
 """
 
+_DRAWS = """\
+## Scenarios that are drawn
+
+An agent that is to serve clusters that it has not seen is trained on many. `randomize` says what is drawn anew for each
+episode, and from what, by the path of the field as `--set` takes it:
+
+```yaml
+extends: unequal_gpus_tight
+randomize:
+  workload.arrivals.rate_per_s: {uniform: [0.15, 0.4]}          # any number in between, all alike
+  cluster.instances.*.kv_blocks: {log_uniform: [5000, 16000]}   # as often from 5,000 to 8,000 as from 10,000 to 16,000
+  cluster.instances.*.gpu: {choice: [H200, H100, A100, L40S]}   # one of these
+  cluster.view_delay_s: {choice: [0, 0, 1.0]}                   # 0 twice as often as 1
+```
+
+What may be drawn is every field of `cluster` and `workload`, except a trace: the load or the rate, how many instances
+there are and on which GPUs, KV blocks, the speed of links, how late views are, how long tools run. Some ranges that
+make sense:
+
+| what | path | range |
+|---|---|---|
+| load | `workload.arrivals.load` | `uniform: [0.5, 1.3]` |
+| arrivals | `workload.arrivals.rate_per_s` | `log_uniform: [0.1, 0.4]` |
+| instances | `cluster.instances.0.count` | `uniform: [2, 16]`: whole numbers, both ends among them |
+| GPUs | `cluster.instances.*.gpu` | `choice: [H200, H100, A100, L40S]` |
+| whole clusters | `cluster.instances` | `choice: [[{gpu: H100, count: 4}], [{gpu: H200}, {gpu: L40S, count: 3}]]` |
+| KV blocks | `cluster.instances.*.kv_blocks` | `log_uniform: [4000, 16000]` |
+| links | `cluster.tiers.0.link_gb_per_s` | `log_uniform: [5, 50]` |
+| late views | `cluster.view_delay_s` | `choice: [0, 0.5, 2]` |
+| tools | `workload.mix.0.params.tool_gap_s` | `choice: [{p50: 0.1, p95: 5}, {p50: 1, p95: 60}]` |
+
+* `*` stands for each place of a list, and each is drawn for itself. A whole is drawn before its parts: instances from a
+  choice, and then the GPU of each.
+* What an episode gets at a path is a function of its seed and of the path alone. Neither actions nor rules nor other
+  draws move it; single environments, batches, any number of threads, resumed trainings and evaluations have the same.
+  The episode is that of the drawn scenario, bit for bit.
+  `info["drawn"]` after `reset` and at the end of an episode, `simulator.drawn`, records and results say what it was.
+* Spaces are those of the largest cluster. What is there of a smaller one comes first; rows of instances that are not
+  there are 0, `allowed` too, and the mask forbids them.
+* The ends of all ranges, every choice, and the combinations of these are checked before anything is simulated: all
+  combinations if there are at most 32, else each end and choice with all others at their first and at their last one.
+* A `load` is a fraction of a capacity, which is measured for each cluster and workload: there may be at most 16 of them
+  then, from choices or ranges of whole numbers. Draw `rate_per_s` where there are more.
+* The hash of a scenario covers its ranges. `--set randomize.cluster.view_delay_s=null` takes a draw away.
+
+What is drawn is built once and kept: the last 64 scenarios, and the tables of the last 16 latency profiles. To draw and
+build another one takes a seventh (another rate) to two fifths (other GPUs and KV blocks on four instances) of what the
+workload and the state of an episode take; one that is kept takes next to nothing.
+"""
+
 _BOUNDS = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
 _PLAIN = {
     "string": "text",
@@ -74,7 +124,7 @@ def markdown() -> str:
     """The reference page."""
     schema = json_schema()
     parts = schema["$defs"]
-    sections = [_INTRODUCTION, "\n".join(_library()), "\n".join(_bounds()), "## Fields\n"]
+    sections = [_INTRODUCTION, _DRAWS, "\n".join(_library()), "\n".join(_bounds()), "## Fields\n"]
     sections.append(_section("Scenario", schema, parts))
     sections += [_section(name, parts[name], parts) for name in _in_order(schema)]
     return wrapped("\n".join([*sections, "\n".join(_rule_parameters()), "\n".join(_bundles())]))

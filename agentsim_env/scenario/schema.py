@@ -12,6 +12,7 @@ from agentsim_env.scenario.arrivals import FixedTimes
 from agentsim_env.scenario.cluster import Cluster
 from agentsim_env.scenario.episode import Decisions, Episode, Slo
 from agentsim_env.scenario.model_file import model_file
+from agentsim_env.scenario.randomize import Draws
 from agentsim_env.scenario.reward import Reward
 from agentsim_env.scenario.rules import SHIPPED, Rules
 from agentsim_env.scenario.trace_digest import trace_digest
@@ -59,6 +60,9 @@ class Scenario(Part):
     slo: Slo = Slo()
     """What counts as good service."""
 
+    randomize: Draws = Field(default={})
+    """What is drawn anew for each episode, by its path: see "Scenarios that are drawn"."""
+
     MEASURED: ClassVar[tuple[str, ...]] = ("cluster", "rules", "decisions")
     """Parts on which the capacity depends, beside the programs."""
 
@@ -102,6 +106,8 @@ class Scenario(Part):
             content["cluster"]["model"] = trace_digest(str(own_model))
         if self.workload.trace is not None:
             content["workload"]["trace"]["path"] = trace_digest(self.workload.trace.path)
+        if not self.randomize:
+            del content["randomize"]
         policies = content["rules"].pop("policies")
         if policies:
             content["rules"]["policies"] = {kind: _policy_digest(path) for kind, path in policies.items()}

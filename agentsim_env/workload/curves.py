@@ -147,23 +147,29 @@ def with_mean(scores: Sequence[float], values: Sequence[float], wanted: float, l
     Raises:
         ValueError: If no tail does; the message says which means can be had.
     """
-
-    def candidate(slope: float) -> Curve:
-        if len(scores) > 1:
-            return bounded(through(scores, values, slope), low, high)
-        return bounded(log_normal(math.log(values[0]) - slope * scores[0], slope), low, high)
-
+    check_mean(scores, values, wanted, low, high)
     least, most = 0.0, _FARTHEST_SCORE
-    reachable = mean(candidate(least)), mean(candidate(most))
-    if not reachable[0] <= wanted <= reachable[1]:
-        raise ValueError(
-            f"mean {wanted:g} does not fit the percentiles: between {reachable[0]:.4g} and "
-            f"{reachable[1]:.4g} with them and these bounds"
-        )
     for _ in range(60):
         middle = (least + most) / 2
-        least, most = (middle, most) if mean(candidate(middle)) < wanted else (least, middle)
-    return candidate((least + most) / 2)
+        short = mean(_with_tail(scores, values, middle, low, high)) < wanted
+        least, most = (middle, most) if short else (least, middle)
+    return _with_tail(scores, values, (least + most) / 2, low, high)
+
+
+def check_mean(scores: Sequence[float], values: Sequence[float], wanted: float, low: float, high: float) -> None:
+    """Raises the ValueError that `with_mean` raises, without looking for the tail."""
+    least, most = (mean(_with_tail(scores, values, slope, low, high)) for slope in (0.0, _FARTHEST_SCORE))
+    if not least <= wanted <= most:
+        raise ValueError(
+            f"mean {wanted:g} does not fit the percentiles: between {least:.4g} and "
+            f"{most:.4g} with them and these bounds"
+        )
+
+
+def _with_tail(scores: Sequence[float], values: Sequence[float], slope: float, low: float, high: float) -> Curve:
+    if len(scores) > 1:
+        return bounded(through(scores, values, slope), low, high)
+    return bounded(log_normal(math.log(values[0]) - slope * scores[0], slope), low, high)
 
 
 def ranked_onto(parts: Sequence[Curve], weights: Sequence[float], target: Curve) -> list[Curve]:

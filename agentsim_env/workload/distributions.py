@@ -131,7 +131,7 @@ class Distribution(CachedPart):
         self._check_order(self.values, "values")
         try:
             with np.errstate(over="ignore"):
-                most = self.quantile(1.0)
+                most = self._largest()
         except ValueError as error:
             raise not_allowed(str(error), self.mean, ["mean"]) from None
         except OverflowError:
@@ -161,10 +161,21 @@ class Distribution(CachedPart):
             return self._percentile_curve(high)
         return curves.bounded(shape, self.min, high)
 
+    def _points(self) -> tuple[list[float], list[float]]:
+        """Normal scores of the percentiles that are given, and values there."""
+        given = {rank: getattr(self, name) for name, rank in _PERCENTILES.items() if getattr(self, name) is not None}
+        return [curves.score(rank) for rank in given], list(given.values())
+
+    def _largest(self) -> float:
+        """The largest value; where `max` is that, the tail that meets a mean need not be found for it."""
+        scores, values = self._points()
+        if not scores or self.mean is None or self.max is None:
+            return self.quantile(1.0)
+        curves.check_mean(scores, values, self.mean, self.min, self.max)
+        return self.max
+
     def _percentile_curve(self, high: float) -> Curve:
-        points = {curves.score(rank): getattr(self, name) for name, rank in _PERCENTILES.items()}
-        points = {z: value for z, value in points.items() if value is not None}
-        scores, values = list(points), list(points.values())
+        scores, values = self._points()
         if self.mean is not None:
             return curves.with_mean(scores, values, self.mean, self.min, high)
         if self.ln_sd is not None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from agentsim_env.engine.core import events
 from agentsim_env.engine.core.jit import compiled
+from agentsim_env.engine.core.near import prefetch
 from agentsim_env.engine.core.state import LAYOUT, LINE_BYTES, NONE, State
-from agentsim_env.envs.batch.machine import prefetch
 
 _NUMBER = {name: number for number, name in enumerate(LAYOUT)}
 _FEW_LINES = {"event": 8, "slot": 36, "gap": 6, "place": 16}
@@ -18,7 +18,22 @@ _FEW_LINES = {"event": 8, "slot": 36, "gap": 6, "place": 16}
 _MOST_LINES = 96
 """Of any array: more would not stay until they are read."""
 
-_ALWAYS = ("world", "instance", "pool", "due", "event", "slot", "gap", "score", "lanes", "place", "holder", "residue")
+_ALWAYS = (
+    "world",
+    "instance",
+    "pool",
+    "due",
+    "due_at",
+    "present",
+    "event",
+    "slot",
+    "gap",
+    "score",
+    "lanes",
+    "place",
+    "holder",
+    "residue",
+)
 
 _NEXT_EVENTS, _NEXT_ENDS = 3, 4
 

@@ -12,7 +12,21 @@ import numpy as np
 
 from agentsim_env.engine.core.state import LAYOUT, LINE_BYTES, SEEN, State
 
-HOT = ("world", "instance", "pool", "due", "event", "slot", "finish", "gap", "score", "allowed", "option")
+HOT = (
+    "world",
+    "instance",
+    "pool",
+    "due",
+    "due_at",
+    "present",
+    "event",
+    "slot",
+    "finish",
+    "gap",
+    "score",
+    "allowed",
+    "option",
+)
 """Arrays that every step reads: they come first."""
 
 _ORDER = (*HOT, *(name for name in LAYOUT if name not in HOT and name not in SEEN))

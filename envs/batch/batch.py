@@ -51,7 +51,7 @@ class Batch:
     however many threads there are.
 
     Args:
-        env: The environment that they are of; it is left alone.
+        env: The environment that they are of, or several alike that the places take in turn; they are left alone.
         n: How many.
         threads: Threads that make a step; None: one for each core, if there are episodes enough.
         begin: Begins the episodes that follow others.
@@ -68,7 +68,7 @@ class Batch:
 
     def __init__(
         self,
-        env: DecisionEnv,
+        env: DecisionEnv | Sequence[DecisionEnv],
         n: int,
         *,
         threads: int | None = None,
@@ -78,7 +78,8 @@ class Batch:
     ) -> None:
         if n < 1:
             raise EnvError(f"num_envs = {n}: must be at least 1")
-        self.env, self.n = env, n
+        envs = [env] if isinstance(env, DecisionEnv) else list(env)
+        self.env, self.n = (env := envs[0]), n
         answers, features = env.candidate_shape
         layout = layout_of(env)
         self.rows = new_rows(n, answers, answers * features) if rows is None else rows
@@ -88,7 +89,7 @@ class Batch:
         self._layout, self._is_limited = layout, most_steps is not None
         self._most_steps = np.iinfo(np.int64).max if most_steps is None else most_steps
         self._steps, self._before_s = np.zeros(n, np.int64), np.zeros(n)
-        self._episodes = Episodes(env, layout, begin)
+        self._episodes = Episodes(envs, layout, begin)
         self._upcoming: Upcoming[DecisionEnv] = Upcoming(self._episodes.next, min(n, _MOST_AHEAD))
         self.envs = [self._episodes.first(place) for place in range(n)]
         self._plan: Plan | None = None

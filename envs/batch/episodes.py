@@ -2,8 +2,7 @@
 
 import copy
 import weakref
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,21 +28,20 @@ class Episodes:
     """Makes episodes that stand at their first decision, with their states where a batch wants them.
 
     Args:
-        env: The environment; it is left alone.
+        envs: The environments that the places take in turn; they are left alone.
         layout: That of its observations.
         begin: Begins those that are not begun by a seed.
     """
 
-    def __init__(self, env: DecisionEnv, layout: Layout, begin: Begin = begin_next) -> None:
-        self._env, self._begin, self._layout = env, begin, layout
-        assembly = env.simulator._assembly
-        self._assembly = replace(assembly, settle=Arena().settle) if COMPILED else assembly
+    def __init__(self, envs: Sequence[DecisionEnv], layout: Layout, begin: Begin = begin_next) -> None:
+        self._envs, self._begin, self._layout = envs, begin, layout
+        self._settle = Arena().settle if COMPILED else None
         self._last: dict[int, DecisionEnv] = {}
         self.begun: dict[int, int] = {}
 
     def first(self, place: int) -> DecisionEnv:
         """An environment for a place, without an episode."""
-        env = self._last[place] = copy.copy(self._env)
+        env = self._last[place] = copy.copy(self._envs[place % len(self._envs)])
         env._np_random, env._np_random_seed, env._core = None, None, None
         self.begun[place] = 0
         return env
@@ -64,7 +62,7 @@ class Episodes:
         """The environment of a place, for another episode."""
         env = copy.copy(self._last[place])
         env.simulator = copy.copy(env.simulator)
-        env.simulator._assembly = self._assembly
+        env.simulator._settle = self._settle
         env._books = env._books.copy()
         env._answer = Alone(env, self._layout)  # pyright: ignore[reportAttributeAccessIssue]
         return env

@@ -4,14 +4,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import extending, types
-from numba.core.cgutils import for_range
 from numba.np.arrayobj import make_array
-
-from agentsim_env.engine.core.state import LINE_BYTES
 
 intrinsic: Any = extending.intrinsic
 
-_WORD, _FLAG, _BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
+_FLAG = ir.IntType(32)
 
 
 @intrinsic
@@ -65,24 +62,6 @@ def let_others(_typing: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), generate
-
-
-@intrinsic
-def prefetch(_typing: Any, _address: Any, _lines: Any) -> Any:
-    """Have so many cache lines from an address on brought near, and go on meanwhile."""
-
-    def generate(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
-        address, lines = given
-        pointer = _BYTE.as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, _FLAG, _FLAG, _FLAG])
-        name = "llvm.prefetch.p0"
-        hint = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-        with for_range(builder, lines) as loop:
-            at = builder.add(address, builder.mul(loop.index, _WORD(LINE_BYTES)))
-            builder.call(hint, [builder.inttoptr(at, pointer), _FLAG(0), _FLAG(3), _FLAG(1)])
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), generate
 
 
 def _place(context: Any, builder: Any, signature: Any, given: Any) -> Any:

@@ -28,16 +28,24 @@ def make_sb3_vec(
         seed: Seed of the first environment at the first reset; that of number i is `seed + i`. None: they draw theirs.
         max_episode_steps: Steps after which an episode is truncated; None for no such limit.
         threads: Threads that make a step; None: one for each core, if there are episodes enough.
-        arguments: Those of the environment, as `scenario`.
+        arguments: Those of the environment, as `scenario`; a list of scenarios gives environment i number i of it, and
+            begins again.
 
     Raises:
-        EnvError: There is no such environment.
+        EnvError: There is no such environment, or observations or answers of several scenarios are not alike.
     """
     from agentsim_env.envs.batch.batch import Batch
+    from agentsim_env.envs.batch.each import make_each
     from agentsim_env.envs.batch.sb3_vec_env import BatchVecEnv
 
-    env: Any = gymnasium.make(_identifier(environment), **arguments).unwrapped
-    vec_env = BatchVecEnv(Batch(env, n_envs, threads=threads, most_steps=max_episode_steps))
+    identifier = _identifier(environment)
+
+    def make(**given: Any) -> Any:
+        return gymnasium.make(identifier, **given).unwrapped
+
+    vec_env = BatchVecEnv(
+        Batch(make_each(make, arguments, n_envs), n_envs, threads=threads, most_steps=max_episode_steps)
+    )
     if seed is not None:
         vec_env.seed(seed)
     return vec_env

@@ -96,6 +96,7 @@ class BatchVecEnv(VecEnv):
             "action_mask": rows.legal[place].copy(),
             "time_s": float(rows.time_s[place]),
             "elapsed_s": float(rows.elapsed_s[place]),
+            **self.batch.envs[place].drawn(),
         }
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:

@@ -14,7 +14,7 @@ from agentsim_env.envs.batch.ahead import touch_hot, touch_next
 from agentsim_env.envs.batch.machine import fetch_add, let_others, load, sleep_us, store
 from agentsim_env.envs.questions import QUESTIONS
 from agentsim_env.envs.rewards import BOOKS
-from agentsim_env.envs.step import FORBIDDEN, is_shown, step_state
+from agentsim_env.envs.step import FORBIDDEN, count_there, is_allowed, is_shown, step_state
 
 ROWS, COLUMNS, FLAG = range(3)
 """Columns of a form: answers of a kind, features of one, and where a joint observation says that it asks; NONE: it is
@@ -145,7 +145,7 @@ def _write_mask(state, asked, answers, legal):
         elif k >= answers:
             legal[k] = 0
         else:
-            legal[k] = state.allowed[k] if asked == ROUTE_TURN else state.option[k]
+            legal[k] = is_allowed(state, k) if asked == ROUTE_TURN else state.option[k]
 
 
 @compiled
@@ -155,7 +155,7 @@ def _observe_joint(state, kind, asks, form, place, sheet, seen):
     own = sheet[: n * columns].reshape((n, columns))
     _observe(state, kind, own)
     seen[:] = 0.0
-    for row in range(n):
+    for row in range(count_there(state, kind, n)):
         for column in range(columns):
             seen[row, place[kind, column]] = own[row, column]
         seen[row, flag] = asks

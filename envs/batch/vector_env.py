@@ -1,6 +1,6 @@
 """A batch as a vector environment of Gymnasium."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from agentsim_env.envs.batch.batch import Batch, Ended
+from agentsim_env.envs.batch.each import make_each
 from agentsim_env.envs.decision_env import DecisionEnv
 from agentsim_env.envs.errors import EnvError
 from agentsim_env.envs.spec import plain_spec
@@ -28,7 +29,7 @@ class BatchVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         num_envs: N.
         max_episode_steps: Steps after which an episode is truncated; None for no such limit.
         threads: Threads that make a step; None: one for each core, if N is large enough.
-        arguments: Those of the environment.
+        arguments: Those of the environment; a list of scenarios gives environment i number i of it, and begins again.
 
     Attributes:
         candidate_shape: (actions, features): how to fold an observation.
@@ -46,11 +47,12 @@ class BatchVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         threads: int | None = None,
         **arguments: Any,
     ) -> None:
-        env = make(**arguments)
+        envs = make_each(make, arguments, num_envs)
+        env = envs[0]
         self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.SAME_STEP}
         self.render_mode = env.render_mode
         self.num_envs = num_envs
-        self.batch = Batch(env, num_envs, threads=threads, most_steps=max_episode_steps)
+        self.batch = Batch(envs, num_envs, threads=threads, most_steps=max_episode_steps)
         self.single_observation_space, self.single_action_space = env.observation_space, env.action_space
         self.observation_space = batch_space(env.observation_space, num_envs)
         self.action_space = batch_space(env.action_space, num_envs)
@@ -80,7 +82,8 @@ class BatchVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         seeds = _seeds(seed, self.num_envs)
         self.batch.reset(seeds, None if options is None else [options] * self.num_envs)
         super().reset(seed=seed if isinstance(seed, int) else None)
-        return self.batch.rows.seen.copy(), self._infos([])
+        infos = self._infos([])
+        return self.batch.rows.seen.copy(), self._with_drawn(infos, range(self.num_envs))
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Answer each decision and run to the next."""
@@ -126,6 +129,12 @@ class BatchVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             for end in ended:
                 infos["final_obs"][end.place], infos["_final_obs"][end.place] = end.observation, True
                 infos = self._add_info(infos, {"final_info": end.info}, end.place)
+        return self._with_drawn(infos, [end.place for end in ended])
+
+    def _with_drawn(self, infos: dict[str, Any], places: Iterable[int]) -> dict[str, Any]:
+        """What was drawn for the episodes that have begun in some places, where scenarios draw anything."""
+        for place in places:
+            infos = self._add_info(infos, self.batch.envs[place].drawn(), place)
         return infos
 
 

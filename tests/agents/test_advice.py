@@ -29,7 +29,7 @@ def follower(scenario: Scenario) -> LinearPolicy:
     env = AdmissionEnv(with_advice(scenario, RULES))
     weights = np.zeros((len(env.feature_names), 1), np.float32)
     weights[env.feature_names.index(ADVISED)] = 1.0
-    origin = {"advice": advice_of(env.scenario, ["admit_program"])}
+    origin = {"environment": "admission", "advice": advice_of(env.scenario, ["admit_program"])}
     return LinearPolicy(LinearWeights(weights), env.feature_names, 0, "follower", origin)
 
 
@@ -65,12 +65,13 @@ def test_one_rule_is_none_for_several_kinds(scenario: Scenario) -> None:
 
 def test_an_evaluation_has_the_rule_advise(scenario: Scenario, follower: LinearPolicy) -> None:
     """So who follows it comes to what the rule with these parameters comes to, in a scenario that knows of neither."""
-    results = evaluate([follower, "admit"], scenario=scenario, environment="admission", seeds=[3])
+    results = evaluate([follower, "admit"], scenario=scenario, seeds=[3])
     there = scenario_for(follower, scenario)
     closed = Simulator(there)
     closed.reset(3)
     closed.run()
     costs = [rollout.metrics["mean_cost_s"] for rollout in results.rollouts[0]]
+    assert results.environment == "admission"
     assert costs[0] == closed.summary()["mean_cost_s"] != costs[1]
     assert scenario_for(follower, there) is there
 

@@ -7,6 +7,7 @@ from agentsim_env.engine.core.state import DECODE, NONE, PREFILL, State
 
 def check_blocks(state: State) -> None:
     """`capacity = free + idle + pinned + locked + owned + reserved` on every instance, by their records."""
+    assert (state.present == state.instance["n_waiting"] + state.instance["n_running"]).all()
     for i in range(len(state.instance)):
         _check_pool(state, i)
 

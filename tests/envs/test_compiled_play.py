@@ -13,7 +13,8 @@ from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.routing import RoutingEnv
 from agentsim_env.envs.scheduling import SchedulingEnv
 from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, pooled_shapes
-from tests.small import PLAIN, small
+from agentsim_env.scenario import Scenario
+from tests.small import PLAIN, drawn, small
 
 WIDTH = 6
 
@@ -39,10 +40,15 @@ def player(env: KindEnv, agent: ExportedPolicy) -> CompiledPlay:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("made", "scenario"),
-    [(RoutingEnv, "faulty"), (RoutingEnv, "cut"), (SchedulingEnv, "tight")],
+    [
+        (RoutingEnv, small("faulty")),
+        (RoutingEnv, small("cut")),
+        (RoutingEnv, drawn()),
+        (SchedulingEnv, small("tight")),
+    ],
 )
-def test_answers_as_step_by_step(made: type[KindEnv], scenario: str, form: type) -> None:
-    env = made(small(scenario), **PLAIN)
+def test_answers_as_step_by_step(made: type[KindEnv], scenario: Scenario, form: type) -> None:
+    env = made(scenario, **PLAIN)
     agent = policy(env, form)
     observation, info = env.reset(seed=3)
     decisions, over = 0, False

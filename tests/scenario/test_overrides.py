@@ -68,7 +68,7 @@ def test_unknown_paths_list_what_is_allowed_there(refused: Callable[..., str]) -
     )
     assert refused("clusters.frontend_s=1") == (
         "--set clusters.frontend_s=1: clusters = {'frontend_s': 1}: unknown field; did you mean cluster?; "
-        "allowed: cluster, decisions, description, episode, knee, name, reward, rules, slo, workload"
+        "allowed: cluster, decisions, description, episode, knee, name, randomize, reward, rules, slo, workload"
     )
     assert "allowed: concurrency, failure_probability" not in refused("slo.ttft=1")
     assert refused("workload.mix.0.params.turn=1").endswith("unknown field; did you mean turns?; allowed: sizes, turns")

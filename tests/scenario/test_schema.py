@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from agentsim_env.engine.core import decisions
+from agentsim_env.fields.meanings import meanings
 from agentsim_env.hardware.all_reduce import links
 from agentsim_env.hardware.engine_profiles import engine_profiles
 from agentsim_env.hardware.sampling import BY_MODEL, SAMPLINGS
@@ -313,7 +314,7 @@ def test_a_scenario_does_not_change(small: Path) -> None:
 
 def test_every_field_is_described(known_names: None) -> None:
     missing = [
-        f"{model.__name__}.{name}" for model in models() for name, f in model.model_fields.items() if not f.description
+        f"{model.__name__}.{name}" for model in models() for name in model.model_fields if not meanings(model).get(name)
     ]
     assert missing == []
     assert all(model.__doc__ for model in models())
@@ -344,6 +345,5 @@ def in_annotation(annotation: object) -> Iterator[type[BaseModel]]:
     [("engine", tuple(engine_profiles())), ("interconnect", links()), ("sampling", (BY_MODEL, *SAMPLINGS))],
 )
 def test_descriptions_list_every_name(field: str, names: tuple[str, ...]) -> None:
-    description = Instance.model_fields[field].description
-    assert description is not None
+    description = meanings(Instance)[field]
     assert [name for name in names if f"`{name}`" not in description] == []

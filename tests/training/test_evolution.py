@@ -45,13 +45,19 @@ class Killed(BaseException):
     """Stands for a signal that no code of ours catches."""
 
 
-@pytest.mark.parametrize(("policy", "kind"), [("LinearPolicy", LinearPolicy), ("CandidatePolicy", NumpyPolicy)])
+@pytest.mark.parametrize(
+    ("hyper", "steps", "kind"),
+    [
+        (["policy=LinearPolicy"], 1000, LinearPolicy),
+        (["policy=CandidatePolicy"], 1000, NumpyPolicy),
+        (["policy=LinearPolicy", "pairs=2", "finalists=1", "spread=2"], 3000, LinearPolicy),
+    ],
+)
 def test_killed_run_ends_with_the_same_bits(
-    new_run: Callable[..., Path], policy: str, kind: type, monkeypatch: pytest.MonkeyPatch
+    new_run: Callable[..., Path], hyper: list[str], steps: int, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hyper = [f"policy={policy}"]
-    whole = run(new_run("es", "whole", hyper=hyper, steps=1000))
-    killed = new_run("es", "killed", hyper=hyper, steps=1000)
+    whole = run(new_run("es", "whole", hyper=hyper, steps=steps))
+    killed = new_run("es", "killed", hyper=hyper, steps=steps)
     write = search.write_checkpoint
 
     def write_then_die(*arguments: object) -> None:
@@ -64,7 +70,7 @@ def test_killed_run_ends_with_the_same_bits(
             run(killed)
     checkpoint = latest_checkpoint(killed)
     assert checkpoint is not None
-    assert int(checkpoint.name) < 1000
+    assert int(checkpoint.name) < steps
     run(killed)
     for name in ("progress.csv", "evaluations.csv"):
         assert read_csv(whole / name) == read_csv(killed / name)
@@ -96,6 +102,15 @@ def test_what_is_not_searched_stays() -> None:
     assert (strategy.members()[:, 1] == 1.0).all()
     assert strategy.mean[1] == 1.0
     assert (strategy.mean != 1.0).tolist() == searched.tolist()
+
+
+def test_where_only_the_direction_counts_the_length_stays() -> None:
+    searched = np.array([True, False, True])
+    strategy = Strategy.begin(seed=0, sigma=0.1, pairs=4, mean=np.array([3.0, 9.0, 4.0]), searched=searched, norm=5.0)
+    for _ in range(3):
+        strategy.learn(strategy.members(), 0.5)
+        assert np.linalg.norm(strategy.mean[searched]) == pytest.approx(5.0)
+        assert strategy.mean[1] == 9.0
 
 
 def test_gates_are_columns() -> None:

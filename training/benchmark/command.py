@@ -25,6 +25,7 @@ def benchmark_and_print(
     seeds: int | None,
     traces: Path | None,
     jobs: int,
+    ray: str | None = None,
     trust: bool,
 ) -> None:
     """Plays a suite, writes what came of it beside one another as JSON, Markdown and picture, and prints the scores."""
@@ -35,7 +36,7 @@ def benchmark_and_print(
     named, suite = find_suite(name)
     listed = split_agents(agents)
     outcome = benchmark(
-        named, suite.shortened(seeds), listed, out, traces=traces, jobs=jobs, trust=trust, console=console
+        named, suite.shortened(seeds), listed, out, traces=traces, jobs=jobs, ray=ray, trust=trust, console=console
     )
     save_report(outcome, out)
     print_outcome(outcome, console)

@@ -3,7 +3,7 @@
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from agentsim_env.training.environments import find_environment, make_environmen
 from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.evaluate import evaluate
 from agentsim_env.training.manifest import command, describe_machine
+from agentsim_env.training.ray_workers import connected
 
 
 def benchmark(
@@ -34,6 +35,7 @@ def benchmark(
     *,
     traces: Path | None = None,
     jobs: int = 1,
+    ray: str | None = None,
     trust: bool = False,
     console: Console | None = None,
 ) -> Outcome:
@@ -47,6 +49,7 @@ def benchmark(
             the same suite, agents and version are not played again.
         traces: Folder of the traces that cases may name.
         jobs: Processes; the results are the same bits for any number.
+        ray: Where Ray runs them, see `evaluate`; the bits are the same.
         trust: Whether models may be loaded that are unpickled for it, which can run any code.
         console: Where to say how far it is; None for silence.
 
@@ -67,11 +70,12 @@ def benchmark(
     made = _made()
     kept = unfinished(out)
     done = []
-    for case, scenario in zip(left, scenarios, strict=True):
-        _say(console, f"{name}: {case.name}")
-        seeds = case.seeds
-        keep = kept / f"{case.name}.jsonl"
-        done.append(play(suite, case, scenario, contestants, seeds, keep=keep, jobs=jobs, trust=trust, console=console))
+    how: dict[str, Any] = {"jobs": jobs, "ray": ray, "trust": trust, "console": console}
+    with nullcontext() if ray is None else connected(ray, jobs):
+        for case, scenario in zip(left, scenarios, strict=True):
+            _say(console, f"{name}: {case.name}")
+            keep = kept / f"{case.name}.jsonl"
+            done.append(play(suite, case, scenario, contestants, case.seeds, keep=keep, **how))
     names = [*OPPONENTS, *(agent.name for agent in contestants)]
     outcome = Outcome(
         name=name,
@@ -97,6 +101,7 @@ def play(
     *,
     keep: Path | None = None,
     jobs: int = 1,
+    ray: str | None = None,
     trust: bool = False,
     console: Console | None = None,
 ) -> Played:
@@ -112,6 +117,7 @@ def play(
         seeds=seeds,
         reference=STOCK,
         jobs=jobs,
+        ray=ray,
         console=console,
         trust=trust,
         keep=keep,

@@ -6,6 +6,8 @@ Everything heavy is imported inside the commands, so that help and errors come a
 import typer
 
 from agentsim_env.training.cli.benchmark import benchmark, verify
+from agentsim_env.training.cli.clone import clone
+from agentsim_env.training.cli.collect import collect
 from agentsim_env.training.cli.compiling import compile_ahead
 from agentsim_env.training.cli.evaluate import evaluate
 from agentsim_env.training.cli.lists import agents, bundles, rules, scenarios, schema
@@ -26,8 +28,21 @@ app = typer.Typer(
     help="Simulate LLM-agent serving; train and evaluate the agents that run it.",
 )
 
-for command in (quickstart, train, evaluate, search_rules, benchmark, verify, simulate, traces, calibrate, validate):
-    app.command()(command)
+for command in (
+    quickstart,
+    train,
+    collect,
+    clone,
+    evaluate,
+    search_rules,
+    benchmark,
+    verify,
+    simulate,
+    traces,
+    calibrate,
+    validate,
+):
+    app.command(name=command.__name__.replace("_", "-"))(command)
 for command in (scenarios, rules, bundles, agents, schema):
     app.command()(command)
 app.command(name="compile")(compile_ahead)

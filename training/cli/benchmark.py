@@ -21,6 +21,10 @@ def benchmark(
     traces: Annotated[Path | None, typer.Option(help="Folder of the traces that cases replay.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds a case at most, for a first look.")] = None,
     jobs: Jobs = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="local|ADDRESS", help="Spread seeds by Ray: --jobs workers here, or a cluster."),
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Load models (.zip), which can run any code of their maker.")
     ] = False,
@@ -40,7 +44,9 @@ def benchmark(
     path = out or file_for_results(f"runs/benchmarks/{Path(suite).stem}.json")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what asks kindly is heard like Ctrl-C
     try:
-        benchmark_and_print(suite, agents, path, open_console(), seeds=seeds, traces=traces, jobs=jobs, trust=trust)
+        benchmark_and_print(
+            suite, agents, path, open_console(), seeds=seeds, traces=traces, jobs=jobs, ray=ray, trust=trust
+        )
     except EvaluationStopped:
         stop(f"finished seeds are in {unfinished(path)}, and the same command goes on from there")
     return None

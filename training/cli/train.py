@@ -50,6 +50,9 @@ def train(
         int | None, typer.Option(min=1, help="Episodes of a validation; by default 8.")
     ] = None,
     checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Decisions between checkpoints.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="AGENT", help="Exported policy whose weights it begins with.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(parser=folder, metavar="PATH", help="Folder of the run; by default a new one in runs/."),
@@ -91,12 +94,16 @@ def train(
 
         if out is not None and out.resolve() != resume.resolve():
             raise TrainingError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
+        if start is not None:
+            raise TrainingError(
+                f"--from {start}: a run that is resumed goes on as it began; begin another without --resume"
+            )
         folder = resume
         prepare_to_resume(folder, steps, given, hyper=hyper or (), **meant)
         if latest_checkpoint(folder) is None:
             typer.echo("It has no checkpoint yet, and begins at the beginning.")
     else:
-        folder = create_run(environment or "", steps=steps, hyper=hyper or (), out=out, **meant, **given)
+        folder = create_run(environment or "", steps=steps, hyper=hyper or (), start=start, out=out, **meant, **given)
     from agentsim_env.training.train import run
 
     loaded = load_run(folder)[1]

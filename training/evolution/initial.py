@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agentsim_env.envs.advice_feature import ADVISED
-from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, Weights, pooled_shapes
+from agentsim_env.policies.weights import GatedWeights, LinearWeights, PooledWeights, Weights, flat, pooled_shapes
 from agentsim_env.training.errors import TrainingError
-
-_DEFAULT_WIDTH = 16
+from agentsim_env.training.evolution_strategy import ALGORITHM
+from agentsim_env.training.hyperparameters import width_of
 
 
 class Start(NamedTuple):
@@ -18,10 +18,13 @@ class Start(NamedTuple):
     Attributes:
         weights: The weights. With advice a policy of these answers as the rule does.
         searched: Which of them are looked for, `bool [weights]`; the others stay as they are.
+        norm: See `Strategy`. What begins as a rule and is linear in the weights would else grow in its direction, until
+            no neighbour answers otherwise and nothing is learned any more.
     """
 
     weights: Weights
     searched: np.ndarray
+    norm: float = 0.0
 
 
 def start(values: Mapping[str, Any], names: Sequence[str], seed: int) -> Start:
@@ -39,12 +42,19 @@ def start(values: Mapping[str, Any], names: Sequence[str], seed: int) -> Start:
     """
     policy = values["policy"]
     if policy == "LinearPolicy":
-        return _all_of(LinearWeights(_rule(names)))
+        weights = LinearWeights(_rule(names))
+        return _all_of(weights)._replace(norm=float(np.linalg.norm(weights.row_weight)))
     if policy == "GatedPolicy":
         return _gated(values.get("gates", [ADVISED]), names)
     if policy != "CandidatePolicy":
         raise TrainingError(f"no policy {policy!r} for es; there are: LinearPolicy, GatedPolicy, CandidatePolicy")
-    return _all_of(_network(values.get("width", _DEFAULT_WIDTH), names, seed))
+    return _all_of(_network(width_of(ALGORITHM, values), names, seed))
+
+
+def elsewhere(begun: Start, weights: Weights) -> Start:
+    """The same search from other weights of the form; those that stay, stay as these have them."""
+    norm = float(np.linalg.norm(flat(weights) * begun.searched)) if begun.norm > 0.0 else 0.0
+    return Start(weights, begun.searched, norm)
 
 
 def _all_of(weights: Weights) -> Start:
@@ -70,7 +80,7 @@ def _gated(gates: Any, names: Sequence[str]) -> Start:
     gate[[names.index(name) for name in chosen], range(len(chosen))] = 1.0
     weights = GatedWeights(_rule(names), gate, np.zeros_like(gate))
     searched = [np.full(array.size, field != "gate") for field, array in weights._asdict().items()]
-    return Start(weights, np.concatenate(searched))
+    return Start(weights, np.concatenate(searched), float(np.linalg.norm(weights.row_weight)))
 
 
 def _network(width: int, names: Sequence[str], seed: int) -> PooledWeights:

@@ -13,6 +13,8 @@ from agentsim_env.envs.compiled_play import CompiledPlay
 from agentsim_env.envs.rewards import episode_return
 from agentsim_env.training.splits import TRAINING, workloads
 
+_TINY = 1e-12
+
 
 class Population:
     """Plays episodes of many policies of one form, in threads: compiled code runs without Python's lock.
@@ -27,6 +29,7 @@ class Population:
 
     def __init__(self, kind: str, scenario: Scenario, shape: tuple[int, int], scorer: Scorer, episodes: int) -> None:
         self._source = workloads(scenario, TRAINING)
+        self._drawn = bool(scenario.randomize)
         threads = min(episodes, len(os.sched_getaffinity(0)))
         self._free: SimpleQueue[tuple[Simulator, CompiledPlay]] = SimpleQueue()
         for _ in range(threads):
@@ -42,10 +45,15 @@ class Population:
             seeds: Seeds of the episodes.
 
         Returns:
-            The returns, `float64 [members, episodes]`, and how many decisions were answered.
+            The returns, `float64 [members, episodes]`, and how many decisions were answered. Where something of the
+            scenario is drawn they are relative to the mean of the members in the episode: a large cluster, or one that
+            is overloaded, would else outweigh all others.
         """
         played = list(self._threads.map(self._episode(members), seeds))
-        return np.array([returns for returns, _ in played]).T, sum(decisions for _, decisions in played)
+        returns = np.array([returns for returns, _ in played]).T
+        if self._drawn:
+            returns = returns / np.maximum(np.abs(returns.mean(axis=0)), _TINY)
+        return returns, sum(decisions for _, decisions in played)
 
     def _episode(self, members: np.ndarray) -> Callable[[int], tuple[list[float], int]]:
         def play(seed: int) -> tuple[list[float], int]:

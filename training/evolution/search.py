@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from agentsim_env import Scenario
@@ -16,13 +17,14 @@ from agentsim_env.training.checkpoint import Checkpoint, read_checkpoint, write_
 from agentsim_env.training.config import RunConfig, origin_of
 from agentsim_env.training.environments import find_environment, make_environment
 from agentsim_env.training.errors import TrainingError
-from agentsim_env.training.evolution.initial import start
+from agentsim_env.training.evolution.initial import elsewhere, start
 from agentsim_env.training.evolution.population import Population
 from agentsim_env.training.evolution_strategy import Strategy
 from agentsim_env.training.hyperparameters import checked, rate_at
 from agentsim_env.training.progress import TrainingProgress
 from agentsim_env.training.rows import Table
 from agentsim_env.training.splits import training_seed
+from agentsim_env.training.start import start_of
 from agentsim_env.training.validation import Validator
 
 _VECTORS = ("mean", "first", "second")
@@ -58,9 +60,14 @@ class _Search:
         env = make_environment(config.environment, scenario)
         self._candidates = candidates_of(env)
         values = config.hyperparameters
+        given = start_of(folder)
         self._start = start(values, self._candidates.feature_names, config.seed)
+        if given is not None:
+            self._start = elsewhere(self._start, given.weights)
         checkpoint = read_checkpoint(folder)
         self._strategy, self._notes = self._begin(checkpoint)
+        if given is not None and checkpoint is None:
+            self._notes["validated"] = -1  # before it learns: it is worth keeping where nothing gets better
         self.steps: int = self._notes["steps"]
         kind = find_environment(config.environment).kinds[0]
         shape = (self._candidates.n_rows, len(self._candidates.feature_names))
@@ -76,7 +83,15 @@ class _Search:
     def _begin(self, checkpoint: Checkpoint | None) -> tuple[Strategy, dict[str, Any]]:
         values = self._config.hyperparameters
         mean = flat(self._start.weights)
-        strategy = Strategy.begin(self._config.seed, values["sigma"], values["pairs"], mean, self._start.searched)
+        strategy = Strategy.begin(
+            self._config.seed,
+            values["sigma"],
+            values["pairs"],
+            mean,
+            self._start.searched,
+            self._start.norm,
+            values.get("spread", 1.0),
+        )
         if checkpoint is None:
             return strategy, {"steps": 0, "validated": 0, "saved": 0, "best_return": None, "best_step": None}
         for name in _VECTORS:
@@ -94,9 +109,12 @@ class _Search:
             self._validate()
         if self._due("saved", config.checkpoint_every):
             self._save()
-        seeds = [training_seed(config.seed, number, strategy.generation) for number in range(config.n_envs)]
-        returns, decisions = self._population.returns(strategy.members(), seeds)
-        strategy.learn(returns, rate_at(config.hyperparameters["learning_rate"], self.steps / config.steps))
+        values = config.hyperparameters
+        if "finalists" in values:
+            returns, decisions = self._climb(values["finalists"])
+        else:
+            returns, decisions = self._population.returns(strategy.members(), self._seeds(0, config.n_envs))
+            strategy.learn(returns, rate_at(values["learning_rate"], self.steps / config.steps))
         self.steps += decisions
         self._notes["steps"] = self.steps
         means = returns.mean(axis=1)
@@ -105,6 +123,24 @@ class _Search:
             {"generation": strategy.generation, "mean_return": float(means.mean()), "best_return": float(means.max())},
         )
         self.progress.advance(min(self.steps, config.steps))
+
+    def _climb(self, finalists: int) -> tuple[np.ndarray, int]:
+        """Moves to the neighbour that does best if it does better than the mean; what the neighbours come to.
+
+        The best of a round meet the mean again, in twice as many further episodes: one of many is best by luck.
+        """
+        n, mean = self._config.n_envs, self._strategy.mean.astype(np.float32)
+        members = np.concatenate((mean[None], self._strategy.members()))
+        first, decisions = self._population.returns(members, self._seeds(0, n))
+        best = np.argsort(-first[1:].mean(axis=1), kind="stable")[:finalists] + 1
+        left = np.concatenate(([0], best))
+        again, more = self._population.returns(members[left], self._seeds(n, 3 * n))
+        both = np.concatenate((first[left], again), axis=1).mean(axis=1)
+        self._strategy.move_to(members[left[both.argmax()]] if both.max() > both[0] else self._strategy.mean)
+        return first[1:], decisions + more
+
+    def _seeds(self, first: int, last: int) -> list[int]:
+        return [training_seed(self._config.seed, number, self._strategy.generation) for number in range(first, last)]
 
     def end(self) -> None:
         """What belongs to the last generation."""

@@ -13,13 +13,14 @@ from agentsim_env.training.evolution_strategy import ALGORITHM, Strategy
 from agentsim_env.training.hyperparameters.ranges import RANGES, in_range
 
 _FOLDER = Path(__file__).parent
-_OURS = ("n_timesteps", "n_envs", "policy", "width", "gates", "reward_scale", "sampled", "discount_s")
+_OURS = ("n_timesteps", "n_envs", "policy", "width", "gates", "finalists", "reward_scale", "sampled", "discount_s")
 _ON_POLICY = ("ppo", "maskable_ppo", "a2c")
 _NOT_FOR_ALL = {
     "discount_s": _ON_POLICY,
     "reward_scale": (*_ON_POLICY, "dqn"),  # an evolution strategy looks at ranks, which know no scale
     "sampled": (*_ON_POLICY, "dqn"),
     "gates": (ALGORITHM,),
+    "finalists": (ALGORITHM,),
 }
 """Those of ours that some algorithms have not, and which have them."""
 _SET_BY_TRAINING = (
@@ -27,6 +28,7 @@ _SET_BY_TRAINING = (
     "env",
     "mean",
     "searched",
+    "norm",
     "returns",
     "seed",
     "device",
@@ -85,6 +87,11 @@ def arguments(algo: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those hyper-parameters that the constructor of the algorithm takes, schedules made."""
     _check(algo, values)
     return {name: _schedule(value) for name, value in values.items() if name not in _OURS}
+
+
+def width_of(algo: str, values: Mapping[str, Any]) -> int:
+    """Units in each layer of a network, where it has layers; evolution strategies do with fewer."""
+    return int(values.get("width", 16 if algo == ALGORITHM else 64))
 
 
 def rate_at(value: Any, progress: float) -> float:

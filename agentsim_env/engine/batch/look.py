@@ -5,6 +5,8 @@ Metrics (queues, token and block counts) come from `state.seen` and `state.seen_
 router's view: then they are what the instances were when it was last refreshed. Agents are shown the same.
 """
 
+import numpy as np
+
 from agentsim_env.engine.batch.runs import synchronise
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.state import NONE
@@ -29,7 +31,7 @@ def freshen(state):
 @compiled
 def turns(state, i):
     """Turns that wait or run on instance `i`."""
-    return state.seen[i].n_waiting + state.seen[i].n_running
+    return np.int64(state.seen_present[i])
 
 
 @compiled

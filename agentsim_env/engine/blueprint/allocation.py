@@ -72,6 +72,7 @@ def new_state(
     around, known = topology(blueprint), known_events(blueprint, faults)
     world = new_world(blueprint, programs, seed)
     world["has_links"] = len(around.link) > 0
+    world["least_context"] = around.instance["max_context"].min()
     world["n_events"] = len(known.events)
     world["faults"], world["faults_until_s"] = known.n_faults, known.faults_until_s
     arrays = {
@@ -84,7 +85,7 @@ def new_state(
         **_batches(blueprint),
         **_adapters(blueprint, programs),
         **lanes_of(blueprint),
-        **_residency(around, len(programs.segment)),
+        **_residency(blueprint, around, len(programs.segment)),
         **_live(blueprint, programs, around, known),
         **_decisions(blueprint),
     }
@@ -165,6 +166,8 @@ def _batches(blueprint: Blueprint) -> Arrays:
         "finish": np.zeros((n, most_seqs), FINISH),
         "ended": np.zeros(most_seqs if blueprint.decides("retain_kv") else 0, "i4"),
         "due": np.zeros(n, DUE),
+        "due_at": np.full(n, NONE, "i4"),
+        "present": np.zeros(n, "i4"),
         "block_s": np.zeros((n, 7)),
         "profile": latency.profile,
         "by_tokens": latency.by_tokens,
@@ -181,14 +184,14 @@ def _adapters(blueprint: Blueprint, programs: Programs) -> Arrays:
     return {"adapter_slot": slot, "adapter_at": np.full((n, n_adapters), NONE, "i4")}
 
 
-def _residency(around: Topology, n_segments: int) -> Arrays:
+def _residency(blueprint: Blueprint, around: Topology, n_segments: int) -> Arrays:
     """Records of segments in pools, and where they are found."""
     most = min(n_segments * len(around.pool), int(around.pool["capacity"].sum())) + 1
     return {
-        "holder": np.full(n_segments, NONE, "i4"),
+        "holder": np.full(n_segments if blueprint.lists_holders else 0, NONE, "i4"),
         "incoming": np.zeros(n_segments if len(around.link) else 0, "i4"),
         "resident": reserved(most, RESIDENT),
-        "place": reserved(max(FIRST_PLACES, 1 << (2 * most - 1).bit_length()), np.dtype("i4")),
+        "place": reserved(max(FIRST_PLACES, 1 << (2 * most - 1).bit_length()), np.dtype("i8")),
     }
 
 

@@ -165,6 +165,12 @@ class Blueprint:
         return self.parameters_of("admit_program").get("attribution", 0.0) != 0.0
 
     @property
+    def lists_holders(self) -> bool:
+        """Whether somebody may look which pools hold a segment."""
+        looks = not self.row_of("route_turn").blind or self.view_delay_s > 0
+        return looks or bool(self.asked_kinds) or self.peer is not None
+
+    @property
     def prefetches(self) -> bool:
         """Whether somebody is asked what to bring up ahead of its use."""
         return bool(self.tiers) and self.decides("prefetch_kv")

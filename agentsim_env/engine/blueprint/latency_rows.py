@@ -1,12 +1,16 @@
 """Latency tables of engines at every whole number of tokens and of sequences, so that the engine only indexes."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from agentsim_env.engine.core.state import PROFILE
 from agentsim_env.engine.latency.interpolation import table_at
+
+_KEPT = 16
+"""Profiles whose tables are kept: scenarios that are drawn anew for each episode come back to the same ones."""
 
 
 class LatencyRows(NamedTuple):
@@ -50,6 +54,7 @@ def _profile_rows(profiles: Sequence[Any]) -> np.ndarray:
     return rows
 
 
+@lru_cache(maxsize=_KEPT)
 def _by_tokens(profile: Any, max_tokens: int) -> np.ndarray:
     tokens = np.arange(max_tokens + 1.0)
     columns = [
@@ -60,6 +65,7 @@ def _by_tokens(profile: Any, max_tokens: int) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
+@lru_cache(maxsize=_KEPT)
 def _by_seqs(profile: Any, max_seqs: int) -> np.ndarray:
     seqs = np.arange(max_seqs + 1.0)
     attention = (profile.pure_a_s, profile.pure_b_s, profile.mixed_a_s, profile.mixed_b_s)

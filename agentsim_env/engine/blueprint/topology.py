@@ -51,7 +51,7 @@ def _instances(blueprint: Blueprint) -> np.ndarray:
     rows = reserved(len(engines), INSTANCE)
     for name in ("waiting", "running", "prefill"):
         rows[f"{name}_head"] = rows[f"{name}_tail"] = NONE
-    for name in ("due_at", "pin", "peer_link", "joining", "departing", "load_head", "acting_head", "acting_tail"):
+    for name in ("pin", "peer_link", "joining", "departing", "load_head", "acting_head", "acting_tail"):
         rows[name] = NONE
     rows["next_on_gpu"] = _next_on_gpu([engine.shares_gpu for engine in engines])
     rows["max_context"] = taken_tokens(engines, blueprint.block_size)

@@ -15,7 +15,7 @@ import threading
 import traceback
 from _thread import start_new_thread
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
@@ -279,11 +279,15 @@ def _n_missing() -> int:
     return sum(not is_kept(slot.signature, _found(slot.function)) for slot in usual)
 
 
-def _compile(slot: _Slot) -> None:
-    if not _made and _n_missing() > _FEW:
+@cache
+def _have_help() -> None:
+    if _n_missing() > _FEW:
         second_process.begin("agentsim_env.engine.ahead")
+
+
+def _compile(slot: _Slot) -> None:
     function = _found(slot.function)
-    code = callback(slot.signature, function)
+    code = callback(slot.signature, function, _have_help)
     _made[_name(function)] = code
     slot.word.value = code.address
 

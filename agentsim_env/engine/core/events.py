@@ -119,7 +119,7 @@ def withdraw(state, kind, number):
 @compiled
 def _place(state, at, i, time_s):
     state.due[at].time_s, state.due[at].instance = time_s, i
-    state.instance[i].due_at = at
+    state.due_at[i] = at
 
 
 @compiled
@@ -155,25 +155,23 @@ def _sift_down(state, at, i, time_s):
 @component(NOTHING, NUMBER, SECONDS)
 def set_due(state, i, time_s):
     """The run of instance `i` ends at `time_s`; replaces an earlier announcement."""
-    instance = state.instance[i]
-    later = time_s > instance.due_s
-    instance.due_s = time_s
-    if instance.due_at < 0:
+    at = state.due_at[i]
+    if at == NONE:
         state.world[0].n_due += 1
         _sift_up(state, state.world[0].n_due - 1, i, time_s)
-    elif later:
-        _sift_down(state, instance.due_at, i, time_s)
+    elif time_s > state.due[at].time_s:
+        _sift_down(state, at, i, time_s)
     else:
-        _sift_up(state, instance.due_at, i, time_s)
+        _sift_up(state, at, i, time_s)
 
 
 @component(NOTHING, NUMBER)
 def clear_due(state, i):
     """Instance `i` has no iteration in flight any more."""
-    at = state.instance[i].due_at
-    if at < 0:
+    at = state.due_at[i]
+    if at == NONE:
         return
-    state.instance[i].due_at = -1
+    state.due_at[i] = NONE
     state.world[0].n_due -= 1
     last = state.due[state.world[0].n_due]
     if last.instance == i:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -29,29 +30,40 @@ _ROOT = Path(__file__).resolve().parents[3]
 _COMPILED_SOURCES = ("agentsim_env/engine", "agentsim_env/envs", "agentsim_env/workload/programs.py")
 
 
+def _modules() -> dict[str, str]:
+    """Sources of the engine and the environments by the names of their modules."""
+    found: dict[str, str] = {}
+    for place in _COMPILED_SOURCES:
+        within = (_ROOT / place).resolve()  # in a checkout the environments lie behind a link
+        for path in map(str, within.rglob("*.py") if within.is_dir() else [within]):
+            name = f"{place}{path.removeprefix(str(within))}".removesuffix(".py").replace(os.sep, ".")
+            found[name.replace("/", ".").removesuffix(".__init__")] = path
+    return found
+
+
+_MODULES = _modules()
 _IMPORT = re.compile(r"^ *(?:from +([\w.]+) +import +(\([^)]*\)|.*)|import +(.*))", re.MULTILINE)
 
 
 @functools.cache
-def _imported(path: Path) -> set[Path]:
-    """Sources of the engine and the environments that a source imports; to parse them all would take half a second."""
+def _content(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+@functools.cache
+def _imported(path: str) -> set[str]:
+    """Sources among these that a source imports; to parse them all would take half a second."""
     names: set[str] = set()
-    for module, members, modules in _IMPORT.findall(path.read_text(encoding="utf-8")):
+    for module, members, modules in _IMPORT.findall(_content(path).decode("utf-8")):
         names |= {module, *(f"{module}.{member}" for member in re.findall(r"\w+", members))}
         names |= set(re.findall(r"[\w.]+", modules))
-    found: set[Path] = set()
-    for name in names:
-        place = name.replace(".", "/")
-        if place.startswith(_COMPILED_SOURCES) or f"{place}.py" in _COMPILED_SOURCES:
-            found |= {_ROOT / f"{place}.py", _ROOT / place / "__init__.py"}
-    # In a checkout the environments lie behind a link.
-    return {path.resolve() for path in found if path.exists()}
+    return {_MODULES[name] for name in names & _MODULES.keys()}
 
 
-def _with_imports(paths: Iterable[Path]) -> set[Path]:
-    """Sources and all that they import, directly or not."""
-    found: set[Path] = set()
-    left = set(paths)
+def _with_imports(path: str) -> set[str]:
+    """A source and all that it imports, directly or not."""
+    found: set[str] = set()
+    left = {path}
     while left:
         path = left.pop()
         found.add(path)
@@ -59,28 +71,34 @@ def _with_imports(paths: Iterable[Path]) -> set[Path]:
     return found
 
 
-_content = functools.cache(Path.read_bytes)
+@functools.cache
+def _digest(path: str) -> bytes:
+    return hashlib.sha256(Path(path).name.encode() + _content(path)).digest()
 
 
-def _hash(paths: Iterable[Path]) -> str:
+def _hash(paths: Iterable[str]) -> str:
     """Hash of sources, wherever they lie; numba itself does not notice a change in a called file."""
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for name, source in sorted((path.name, _content(path)) for path in paths):
-        digest.update(name.encode() + source)
+    for one in sorted(_digest(path) for path in paths):
+        digest.update(one)
     return digest.hexdigest()[:16]
 
 
 CACHE_ROOT = cache.ROOT
 
-ENGINE_HASH = _hash((_ROOT / "agentsim_env" / "engine").rglob("*.py"))
+ENGINE_HASH = _hash(path for name, path in _MODULES.items() if name.startswith("agentsim_env.engine"))
 """Changes with every source of the engine: what was measured with it is kept under this name."""
 
 
 def _code_of(function: Callable[..., Any]) -> CompiledCode:
     """Where the code of a function is kept: under the hash of all sources that it is made of."""
-    path = Path(function.__code__.co_filename).resolve()
-    name = f"{path.parent.name}.{path.stem}-{_hash(_with_imports([path]))}"
-    return CompiledCode(function, CACHE_ROOT / "numba" / name)
+    return CompiledCode(function, CACHE_ROOT / "numba" / _folder_of(function.__code__.co_filename))
+
+
+@functools.cache
+def _folder_of(file: str) -> str:
+    path = Path(file).resolve()
+    return f"{path.parent.name}.{path.stem}-{_hash(_with_imports(str(path)))}"
 
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
@@ -132,16 +150,27 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     return dispatcher
 
 
-def callback(signature: Any, function: Callable[..., Any]) -> Any:
-    """Compile a function that compiled code calls by its address; it is cached on disk."""
+def callback(signature: Any, function: Callable[..., Any], missing: Callable[[], None]) -> Any:
+    """Compile a function that compiled code calls by its address; it is cached on disk.
+
+    Args:
+        signature: Of the function.
+        function: The function.
+        missing: Called before it is compiled, if it does not seem to be in the cache.
+    """
     code = _uncompiled(signature, function)
+    if not _is_kept(code):
+        missing()
     code.compile()
     return code
 
 
 def is_kept(signature: Any, function: Callable[..., Any]) -> bool:
     """Whether the code of a callback seems to be in the cache."""
-    code = _uncompiled(signature, function)
+    return _is_kept(_uncompiled(signature, function))
+
+
+def _is_kept(code: Any) -> bool:
     return code._cache.entry(code._sig, code._targetdescr.target_context.codegen()).exists()
 
 

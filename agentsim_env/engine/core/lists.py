@@ -91,6 +91,7 @@ def join_waiting(state, i, s):
         state.slot[instance.waiting_tail].next = s
     instance.waiting_tail = s
     instance.n_waiting += 1
+    state.present[i] += 1
     _count_waiting(state, i, s, 1)
 
 
@@ -107,6 +108,7 @@ def join_waiting_front(state, i, s):
         state.slot[instance.waiting_head].previous = s
     instance.waiting_head = s
     instance.n_waiting += 1
+    state.present[i] += 1
     _count_waiting(state, i, s, 1)
 
 
@@ -120,6 +122,7 @@ def leave_waiting(state, i, s):
     if after == NONE:
         instance.waiting_tail = before
     instance.n_waiting -= 1
+    state.present[i] -= 1
     _count_waiting(state, i, s, -1)
     if instance.n_waiting == 0:
         instance.unqueued_since_s = state.world[0].now_s
@@ -138,6 +141,7 @@ def join_running(state, i, s):
         state.slot[instance.running_tail].next = s
     instance.running_tail = s
     instance.n_running += 1
+    state.present[i] += 1
 
 
 @compiled
@@ -150,6 +154,7 @@ def leave_running(state, i, s):
     if after == NONE:
         instance.running_tail = before
     instance.n_running -= 1
+    state.present[i] -= 1
 
 
 @compiled

@@ -49,6 +49,7 @@ class Rule(NamedTuple):
         needs_future: The turns that will use a segment must be known (`engine/programs/future_uses.py`).
         needs_owners: The programs that share a segment or an adapter must be known
             (`engine/programs/memory_owners.py`).
+        blind: A rule of `route_turn` that looks at no cache: who holds a segment need not be known (`State.holder`).
         steals: Idle instances take waiting turns from loaded ones while this rule routes.
     """
 
@@ -64,6 +65,7 @@ class Rule(NamedTuple):
     needs_served: bool = False
     needs_future: bool = False
     needs_owners: bool = False
+    blind: bool = False
     steals: bool = False
 
     @property

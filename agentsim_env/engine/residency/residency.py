@@ -242,6 +242,32 @@ def note_use(state, r, p):
 
 
 @compiled
+def _join_holders(state, r):
+    """Put a record before the others of its segment, if somebody looks for them."""
+    if len(state.holder) == 0:
+        return
+    record = state.resident[r]
+    record.previous_holder = NONE
+    record.next_holder = state.holder[record.segment]
+    if record.next_holder != NONE:
+        state.resident[record.next_holder].previous_holder = r
+    state.holder[record.segment] = r
+
+
+@compiled
+def _leave_holders(state, r):
+    if len(state.holder) == 0:
+        return
+    record = state.resident[r]
+    if record.previous_holder == NONE:
+        state.holder[record.segment] = record.next_holder
+    else:
+        state.resident[record.previous_holder].next_holder = record.next_holder
+    if record.next_holder != NONE:
+        state.resident[record.next_holder].previous_holder = record.previous_holder
+
+
+@compiled
 def new_record(state, segment, pool, blocks):
     """An idle record without a parent yet."""
     world = state.world[0]
@@ -267,11 +293,7 @@ def new_record(state, segment, pool, blocks):
     record.goes_first = 0
     record.parent = NONE
     record.children = 0
-    record.previous_holder = NONE
-    record.next_holder = state.holder[segment]
-    if record.next_holder != NONE:
-        state.resident[record.next_holder].previous_holder = r
-    state.holder[segment] = r
+    _join_holders(state, r)
     begin_idle(state, r)
     enter(state, r)
     state.pool[pool].used += blocks
@@ -290,12 +312,7 @@ def remove(state, r):
     state.pool[record.pool].used -= record.blocks
     if record.parent != NONE:
         state.resident[record.parent].children -= 1
-    if record.previous_holder == NONE:
-        state.holder[record.segment] = record.next_holder
-    else:
-        state.resident[record.previous_holder].next_holder = record.next_holder
-    if record.next_holder != NONE:
-        state.resident[record.next_holder].previous_holder = record.previous_holder
+    _leave_holders(state, r)
     record.pool = NONE
     record.older = state.world[0].free_resident
     state.world[0].free_resident = r

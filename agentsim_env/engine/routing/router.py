@@ -9,7 +9,8 @@ from agentsim_env.engine.core.component import NOTHING, NUMBER, component
 from agentsim_env.engine.core.decisions import ROUTE_TURN
 from agentsim_env.engine.core.jit import compiled
 from agentsim_env.engine.core.lists import join_waiting, leave_to_route, park
-from agentsim_env.engine.core.state import DECODE_MODE, NONE, WAITING
+from agentsim_env.engine.core.next_up import bring_instance_near
+from agentsim_env.engine.core.state import DECODE_MODE, FOR_HANDED, FOR_NEW, FOR_ONE, NONE, WAITING
 from agentsim_env.engine.eviction.prefix_lookup import kept_blocks
 from agentsim_env.engine.latency.recently_sent import note_sent as note_prefill_sent
 from agentsim_env.engine.residency.residency import deepest, depth_blocks, remember
@@ -23,10 +24,23 @@ DRAWS_BITS = 16
 
 @compiled
 def _find_allowed(state, s):
-    """Fill the mask of instances that can take a turn now; returns how many there are, and the last of them."""
+    """Fill the mask of instances that can take a turn now; returns how many there are, and the last of them.
+
+    The mask stays as it is for the next turn that has no longer a context than any of them takes.
+    """
+    world = state.world[0]
     turn = state.turn[state.slot[s].turn]
     tokens = turn.prompt_tokens + turn.output_tokens
     handed = state.slot[s].handed == 1
+    for_short = (FOR_HANDED if handed else FOR_NEW) if tokens <= world.least_context else FOR_ONE
+    if for_short == FOR_ONE or for_short != world.allowed_for:
+        world.n_allowed, world.last_allowed = _fill_allowed(state, tokens, handed)
+        world.allowed_for = for_short
+    return np.int64(world.n_allowed), np.int64(world.last_allowed)
+
+
+@compiled
+def _fill_allowed(state, tokens, handed):
     n, last = 0, NONE
     for i in range(len(state.instance)):
         instance = state.instance[i]
@@ -61,6 +75,7 @@ def _keep_in_mind(state, i, s):
 def place(state, i):
     """Send the first turn to be routed to instance `i`."""
     world = state.world[0]
+    bring_instance_near(state, i)
     s = leave_to_route(state)
     if world.router_learns:
         note_sent(state, state.rule[ROUTE_TURN], s, i)
@@ -130,6 +145,7 @@ def refresh_view(state):
     for i in range(len(state.instance)):
         synchronise(state, i)
         state.seen[i] = state.instance[i]
+        state.seen_present[i] = state.present[i]
         state.seen_pool[i] = state.pool[i]
     for s in range(len(state.holder)):
         state.seen_holder[s] = state.holder[s]

@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from agentsim_env.fields.meanings import meanings
 from agentsim_env.prose import wrapped
 from agentsim_env.workload.families import FAMILIES, Family
 from agentsim_env.workload.families.parameters import ToolKind
@@ -13,12 +14,11 @@ def table(name: str, family: Family) -> str:
     words = f"{family.doc} {family.params.__doc__}".split()
     lines = [f"### {name}", "", " ".join(words), ""]
     lines += ["| parameter | default | meaning and source |", "|---|---|---|"]
-    lines += [f"| {key} | {_default(field)} | {_text(field)} |" for key, field in family.params.model_fields.items()]
+    texts = {key: " ".join(text.split()) for key, text in meanings(family.params).items()}
+    lines += [
+        f"| {key} | {_default(field)} | {texts.get(key, '')} |" for key, field in family.params.model_fields.items()
+    ]
     return wrapped("\n".join(lines))
-
-
-def _text(field: FieldInfo) -> str:
-    return " ".join((field.description or "").split())
 
 
 def _default(field: FieldInfo) -> str:

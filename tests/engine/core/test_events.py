@@ -85,7 +85,7 @@ def test_the_instance_that_is_due_first_is_on_top(seed: int) -> None:
         if due:
             assert made.due["instance"][0] == min(due, key=lambda k: (due[k], k))
         for k in range(13):
-            place = int(made.instance["due_at"][k])
+            place = int(made.due_at[k])
             assert (place >= 0) == (k in due)
             assert place < 0 or made.due["instance"][place] == k
     while due:

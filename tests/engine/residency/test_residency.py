@@ -39,7 +39,7 @@ START = (0, 4, 4, 7, 7, 0)
 @pytest.fixture
 def made() -> State:
     """Two empty pools of 20 blocks."""
-    return state(FOREST, n_instances=2, kv_blocks=20)
+    return state(FOREST, n_instances=2, kv_blocks=20, cluster={"agent_kinds": ["route_turn"]})
 
 
 def hold(made: State, leaf: int, blocks: int, pool: int = 0) -> int:
@@ -248,7 +248,7 @@ def test_a_tree_forgets_what_was_sent_longest_ago(made: State) -> None:
 
 
 def test_a_path_that_does_not_fit_the_tree_is_not_remembered() -> None:
-    small = state(FOREST, n_instances=1, kv_blocks=8)
+    small = state(FOREST, n_instances=1, kv_blocks=8, cluster={"agent_kinds": ["route_turn"]})
     remember(small, 3, 0, 12)
     assert held(small) == {}
     remember(small, 3, 0, 8)

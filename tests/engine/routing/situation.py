@@ -89,6 +89,7 @@ class Situation:
             block_size=BLOCK,
             view_delay_s=view_delay_s,
             rules={"route_turn": rule},
+            agent_kinds=["route_turn"],
             rule_params={"route_turn": parameters or {}},
         )
         self.state: State = new_state(blueprint, _programs(prompt_tokens, output_tokens), seed=seed)
@@ -113,15 +114,18 @@ class Situation:
         """Fields of instance `i`."""
         for name, value in fields.items():
             self.state.instance[name][i] = value
+        self.state.present[:] = self.state.instance["n_waiting"] + self.state.instance["n_running"]
 
     def set_seen(self, i: int, **fields: float) -> None:
         """Fields of instance `i` as the router sees them, where its view is delayed."""
         for name, value in fields.items():
             self.state.seen[name][i] = value
+        self.state.seen_present[:] = self.state.seen["n_waiting"] + self.state.seen["n_running"]
 
     def loads(self, *turns: int) -> None:
         """So many turns run on each instance."""
         self.state.instance["n_running"] = turns
+        self.state.present[:] = self.state.instance["n_waiting"] + turns
 
     def home(self, i: int) -> None:
         """The program's last turn went to instance `i`."""
@@ -185,6 +189,7 @@ class Situation:
         slot["instance"], slot["state"], slot["next"] = i, DECODE, self.state.instance["running_head"][i]
         self.state.instance["running_head"][i] = s
         self.state.instance["n_running"][i] += 1
+        self.state.present[i] += 1
         self.state.instance["n_decode"][i] += 1
         self._will_generate(s, left_tokens)
 
@@ -194,6 +199,7 @@ class Situation:
         slot["instance"], slot["state"], slot["next"] = i, WAITING, self.state.instance["waiting_head"][i]
         self.state.instance["waiting_head"][i] = s
         self.state.instance["n_waiting"][i] += 1
+        self.state.present[i] += 1
         self._will_generate(s, left_tokens)
 
     def _will_generate(self, s: int, tokens: int) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agentsim_env.engine.entry import Core
+from agentsim_env.engine.routing.rules import ROUTE_RULES
 from tests.engine.routing.situation import MILLISECOND_A_TOKEN, Engine, Situation
 
 # By load.
@@ -76,7 +78,7 @@ def test_llumnix_takes_the_largest_freeness() -> None:
     situation.hold(2, 0, 10)  # idle: still available
     # (1000 - 800) / 2 = 100, (900 - 1600 / 16) / 5 = 160, 700 / 5 = 140
     assert situation.ask() == 1
-    situation.state.instance["n_running"][2] = 0
+    situation.set(2, n_running=0)
     assert situation.ask() == 2  # empty
 
 
@@ -281,3 +283,12 @@ def test_oracle_knows_when_the_others_end() -> None:
     assert situation.ask() == 1
     own = 1.602 + 100 * 0.003
     assert situation.scores == pytest.approx([own + 2 * 1.6 + 200 * 0.001, own + 2 * 1.6 + 3 * 0.001])
+
+
+@pytest.mark.parametrize("name", [name for name, rule in ROUTE_RULES.items() if rule.blind])
+def test_blind_rules_need_not_know_who_holds_a_segment(name: str) -> None:
+    situation, other = Situation(name), Situation(name)
+    for one in (situation, other):
+        one.loads(2, 1, 3)
+    nobody = np.zeros(0, "i4")
+    assert Core(other.state._replace(holder=nobody, seen_holder=nobody)).default() == situation.ask()

@@ -85,7 +85,6 @@ def hold(batch: Batch, segment: int, blocks: int) -> None:
     record = state.resident[r : r + 1]
     record["segment"], record["pool"], record["blocks"] = segment, 0, blocks
     record["parent"] = record["next_holder"] = record["previous_holder"] = NONE
-    state.holder[segment] = r
     enter(state, r)
 
 

@@ -21,6 +21,13 @@ CASES: dict[str, dict[str, Any]] = {
             "cluster.instances=[{gpu: RTX 4090, count: 3, kv_blocks: 1000, mtbf_s: 2, mttr_s: 0.3}]",
         ]
     },
+    "drawn scenarios": {
+        "overrides": [
+            *SHORT["overrides"],
+            "randomize={cluster.view_delay_s: {choice: [0, 0.05]}, cluster.instances.0.count: {uniform: [1, 3]},"
+            " workload.arrivals.rate_per_s: {uniform: [10, 30]}}",
+        ]
+    },
     "late views": {"overrides": [*SHORT["overrides"], "cluster.view_delay_s=0.05"]},
 }
 
@@ -38,6 +45,10 @@ def test_of_any_number_of_episodes_and_threads(n: int, threads: int) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_in_what_ends_or_stops_an_episode(case: str) -> None:
     compare("AgentSim/Routing-v1", n=2, threads=2, **CASES[case])
+
+
+def test_of_all_kinds_in_drawn_scenarios() -> None:
+    compare("AgentSim/Joint-v1", n=2, threads=2, **CASES["drawn scenarios"])
 
 
 def test_with_a_limit_of_steps() -> None:

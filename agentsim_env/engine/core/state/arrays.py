@@ -22,7 +22,8 @@ from agentsim_env.engine.core.state.programs import (
 from agentsim_env.engine.core.state.world import EVENT, POLICY, WORLD
 from agentsim_env.workload.programs import EDGE, PROGRAM, REPORT, SEGMENT, TURN
 
-F8, F4, I4, I2, U1 = np.dtype("f8"), np.dtype("f4"), np.dtype("i4"), np.dtype("i2"), np.dtype("u1")
+F8, F4, I8, I4 = np.dtype("f8"), np.dtype("f4"), np.dtype("i8"), np.dtype("i4")
+I2, U1 = np.dtype("i2"), np.dtype("u1")
 
 FIXED = "fixed"
 """Mark of an array that no simulation changes; snapshots share it."""
@@ -84,6 +85,8 @@ class State(NamedTuple):
     residue: Annotated[Any, I4, "N, block size"]  # decodes by (KV tokens - iteration count) modulo the block size
     finish: Annotated[Any, FINISH, "N, max sequences"]  # heaps
     due: Annotated[Any, DUE, "N"]  # heap of the running instances
+    due_at: Annotated[Any, I4, "N"]  # place of each in it, NONE if it does not run
+    present: Annotated[Any, I4, "N"]  # turns that wait or run on each: routers look at all of them
     event: Annotated[Any, EVENT, "most events"]  # heap
     lanes: Annotated[Any, LANES, "N"]  # if an instance has two lanes
     slot_s: Annotated[Any, F8, "N, slots + 1"]  # likewise: time of the decode lane in each slot
@@ -99,8 +102,8 @@ class State(NamedTuple):
     pool: Annotated[Any, POOL, "pools"]
     tier: Annotated[Any, TIER, "pools, 2"]  # tiers below each pool
     resident: Annotated[Any, RESIDENT, "most resident records"]
-    holder: Annotated[Any, I4, "S"]  # first resident record of each segment
-    place: Annotated[Any, I4, "power of two"]  # resident records by hash; see engine/residency/directory.py
+    holder: Annotated[Any, I4, "S"]  # if somebody looks who holds a segment: its first resident record
+    place: Annotated[Any, I8, "power of two"]  # resident records by hash; see engine/residency/directory.py
     adapter_slot: Annotated[Any, ADAPTER_SLOT, "N, most slots"]  # if an instance has any
     adapter_at: Annotated[Any, I4, "N, adapters"]  # likewise: slot of each adapter, NONE where it is not
     block_s: Annotated[Any, F8, "N, 7"]  # block-seconds of the instances by what for; see engine/residency/kv_time.py
@@ -112,6 +115,7 @@ class State(NamedTuple):
 
     # What the router sees of the cluster: see `SEEN`.
     seen: Annotated[Any, INSTANCE, "N"]
+    seen_present: Annotated[Any, I4, "N"]
     seen_pool: Annotated[Any, POOL, "pools"]
     seen_holder: Annotated[Any, I4, "S"]
     seen_resident: Annotated[Any, RESIDENT, "most resident records"]
@@ -151,7 +155,13 @@ def _layout() -> dict[str, Layout]:
 LAYOUT = _layout()
 """The layout of each array of `State`, in order."""
 
-SEEN = {"seen": "instance", "seen_pool": "pool", "seen_holder": "holder", "seen_resident": "resident"}
+SEEN = {
+    "seen": "instance",
+    "seen_present": "present",
+    "seen_pool": "pool",
+    "seen_holder": "holder",
+    "seen_resident": "resident",
+}
 """What the router sees, and of what: one array stands for both unless views are delayed."""
 
 

@@ -12,6 +12,10 @@ READY, WAITING, PREFILL, DECODE = range(4)
 # Stays of a turn in a batch: the first, one after it was handed over, one after preemption or a lost instance.
 FIRST, MOVED, RETURNED = range(3)
 
+# What turns the mask of a routing decision is for: one; or all that are to be prefilled, or to decode elsewhere than
+# where they were prefilled, if their context is not longer than any instance takes.
+FOR_ONE, FOR_NEW, FOR_HANDED = range(3)
+
 # Stages of forming an iteration: prefills that run are looked up, running turns get blocks, waiting turns join it, or,
 # with `async_scheduling`, the one after it, or the prefill lane.
 LOOK_UP, MAKE_ROOM, TAKE_WAITING, TAKE_AHEAD, TAKE_PROMPT = range(5)

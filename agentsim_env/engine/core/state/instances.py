@@ -15,8 +15,6 @@ INSTANCE = on_lines(
         ("to_plan", "i1"),  # it stands in that list
         ("mode", "i1"),  # see MODES
         ("outstanding_tokens", "i8"),  # targets of all waiting and running turns
-        ("due_s", "f8"),  # end of the last iteration of the run
-        ("due_at", "i4"),  # place in the heap of instances with an iteration in flight
         ("next_to_plan", "i4"),  # next in the list of instances that are to form an iteration
         ("stage", "i1"),  # how far the iteration being formed has come
         ("plan_preempted", "i1"),  # somebody was preempted while it was formed

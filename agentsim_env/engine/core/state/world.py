@@ -56,6 +56,10 @@ WORLD = np.dtype(
         ("n_charged", "i4"),  # counted programs that were rejected or failed
         ("block_size", "i4"),  # tokens in a KV block
         ("longest_context", "i4"),  # largest of the instances' max_context
+        ("least_context", "i4"),  # smallest of these
+        ("n_allowed", "i4"),  # instances that `State.allowed` has
+        ("last_allowed", "i4"),  # the last of these, NONE for none
+        ("allowed_for", "i1"),  # what turns it is for, see FOR_ONE
         ("agent_kinds", "i4"),  # bit set of the decision kinds that are answered from outside
         ("asked", "i4"),  # kind of the decision that waits for an answer, NONE if none does
         ("asked_program", "i4"),  # program that the decision is about, NONE if it is about none

@@ -1,0 +1,1 @@
+"""The simulator beside another one, on the same trace."""

@@ -1,0 +1,1 @@
+"""Speed and memory against their bars: `python -m benchmarks.speed`."""

@@ -1,0 +1,1 @@
+"""Data sets of played episodes, and policies that imitate them."""

@@ -3,14 +3,15 @@
 import pytest
 
 from agentsim_env.agents import AgentError, make_agent
+from agentsim_env.agents.advice import scenario_for
 from agentsim_env.agents.exported import ExportedPolicy
 from agentsim_env.policies import pretrained
 from agentsim_env.scenario import load_scenario
 from agentsim_env.training.environments import make_environment
 
 
-def test_routing_is_among_them() -> None:
-    assert "routing" in pretrained.names()
+def test_some_kinds_are_among_them() -> None:
+    assert {"routing", "scheduling", "admission"} <= set(pretrained.names())
 
 
 @pytest.mark.parametrize("name", pretrained.names())
@@ -20,8 +21,10 @@ def test_each_fits_its_environment(name: str) -> None:
     assert agent.name == name
     card = pretrained.card(name)
     scenario = load_scenario(card["training"]["scenario"])
-    assert agent.origin["scenario"] == card["results"]["scenario_hash"]
-    agent.bind(make_environment(agent.origin["environment"], scenario))
+    assert scenario.content_hash() == card["results"]["scenario_hash"]
+    there = scenario_for(agent, scenario)
+    assert there.content_hash() == agent.origin["scenario"]
+    agent.bind(make_environment(agent.origin["environment"], there))
 
 
 @pytest.mark.parametrize("name", pretrained.names())

@@ -48,12 +48,13 @@ def test_each_is_valid_and_says_what_it_is(name: str) -> None:
 
 
 LADDER = ("pressure_2", "pressure_1", "pressure_0.5", "pressure_0.25")
+TUNED = ("pressure_1_tuned", "pressure_0.5_tuned", "swe_agents_70b_tuned")  # others under the best rules known
 WORLDS = ("agent_world", "agent_world_ahead", "agent_world_evicted")
 BY_RATE = ("unequal_gpus_tight",)  # the capacity under rules that thrash says little
 AS_PUBLISHED = ("swe_agents_70b", "swe_agents_70b_dram", "consumer_gpu", "consumer_gpu_lanes", *WORLDS)
 
 
-@pytest.mark.parametrize("name", sorted(set(library()) - {*LADDER, *AS_PUBLISHED, *BY_RATE}))
+@pytest.mark.parametrize("name", sorted(set(library()) - {*LADDER, *TUNED, *AS_PUBLISHED, *BY_RATE}))
 def test_each_gives_the_load_as_a_fraction_of_capacity(name: str) -> None:
     assert getattr(load_scenario(name).workload.arrivals, "load", None)
 
@@ -65,6 +66,13 @@ def test_on_the_ladder_nothing_but_the_memory_changes() -> None:
     assert [memory[0] // size for size in memory] == [1, 2, 4, 8]
     alike = [load_scenario(rung, ["cluster.instances.0.kv_blocks=1000"]).content_hash() for rung in rungs]
     assert len(set(alike)) == 1
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_a_tuned_scenario_differs_by_its_rules_alone(name: str) -> None:
+    plain, tuned = load_scenario(name.removesuffix("_tuned")), load_scenario(name)
+    assert tuned.rules != plain.rules
+    assert tuned.model_copy(update={"rules": plain.rules}).content_hash() == plain.content_hash()
 
 
 def test_every_context_fits_on_the_last_rung() -> None:

@@ -24,13 +24,15 @@ class Lesson(NamedTuple):
     Attributes:
         scenario: Name of the scenario; None for that of the environment.
         algo: Name of the algorithm.
+        advice: Rule that the agent begins as; None: it begins at nothing.
     """
 
     scenario: str | None = None
     algo: str = "ppo"
+    advice: str | None = None
 
 
-LESSONS = {"routing": Lesson("unequal_gpus_tight", "es")}
+LESSONS = {"routing": Lesson("unequal_gpus_tight", "es", "lmetric")}
 """By environment: where an agent gets clearly ahead of every rule within a minute or two of training."""
 
 
@@ -78,6 +80,7 @@ def quickstart(
             algo or lesson.algo,
             scenario=scenario or lesson.scenario,
             overrides=overrides,
+            advice=lesson.advice if (algo, scenario) == (None, None) else None,
             steps=steps,
             seed=seed or 0,
             out=out,

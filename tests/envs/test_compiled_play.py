@@ -7,7 +7,7 @@ import pytest
 
 from agentsim_env.agents.exported import ExportedPolicy
 from agentsim_env.agents.numpy_policy import FORMS
-from agentsim_env.engine.core.scorer import LINEAR, Scorer
+from agentsim_env.engine.core.scorer import LINEAR, Scorer, best_answer, workspace
 from agentsim_env.envs.compiled_play import CompiledPlay
 from agentsim_env.envs.decision_env import KindEnv
 from agentsim_env.envs.routing import RoutingEnv
@@ -96,3 +96,19 @@ def test_refuses_weights_of_another_size() -> None:
     env = RoutingEnv(small("equal"))
     with pytest.raises(ValueError, match=r"float32 weights of shape \(23,\)"):
         CompiledPlay("route_turn", Scorer(LINEAR, 0, -1, np.zeros(7, np.float32)), env.candidate_shape)
+
+
+def test_more_room_to_compute_in_than_it_takes_changes_no_answer() -> None:
+    """Kinds of decision share that room, and a small cluster leaves some of it."""
+    env = RoutingEnv(small("equal"))
+    scorer = policy(env, PooledWeights).scorer
+    assert scorer is not None
+    rows = np.random.default_rng(0).random((5, 3, len(env.feature_names)), np.float32)
+    room, legal = workspace(scorer.form, 3, scorer.width), np.ones(3, np.uint8)
+    answer: Any = getattr(best_answer, "py_func", best_answer)
+    for table in rows:
+        found = [
+            answer(table, legal, scorer.form, scorer.width, scorer.allowed, scorer.weights, work)
+            for work in (room, np.zeros(3 * len(room), np.float32))
+        ]
+        assert found[0] == found[1]

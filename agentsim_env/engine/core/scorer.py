@@ -110,7 +110,7 @@ def _pooled(rows, width, allowed, weights, work):
     embedded = work[n : n + n * width]
     hidden = work[n + n * width : n + 2 * n * width]
     pool = work[n + 2 * n * width : n + 2 * (n + 1) * width]
-    context = work[n + 2 * (n + 1) * width :]
+    context = work[n + 2 * (n + 1) * width : n + (2 * n + 3) * width]
     at = 0
     for k in range(n):
         _layer(rows[k], n_features, weights[at:], embedded[k * width : (k + 1) * width])

@@ -13,7 +13,7 @@ from agentsim_env.training.errors import TrainingError
 from agentsim_env.training.journal import own_sources
 
 LOCAL = "local"
-"""In the place of an address: workers on this machine."""
+"""In the place of an address, as Ray has it: workers on this machine, whatever clusters there are."""
 
 _ALLOWED = f"{LOCAL}, or HOST:PORT of a head node that ray start --head has begun"
 _LISTENS_S = 5.0
@@ -68,9 +68,9 @@ def connected(address: str, jobs: int) -> Generator[Any]:
         yield ray
         return
     _check_that_somebody_listens(address)
-    where = {"num_cpus": jobs, "include_dashboard": False} if address == LOCAL else {"address": address}
+    here = {"num_cpus": jobs, "include_dashboard": False} if address == LOCAL else {}
     try:
-        ray.init(logging_level="ERROR", **where)
+        ray.init(address, logging_level="ERROR", **here)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise TrainingError(
             f"--ray {address}: no cluster answers ({shorten(str(error))}); allowed: {_ALLOWED}"

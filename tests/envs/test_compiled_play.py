@@ -7,6 +7,7 @@ import pytest
 
 from agentsim_env.agents.exported import ExportedPolicy
 from agentsim_env.agents.numpy_policy import FORMS
+from agentsim_env.engine.core.jit import entry
 from agentsim_env.engine.core.scorer import LINEAR, Scorer, best_answer, workspace
 from agentsim_env.envs.compiled_play import CompiledPlay
 from agentsim_env.envs.decision_env import KindEnv
@@ -98,6 +99,11 @@ def test_refuses_weights_of_another_size() -> None:
         CompiledPlay("route_turn", Scorer(LINEAR, 0, -1, np.zeros(7, np.float32)), env.candidate_shape)
 
 
+@entry
+def _answer(rows, legal, form, width, allowed, weights, work):
+    return best_answer(rows, legal, form, width, allowed, weights, work)
+
+
 def test_more_room_to_compute_in_than_it_takes_changes_no_answer() -> None:
     """Kinds of decision share that room, and a small cluster leaves some of it."""
     env = RoutingEnv(small("equal"))
@@ -105,10 +111,9 @@ def test_more_room_to_compute_in_than_it_takes_changes_no_answer() -> None:
     assert scorer is not None
     rows = np.random.default_rng(0).random((5, 3, len(env.feature_names)), np.float32)
     room, legal = workspace(scorer.form, 3, scorer.width), np.ones(3, np.uint8)
-    answer: Any = getattr(best_answer, "py_func", best_answer)
     for table in rows:
         found = [
-            answer(table, legal, scorer.form, scorer.width, scorer.allowed, scorer.weights, work)
+            _answer(table, legal, scorer.form, scorer.width, scorer.allowed, scorer.weights, work)
             for work in (room, np.zeros(3 * len(room), np.float32))
         ]
         assert found[0] == found[1]

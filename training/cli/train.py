@@ -100,8 +100,6 @@ def train(
             )
         folder = resume
         prepare_to_resume(folder, steps, given, hyper=hyper or (), **meant)
-        if latest_checkpoint(folder) is None:
-            typer.echo("It has no checkpoint yet, and begins at the beginning.")
     else:
         folder = create_run(environment or "", steps=steps, hyper=hyper or (), start=start, out=out, **meant, **given)
     from agentsim_env.training.train import run

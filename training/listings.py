@@ -47,14 +47,17 @@ def print_bundles(console: Console) -> None:
 
 def print_agents(console: Console) -> None:
     """Prints the trained agents that come with the package: where they learned, what they reach, what they do not."""
+    from agentsim_env.engine.tables import TABLES
     from agentsim_env.policies import pretrained
+    from agentsim_env.training.environments import find_environment
 
     table = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
     for name in pretrained.names():
         card = pretrained.card(name)
         training, results = card["training"], card["results"]
         jct_s = results["mean_jct_s"]
-        others = {rule: row for rule, row in jct_s.items() if rule != results["reference"]}
+        rules = TABLES[find_environment(card["origin"]["environment"]).kinds[0]]
+        others = {rule: row for rule, row in jct_s.items() if rule in rules and not rules[rule].oracle}
         best = min(others, key=lambda rule: others[rule]["mean"])
         text = (
             f"{card['origin']['environment']}, trained on {training['scenario']} with {training['algo']} in"

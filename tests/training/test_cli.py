@@ -220,6 +220,10 @@ def test_traces_says_what_a_trace_is_and_draws_it(tmp_path: Path) -> None:
     assert (tmp_path / "trace.png").stat().st_size > 0
 
 
+def test_agents_stand_beside_the_best_rule_that_knows_only_the_past() -> None:
+    assert "the best rule least_uncached" in " ".join(call("agents")[1].split())
+
+
 def test_train_then_evaluate(new_run: Callable[..., Path], tmp_path: Path) -> None:
     folder = new_run()
     code, out, _ = call("train", "--resume", folder, "--steps", "300", "--quiet")

@@ -103,3 +103,11 @@ def test_the_best_may_be_a_combination_with_parameters() -> None:
     assert Suite.model_validate(suite.model_dump(mode="json")).content_hash() == suite.content_hash()
     with pytest.raises(ValueError, match="rountd_robin"):
         tiny_suite(cases=[{**case, "best": {"route_turn": "rountd_robin"}}])
+
+
+@pytest.mark.parametrize("scenario", ["pressure_1", "pressure_0.5", "swe_agents_70b"])
+def test_whole_systems_stand_beside_the_best_combination_that_is_known(scenario: str) -> None:
+    best = {case.scenario: case.best for case in find_suite("joint")[1].cases}[scenario]
+    tuned = load_scenario(f"{scenario}_tuned").rules
+    assert not isinstance(best, str)
+    assert (best.by_kind(), best.rule_params) == (tuned.by_kind(), tuned.rule_params)

@@ -80,8 +80,8 @@ def resident(made: State, pool: int = 0) -> dict[int, int]:
 
 @pytest.fixture
 def made() -> State:
-    """Two empty pools of 20 blocks."""
-    return state(FOREST, n_instances=2, kv_blocks=20)
+    """Two empty pools of 20 blocks; somebody who routes may look who holds what."""
+    return state(FOREST, n_instances=2, kv_blocks=20, cluster={"agent_kinds": ["route_turn"]})
 
 
 def test_a_pin_holds_the_whole_path(made: State) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import agentsim_env
 from agentsim_env import Simulator, load_scenario
-from agentsim_env.assembly import WorkloadSource
+from agentsim_env.assembly import Source
 from agentsim_env.engine.core.jit import CACHE_ROOT, ENGINE_HASH
 from agentsim_env.load import prepare, with_rate
 from agentsim_env.metrics import summarise
@@ -74,7 +74,7 @@ def _scenario(name: str) -> Scenario:
 
 
 @cache
-def _source(name: str) -> WorkloadSource:
+def _source(name: str) -> Source:
     return prepare(_scenario(name))
 
 

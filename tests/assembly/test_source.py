@@ -274,7 +274,7 @@ def test_the_size_of_a_trace_block_reaches_the_reader(tmp_path):
 def test_programs_of_a_trace_end_before_what_exceeds_the_limits(tmp_path, limit, kept):
     given = chats(tmp_path / "chats.jsonl", [32, 64, 96])
     settings = [given, *WHOLE, "workload.trace.trace_block_tokens=8"]
-    prepared = prepare(scenario(*settings, f"workload.trace.{limit}"))
+    prepared = prepare(scenario(*settings, f"workload.trace.{limit}")).of(0)
     programs = prepared.draw(0)
     validate(programs)
     assert programs.turn["prompt_tokens"].tolist() == kept

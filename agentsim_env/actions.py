@@ -3,6 +3,8 @@
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from agentsim_env.errors import AgentSimError, shown
 
 
@@ -18,6 +20,8 @@ def whole_number(value: Any) -> int | None:
     """
     if type(value) is int:
         return value
+    if type(value) is np.int64:  # what a space draws, and what most policies answer
+        return int(value)
     # A tensor of one truth value, or of one number with a dimension around it, has an index too.
     kind = str(getattr(value, "dtype", type(value).__name__))
     if "bool" in kind or getattr(value, "ndim", 0) != 0:

@@ -31,7 +31,7 @@ def save_profiles(outcome: Outcome, path: Path) -> None:
     from matplotlib.figure import Figure
 
     with rc_context(STYLE):
-        figure = Figure(figsize=(11.0, max(3.4, 0.32 * len(outcome.names) + 1.9)), layout="constrained")
+        figure = Figure(figsize=(12.0, max(3.4, 0.32 * len(outcome.names) + 1.9)), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.15))
         _draw_scores(left, outcome)
@@ -77,6 +77,8 @@ def _draw_scores(axes: "Axes", outcome: Outcome) -> None:
 
 
 def _draw_profiles(axes: "Axes", outcome: Outcome) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
     ratios = [ratio for agent in outcome.names for ratio in _of_stock(outcome, agent)]
     low, high = (0.5, 2.0) if not ratios else np.quantile(np.concatenate(ratios), (0.0, 0.99))
     points = np.geomspace(0.98 * low, 1.02 * max(high, low), _POINTS)
@@ -85,8 +87,9 @@ def _draw_profiles(axes: "Axes", outcome: Outcome) -> None:
         width = 1.2 if agent in OPPONENTS else 1.7
         axes.plot(points, profile(outcome, agent, points), style, color=colour, linewidth=width, label=agent)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
-    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:.3g}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
     axes.set_ylim(0.0, 1.02)
     axes.grid(color="#EEEEEE", linewidth=0.6)
@@ -94,7 +97,7 @@ def _draw_profiles(axes: "Axes", outcome: Outcome) -> None:
     axes.set_xlabel("cost, as a fraction of that of stock on the same programs")
     axes.set_ylabel("episodes that cost no more")
     axes.set_title("Performance profiles")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _colour(outcome: Outcome, agent: str) -> tuple[str, str]:
